@@ -1,0 +1,144 @@
+//! Hashes: of texts, of a log's chain, of the state.
+//!
+//! XXH3-128 throughout: it tells rot, forks and clones, and is no proof against who holds the key.
+
+use core::fmt;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use crate::name::{LogId, Target};
+use crate::time::Day;
+
+/// XXH3-128 of `bytes`.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> u128 {
+    xxh3_128(bytes)
+}
+
+/// The check that our writers put behind a record: the low 32 bits of XXH3-64.
+#[must_use]
+pub(crate) fn check(record: &[u8]) -> u32 {
+    (xxh3_64(record) & 0xffff_ffff) as u32
+}
+
+/// The base shard of a target: the lowest byte of XXH3-64 of its entity.
+#[must_use]
+pub fn shard(target: &Target) -> u8 {
+    (xxh3_64(target.entity().as_bytes()) & 0xff) as u8
+}
+
+/// The id of a cluster, made at random by its first `init`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClusterId(pub [u8; 16]);
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+impl fmt::Debug for ClusterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl ClusterId {
+    /// Reads 32 hex digits.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        (text.len() == 32)
+            .then(|| u128::from_str_radix(text, 16).ok().map(|n| Self(n.to_be_bytes())))?
+    }
+}
+
+/// The hash of a log up to the end of a record.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChainHash(pub [u8; 16]);
+
+impl ChainHash {
+    /// h(0) = H(cluster, node, epoch).
+    #[must_use]
+    pub fn start(cluster: &ClusterId, log: &LogId) -> Self {
+        let mut text = alloc::vec::Vec::with_capacity(96);
+        text.extend_from_slice(&cluster.0);
+        text.extend_from_slice(log.node.as_str().as_bytes());
+        text.push(0);
+        text.extend_from_slice(log.epoch.as_str().as_bytes());
+        Self(hash(&text).to_be_bytes())
+    }
+
+    /// h(n) = H(h(n-1), day, H(record)); `record` runs to its RS and includes it.
+    #[must_use]
+    pub fn next(self, day: Day, record: &[u8]) -> Self {
+        let mut link = [0; 36];
+        link[..16].copy_from_slice(&self.0);
+        link[16..20].copy_from_slice(&day.number().to_be_bytes());
+        link[20..].copy_from_slice(&hash(record).to_be_bytes());
+        Self(hash(&link).to_be_bytes())
+    }
+
+    /// The hash after all the records of `bytes`, which must end where a record ends.
+    #[must_use]
+    pub fn over(self, day: Day, bytes: &[u8]) -> Self {
+        crate::usv::records(bytes).fold(self, |chain, record| chain.next(day, record.bytes))
+    }
+
+    /// Reads 32 hex digits.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        ClusterId::read(text).map(|id| Self(id.0))
+    }
+}
+
+impl fmt::Display for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&ClusterId(self.0), f)
+    }
+}
+
+impl fmt::Debug for ChainHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The sum modulo 2^128 of the hash of each state line: equal for equal states, whatever the order
+/// in which their lines were counted (law 3).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct StateDigest(pub u128);
+
+impl StateDigest {
+    /// Counts a state line (without its separators) in.
+    pub fn add(&mut self, line: &[u8]) {
+        self.0 = self.0.wrapping_add(hash(line));
+    }
+
+    /// Takes a state line out again.
+    pub fn subtract(&mut self, line: &[u8]) {
+        self.0 = self.0.wrapping_sub(hash(line));
+    }
+
+    /// Joins the digest of other lines.
+    pub fn join(&mut self, other: Self) {
+        self.0 = self.0.wrapping_add(other.0);
+    }
+
+    /// Reads 32 hex digits.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        ClusterId::read(text).map(|id| Self(u128::from_be_bytes(id.0)))
+    }
+}
+
+impl fmt::Display for StateDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for StateDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

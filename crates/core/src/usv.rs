@@ -1,0 +1,173 @@
+//! Bytes to datagram and back: the only file that knows the separators.
+//!
+//! `timestamp US node US target US field US value US causality#check RS`, as docs/formats.md tells.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use crate::datagram::{Causality, Datagram};
+use crate::digest::check;
+use crate::limits::RECORD_BYTES_MAX;
+use crate::merge::Entry;
+use crate::name::{Field, NameError, NodeId, Target};
+use crate::stamp::Stamp;
+use crate::time::Instant;
+use crate::value::{TooLong, Value};
+
+/// Between fields.
+pub const US: u8 = 0x1f;
+/// Behind a record.
+pub const RS: u8 = 0x1e;
+
+/// Why a record breaks a rule. It is kept and counted, not merged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Odd {
+    /// Longer than [`RECORD_BYTES_MAX`].
+    #[error("the record has {0} bytes: expected at most {RECORD_BYTES_MAX}")]
+    TooLong(usize),
+    /// Not UTF-8 from this byte of the record on.
+    #[error("the record is not UTF-8 from its byte {0} on")]
+    NotUtf8(usize),
+    /// Not 5 to 8 fields, or seven of no known order.
+    #[error("the record has {0} fields: expected 5 to 8 in a known order")]
+    Fields(usize),
+    /// No timestamp, or outside 1970 to 9000.
+    #[error("the timestamp {0:?} is none: expected ISO-8601 with `Z` or an offset, 1970 to 9000")]
+    Timestamp(String),
+    /// A name outside its grammar.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A value over the ceiling.
+    #[error(transparent)]
+    Value(#[from] TooLong),
+    /// A causality outside its grammar.
+    #[error("the causality {0:?} is none: expected nothing, `-` or `timestamp@node`")]
+    Causality(String),
+    /// The check does not fit the record: it was damaged.
+    #[error("the record does not fit its check: it was damaged")]
+    Check,
+}
+
+/// A record within a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Bytes of the block before it.
+    pub at: usize,
+    /// The record with its RS, and with the white space that some writers put before it.
+    pub bytes: &'a [u8],
+}
+
+/// The whole records of a block, in order. Bytes behind the last RS are not a record.
+pub fn records(block: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    let mut at = 0;
+    memchr::memchr_iter(RS, block).map(move |end| {
+        let record = Record { at, bytes: &block[at..=end] };
+        at = end + 1;
+        record
+    })
+}
+
+/// The bytes of the block's whole records: where a torn block is to be cut.
+#[must_use]
+pub fn whole(block: &[u8]) -> usize {
+    memchr::memrchr(RS, block).map_or(0, |end| end + 1)
+}
+
+/// Reads one record, with or without its RS, in any of the known forms, into canonical form.
+///
+/// # Errors
+/// When the record breaks a rule; see [`Odd`].
+pub fn read(record: &[u8]) -> Result<Datagram, Odd> {
+    if record.len() > RECORD_BYTES_MAX {
+        return Err(Odd::TooLong(record.len()));
+    }
+    let record = record.strip_suffix(&[RS]).unwrap_or(record).trim_ascii_start();
+    let text = core::str::from_utf8(record).map_err(|e| Odd::NotUtf8(e.valid_up_to()))?;
+    let fields: Vec<&str> = text.split(char::from(US)).take(9).collect();
+    let [timestamp, node, target, field, value, causality] = ours(&fields)?;
+    let causality = causality_of(text, causality)?;
+    let instant = Instant::read(timestamp).ok_or_else(|| Odd::Timestamp(cut(timestamp)))?;
+    Ok(Datagram {
+        target: Target::read(target)?,
+        field: Field::read(field)?,
+        entry: Entry {
+            stamp: Stamp { instant, node: NodeId::read(node)? },
+            value: Value::read(value).bounded()?,
+            causality,
+        },
+    })
+}
+
+/// The six fields of ours, whichever form they came in.
+fn ours<'a>(fields: &[&'a str]) -> Result<[&'a str; 6], Odd> {
+    match *fields {
+        [time, node, target, field, value] => Ok([time, node, target, field, value, ""]),
+        [time, node, target, field, value, causality] => {
+            Ok([time, node, target, field, value, causality])
+        }
+        // Seven fields are campaign, target, ... of a later writer, or a value that holds a US of
+        // an earlier one: then the third is a target and the fourth none.
+        [time, node, _campaign, target, field, value, causality] if target.contains('/') => {
+            Ok([time, node, target, field, value, causality])
+        }
+        [time, node, _campaign, _environment, target, field, value, causality]
+            if target.contains('/') =>
+        {
+            Ok([time, node, target, field, value, causality])
+        }
+        _ => Err(Odd::Fields(fields.len())),
+    }
+}
+
+fn causality_of(record: &str, text: &str) -> Result<Causality, Odd> {
+    let (text, sum) = match text.rsplit_once('#') {
+        Some((text, sum)) => (text, Some(sum)),
+        None => (text, None),
+    };
+    if let Some(sum) = sum {
+        let body = record.len() - sum.len() - 1;
+        let expected = (sum.len() == 8).then(|| u32::from_str_radix(sum, 16).ok()).flatten();
+        let lower = !sum.bytes().any(|b| b.is_ascii_uppercase() || b == b'+');
+        if !lower || expected != Some(check(&record.as_bytes()[..body])) {
+            return Err(Odd::Check);
+        }
+    }
+    Causality::read(text).ok_or_else(|| Odd::Causality(cut(text)))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// Appends the record of a datagram, in canonical form, with its check and RS.
+pub fn write(datagram: &Datagram, out: &mut Vec<u8>) {
+    let mut text = line(datagram);
+    let sum = check(text.as_bytes());
+    let _ = write!(text, "#{sum:08x}");
+    out.extend_from_slice(text.as_bytes());
+    out.push(RS);
+}
+
+/// A state line: the canonical record without check and separators behind it. The files of the
+/// checkpoint have a hash of their own.
+#[must_use]
+pub fn line(datagram: &Datagram) -> String {
+    line_of(&datagram.target, &datagram.field, &datagram.entry)
+}
+
+/// The state line of an entry at its place.
+#[must_use]
+pub fn line_of(target: &Target, field: &Field, entry: &Entry) -> String {
+    const BETWEEN: char = US as char;
+    let (value, causality) = (entry.value.as_str(), entry.causality.as_str());
+    let mut text = String::with_capacity(
+        120 + target.as_str().len() + field.as_str().len() + value.len() + causality.len(),
+    );
+    crate::time::push(&mut text, entry.stamp.instant);
+    for part in [entry.stamp.node.as_str(), target.as_str(), field.as_str(), value, causality] {
+        text.push(BETWEEN);
+        text.push_str(part);
+    }
+    text
+}

@@ -1,0 +1,64 @@
+//! The narrow door to the disk. Everything below the data home goes through it: the real one opens
+//! files beneath the home without following links out of it, the fake one keeps a live and a durable
+//! image apart and fails on purpose.
+
+use std::fmt;
+use std::io;
+
+/// What a name on the disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A file with bytes.
+    File,
+    /// A folder.
+    Folder,
+    /// A link, socket or device: never opened.
+    Other,
+}
+
+/// What `stat` tells: enough to see that a file is no longer the one that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Bytes.
+    pub len: u64,
+    /// Last change, nanoseconds since 1970.
+    pub modified_ns: i64,
+}
+
+/// All paths are relative to the home, with `/` between the parts, and are made in [`crate::paths`].
+pub trait Disk: Send + Sync + fmt::Debug {
+    /// The whole file. `NotFound` when there is none.
+    ///
+    /// # Errors
+    /// Of the file system, here and below.
+    fn read(&self, path: &str) -> io::Result<Vec<u8>>;
+    /// Up to `len` bytes from `offset`; fewer only at the end of the file.
+    fn read_at(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>>;
+    /// What stands at `path` (a link is [`FileKind::Other`]); `None` when nothing does.
+    fn stat(&self, path: &str) -> io::Result<Option<Stat>>;
+    /// Names in a folder, sorted; an absent folder is empty.
+    fn list(&self, folder: &str) -> io::Result<Vec<(String, FileKind)>>;
+    /// Writes all of `bytes` at `offset` (which is at most the file's length), making the file, but not
+    /// its folder, when there is none. `private` makes it 0600.
+    fn write_at(&self, path: &str, offset: u64, bytes: &[u8], private: bool) -> io::Result<()>;
+    /// Cuts the file to `len` bytes.
+    fn cut(&self, path: &str, len: u64) -> io::Result<()>;
+    /// Makes the file's bytes and length durable (`fdatasync`).
+    fn sync(&self, path: &str) -> io::Result<()>;
+    /// Makes the folder's names durable.
+    fn sync_folder(&self, folder: &str) -> io::Result<()>;
+    /// Makes everything written below the home durable, in one call where the system has one.
+    fn sync_all(&self) -> io::Result<()>;
+    /// Renames over whatever stands at `to`.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Swaps two names in one step. `Unsupported` where the file system cannot.
+    fn exchange(&self, a: &str, b: &str) -> io::Result<()>;
+    /// Renames only when nothing stands at `to` (`AlreadyExists` otherwise).
+    fn rename_new(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &str) -> io::Result<()>;
+    /// Makes a folder and those above it, durably.
+    fn make_folder(&self, folder: &str) -> io::Result<()>;
+}
