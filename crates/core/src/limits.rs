@@ -28,7 +28,7 @@ pub const JSON_DEPTH_MAX: usize = 64;
 const MIB: usize = 1024 * 1024;
 
 const _: () = assert!(VALUE_BYTES_MAX < RECORD_BYTES_MAX);
-const _: () = assert!(NODE_BYTES_MAX + 1 <= 255);
+const _: () = assert!(NODE_BYTES_MAX < 255);
 const _: () = assert!(
     SEGMENTS_MAX * (SEGMENT_BYTES_MAX + 1) + ELEMENT_BYTES_MAX + FIELD_BYTES_MAX + 256
         < RECORD_BYTES_MAX - VALUE_BYTES_MAX

@@ -122,7 +122,7 @@ impl Day {
         let (month, day) = (i64::from(number / 100 % 100), i64::from(number % 100));
         let year = i64::from(number / 10_000);
         let real = (1..=12).contains(&month) && day >= 1 && day <= days_of(year, month);
-        ((1000_01_01..=9999_12_31).contains(&number) && real).then_some(Self(number))
+        ((10_000_101..=99_991_231).contains(&number) && real).then_some(Self(number))
     }
 
     /// The number YYYYMMDD.

@@ -77,8 +77,21 @@ pub fn whole(block: &[u8]) -> usize {
 /// Reads one record, with or without its RS, in any of the known forms, into canonical form.
 ///
 /// # Errors
-/// When the record breaks a rule; see [`Odd`].
+/// When the record breaks a rule; see [`Odd`]. A causality without a check is damage: who says the
+/// one writes the other.
 pub fn read(record: &[u8]) -> Result<Datagram, Odd> {
+    parse(record, true)
+}
+
+/// Reads a state line, as [`line_of`] wrote it: without a check.
+///
+/// # Errors
+/// As [`read`], but for the check.
+pub fn read_line(line: &[u8]) -> Result<Datagram, Odd> {
+    parse(line, false)
+}
+
+fn parse(record: &[u8], checked: bool) -> Result<Datagram, Odd> {
     if record.len() > RECORD_BYTES_MAX {
         return Err(Odd::TooLong(record.len()));
     }
@@ -86,7 +99,7 @@ pub fn read(record: &[u8]) -> Result<Datagram, Odd> {
     let text = core::str::from_utf8(record).map_err(|e| Odd::NotUtf8(e.valid_up_to()))?;
     let fields: Vec<&str> = text.split(char::from(US)).take(9).collect();
     let [timestamp, node, target, field, value, causality] = ours(&fields)?;
-    let causality = causality_of(text, causality)?;
+    let causality = causality_of(text, causality, checked)?;
     let instant = Instant::read(timestamp).ok_or_else(|| Odd::Timestamp(cut(timestamp)))?;
     Ok(Datagram {
         target: Target::read(target)?,
@@ -99,9 +112,33 @@ pub fn read(record: &[u8]) -> Result<Datagram, Odd> {
     })
 }
 
+/// Reads a record where it stands in a block.
+///
+/// A flipped bit can turn a byte of a value into an RS. What stands before it is then a well-formed
+/// record of five fields, without a check and with a wrong value; what stands behind it is a rest that
+/// ends in a check. So a record of five fields with such a rest behind it is damaged.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_in(block: &[u8], record: Record<'_>) -> Result<Datagram, Odd> {
+    let datagram = read(record.bytes)?;
+    let separators = memchr::memchr_iter(US, record.bytes).count();
+    if separators == 4 {
+        let behind = &block[record.at + record.bytes.len()..];
+        let rest = &behind[..memchr::memchr(RS, behind).unwrap_or(behind.len())];
+        let rest_text = core::str::from_utf8(rest).unwrap_or_default();
+        if ends_in_check(rest_text) && memchr::memchr_iter(US, rest).count() < 4 {
+            return Err(Odd::Check);
+        }
+    }
+    Ok(datagram)
+}
+
 /// The six fields of ours, whichever form they came in.
 fn ours<'a>(fields: &[&'a str]) -> Result<[&'a str; 6], Odd> {
     match *fields {
+        // With a check at its end it is one of ours, damaged: it lost a separator.
+        [_, _, _, _, value] if ends_in_check(value) => Err(Odd::Check),
         [time, node, target, field, value] => Ok([time, node, target, field, value, ""]),
         [time, node, target, field, value, causality] => {
             Ok([time, node, target, field, value, causality])
@@ -120,11 +157,24 @@ fn ours<'a>(fields: &[&'a str]) -> Result<[&'a str; 6], Odd> {
     }
 }
 
-fn causality_of(record: &str, text: &str) -> Result<Causality, Odd> {
+fn ends_in_check(text: &str) -> bool {
+    text.rsplit_once('#').is_some_and(|(_, sum)| {
+        sum.len() == 8 && sum.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'a'..=b'f'))
+    })
+}
+
+fn causality_of(record: &str, text: &str, checked: bool) -> Result<Causality, Odd> {
     let (text, sum) = match text.rsplit_once('#') {
         Some((text, sum)) => (text, Some(sum)),
         None => (text, None),
     };
+    if sum.is_none() && checked && !text.is_empty() {
+        return Err(if Causality::read(text).is_some() {
+            Odd::Check
+        } else {
+            Odd::Causality(cut(text))
+        });
+    }
     if let Some(sum) = sum {
         let body = record.len() - sum.len() - 1;
         let expected = (sum.len() == 8).then(|| u32::from_str_radix(sum, 16).ok()).flatten();
