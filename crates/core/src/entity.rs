@@ -138,7 +138,8 @@ impl Entity {
     fn folded(&self, field: &Field, map: bool) -> Option<Value> {
         let members = self.members(field);
         if members.is_empty() {
-            return self.fields.contains_key(field).then(Value::null);
+            let written = self.fields.contains_key(field) || self.elements(field).next().is_some();
+            return written.then(Value::null);
         }
         let json = if map {
             Json::Object(

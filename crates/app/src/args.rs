@@ -1,0 +1,342 @@
+//! The command line: what each verb takes. The help text here is the reference.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A plain-text CRM that stays the same on every machine.
+#[derive(Debug, Parser)]
+#[command(name = "cocli", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "New here? `cocli demo` shows it at work in under a minute; `cocli init` makes a home.")]
+pub(crate) struct Cli {
+    /// The data home (else $COCLI_DATA_HOME, the nearest folder upwards with .cocli/, the user's own).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print one JSON object, or one a line, instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Make a data home, alone or as a member of a cluster.
+    Init(Init),
+    /// Make this home a member of a cluster.
+    Join(Join),
+    /// Print what another machine needs to join: keep it secret.
+    Ticket(Ticket),
+    /// Print the folder of the data home.
+    DataPath,
+    /// Add a company or a person.
+    Add(Add),
+    /// Set fields of a target.
+    Set(Set),
+    /// Remove fields of a target.
+    Unset(Unset),
+    /// Print one field, or all, of a target.
+    Get(Get),
+    /// Show a target as a person reads it.
+    Show(Show),
+    /// List a collection.
+    List(List),
+    /// Add or remove tags.
+    Tag(Tag),
+    /// Remove a target and everything below it (its files move to the trash of the home).
+    Rm(Rm),
+    /// Show what was written, newest last.
+    Log(Log),
+    /// Bring companies or people in.
+    Import(Import),
+    /// Merge the journals into the checkpoint and put all cards in place.
+    Compact(Compact),
+    /// Print the merged state, or its digest.
+    State(State),
+    /// Take in the hand edits that wait for a decision.
+    Accept(Decide),
+    /// Refuse the hand edits that wait for a decision: the cards are written anew.
+    Reject(Decide),
+    /// Take back the last command, or what was written to a target or field.
+    Undo(Undo),
+    /// Add the network and the watching of files: run in the foreground.
+    Daemon(Daemon),
+    /// Say how this home and its cluster are.
+    Status(Status),
+    /// Look for damage and say what mends it.
+    Doctor(Doctor),
+    /// Three nodes on this machine: write, edit, crash, heal, compare.
+    Demo(Demo),
+    /// Print shell completions.
+    Completions(Completions),
+    /// Write man pages into a folder.
+    Man(Man),
+    /// Run the simulator.
+    #[command(hide = true)]
+    Sim(Sim),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// Where (default: ~/cocli).
+    pub(crate) dir: Option<PathBuf>,
+    /// The node's name, taken as given (default: the host name and four random characters).
+    #[arg(long)]
+    pub(crate) node: Option<String>,
+    /// Join the cluster of this ticket; `-` reads it from standard input.
+    #[arg(long, value_name = "TICKET")]
+    pub(crate) join: Option<String>,
+    /// Keep no cards on this machine: `get` and `set` only.
+    #[arg(long)]
+    pub(crate) no_cards: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Join {
+    /// The ticket; `-` reads it from standard input, so that it stays out of the shell's history.
+    pub(crate) ticket: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ticket {
+    /// An address of this machine to put into the ticket (default: what the configuration knows).
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) address: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Collection {
+    Company,
+    Person,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Add {
+    pub(crate) what: Collection,
+    /// The name, as people write it.
+    pub(crate) name: String,
+    /// The folder's name (default: made from the name).
+    #[arg(long)]
+    pub(crate) slug: Option<String>,
+    /// A field to set at once.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The company that a person belongs to.
+    #[arg(long, value_name = "SLUG")]
+    pub(crate) company: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// `companies/apple`, a slug or name that only one entity bears, or the path of a card.
+    #[arg(required_unless_present = "from")]
+    pub(crate) target: Option<String>,
+    /// `FIELD=VALUE`, `FIELD+=X` and `FIELD-=X` for sets; `FIELD=` is unset.
+    #[arg(required_unless_present = "from", value_name = "FIELD=VALUE", allow_hyphen_values = true)]
+    pub(crate) changes: Vec<String>,
+    /// Read lines {"target","field","value"} from a file, `-` is standard input: one batch.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "changes"])]
+    pub(crate) from: Option<String>,
+    /// Bring a removed target back.
+    #[arg(long)]
+    pub(crate) revive: bool,
+    /// Return when this many other nodes hold it durably.
+    #[arg(long, value_name = "N")]
+    pub(crate) wait: Option<usize>,
+    /// Seconds to wait at most.
+    #[arg(long, value_name = "S", default_value_t = 10.0, requires = "wait")]
+    pub(crate) timeout: f64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Unset {
+    pub(crate) target: String,
+    #[arg(required = true)]
+    pub(crate) fields: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    pub(crate) target: String,
+    pub(crate) field: Option<String>,
+    /// As it was at this time (`2026-11-22`, `2026-11-22 14:30`, `2h ago`).
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    pub(crate) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// `companies` or `people`.
+    pub(crate) collection: String,
+    /// Only those whose field has this value; a set counts when it holds it.
+    #[arg(long = "where", value_name = "FIELD=VALUE")]
+    pub(crate) filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tag {
+    #[command(subcommand)]
+    pub(crate) what: TagVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TagVerb {
+    /// Add tags.
+    Add(TagArgs),
+    /// Remove tags.
+    Rm(TagArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TagArgs {
+    pub(crate) target: String,
+    #[arg(required = true)]
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rm {
+    pub(crate) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    pub(crate) target: Option<String>,
+    pub(crate) field: Option<String>,
+    /// Only what was written since.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only what this node wrote.
+    #[arg(long)]
+    pub(crate) node: Option<String>,
+    /// Print the records as they stand in the journals.
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(subcommand)]
+    pub(crate) what: ImportVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportVerb {
+    /// A table with a header line.
+    Csv(ImportCsv),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportCsv {
+    pub(crate) file: PathBuf,
+    /// Which field a column becomes; `COLUMN=` leaves it out (default: by the column's name).
+    #[arg(long, value_name = "COLUMN=FIELD")]
+    pub(crate) map: Vec<String>,
+    /// Bring the rows in as people.
+    #[arg(long)]
+    pub(crate) people: bool,
+    /// Replace values that are there; else only empty fields are filled.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    /// Leave the cards alone.
+    #[arg(long)]
+    pub(crate) no_cards: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct State {
+    /// Print the state digest and the hash of the pool only.
+    #[arg(long)]
+    pub(crate) digest: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Decide {
+    /// Only this card (default: all that wait).
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    pub(crate) target: Option<String>,
+    pub(crate) field: Option<String>,
+    /// What was written since this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Daemon {
+    /// UDP and TCP port (default: the configuration's, else 9999; 0 takes a free one).
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Address to bind to (default: all).
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Option<std::net::IpAddr>,
+    /// A node to talk to.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(crate) peer: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// What each peer holds, too.
+    #[arg(long)]
+    pub(crate) cluster: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Mend what can be mended without a decision.
+    #[arg(long)]
+    pub(crate) repair: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Keep the three homes here (default: a new folder under the temporary one).
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sim {
+    #[arg(long, default_value_t = 3)]
+    pub(crate) nodes: usize,
+    /// Packets lost, percent.
+    #[arg(long, default_value_t = 10)]
+    pub(crate) loss: u8,
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// How many seeds, from `--seed` on.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seeds: u64,
+    /// Print every event.
+    #[arg(long)]
+    pub(crate) trace: bool,
+}

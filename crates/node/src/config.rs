@@ -1,0 +1,101 @@
+//! The settings of a machine: `.cocli/config.toml`.
+
+use serde::Deserialize;
+
+/// Everything that may stand in the file; what is absent has its default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The network.
+    pub gossip: Gossip,
+    /// Cards on this machine.
+    pub cards: Cards,
+}
+
+/// `[gossip]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gossip {
+    /// UDP and TCP port; 9999 when absent.
+    pub port: Option<u16>,
+    /// Nodes to talk to, `host[:port]`.
+    pub peers: Vec<String>,
+}
+
+/// `[cards]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cards {
+    /// Which cards this machine keeps.
+    pub project: Project,
+}
+
+/// Which cards a machine keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Project {
+    /// All.
+    #[default]
+    All,
+    /// None: `get` and `set` only.
+    None,
+}
+
+/// The file does not read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}:{line}: {message}")]
+pub struct ConfigError {
+    /// The file.
+    pub path: String,
+    /// Its line, from 1.
+    pub line: usize,
+    /// What was expected, with the nearest name when a key is unknown.
+    pub message: String,
+}
+
+impl Config {
+    /// Reads the text of the file at `path`.
+    ///
+    /// # Errors
+    /// When it is no TOML, a key is unknown or a value has another type.
+    pub fn read(path: &str, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start).min(text.len());
+            let line = text.as_bytes()[..at].iter().filter(|b| **b == b'\n').count() + 1;
+            ConfigError { path: path.to_string(), line, message: with_nearest(error.message()) }
+        })
+    }
+}
+
+/// Adds the nearest known key to "unknown field `x`, expected one of `y`, `z`".
+fn with_nearest(message: &str) -> String {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let nearest = quoted.next().filter(|_| message.starts_with("unknown")).and_then(|unknown| {
+        quoted.max_by(|a, b| {
+            strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))
+        })
+    });
+    match nearest {
+        Some(name) => format!("{message}; the nearest name is `{name}`"),
+        None => message.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_line_and_nearest_name() {
+        let error = Config::read("c.toml", "[gossip]\nport = 1\npeer = []\n").unwrap_err();
+        assert_eq!(error.line, 3);
+        assert!(error.message.ends_with("the nearest name is `peers`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_absent_has_its_default() {
+        let config = Config::read("c.toml", "[cards]\nproject = \"none\"\n").unwrap();
+        assert_eq!(config.cards.project, Project::None);
+        assert_eq!(config.gossip, Gossip::default());
+    }
+}
