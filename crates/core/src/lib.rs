@@ -11,6 +11,8 @@ extern crate alloc;
 pub mod datagram;
 pub mod digest;
 pub mod entity;
+pub mod frame;
+pub mod gossip;
 pub mod limits;
 pub mod merge;
 pub mod name;

@@ -4,4 +4,5 @@
 pub mod change;
 pub mod config;
 pub mod import;
+pub mod replica;
 pub mod slug;

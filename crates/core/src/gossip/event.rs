@@ -1,0 +1,117 @@
+//! The whole vocabulary between the engine and the world.
+#![expect(
+    missing_docs,
+    reason = "a line tells each event with its fields; all of them fit one screen"
+)]
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use crate::digest::ClusterId;
+use crate::frame::Range;
+use crate::name::{LogId, NodeId};
+use crate::vector::{Head, Vector};
+
+/// Microseconds of a monotonic clock.
+pub type Micros = u64;
+
+/// A start of a daemon: random, never the same again. It is what a peer is known by; two machines
+/// cloned from one image have one node id and two of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Boot(pub u64);
+
+/// What an engine is born with.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// This node.
+    pub node: NodeId,
+    /// This start of it.
+    pub boot: Boot,
+    /// Random bytes: the only randomness that the engine has.
+    pub seed: [u8; 16],
+    /// The cluster, where all chains begin.
+    pub cluster: ClusterId,
+    /// The log that this home extends.
+    pub own: LogId,
+    /// What is durable here.
+    pub vector: Vector,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A packet that opened under a key of the cluster; its plaintext.
+    Packet { from: SocketAddr, bytes: Vec<u8> },
+    /// Addresses where a peer may be; those known already change nothing.
+    Candidates(Vec<SocketAddr>),
+    /// A log is durable here up to `head` without a `Commit`: own writes, journals put here by
+    /// hand. `ranges` are its new bytes, or none when they are more than a push may carry.
+    Grown { log: LogId, head: Head, ranges: Vec<Range> },
+    /// Answer to `Serve`: the bytes from `from` on, nothing when they cannot be read here.
+    Served { peer: Boot, log: LogId, from: Head, ranges: Vec<Range> },
+    /// Answer to `Serve`: the first record there is longer than a packet.
+    ServedLong { peer: Boot, log: LogId, from: Head },
+    /// Answer to `Serve`: `from` is not on the chain held here.
+    ServedFork { peer: Boot, log: LogId, from: Head },
+    /// A chunk of a stream asked for by `Fetch`.
+    Fetched(Range),
+    /// The stream asked for by `Fetch` is over.
+    FetchEnded { log: LogId, peer: Boot, end: FetchEnd },
+    /// Answer to `Commit`: these logs are durable up to there.
+    Committed(Vec<(LogId, Head)>),
+    /// Answer to `Commit`: nothing of it is durable beyond the vector.
+    CommitFailed(Vec<LogId>),
+    /// Answer to `Branch`: ours is set aside and the log ends at `head` now, or (`None`) it stays.
+    BranchEnded { log: LogId, peer: Boot, head: Option<Head> },
+    /// Own writes go to `log` from now on; what stood in the old one behind `trusted` is its
+    /// beginning. Answer to `Doubt`, or by the home's own decision.
+    NewEpoch { log: LogId, trusted: Head, copied: Head },
+    /// A block of a log is damaged here: fetch what lies between.
+    Hole { log: LogId, from: Head, until: Head },
+    /// The hole that began at `position` is healed.
+    Healed { log: LogId, position: u64 },
+    /// Say `Waited` when `nodes` others hold the log up to `position`.
+    Wait { id: u64, log: LogId, position: u64, nodes: usize },
+    /// Nobody waits for it any more.
+    Unwait(u64),
+    /// Say goodbye: the peers need not wait for silence to know.
+    Leave,
+    /// The time of `deadline()` has come.
+    Tick,
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchEnd {
+    /// All that was asked for came.
+    Whole,
+    /// It broke, or the peer cannot serve it; what came before counts.
+    Cut,
+    /// Our hash is not on the peer's chain.
+    Fork,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Seal and send.
+    Send { to: SocketAddr, bytes: Vec<u8> },
+    /// Read up to `max` bytes of whole records from `from` on, but not past `until`, in ranges of at
+    /// most `each` bytes; answer with `Served`.
+    Serve { peer: Boot, log: LogId, from: Head, until: u64, max: usize, each: usize },
+    /// Append and sync, then answer with `Committed` or `CommitFailed`. One at a time.
+    Commit(Vec<Range>),
+    /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer).
+    Fetch { log: LogId, from: Head, until: u64, peer: Boot, to: SocketAddr },
+    /// Others hold another or a longer own log: look at the disk, then close it and go on in a new
+    /// epoch; answer with `NewEpoch`, or with `Grown` if the disk holds it after all.
+    Doubt { log: LogId, claimed: Head },
+    /// The peer's branch of the log is another: compare over a stream; answer with `BranchEnded`.
+    Branch { log: LogId, peer: Boot, to: SocketAddr },
+    /// Put these ranges where the hole is, sync; answer with `Healed` when it is whole.
+    Heal(Vec<Range>),
+    /// The nodes of a `Wait` hold it.
+    Waited { id: u64, nodes: Vec<NodeId> },
+    /// A log is durable here up to `head`: it may be merged and shown.
+    Advanced { log: LogId, head: Head },
+}

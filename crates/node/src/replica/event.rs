@@ -1,0 +1,98 @@
+//! The whole vocabulary between the replica and its rim.
+#![expect(
+    missing_docs,
+    reason = "a line tells each event with its fields; all of them fit one screen"
+)]
+
+use std::net::SocketAddr;
+
+use cocli_core::frame::Range;
+use cocli_core::{Epoch, Head, LogId, NodeId};
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A UDP packet that opened; its plaintext.
+    Packet { from: SocketAddr, bytes: Vec<u8> },
+    /// Addresses where a peer may be (configuration, `--peer`, met before).
+    Candidates(Vec<SocketAddr>),
+    /// A writer of this home says by the door that it synced the own log up to `position`.
+    Woken { log: LogId, position: u64 },
+    /// Files below `wal/` may have grown (file watching, every few seconds): have a look.
+    Rescan,
+    /// A job of the writer thread ended.
+    Done(JobDone),
+    /// A stream that a peer opened brought a message: answer it with `Answer`. Keeps no state here.
+    Question { stream: u64, bytes: Vec<u8> },
+    /// The answer to an `Ask`.
+    Answer { call: u64, bytes: Vec<u8> },
+    /// The stream of a call could not be opened, or was cut.
+    CallFailed { call: u64 },
+    /// `set --wait`: say `Waited` when `nodes` others hold the log up to `position`.
+    Wait { id: u64, log: LogId, position: u64, nodes: usize },
+    /// The waiter went away.
+    Unwait(u64),
+    /// The daemon ends: say goodbye to the peers.
+    Leave,
+    /// The time of `deadline()` has come.
+    Tick,
+}
+
+/// What the rim is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Seal and send by UDP.
+    Send { to: SocketAddr, bytes: Vec<u8> },
+    /// Give it to the writer thread, which runs jobs in order.
+    Job(Job),
+    /// Send a message over the stream of this call; open it to `to` when it is a new call.
+    Ask { call: u64, to: SocketAddr, bytes: Vec<u8> },
+    /// Close the stream of this call; nothing is to come back.
+    Hang { call: u64 },
+    /// Send over the stream that brought the question.
+    Answer { stream: u64, bytes: Vec<u8> },
+    /// These nodes hold what the waiter waits for.
+    Waited { id: u64, nodes: Vec<NodeId> },
+    /// A log is durable here up to `head`: merge it, tell those who follow.
+    Advanced { log: LogId, head: Head },
+    /// Own writes go to this log from now on.
+    NewEpoch { log: LogId },
+    /// Something that a person may want to read in the log.
+    Notice(String),
+}
+
+/// Work under the home's lock: it may wait for the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// Append ranges of other nodes' logs, then one sync.
+    Commit(Vec<Range>),
+    /// Sync and take in what other hands appended below `wal/`.
+    Rescan,
+    /// Others claim to hold more, or another, of the own log: look again, else close and copy.
+    Doubt { log: LogId, claimed: Head, epoch: Epoch },
+    /// Set the branch behind `common` aside and append its records verbatim to the own log.
+    Aside { log: LogId, common: Head },
+    /// Put these bytes where a hole is.
+    Heal(Vec<Range>),
+}
+
+/// What became of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobDone {
+    /// Durable up to there.
+    Committed(Vec<(LogId, Head)>),
+    /// Nothing is durable beyond what was before.
+    CommitFailed { logs: Vec<LogId>, why: String },
+    /// All logs as they are durable now.
+    Rescanned(Vec<(LogId, Head)>),
+    /// The own log is another one from now on.
+    NewEpoch { log: LogId, trusted: Head, copied: Head },
+    /// The disk held what the others claim: no doubt.
+    NoDoubt { log: LogId, head: Head },
+    /// The log ends at `head` now; the own log has grown to `own`.
+    Aside { log: LogId, head: Head, own: (LogId, Head) },
+    /// These holes are whole again.
+    Healed(Vec<(LogId, u64)>),
+    /// The job changed nothing.
+    Failed { job: &'static str, log: Option<LogId>, why: String },
+}
