@@ -2,8 +2,22 @@
 //! files beneath the home without following links out of it, the fake one keeps a live and a durable
 //! image apart and fails on purpose.
 
+use std::any::Any;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
+
+pub mod fake;
+mod real;
+
+pub use fake::FakeDisk;
+pub use real::RealDisk;
+
+/// A disk as it is handed around.
+pub type SharedDisk = Arc<dyn Disk>;
+
+/// A lock as long as it lives.
+pub type Held = Box<dyn Any + Send>;
 
 /// What a name on the disk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +54,16 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn stat(&self, path: &str) -> io::Result<Option<Stat>>;
     /// Names in a folder, sorted; an absent folder is empty.
     fn list(&self, folder: &str) -> io::Result<Vec<(String, FileKind)>>;
+    /// What `list` and `stat` together tell, in one pass over the folder.
+    fn list_stats(&self, folder: &str) -> io::Result<Vec<(String, Stat)>> {
+        let mut all = Vec::new();
+        for (name, _) in self.list(folder)? {
+            if let Some(stat) = self.stat(&format!("{folder}/{name}"))? {
+                all.push((name, stat));
+            }
+        }
+        Ok(all)
+    }
     /// Writes all of `bytes` at `offset` (which is at most the file's length), making the file, but not
     /// its folder, when there is none. `private` makes it 0600.
     fn write_at(&self, path: &str, offset: u64, bytes: &[u8], private: bool) -> io::Result<()>;
@@ -61,4 +85,7 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// Makes a folder and those above it, durably.
     fn make_folder(&self, folder: &str) -> io::Result<()>;
+    /// Takes the lock that the file at `path` (made when absent) stands for, against other processes
+    /// and other threads; without `wait` it is `None` when somebody holds it.
+    fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>>;
 }

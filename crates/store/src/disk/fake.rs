@@ -1,0 +1,503 @@
+//! A disk in memory that keeps apart what programs see and what a power cut leaves, and fails on
+//! purpose. It is harsher than file systems are: each name and each sector that was not synced may
+//! or may not survive, and what a failed sync covered never becomes durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::{Disk, FileKind, Held, Stat};
+
+mod image;
+
+use image::{Inode, NameOp, Seed};
+
+/// What an operation that was told to fail does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// An I/O error; a write leaves a part behind, what a sync covered is lost at the next power cut.
+    Error,
+    /// No room; a write leaves a part behind. Other operations go on.
+    NoSpace,
+    /// The power goes: this and every later operation fails until [`FakeDisk::crash`].
+    Crash,
+}
+
+/// How often an operation that was told to fail fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    /// That one only.
+    Once,
+    /// That one and every one after it.
+    ForGood,
+}
+
+/// A disk in memory. A clone is another handle to the same disk.
+#[derive(Debug, Clone, Default)]
+pub struct FakeDisk(Arc<Mutex<Image>>);
+
+#[derive(Debug, Default)]
+struct Image {
+    inodes: BTreeMap<u64, Inode>,
+    /// The names as programs see them.
+    live: BTreeMap<String, u64>,
+    /// The names as they stand on the medium.
+    durable: BTreeMap<String, u64>,
+    /// Changes of names not yet on the medium, in order.
+    pending: Vec<NameOp>,
+    folders: BTreeSet<String>,
+    locked: BTreeSet<String>,
+    next_inode: u64,
+    clock: i64,
+    ops: u64,
+    fault: Option<(u64, Fault, Times)>,
+    crashed: bool,
+    exchanges: bool,
+    trace: Option<Vec<String>>,
+}
+
+/// What is left of an operation once the fault was looked at.
+enum Verdict {
+    Go,
+    Fail(io::ErrorKind),
+    Crash,
+}
+
+const DOWN: &str = "the power is off";
+
+impl Image {
+    /// Counts an operation and says what becomes of it. Reads are counted too, but never run out of
+    /// space.
+    fn count(&mut self, what: &str, path: &str, takes_space: bool) -> io::Result<Verdict> {
+        if self.crashed {
+            return Err(io::Error::other(DOWN));
+        }
+        self.ops += 1;
+        let (now, clock) = (self.ops, &mut self.clock);
+        *clock += 1_000;
+        if let Some(trace) = &mut self.trace {
+            trace.push(format!("{now} {what} {path}"));
+        }
+        let Some((at, fault, times)) = self.fault else { return Ok(Verdict::Go) };
+        if now < at || (now > at && times == Times::Once) {
+            return Ok(Verdict::Go);
+        }
+        Ok(match fault {
+            Fault::Error => Verdict::Fail(io::ErrorKind::Other),
+            Fault::NoSpace if takes_space => Verdict::Fail(io::ErrorKind::StorageFull),
+            Fault::NoSpace => Verdict::Go,
+            Fault::Crash => {
+                self.crashed = true;
+                Verdict::Crash
+            }
+        })
+    }
+
+    /// For operations that happen or do not.
+    fn step(&mut self, what: &str, path: &str, takes_space: bool) -> io::Result<()> {
+        match self.count(what, path, takes_space)? {
+            Verdict::Go => Ok(()),
+            Verdict::Fail(kind) => Err(kind.into()),
+            Verdict::Crash => Err(io::Error::other(DOWN)),
+        }
+    }
+
+    fn inode(&self, path: &str) -> io::Result<&Inode> {
+        if self.folders.contains(path) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let id = self.live.get(path).ok_or(io::ErrorKind::NotFound)?;
+        self.inodes.get(id).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn inode_mut(&mut self, path: &str) -> io::Result<&mut Inode> {
+        self.inode(path)?;
+        let id = self.live.get(path).copied().unwrap_or_default();
+        let inode = self.inodes.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
+        inode.modified_ns = self.clock;
+        Ok(inode)
+    }
+
+    fn make_file(&mut self, path: &str) -> io::Result<()> {
+        if self.live.contains_key(path) {
+            return Ok(());
+        }
+        let folder = crate::paths::folder(path);
+        if !folder.is_empty() && !self.folders.contains(folder) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        if self.folders.contains(path) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        self.next_inode += 1;
+        let id = self.next_inode;
+        self.inodes.insert(id, Inode::default());
+        self.change(NameOp::Put { path: path.to_owned(), id, gone: None });
+        Ok(())
+    }
+
+    fn change(&mut self, op: NameOp) {
+        op.apply(&mut self.live);
+        self.pending.push(op);
+    }
+
+    /// What the medium holds after a power cut.
+    fn cut_power(&mut self, seed: u64) {
+        let mut seed = Seed::new(seed);
+        for op in std::mem::take(&mut self.pending) {
+            if seed.coin() {
+                op.apply(&mut self.durable);
+            }
+        }
+        self.live = self.durable.clone();
+        let alive: BTreeSet<u64> = self.live.values().copied().collect();
+        self.inodes.retain(|id, _| alive.contains(id));
+        for inode in self.inodes.values_mut() {
+            inode.cut_power(&mut seed);
+        }
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        self.locked.clear();
+        self.fault = None;
+        self.crashed = false;
+    }
+}
+
+impl FakeDisk {
+    /// An empty disk that can exchange names.
+    #[must_use]
+    pub fn new() -> Self {
+        let disk = Self::default();
+        disk.image().exchanges = true;
+        disk
+    }
+
+    fn image(&self) -> MutexGuard<'_, Image> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Operations so far, reads among them.
+    #[must_use]
+    pub fn ops(&self) -> u64 {
+        self.image().ops
+    }
+
+    /// Lets the `k`-th operation from now on (the next one is 1) fail.
+    pub fn fail_at(&self, k: u64, fault: Fault, times: Times) {
+        let mut image = self.image();
+        image.fault = Some((image.ops + k, fault, times));
+    }
+
+    /// No operation fails any more.
+    pub fn heal(&self) {
+        self.image().fault = None;
+    }
+
+    /// The power goes and comes back: names and bytes that were not synced may be gone, torn or
+    /// mixed with what stood there before, as `seed` chooses. Locks are free again.
+    pub fn crash(&self, seed: u64) {
+        self.image().cut_power(seed);
+    }
+
+    /// The process dies: everything written stays. Locks are free again.
+    pub fn kill(&self) {
+        self.image().restart();
+    }
+
+    /// Whether two names can be swapped in one step; they can, unless told otherwise.
+    pub fn set_exchanges(&self, can: bool) {
+        self.image().exchanges = can;
+    }
+
+    /// Notes every operation from now on; [`Self::trace`] gives them.
+    pub fn start_trace(&self) {
+        self.image().trace = Some(Vec::new());
+    }
+
+    /// The operations noted.
+    #[must_use]
+    pub fn trace(&self) -> Vec<String> {
+        self.image().trace.clone().unwrap_or_default()
+    }
+
+    /// A disk of its own with the same content, as a cloned card has.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let image = self.image();
+        Self(Arc::new(Mutex::new(Image {
+            inodes: image.inodes.clone(),
+            live: image.live.clone(),
+            durable: image.durable.clone(),
+            pending: image.pending.clone(),
+            folders: image.folders.clone(),
+            locked: BTreeSet::new(),
+            next_inode: image.next_inode,
+            clock: image.clock,
+            ops: 0,
+            fault: None,
+            crashed: false,
+            exchanges: image.exchanges,
+            trace: None,
+        })))
+    }
+
+    /// Puts a file there as somebody else would, with its folder, durably; counts as no operation.
+    pub fn plant(&self, path: &str, bytes: &[u8]) {
+        let mut image = self.image();
+        let folder = crate::paths::folder(path);
+        for (end, _) in folder.match_indices('/') {
+            image.folders.insert(folder[..end].to_owned());
+        }
+        if !folder.is_empty() {
+            image.folders.insert(folder.to_owned());
+        }
+        image.clock += 1_000;
+        image.next_inode += 1;
+        let (id, clock) = (image.next_inode, image.clock);
+        image.inodes.insert(id, Inode::durable(bytes, clock));
+        image.live.insert(path.to_owned(), id);
+        image.durable.insert(path.to_owned(), id);
+    }
+
+    /// Takes a file away as somebody else would.
+    pub fn unplant(&self, path: &str) {
+        let mut image = self.image();
+        image.clock += 1_000;
+        image.live.remove(path);
+        image.durable.remove(path);
+    }
+
+    /// Puts a folder there as somebody else would.
+    pub fn plant_folder(&self, path: &str) {
+        self.image().folders.insert(path.to_owned());
+    }
+
+    /// The file's bytes as programs see them; counts as no operation.
+    #[must_use]
+    pub fn peek(&self, path: &str) -> Option<Vec<u8>> {
+        self.image().inode(path).ok().map(|inode| inode.live.clone())
+    }
+
+    /// All paths of files, sorted.
+    #[must_use]
+    pub fn files(&self) -> Vec<String> {
+        self.image().live.keys().cloned().collect()
+    }
+}
+
+impl Disk for FakeDisk {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut image = self.image();
+        image.step("read", path, false)?;
+        Ok(image.inode(path)?.live.clone())
+    }
+
+    fn read_at(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut image = self.image();
+        image.step("read_at", path, false)?;
+        let live = &image.inode(path)?.live;
+        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(live.len());
+        Ok(live[start..start.saturating_add(len).min(live.len())].to_vec())
+    }
+
+    fn stat(&self, path: &str) -> io::Result<Option<Stat>> {
+        let mut image = self.image();
+        image.step("stat", path, false)?;
+        if image.folders.contains(path) {
+            return Ok(Some(Stat { kind: FileKind::Folder, len: 0, modified_ns: 0 }));
+        }
+        Ok(image.inode(path).ok().map(|inode| Stat {
+            kind: FileKind::File,
+            len: inode.live.len() as u64,
+            modified_ns: inode.modified_ns,
+        }))
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<(String, FileKind)>> {
+        let mut image = self.image();
+        image.step("list", folder, false)?;
+        let below = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let name = |path: &String| {
+            path.strip_prefix(&below).filter(|rest| !rest.contains('/')).map(str::to_owned)
+        };
+        let files = image.live.keys().filter_map(name).map(|name| (name, FileKind::File));
+        let folders = image.folders.iter().filter_map(name).map(|name| (name, FileKind::Folder));
+        let mut all: Vec<_> = files.chain(folders).collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(all)
+    }
+
+    fn write_at(&self, path: &str, offset: u64, bytes: &[u8], _private: bool) -> io::Result<()> {
+        let mut image = self.image();
+        let verdict = image.count("write_at", path, true)?;
+        if let Verdict::Fail(_) = verdict
+            && bytes.is_empty()
+        {
+            return Ok(());
+        }
+        image.make_file(path)?;
+        let inode = image.inode_mut(path)?;
+        match verdict {
+            Verdict::Go => inode.write(offset, bytes),
+            Verdict::Fail(kind) => {
+                inode.write(offset, &bytes[..bytes.len() / 2])?;
+                Err(kind.into())
+            }
+            Verdict::Crash => {
+                inode.write(offset, bytes)?;
+                Err(io::Error::other(DOWN))
+            }
+        }
+    }
+
+    fn cut(&self, path: &str, len: u64) -> io::Result<()> {
+        let mut image = self.image();
+        image.step("cut", path, false)?;
+        image.inode_mut(path)?.cut(len);
+        Ok(())
+    }
+
+    fn sync(&self, path: &str) -> io::Result<()> {
+        let mut image = self.image();
+        let verdict = image.count("sync", path, true)?;
+        let id = image.live.get(path).copied().ok_or(io::ErrorKind::NotFound)?;
+        let inode = image.inodes.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
+        match verdict {
+            Verdict::Go => {
+                inode.sync();
+                Ok(())
+            }
+            Verdict::Fail(kind) => {
+                inode.lose();
+                Err(kind.into())
+            }
+            Verdict::Crash => Err(io::Error::other(DOWN)),
+        }
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        let mut image = self.image();
+        image.step("sync_folder", folder, false)?;
+        let (now, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut image.pending).into_iter().partition(|op| op.is_in(folder));
+        image.pending = later;
+        let image = &mut *image;
+        for op in now {
+            op.apply(&mut image.durable);
+        }
+        // What no name leads to any more, on neither side, is gone.
+        if image.pending.is_empty() && image.inodes.len() > image.live.len() * 3 / 2 + 16 {
+            let named: BTreeSet<u64> =
+                image.live.values().chain(image.durable.values()).copied().collect();
+            image.inodes.retain(|id, _| named.contains(id));
+        }
+        Ok(())
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        let mut image = self.image();
+        let verdict = image.count("sync_all", "", true)?;
+        match verdict {
+            Verdict::Go => {
+                let image = &mut *image;
+                image.inodes.values_mut().for_each(Inode::sync);
+                image.pending.clear();
+                image.durable = image.live.clone();
+                Ok(())
+            }
+            Verdict::Fail(kind) => {
+                image.inodes.values_mut().for_each(Inode::lose);
+                Err(kind.into())
+            }
+            Verdict::Crash => Err(io::Error::other(DOWN)),
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut image = self.image();
+        image.step("rename", to, true)?;
+        image.move_name(from, to)
+    }
+
+    fn exchange(&self, a: &str, b: &str) -> io::Result<()> {
+        let mut image = self.image();
+        image.step("exchange", b, false)?;
+        if !image.exchanges {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        image.inode(a)?;
+        image.inode(b)?;
+        let (Some(first), Some(second)) = (image.live.get(a).copied(), image.live.get(b).copied())
+        else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let (a, b) = (a.to_owned(), b.to_owned());
+        image.change(NameOp::Swap { a: (a, second), b: (b, first) });
+        Ok(())
+    }
+
+    fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut image = self.image();
+        image.step("rename_new", to, true)?;
+        if image.live.contains_key(to) || image.folders.contains(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        image.move_name(from, to)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let mut image = self.image();
+        image.step("remove", path, false)?;
+        image.inode(path)?;
+        image.change(NameOp::Remove { path: path.to_owned() });
+        Ok(())
+    }
+
+    fn make_folder(&self, folder: &str) -> io::Result<()> {
+        let mut image = self.image();
+        image.step("make_folder", folder, true)?;
+        for end in folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]) {
+            if image.live.contains_key(&folder[..end]) {
+                return Err(io::ErrorKind::NotADirectory.into());
+            }
+            image.folders.insert(folder[..end].to_owned());
+        }
+        Ok(())
+    }
+
+    fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>> {
+        let mut image = self.image();
+        image.step("lock", path, false)?;
+        image.make_file(path)?;
+        if image.locked.insert(path.to_owned()) {
+            return Ok(Some(Box::new(FakeLock { disk: self.clone(), path: path.to_owned() })));
+        }
+        // Whoever waits on a disk of one thread waits for ever.
+        if wait { Err(io::ErrorKind::Deadlock.into()) } else { Ok(None) }
+    }
+}
+
+impl Image {
+    fn move_name(&mut self, from: &str, to: &str) -> io::Result<()> {
+        self.inode(from)?;
+        if self.folders.contains(to) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let id = self.live.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
+        self.change(NameOp::Put { path: to.to_owned(), id, gone: Some(from.to_owned()) });
+        Ok(())
+    }
+}
+
+struct FakeLock {
+    disk: FakeDisk,
+    path: String,
+}
+
+impl Drop for FakeLock {
+    fn drop(&mut self) {
+        self.disk.image().locked.remove(&self.path);
+    }
+}

@@ -1,0 +1,268 @@
+//! The disk of the machine. `cap-std` resolves every path beneath the opened home, so that no link,
+//! planted or forgotten, leads a read or a write out of it.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{
+    Dir, File, FileExt, Metadata, MetadataExt as _, OpenOptions, OpenOptionsExt as _,
+};
+use rustix::fs::{RenameFlags, renameat_with};
+
+use super::{Disk, FileKind, Held, Stat};
+
+/// A data home on the disk of this machine.
+pub struct RealDisk {
+    home: Dir,
+    path: std::path::PathBuf,
+}
+
+impl RealDisk {
+    /// Opens the folder of a home.
+    ///
+    /// # Errors
+    /// When there is no such folder, or it cannot be opened.
+    pub fn open(home: &Path) -> io::Result<Self> {
+        Ok(Self { home: Dir::open_ambient_dir(home, ambient_authority())?, path: home.to_owned() })
+    }
+
+    /// Where the home is, as it was opened.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn for_writing(&self, path: &str, private: bool) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).mode(if private { 0o600 } else { 0o666 });
+        self.home.open_with(path, &options)
+    }
+
+    /// A file for reading. A pipe with no writer would hang the open, so it is opened without
+    /// waiting and refused after.
+    fn for_reading(&self, path: &str) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        let file = self.home.open_with(path, &options)?;
+        let kind = file.metadata()?.file_type();
+        if kind.is_file() {
+            return Ok(file);
+        }
+        let what =
+            if kind.is_dir() { io::ErrorKind::IsADirectory } else { io::ErrorKind::InvalidInput };
+        Err(io::Error::new(what, "not a file"))
+    }
+
+    /// The opened folder of a path, and the path's last name.
+    fn parent<'a>(&self, path: &'a str) -> io::Result<(Dir, &'a str)> {
+        match path.rsplit_once('/') {
+            Some((folder, name)) => Ok((self.home.open_dir(folder)?, name)),
+            None => Ok((self.home.try_clone()?, path)),
+        }
+    }
+
+    fn rename_with(&self, from: &str, to: &str, flags: RenameFlags) -> io::Result<()> {
+        let ((old, old_name), (new, new_name)) = (self.parent(from)?, self.parent(to)?);
+        match renameat_with(&old, old_name, &new, new_name, flags) {
+            Ok(()) => Ok(()),
+            Err(
+                rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::NOTSUP,
+            ) => Err(io::ErrorKind::Unsupported.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl fmt::Debug for RealDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RealDisk").field(&self.path).finish()
+    }
+}
+
+fn stat_of(meta: &Metadata) -> Stat {
+    let kind = if meta.is_file() {
+        FileKind::File
+    } else if meta.is_dir() {
+        FileKind::Folder
+    } else {
+        FileKind::Other
+    };
+    let modified_ns = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
+    Stat { kind, len: meta.len(), modified_ns }
+}
+
+impl Disk for RealDisk {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut file = self.for_reading(path)?;
+        let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
+        io::Read::read_to_end(&mut file, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_at(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
+        let file = self.for_reading(path)?;
+        let there = usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(len);
+        let mut bytes = vec![0; len.min(there)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let at = offset + filled as u64;
+            match FileExt::read_at(&file, &mut bytes[filled..], at) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
+    fn stat(&self, path: &str) -> io::Result<Option<Stat>> {
+        match self.home.symlink_metadata(path) {
+            Ok(meta) => Ok(Some(stat_of(&meta))),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn list(&self, folder: &str) -> io::Result<Vec<(String, FileKind)>> {
+        let Some(entries) = self.entries(folder)? else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            // A name that is no UTF-8 cannot be one of ours.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            let kind = match entry.file_type()? {
+                kind if kind.is_file() => FileKind::File,
+                kind if kind.is_dir() => FileKind::Folder,
+                _ => FileKind::Other,
+            };
+            names.push((name, kind));
+        }
+        names.sort_by(|a: &(String, FileKind), b| a.0.cmp(&b.0));
+        Ok(names)
+    }
+
+    fn list_stats(&self, folder: &str) -> io::Result<Vec<(String, Stat)>> {
+        let Some(entries) = self.entries(folder)? else { return Ok(Vec::new()) };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            match entry.metadata() {
+                Ok(meta) => names.push((name, stat_of(&meta))),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(names)
+    }
+
+    fn write_at(&self, path: &str, offset: u64, bytes: &[u8], private: bool) -> io::Result<()> {
+        let file = self.for_writing(path, private)?;
+        FileExt::write_all_at(&file, bytes, offset)
+    }
+
+    fn cut(&self, path: &str, len: u64) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        self.home.open_with(path, &options)?.set_len(len)
+    }
+
+    fn sync(&self, path: &str) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        self.home.open_with(path, &options)?.sync_data()
+    }
+
+    fn sync_folder(&self, folder: &str) -> io::Result<()> {
+        let opened =
+            if folder.is_empty() { self.home.try_clone()? } else { self.home.open_dir(folder)? };
+        // A path-only handle, which `Dir` may be, cannot be synced.
+        let flags = rustix::fs::OFlags::RDONLY
+            | rustix::fs::OFlags::DIRECTORY
+            | rustix::fs::OFlags::CLOEXEC;
+        let readable = rustix::fs::openat(&opened, ".", flags, rustix::fs::Mode::empty())?;
+        Ok(rustix::fs::fsync(readable)?)
+    }
+
+    fn sync_all(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            let flags = rustix::fs::OFlags::RDONLY
+                | rustix::fs::OFlags::DIRECTORY
+                | rustix::fs::OFlags::CLOEXEC;
+            let readable = rustix::fs::openat(&self.home, ".", flags, rustix::fs::Mode::empty())?;
+            Ok(rustix::fs::syncfs(readable)?)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.home.rename(from, &self.home, to)
+    }
+
+    fn exchange(&self, a: &str, b: &str) -> io::Result<()> {
+        self.rename_with(a, b, RenameFlags::EXCHANGE)
+    }
+
+    fn rename_new(&self, from: &str, to: &str) -> io::Result<()> {
+        match self.rename_with(from, to, RenameFlags::NOREPLACE) {
+            // Some file systems know no such flag. The home's lock keeps our own writers apart.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                if self.stat(to)?.is_some() {
+                    return Err(io::ErrorKind::AlreadyExists.into());
+                }
+                self.rename(from, to)
+            }
+            other => other,
+        }
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.home.remove_file(path)
+    }
+
+    fn make_folder(&self, folder: &str) -> io::Result<()> {
+        let ends = folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);
+        let mut above = "";
+        for part in ends.map(|end| &folder[..end]) {
+            match self.home.create_dir(part) {
+                Ok(()) => self.sync_folder(above)?,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+            above = part;
+        }
+        Ok(())
+    }
+
+    fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>> {
+        let file = self.for_writing(path, true)?.into_std();
+        if wait {
+            file.lock()?;
+            return Ok(Some(Box::new(file)));
+        }
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(file))),
+            Err(std::fs::TryLockError::WouldBlock) => Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+impl RealDisk {
+    fn entries(&self, folder: &str) -> io::Result<Option<cap_std::fs::ReadDir>> {
+        let entries =
+            if folder.is_empty() { self.home.entries() } else { self.home.read_dir(folder) };
+        crate::error::if_there(entries)
+    }
+}

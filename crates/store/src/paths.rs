@@ -1,0 +1,165 @@
+//! The tree of the data home. Nobody else joins path parts: what is opened comes from here, and what
+//! comes from a record or a file name is checked here first.
+
+use std::borrow::Cow;
+
+use cocli_core::{Day, Kind, LogId, Target};
+
+/// Folder of the journals.
+pub const WAL: &str = "wal";
+/// Folder of the checkpoint.
+pub const CHECKPOINT: &str = "checkpoint";
+/// This node's own folder.
+pub const OWN: &str = ".cocli";
+/// The lock of the home.
+pub const LOCK: &str = ".cocli/lock";
+/// The settings of the machine.
+pub const CONFIG: &str = ".cocli/config.toml";
+/// The identity of the node and its cluster.
+pub const ID: &str = ".cocli/id";
+/// The epoch of the log that this node appends to.
+pub const EPOCH: &str = ".cocli/epoch";
+/// The key ring of the cluster.
+pub const KEYS: &str = ".cocli/keys";
+/// The daemon's socket.
+pub const SOCKET: &str = ".cocli/sock";
+/// Peers met before.
+pub const PEERS: &str = ".cocli/peers";
+/// Keeps keys and identity out of git.
+pub const GITIGNORE: &str = ".cocli/.gitignore";
+/// Folder of the marks, one file a log.
+pub const MARKS: &str = ".cocli/marks";
+/// The holes known.
+pub const HOLES: &str = ".cocli/holes.json";
+/// The append that is under way.
+pub const INTENT: &str = ".cocli/intent";
+/// Which command wrote which bytes.
+pub const COMMANDS: &str = ".cocli/commands";
+/// The doubt in the own log, and how far closing it came.
+pub const DOUBT: &str = ".cocli/doubt.json";
+/// Folder of bytes taken out of journals.
+pub const ASIDE: &str = ".cocli/aside";
+/// Folder of the recent projections of cards.
+pub const PROJECTIONS: &str = ".cocli/cards";
+/// Folder of what can be worked out again.
+pub const CACHE: &str = "cache";
+/// What the checkpoint is made of.
+pub const MANIFEST: &str = "checkpoint/manifest.json";
+/// The records that broke a rule.
+pub const ODD: &str = "checkpoint/odd.usv";
+
+/// Longest file name (without its ending) that a record may choose for a card.
+const FILE_BYTES_MAX: usize = 200;
+
+/// The journal of a log and day.
+#[must_use]
+pub fn journal(log: &LogId, day: Day) -> String {
+    format!("{WAL}/{day}_{log}.usv")
+}
+
+/// Reads the name of a journal back; `None` for a foreign name.
+#[must_use]
+pub fn journal_of(name: &str) -> Option<(LogId, Day)> {
+    let (day, log) = name.strip_suffix(".usv")?.split_once('_')?;
+    let read = (LogId::read(log).ok()?, Day::read(day)?);
+    // One name per journal: `a~` or the like would be a second one.
+    (format!("{}_{}.usv", read.1, read.0) == name).then_some(read)
+}
+
+/// Something in `wal/` whose name is no journal's.
+#[must_use]
+pub fn foreign(name: &str) -> String {
+    format!("{WAL}/{name}")
+}
+
+/// The marks of a log.
+#[must_use]
+pub fn marks(log: &LogId) -> String {
+    format!("{MARKS}/{log}.marks")
+}
+
+/// Bytes of a log taken out of it, from a position on.
+#[must_use]
+pub fn aside(log: &LogId, position: u64, hash: u128) -> String {
+    format!("{ASIDE}/{log}-{position}-{hash:032x}.usv")
+}
+
+/// A base shard by its content.
+#[must_use]
+pub fn shard(shard: u8, hash: u128) -> String {
+    format!("{CHECKPOINT}/{shard:02x}-{hash:032x}.usv")
+}
+
+/// A file beside `path` that replaces it once it is whole.
+#[must_use]
+pub fn fresh(path: &str) -> String {
+    format!("{path}.new")
+}
+
+/// The folder that a path stands in; empty for the home itself.
+#[must_use]
+pub fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The card of a target, if its kind has one. `file` is the value of its field `_file`: a name chosen
+/// once, with or without `.md`; one that is no plain file name is passed over.
+#[must_use]
+pub fn card(target: &Target, file: Option<&str>) -> Option<String> {
+    let last = target.as_str().rsplit('/').next().unwrap_or_default();
+    let name = file.and_then(file_name).unwrap_or(Cow::Borrowed(last));
+    match Kind::of(target)? {
+        Kind::Company => Some(format!("{target}/_index.md")),
+        Kind::Person => Some(format!("{target}/{name}.md")),
+        Kind::Note => Some(format!("{}/notes/{name}.md", target.entity())),
+        Kind::Meeting => Some(format!("{}/meetings/{name}.md", target.entity())),
+    }
+}
+
+/// The list of tags beside a company's card.
+#[must_use]
+pub fn tags(target: &Target) -> Option<String> {
+    (Kind::of(target)? == Kind::Company).then(|| format!("{target}/tags.lst"))
+}
+
+/// A file name without folders, dots at its start or control characters.
+fn file_name(text: &str) -> Option<Cow<'_, str>> {
+    let stem = text.strip_suffix(".md").unwrap_or(text);
+    let plain = |c: char| !c.is_control() && !matches!(c, '/' | '\\');
+    let fits = (1..=FILE_BYTES_MAX).contains(&stem.len()) && stem.chars().all(plain);
+    (fits && !stem.starts_with('.')).then_some(Cow::Borrowed(stem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn journals_read_back_as_they_are_named_and_nothing_else_does() {
+        for name in ["20261123_pi1.usv", "20261123_a_b.usv", "20261123_pi1~abcdefgh.usv"] {
+            let (log, day) = journal_of(name).unwrap();
+            assert_eq!(journal(&log, day), format!("wal/{name}"));
+        }
+        for name in
+            ["remote_pi1.usv", "20261301_pi1.usv", "20261123_.usv", "20261123_pi1~.usv", "x"]
+        {
+            assert_eq!(journal_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_field_leads_a_card_out_of_its_folder() {
+        let person = Target::read("people/jane-doe").unwrap();
+        for file in ["../../x", "a/b", ".hidden", "", "a\0b", "..\\x"] {
+            assert_eq!(
+                card(&person, Some(file)).unwrap(),
+                "people/jane-doe/jane-doe.md",
+                "{file:?}"
+            );
+        }
+        assert_eq!(card(&person, Some("Jané.md")).unwrap(), "people/jane-doe/Jané.md");
+        let note = Target::read("companies/apple/notes/call-x1y2").unwrap();
+        assert_eq!(card(&note, None).unwrap(), "companies/apple/notes/call-x1y2.md");
+        assert_eq!(card(&Target::read("nodes/pi1").unwrap(), None), None);
+    }
+}
