@@ -20,6 +20,9 @@ pub const US: u8 = 0x1f;
 /// Behind a record.
 pub const RS: u8 = 0x1e;
 
+/// Bytes of a timestamp as we write it.
+const TIMESTAMP_BYTES: usize = 32;
+
 /// Why a record breaks a rule. It is kept and counted, not merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Odd {
@@ -132,6 +135,25 @@ pub fn read_in(block: &[u8], record: Record<'_>) -> Result<Datagram, Odd> {
         }
     }
     Ok(datagram)
+}
+
+/// Whether a record that [`read`] takes says by a check of its own that its bytes are whole.
+#[must_use]
+pub fn is_checked(record: &[u8]) -> bool {
+    let record = record.strip_suffix(&[RS]).unwrap_or(record);
+    let tail = record.get(record.len().saturating_sub(9)..).unwrap_or_default();
+    core::str::from_utf8(tail).is_ok_and(ends_in_check)
+}
+
+/// The whole record at the end of an odd one: where an RS became another byte, two records stand as
+/// one, and the second is still sound. Gives the bytes before it, too.
+#[must_use]
+pub fn rescue(record: &[u8]) -> Option<(usize, Datagram)> {
+    let mut separators = memchr::memrchr_iter(US, record);
+    let start = separators.nth(4)?.checked_sub(TIMESTAMP_BYTES)?;
+    let rest = &record[start..];
+    let sound = separators.next().is_some() && is_checked(rest);
+    sound.then(|| read(rest).ok()).flatten().map(|datagram| (start, datagram))
 }
 
 /// The six fields of ours, whichever form they came in.

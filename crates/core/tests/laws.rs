@@ -155,6 +155,19 @@ proptest! {
     }
 
     #[test]
+    fn a_record_behind_a_damaged_separator_is_rescued(
+        first in datagram(), second in datagram(), byte in any::<u8>().prop_filter("an RS", |b| *b != usv::RS)
+    ) {
+        let mut bytes = Vec::new();
+        usv::write(&first, &mut bytes);
+        let end = bytes.len();
+        bytes[end - 1] = byte;
+        usv::write(&second, &mut bytes);
+        prop_assert!(usv::read(&bytes).is_err());
+        prop_assert_eq!(usv::rescue(&bytes), Some((end, second)));
+    }
+
+    #[test]
     fn any_bytes_are_a_datagram_or_odd(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(d) = usv::read(&bytes) {
             let mut again = Vec::new();
