@@ -1,0 +1,50 @@
+//! The network, and nothing else: who may speak in a cluster, and how bytes get from one machine
+//! to another unread and unchanged.
+//!
+//! What stands here:
+//!
+//! - the cluster's keys ([`Key`], [`Ring`]) and the [`Ticket`] that hands one to a new machine;
+//! - sealed packets of at most 1,200 bytes ([`seal`](seal()), [`open`]) over a [`Udp`] socket that
+//!   never lets the system fragment them;
+//! - sealed streams ([`connect`], [`accept`], [`Stream`]) for what is too long for a packet;
+//! - names of peers made into addresses ([`resolve`]).
+//!
+//! What it refuses: it knows no files, no datagrams and no members. It does not decide whom to
+//! talk to, retries nothing and logs nothing. It is synchronous: a call blocks for at most the time
+//! that it was given, and threads belong to the caller. Bytes from outside are never trusted: a
+//! packet or stream that does not open gets a [`Refused`] or a [`StreamError`] here, and no answer
+//! there.
+//!
+//! The byte layouts are told once, in the documentation of [`seal`](mod@seal), [`stream`] and
+//! [`ticket`].
+
+mod bind;
+mod hex;
+mod key;
+mod random;
+mod resolve;
+mod ring;
+pub mod seal;
+pub mod stream;
+pub mod ticket;
+mod udp;
+
+pub use bind::{BindError, listen, listen_at};
+pub use hex::to_hex;
+pub use key::{Key, KeyId};
+pub use random::{NoRandom, random};
+pub use resolve::{ResolveError, resolve};
+pub use ring::{RING_KEYS_MAX, Ring, RingError, RingTextError, RingTextFault};
+pub use seal::{OVERHEAD, PACKET_MAX, PLAINTEXT_MAX, Refused, SealError, open, seal};
+pub use stream::{
+    Broken, Closer, Gate, HALF_OPEN_MAX, HANDSHAKE_TIME, IDLE_TIME, Identity, Party, Pass, Stream,
+    StreamError, Timeouts, accept, connect, connect_under,
+};
+pub use ticket::{PEERS_MAX, Ticket, TicketError};
+pub use udp::Udp;
+
+/// The id of a cluster: sixteen random bytes, drawn once when the first machine is set up.
+///
+/// It is no secret. It keeps the packets of two clusters that share a key (a copied key file)
+/// apart.
+pub type Cluster = [u8; 16];

@@ -1,0 +1,317 @@
+//! Sealed streams: what is too long for a packet, over TCP, between two nodes that know each other
+//! by their keys.
+//!
+//! # Layout, version 1
+//!
+//! Noise `Noise_XXpsk0_25519_ChaChaPoly_BLAKE2s`. The pre-shared key is the cluster's; the static
+//! keys are the nodes' own. Numbers are big-endian.
+//!
+//! | from | bytes | what |
+//! | --- | --- | --- |
+//! | caller | 3 | magic `C0 C1 53` |
+//! | | 1 | version, `01` |
+//! | | 4 | key id, in clear |
+//! | | 48 | first handshake message: psk, e; empty payload |
+//! | called | 96 | second handshake message: e, ee, s, es; empty payload |
+//! | caller | 64 | third handshake message: s, se; empty payload |
+//! | both | 2 + n | frames: length n from 16 to 65,535, then n bytes of Noise |
+//!
+//! The prologue, which both must have alike and nobody sends, is `cocli stream`, the caller's first
+//! 8 bytes and the 16 bytes of the cluster id. Who lacks the key, or belongs to another cluster,
+//! fails at the first message, and the one called closes without sending a byte: to a stranger the
+//! port shows that it is open, and nothing else. (A recorded first message sent again does get a
+//! second one, which the sender cannot read and which names nobody.)
+//!
+//! A **message** is one frame or several: the plaintext of its first begins with 4 bytes, the
+//! message's length; then the message, in parts of any length from 1 byte (0 in the first frame).
+//! The length is held against the receiver's ceiling when the first frame is open, and memory grows
+//! only with what has come. An end of the connection between two messages cannot be told from one
+//! that somebody on the way forged: what must be complete has to say so itself.
+//!
+//! The whole handshake has one deadline, of [`HANDSHAKE_TIME`], however the bytes dribble in; at
+//! most [`HALF_OPEN_MAX`] are under way at a time ([`Gate`]).
+
+mod error;
+mod gate;
+mod handshake;
+mod identity;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use snow::TransportState;
+
+pub use error::{Broken, StreamError};
+pub use gate::{Gate, HALF_OPEN_MAX, Pass};
+pub use handshake::{accept, connect, connect_under};
+pub use identity::Identity;
+
+use crate::Cluster;
+use crate::key::KeyId;
+use crate::ring::Ring;
+
+/// For a whole handshake, from the first packet of TCP on.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
+/// For the next bytes of a stream.
+pub const IDLE_TIME: Duration = Duration::from_secs(30);
+
+/// Bytes of a frame at most, by the rules of Noise.
+const FRAME_MAX: usize = 65_535;
+const TAG_BYTES: usize = 16;
+/// Bytes of plaintext in a frame.
+const PART_MAX: usize = FRAME_MAX - TAG_BYTES;
+const PREFIX_BYTES: usize = 2;
+const LENGTH_BYTES: usize = 4;
+
+/// How long a stream may keep its caller waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the whole handshake, with connecting.
+    pub handshake: Duration,
+    /// For the next bytes of an open stream, either way.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { handshake: HANDSHAKE_TIME, idle: IDLE_TIME }
+    }
+}
+
+/// This side of every stream: what it must hold to be let in.
+#[derive(Debug, Clone, Copy)]
+pub struct Party<'a> {
+    /// The cluster's keys.
+    pub ring: &'a Ring,
+    /// The cluster.
+    pub cluster: &'a Cluster,
+    /// This node's own key pair.
+    pub identity: &'a Identity,
+    /// How long it waits.
+    pub timeouts: Timeouts,
+}
+
+/// An open stream to a node that holds the cluster's key and whose own key is known.
+///
+/// It carries messages either way, one after the other. After an error the stream is shut down and
+/// every later call says [`Broken::Spent`]; only [`Broken::Silent`] and a message that was too long
+/// to send leave it as it was.
+pub struct Stream {
+    tcp: TcpStream,
+    peer: SocketAddr,
+    noise: TransportState,
+    remote: [u8; 32],
+    key: KeyId,
+    idle: Duration,
+    spent: bool,
+    /// A frame as it is sent, with its length before it.
+    wire: Box<[u8]>,
+    /// What a frame holds.
+    plain: Box<[u8]>,
+}
+
+/// Ends a stream from another thread.
+#[derive(Debug)]
+pub struct Closer(TcpStream);
+
+impl Closer {
+    /// Shuts the stream down both ways: whoever waits in it returns at once with an error. A stream
+    /// that has ended already stays so.
+    pub fn close(&self) {
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+impl Stream {
+    /// The address of the other side.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The other node's own public key, which it has proved to hold: the field `key` of
+    /// `nodes/{node}` tells whose it is.
+    #[must_use]
+    pub fn remote_key(&self) -> [u8; 32] {
+        self.remote
+    }
+
+    /// The cluster's key that let both sides in.
+    #[must_use]
+    pub fn key_id(&self) -> KeyId {
+        self.key
+    }
+
+    /// How long the next calls wait for bytes that do not come or are not taken; at least 1 ms.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn set_idle(&mut self, idle: Duration) -> Result<(), StreamError> {
+        let idle = idle.max(Duration::from_millis(1));
+        let set = || {
+            self.tcp.set_read_timeout(Some(idle))?;
+            self.tcp.set_write_timeout(Some(idle))
+        };
+        set().map_err(|e| StreamError { peer: self.peer, what: Broken::System(e) })?;
+        self.idle = idle;
+        Ok(())
+    }
+
+    /// A handle to end this stream from another thread.
+    ///
+    /// # Errors
+    /// When the system has no file descriptor left.
+    pub fn closer(&self) -> Result<Closer, StreamError> {
+        let clone = self.tcp.try_clone();
+        clone.map(Closer).map_err(|e| StreamError { peer: self.peer, what: Broken::System(e) })
+    }
+
+    /// Sends one message; done when the system has taken all of it, not when it has arrived.
+    ///
+    /// # Errors
+    /// `TooLong` above 4 GiB (the stream is as it was); else the stream is broken.
+    pub fn send(&mut self, message: &[u8]) -> Result<(), StreamError> {
+        let outcome = match u32::try_from(message.len()) {
+            _ if self.spent => Err(Broken::Spent),
+            Ok(length) => self.send_parts(length, message),
+            Err(_) => {
+                let what = Broken::TooLong { bytes: message.len(), max: u32::MAX as usize };
+                return Err(StreamError { peer: self.peer, what });
+            }
+        };
+        self.settle(outcome)
+    }
+
+    /// Waits for the next message, of at most `max` bytes.
+    ///
+    /// # Errors
+    /// `Silent` when nothing came in time (the stream is as it was); `Closed` when the other side
+    /// has ended the stream between two messages; else the stream is broken.
+    pub fn recv(&mut self, max: usize) -> Result<Vec<u8>, StreamError> {
+        let outcome = if self.spent { Err(Broken::Spent) } else { self.recv_parts(max) };
+        self.settle(outcome)
+    }
+
+    /// A stream whose sides have shaken hands.
+    fn open(tcp: TcpStream, peer: SocketAddr, agreed: handshake::Agreed) -> Self {
+        Self {
+            tcp,
+            peer,
+            noise: agreed.noise,
+            remote: agreed.remote,
+            key: agreed.key,
+            idle: IDLE_TIME,
+            spent: false,
+            wire: vec![0; PREFIX_BYTES + FRAME_MAX].into(),
+            plain: vec![0; PART_MAX].into(),
+        }
+    }
+
+    fn settle<T>(&mut self, outcome: Result<T, Broken>) -> Result<T, StreamError> {
+        outcome.map_err(|what| {
+            if !matches!(what, Broken::Silent { .. }) {
+                self.spent = true;
+                // The other side learns at once; a connection that is gone already is no news.
+                let _ = self.tcp.shutdown(Shutdown::Both);
+            }
+            StreamError { peer: self.peer, what }
+        })
+    }
+
+    fn send_parts(&mut self, length: u32, message: &[u8]) -> Result<(), Broken> {
+        let (first, rest) = message.split_at(message.len().min(PART_MAX - LENGTH_BYTES));
+        self.send_frame(&length.to_be_bytes(), first)?;
+        rest.chunks(PART_MAX).try_for_each(|part| self.send_frame(&[], part))
+    }
+
+    fn send_frame(&mut self, head: &[u8], part: &[u8]) -> Result<(), Broken> {
+        let plain = &mut self.plain[..head.len() + part.len()];
+        plain[..head.len()].copy_from_slice(head);
+        plain[head.len()..].copy_from_slice(part);
+        let bytes = self.noise.write_message(plain, &mut self.wire[PREFIX_BYTES..])?;
+        let prefix = u16::try_from(bytes).map_err(|_| Broken::Malformed("a frame too long"))?;
+        self.wire[..PREFIX_BYTES].copy_from_slice(&prefix.to_be_bytes());
+        self.tcp.write_all(&self.wire[..PREFIX_BYTES + bytes]).map_err(|e| match e.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Broken::NotTaken { after: self.idle },
+            _ => Broken::System(e),
+        })
+    }
+
+    fn recv_parts(&mut self, max: usize) -> Result<Vec<u8>, Broken> {
+        let opened = self.recv_frame(true)?;
+        let (length, first) = self.plain[..opened]
+            .split_first_chunk::<LENGTH_BYTES>()
+            .ok_or(Broken::Malformed("a message without its length"))?;
+        let bytes = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if bytes > max {
+            return Err(Broken::TooLong { bytes, max });
+        }
+        if first.len() > bytes {
+            return Err(Broken::Malformed("a message longer than it said"));
+        }
+        let mut message = first.to_vec();
+        while message.len() < bytes {
+            let opened = self.recv_frame(false)?;
+            if opened == 0 || opened > bytes - message.len() {
+                return Err(Broken::Malformed("a part that does not fit its message"));
+            }
+            message.extend_from_slice(&self.plain[..opened]);
+        }
+        Ok(message)
+    }
+
+    /// Reads and opens one frame into `plain`: how many bytes it holds. Only the first frame of a
+    /// message may keep us waiting without harm.
+    fn recv_frame(&mut self, first: bool) -> Result<usize, Broken> {
+        let idle = self.idle;
+        let mut prefix = [0; PREFIX_BYTES];
+        read_all(&mut self.tcp, &mut prefix).map_err(|stop| match stop {
+            Stop::Silent { came: 0 } if first => Broken::Silent { after: idle },
+            Stop::End { came: 0 } if first => Broken::Closed,
+            stop => stop.broken("the length of a frame", PREFIX_BYTES, idle),
+        })?;
+        let bytes = usize::from(u16::from_be_bytes(prefix));
+        if bytes < TAG_BYTES {
+            return Err(Broken::Malformed("a frame shorter than its seal"));
+        }
+        let sealed = &mut self.wire[..bytes];
+        read_all(&mut self.tcp, sealed).map_err(|s| s.broken("a frame", bytes, idle))?;
+        self.noise.read_message(sealed, &mut self.plain).map_err(|_| Broken::Changed)
+    }
+}
+
+/// Why bytes stopped coming, and how many had come.
+enum Stop {
+    Silent { came: usize },
+    End { came: usize },
+    System(io::Error),
+}
+
+impl Stop {
+    fn broken(self, expected: &'static str, bytes: usize, after: Duration) -> Broken {
+        match self {
+            Self::Silent { came } => Broken::Stalled { after, expected, bytes, came },
+            Self::End { came } => Broken::Cut { expected, bytes, came },
+            Self::System(e) => Broken::System(e),
+        }
+    }
+}
+
+fn read_all(from: &mut impl Read, buffer: &mut [u8]) -> Result<(), Stop> {
+    let mut came = 0;
+    while came < buffer.len() {
+        match from.read(&mut buffer[came..]) {
+            Ok(0) => return Err(Stop::End { came }),
+            Ok(bytes) => came += bytes,
+            Err(e) => match e.kind() {
+                ErrorKind::Interrupted => {}
+                ErrorKind::WouldBlock | ErrorKind::TimedOut => return Err(Stop::Silent { came }),
+                _ => return Err(Stop::System(e)),
+            },
+        }
+    }
+    Ok(())
+}
