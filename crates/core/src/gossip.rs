@@ -3,6 +3,21 @@
 //! It has no socket, file, clock, thread or randomness of its own: the daemon and the simulator
 //! run the same one. docs/gossip.md tells the protocol.
 
+pub mod engine;
 pub mod event;
+pub mod status;
 
-pub use event::{Boot, FetchEnd, Input, Micros, Output, Start};
+mod candidate;
+mod dice;
+mod gap;
+mod inbox;
+mod outbox;
+mod peer;
+mod peers;
+mod spread;
+mod window;
+
+pub use crate::frame::Boot;
+pub use engine::Engine;
+pub use event::{BranchEnd, FetchEnd, Input, Micros, Output, Served, Start};
+pub use status::{Counts, PeerStatus, Status};

@@ -25,6 +25,98 @@ pub const SHARDS: usize = 256;
 /// Levels of lists and maps in a JSON value.
 pub const JSON_DEPTH_MAX: usize = 64;
 
+/// Bytes of a UDP payload: passes every path without being cut up.
+pub const PACKET_BYTES_MAX: usize = 1200;
+/// Bytes of a packet that its seal may take: header, nonce and tag.
+pub const SEAL_BYTES_MAX: usize = 60;
+/// Bytes of a packet that entries of vectors may take while ranges wait.
+pub const ENTRIES_BYTES: usize = 350;
+/// Counters of a boot that are remembered against replay.
+pub const REPLAY_WINDOW: u64 = 1024;
+/// Proven peers.
+pub const PEERS_MAX: usize = 512;
+/// Addresses where a peer may be.
+pub const CANDIDATES_MAX: usize = 512;
+/// Proven addresses of one peer.
+pub const ADDRESSES_MAX: usize = 4;
+/// Live peers up to which every one is pushed to.
+pub const PUSH_PEERS_MAX: usize = 30;
+/// Peers pushed to when there are more than that.
+pub const PUSH_FEW: usize = 6;
+/// Bytes of a log that are pushed; what is longer is announced.
+pub const PUSH_BYTES_MAX: u64 = 16 * KIB;
+/// Wants in flight, over all logs.
+pub const WANTS_MAX: usize = 16;
+/// Bytes that answer one want.
+pub const WANT_BYTES_MAX: u64 = 16 * KIB;
+/// Missing bytes up to which packets are asked for; beyond, a stream.
+pub const GAP_BYTES_MAX: u64 = 64 * KIB;
+/// Bytes of one log that wait for what stands in front of them.
+pub const EARLY_BYTES_MAX: usize = 64 * KIB as usize;
+/// The same, over all logs.
+pub const EARLY_BYTES_ALL_MAX: usize = 4 * MIB;
+/// Received bytes that wait for the disk.
+pub const INBOX_BYTES_MAX: usize = 8 * MIB;
+/// Received bytes at which the disk is not made to wait for more.
+pub const COMMIT_BYTES: usize = MIB;
+/// Peers that get a sum in one round of repair.
+pub const ROUND_PEERS: usize = 8;
+/// Packets of entries that answer a sum.
+pub const ENTRIES_PACKETS_MAX: usize = 4;
+/// Streams at a time.
+pub const FETCHES_MAX: usize = 4;
+/// Bytes of a chunk of a stream, unless one record is longer.
+pub const CHUNK_BYTES: usize = 256 * KIB as usize;
+/// Bytes of one message of a stream.
+pub const STREAM_MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + 1024;
+/// Heads in one question for the last common one.
+pub const COMMON_HEADS_MAX: usize = 512;
+/// Lost branches that are remembered, over all logs.
+pub const LOST_BRANCHES_MAX: usize = 256;
+/// Heads of an own log whose hash is remembered for `--wait`.
+pub const OWN_HEADS_MAX: usize = 256;
+
+/// Silence after which a peer is no longer live, in microseconds; so are all below.
+pub const LIVE_US: u64 = 30_000_000;
+/// First delay of a hello, doubled up to [`HELLO_MAX_US`].
+pub const HELLO_MIN_US: u64 = 250_000;
+/// Longest delay between two hellos.
+pub const HELLO_MAX_US: u64 = 60_000_000;
+/// Silence of an address after which packets go to another of the same peer.
+pub const ADDRESS_SILENT_US: u64 = 5_000_000;
+/// Shortest time between two rounds of repair; the longest is twice that.
+pub const ROUND_US: u64 = 1_000_000;
+/// A peer that was sent nothing for so long gets a sum.
+pub const KEEPALIVE_US: u64 = 10_000_000;
+/// Shortest delay of the first announcement after a change; the longest is twice that.
+pub const ANNOUNCE_US: u64 = 100_000;
+/// Time in which a peer is not told the same entry again in answer to an old one.
+pub const RETELL_US: u64 = 500_000;
+/// Shortest time between two commits, unless one is urgent.
+pub const COMMIT_US: u64 = 200_000;
+/// First pause after a failed commit, doubled up to [`STALL_MAX_US`].
+pub const STALL_MIN_US: u64 = 1_000_000;
+/// Longest pause after a failed commit.
+pub const STALL_MAX_US: u64 = 60_000_000;
+/// Shortest time-out of a want.
+pub const WANT_MIN_US: u64 = 100_000;
+/// Longest time-out of a want.
+pub const WANT_MAX_US: u64 = 5_000_000;
+/// Time in which a holder that failed is passed over.
+pub const PASS_OVER_US: u64 = 5_000_000;
+/// Round trips above twice the shortest by more than this are far.
+pub const NEAR_US: u64 = 20_000;
+/// Time given to ranges that may only have overtaken each other.
+pub const OVERTAKE_US: u64 = 20_000;
+/// A question on a stream that is unanswered for so long is a cut.
+pub const STREAM_SILENT_US: u64 = 15_000_000;
+/// Shortest time between two comparisons of a fork with one peer.
+pub const COMPARE_US: u64 = 5_000_000;
+/// Shortest time between two doubts.
+pub const DOUBT_US: u64 = 10_000_000;
+
+const KIB: u64 = 1024;
+
 const MIB: usize = 1024 * 1024;
 
 const _: () = assert!(VALUE_BYTES_MAX < RECORD_BYTES_MAX);
@@ -33,3 +125,8 @@ const _: () = assert!(
     SEGMENTS_MAX * (SEGMENT_BYTES_MAX + 1) + ELEMENT_BYTES_MAX + FIELD_BYTES_MAX + 256
         < RECORD_BYTES_MAX - VALUE_BYTES_MAX
 );
+const _: () = assert!(PUSH_BYTES_MAX <= GAP_BYTES_MAX && WANT_BYTES_MAX <= GAP_BYTES_MAX);
+const _: () = assert!(COMMIT_BYTES < INBOX_BYTES_MAX && CHUNK_BYTES < COMMIT_BYTES);
+const _: () = assert!(RECORD_BYTES_MAX < STREAM_MESSAGE_BYTES_MAX);
+const _: () = assert!(ENTRIES_BYTES + SEAL_BYTES_MAX + 200 < PACKET_BYTES_MAX);
+const _: () = assert!(ROUND_US < KEEPALIVE_US && 2 * KEEPALIVE_US < LIVE_US);

@@ -7,18 +7,13 @@
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
-use crate::digest::ClusterId;
-use crate::frame::Range;
+use crate::digest::{ChainHash, ClusterId};
+use crate::frame::{Boot, Range};
 use crate::name::{LogId, NodeId};
 use crate::vector::{Head, Vector};
 
 /// Microseconds of a monotonic clock.
 pub type Micros = u64;
-
-/// A start of a daemon: random, never the same again. It is what a peer is known by; two machines
-/// cloned from one image have one node id and two of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Boot(pub u64);
 
 /// What an engine is born with.
 #[derive(Debug, Clone)]
@@ -47,24 +42,22 @@ pub enum Input {
     /// A log is durable here up to `head` without a `Commit`: own writes, journals put here by
     /// hand. `ranges` are its new bytes, or none when they are more than a push may carry.
     Grown { log: LogId, head: Head, ranges: Vec<Range> },
-    /// Answer to `Serve`: the bytes from `from` on, nothing when they cannot be read here.
-    Served { peer: Boot, log: LogId, from: Head, ranges: Vec<Range> },
-    /// Answer to `Serve`: the first record there is longer than a packet.
-    ServedLong { peer: Boot, log: LogId, from: Head },
-    /// Answer to `Serve`: `from` is not on the chain held here.
-    ServedFork { peer: Boot, log: LogId, from: Head },
+    /// Answer to `Serve`: the bytes from `from` on, nothing when they cannot be read here; or the
+    /// record there is too long for an answer; or `from` is not on the chain held here.
+    Served { peer: Boot, log: LogId, from: Head, what: Served },
     /// A chunk of a stream asked for by `Fetch`.
     Fetched(Range),
     /// The stream asked for by `Fetch` is over.
     FetchEnded { log: LogId, peer: Boot, end: FetchEnd },
-    /// Answer to `Commit`: these logs are durable up to there.
-    Committed(Vec<(LogId, Head)>),
-    /// Answer to `Commit`: nothing of it is durable beyond the vector.
+    /// Answer to `Commit`: these logs are durable up to there; the ranges of `refused` did not
+    /// continue theirs.
+    Committed { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
+    /// Answer to `Commit`: the disk failed, nothing of these is durable beyond the vector.
     CommitFailed(Vec<LogId>),
-    /// Answer to `Branch`: ours is set aside and the log ends at `head` now, or (`None`) it stays.
-    BranchEnded { log: LogId, peer: Boot, head: Option<Head> },
-    /// Own writes go to `log` from now on; what stood in the old one behind `trusted` is its
-    /// beginning. Answer to `Doubt`, or by the home's own decision.
+    /// Answer to `Branch`.
+    BranchEnded { log: LogId, peer: Boot, end: BranchEnd },
+    /// Own writes go to `log` from now on: the old one ends at `trusted`, and what stood behind it
+    /// is the beginning of the new. Answer to `Doubt`, or by the home's own decision.
     NewEpoch { log: LogId, trusted: Head, copied: Head },
     /// A block of a log is damaged here: fetch what lies between.
     Hole { log: LogId, from: Head, until: Head },
@@ -78,6 +71,29 @@ pub enum Input {
     Leave,
     /// The time of `deadline()` has come.
     Tick,
+}
+
+/// What could be read for a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Served {
+    /// Whole records, in order.
+    Ranges(Vec<Range>),
+    /// The record there is longer than the answer may be.
+    Long,
+    /// The head is not on the chain here.
+    Fork,
+}
+
+/// How the comparison of two branches ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BranchEnd {
+    /// Ours is greater, and stays.
+    Kept,
+    /// Ours is set aside: the log ends at `common` now. `lost` is the chain's hash behind the first
+    /// record of ours that differed.
+    Yielded { common: Head, lost: ChainHash },
+    /// It could not be told, or there was no fork.
+    Open,
 }
 
 /// How a stream ended.
@@ -96,16 +112,15 @@ pub enum FetchEnd {
 pub enum Output {
     /// Seal and send.
     Send { to: SocketAddr, bytes: Vec<u8> },
-    /// Read up to `max` bytes of whole records from `from` on, but not past `until`, in ranges of at
-    /// most `each` bytes; answer with `Served`.
-    Serve { peer: Boot, log: LogId, from: Head, until: u64, max: usize, each: usize },
+    /// Read up to `max` bytes of whole records from `from` on; answer with `Served`.
+    Serve { peer: Boot, log: LogId, from: Head, max: usize },
     /// Append and sync, then answer with `Committed` or `CommitFailed`. One at a time.
     Commit(Vec<Range>),
     /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer).
     Fetch { log: LogId, from: Head, until: u64, peer: Boot, to: SocketAddr },
-    /// Others hold another or a longer own log: look at the disk, then close it and go on in a new
-    /// epoch; answer with `NewEpoch`, or with `Grown` if the disk holds it after all.
-    Doubt { log: LogId, claimed: Head },
+    /// Others hold a longer own log (`claimed`) or another one: look at the disk, then close it and
+    /// go on in a new epoch; answer with `NewEpoch`, or with `Grown` if the disk holds it after all.
+    Doubt { log: LogId, claimed: Option<Head> },
     /// The peer's branch of the log is another: compare over a stream; answer with `BranchEnded`.
     Branch { log: LogId, peer: Boot, to: SocketAddr },
     /// Put these ranges where the hole is, sync; answer with `Healed` when it is whole.

@@ -1,0 +1,192 @@
+use alloc::string::String;
+use alloc::vec;
+use proptest::prelude::*;
+
+use super::*;
+
+fn node() -> impl Strategy<Value = NodeId> {
+    "[A-Za-z0-9._-]{1,64}".prop_map(|text| NodeId::read(&text).unwrap())
+}
+
+fn log() -> impl Strategy<Value = LogId> {
+    "[a-z0-9][a-z0-9.-]{0,62}(~[a-z2-9]{8})?".prop_map(|text| LogId::read(&text).unwrap())
+}
+
+fn head() -> impl Strategy<Value = Head> {
+    (any::<u64>(), any::<[u8; 16]>())
+        .prop_map(|(position, hash)| Head { position, hash: ChainHash(hash) })
+}
+
+fn range() -> impl Strategy<Value = Range> {
+    (log(), 0..u64::MAX / 2, any::<[u8; 16]>(), prop::collection::vec(any::<u8>(), 0..900))
+        .prop_map(|(log, position, hash, mut bytes)| {
+            bytes.push(RS);
+            let day = Day::from_number(20_261_123).unwrap();
+            Range { log, day, position, hash_before: ChainHash(hash), bytes }
+        })
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        (any::<u64>(), any::<u64>()).prop_map(|(cookie, echo)| Message::Hello { cookie, echo }),
+        (any::<u128>(), any::<u64>()).prop_map(|(hash, sent)| Message::Sum { hash, sent }),
+        any::<u64>().prop_map(|sent| Message::Heard { sent }),
+        prop::collection::vec((log(), head()), 0..6).prop_map(Message::Entries),
+        (log(), head(), any::<u64>()).prop_map(|(log, from, until)| Message::Want {
+            log,
+            from,
+            until
+        }),
+        range().prop_map(Message::Range),
+        (log(), any::<u64>()).prop_map(|(log, position)| Message::Long { log, position }),
+        (log(), any::<u64>()).prop_map(|(log, position)| Message::Differs { log, position }),
+        (log(), any::<u64>()).prop_map(|(log, position)| Message::Hurry { log, position }),
+        Just(Message::Bye),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn a_packet_reads_back_as_what_fitted_and_never_passes_its_budget(
+        node in node(),
+        boot in any::<u64>(),
+        counter in any::<u64>(),
+        messages in prop::collection::vec(message(), 0..8),
+    ) {
+        let mut writer = Writer::new(&node, Boot(boot), counter);
+        let fitted: Vec<Message> =
+            messages.into_iter().filter(|message| writer.put(message)).collect();
+        let bytes = writer.finish();
+        prop_assert!(bytes.len() <= PLAIN_BYTES_MAX);
+        let packet = Packet::read(&bytes).unwrap();
+        prop_assert_eq!(packet, Packet { node, boot: Boot(boot), counter, messages: fitted, unknown: 0 });
+    }
+
+    #[test]
+    fn every_truncation_of_a_message_is_refused(node in node(), message in message()) {
+        let mut writer = Writer::new(&node, Boot(1), 2);
+        let head = writer.bytes.len();
+        prop_assume!(writer.put(&message));
+        let bytes = writer.finish();
+        for length in 0..bytes.len() {
+            if length != head {
+                prop_assert!(Packet::read(&bytes[..length]).is_err(), "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..1300)) {
+        let _ = Packet::read(&bytes);
+    }
+
+    #[test]
+    fn a_changed_byte_is_read_or_refused(
+        messages in prop::collection::vec(message(), 1..4),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut writer = Writer::new(&NodeId::read("pi1").unwrap(), Boot(1), 2);
+        for message in &messages {
+            writer.put(message);
+        }
+        let mut bytes = writer.finish();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        if let Ok(packet) = Packet::read(&bytes) {
+            let ranges = packet.messages.iter().filter_map(|message| match message {
+                Message::Range(range) => Some(range.bytes.len()),
+                _ => None,
+            });
+            prop_assert!(ranges.sum::<usize>() <= PLAIN_BYTES_MAX);
+        }
+    }
+
+    #[test]
+    fn a_range_of_the_room_fits_an_empty_packet_to_the_last_byte(node in node(), log in log()) {
+        let mut bytes = vec![b'x'; Range::room(&node, &log)];
+        *bytes.last_mut().unwrap() = RS;
+        let day = Day::from_number(20_261_123).unwrap();
+        let range = Range { log, day, position: 7, hash_before: ChainHash([3; 16]), bytes };
+        let mut writer = Writer::new(&node, Boot(1), 2);
+        prop_assert!(writer.put(&Message::Range(range)));
+        prop_assert_eq!(writer.finish().len(), PLAIN_BYTES_MAX);
+    }
+}
+
+#[test]
+fn a_message_of_a_later_version_is_stepped_over() {
+    let mut writer = Writer::new(&NodeId::read("pi1").unwrap(), Boot(1), 2);
+    assert!(writer.put(&Message::Bye));
+    let mut bytes = writer.finish();
+    bytes.extend_from_slice(&[200, 0, 3, 1, 2, 3]);
+    let packet = Packet::read(&bytes).unwrap();
+    assert_eq!((packet.messages, packet.unknown), (vec![Message::Bye], 1));
+}
+
+#[test]
+fn a_range_that_claims_four_gigabytes_or_no_whole_record_is_refused() {
+    let pi1 = NodeId::read("pi1").unwrap();
+    let range = Range {
+        log: LogId::read("pi1").unwrap(),
+        day: Day::from_number(20_261_123).unwrap(),
+        position: u64::MAX - 2,
+        hash_before: ChainHash([0; 16]),
+        bytes: vec![b'a', b'b', b'c', RS],
+    };
+    let put = |range: Range| {
+        let mut writer = Writer::new(&pi1, Boot(1), 2);
+        writer.put(&Message::Range(range));
+        Packet::read(&writer.finish())
+    };
+    assert_eq!(put(range.clone()), Err(Refused::Message(6)));
+    let torn = Range { position: 0, bytes: b"abc".to_vec(), ..range.clone() };
+    assert_eq!(put(torn), Err(Refused::Message(6)));
+    let empty = Range { position: 0, bytes: Vec::new(), ..range };
+    assert_eq!(put(empty), Err(Refused::Message(6)));
+    let mut bytes = Writer::new(&pi1, Boot(1), 2).finish();
+    bytes.extend_from_slice(&[6, 0xff, 0xff]);
+    assert_eq!(Packet::read(&bytes), Err(Refused::Torn));
+}
+
+#[test]
+fn a_name_longer_than_what_came_is_refused() {
+    assert_eq!(Packet::read(&[255, b'a']), Err(Refused::Head));
+    assert_eq!(Packet::read(&[]), Err(Refused::Head));
+    let text = String::from("x").repeat(PLAIN_BYTES_MAX + 1);
+    assert_eq!(Packet::read(text.as_bytes()), Err(Refused::TooLong));
+}
+
+#[test]
+fn every_hello_has_the_same_size_whoever_sends_it() {
+    for name in ["a", "a-longer-name", &"x".repeat(64)] {
+        let mut writer = Writer::new(&NodeId::read(name).unwrap(), Boot(1), 2);
+        assert!(writer.put(&Message::Hello { cookie: 7, echo: 8 }));
+        let bytes = writer.finish();
+        assert_eq!(bytes.len(), HELLO_BYTES);
+        let packet = Packet::read(&bytes).unwrap();
+        assert_eq!(packet.messages, [Message::Hello { cookie: 7, echo: 8 }]);
+    }
+}
+
+#[test]
+fn a_range_is_cut_at_records_and_stops_before_one_that_is_too_long() {
+    let mut bytes = Vec::new();
+    for length in [3, 4, 5, 30, 2] {
+        bytes.extend(core::iter::repeat_n(b'x', length));
+        bytes.push(RS);
+    }
+    let range = Range {
+        log: LogId::read("pi1").unwrap(),
+        day: Day::from_number(20_261_123).unwrap(),
+        position: 100,
+        hash_before: ChainHash([1; 16]),
+        bytes,
+    };
+    let (pieces, long) = range.split(10);
+    assert_eq!(pieces.iter().map(|r| r.bytes.len()).collect::<Vec<_>>(), [9, 6]);
+    assert_eq!((pieces[0].end(), long), (pieces[1].start(), Some(115)));
+    let (pieces, long) = range.split(40);
+    assert_eq!((pieces.len(), long), (2, None));
+    assert_eq!(pieces[1].end(), range.end());
+}

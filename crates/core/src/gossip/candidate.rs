@@ -1,0 +1,101 @@
+//! Addresses where a peer may be, and when to say hello there.
+
+use alloc::collections::BTreeMap;
+use core::net::SocketAddr;
+
+use super::dice::Dice;
+use super::event::Micros;
+use crate::frame::Boot;
+use crate::limits::{CANDIDATES_MAX, HELLO_MAX_US, HELLO_MIN_US};
+
+#[derive(Debug, Clone)]
+struct Candidate {
+    /// Named by a person or a discovery: it goes last when there are too many.
+    named: bool,
+    delay: Micros,
+    next: Micros,
+    /// Who proved to be there.
+    boot: Option<Boot>,
+}
+
+/// All candidates.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Candidates(BTreeMap<SocketAddr, Candidate>);
+
+impl Candidates {
+    /// Takes addresses in; those known change nothing but that they are named now.
+    pub(crate) fn name(&mut self, addresses: &[SocketAddr], now: Micros) {
+        for address in addresses {
+            if let Some(known) = self.0.get_mut(address) {
+                known.named = true;
+            } else if self.make_room() {
+                let fresh = Candidate { named: true, delay: HELLO_MIN_US, next: now, boot: None };
+                self.0.insert(*address, fresh);
+            }
+        }
+    }
+
+    /// A boot proved to be at an address: when it falls silent, hellos go there again.
+    pub(crate) fn met(&mut self, address: SocketAddr, boot: Boot, hello_at: Micros) {
+        if let Some(known) = self.0.get_mut(&address) {
+            known.boot = Some(boot);
+            known.delay = HELLO_MIN_US;
+            known.next = hello_at;
+        } else if self.make_room() {
+            let met =
+                Candidate { named: false, delay: HELLO_MIN_US, next: hello_at, boot: Some(boot) };
+            self.0.insert(address, met);
+        }
+    }
+
+    /// Forgets who lives at an address, so that hellos go there now.
+    pub(crate) fn silent(&mut self, boot: Boot, now: Micros) {
+        for candidate in self.0.values_mut().filter(|c| c.boot == Some(boot)) {
+            candidate.boot = None;
+            candidate.delay = HELLO_MIN_US;
+            candidate.next = now;
+        }
+    }
+
+    /// The addresses whose hello is due. `live_until` says until when a boot needs none.
+    pub(crate) fn due(
+        &mut self,
+        now: Micros,
+        dice: &mut Dice,
+        live_until: impl Fn(Boot) -> Option<Micros>,
+    ) -> alloc::vec::Vec<SocketAddr> {
+        let mut addresses = alloc::vec::Vec::new();
+        for (address, candidate) in self.0.iter_mut().filter(|(_, c)| c.next <= now) {
+            if let Some(until) = candidate.boot.and_then(&live_until).filter(|u| *u > now) {
+                candidate.next = until;
+                candidate.delay = HELLO_MIN_US;
+                continue;
+            }
+            addresses.push(*address);
+            candidate.next = now + dice.stretched(candidate.delay / 2);
+            candidate.delay = (candidate.delay * 2).min(HELLO_MAX_US);
+        }
+        addresses
+    }
+
+    /// When the next hello is due.
+    pub(crate) fn deadline(&self) -> Option<Micros> {
+        self.0.values().map(|candidate| candidate.next).min()
+    }
+
+    /// Addresses at which nobody has proved to be yet.
+    pub(crate) fn unmet(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.0.iter().filter(|(_, c)| c.boot.is_none()).map(|(address, _)| *address)
+    }
+
+    fn make_room(&mut self) -> bool {
+        if self.0.len() < CANDIDATES_MAX {
+            return true;
+        }
+        // The longest delay is the longest silence.
+        let worst = self.0.iter().filter(|(_, c)| !c.named).max_by_key(|(_, c)| c.delay);
+        let Some(address) = worst.map(|(address, _)| *address) else { return false };
+        self.0.remove(&address);
+        true
+    }
+}

@@ -1,0 +1,281 @@
+//! The engine: `step(now, input, outputs)`.
+//!
+//! An input only changes what is known; what follows from it is done at the end of the step, in
+//! the same order each time: forks and gaps, the disk, announcements, packets.
+
+mod fetch;
+mod hole;
+mod push;
+mod receive;
+mod repair;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use self::hole::Holes;
+use self::push::Announcement;
+use super::candidate::Candidates;
+use super::dice::Dice;
+use super::event::{Input, Micros, Output, Start};
+use super::gap::Gap;
+use super::inbox::Inbox;
+use super::outbox::{Queue, Sender};
+use super::peers::Peers;
+use super::spread::Spread;
+use super::status::{Counts, PeerStatus, Status};
+use crate::digest::{ChainHash, ClusterId, hash};
+use crate::frame::{Boot, Message};
+use crate::limits::{LIVE_US, LOST_BRANCHES_MAX, ROUND_US};
+use crate::name::{LogId, NodeId};
+use crate::vector::{Head, Vector};
+
+/// The propagation of one node.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    now: Micros,
+    dice: Dice,
+    cluster: ClusterId,
+    own: LogId,
+    vector: Vector,
+    /// The hash of the vector, worked out when it is asked for.
+    sum: Option<u128>,
+    sender: Sender,
+    peers: Peers,
+    candidates: Candidates,
+    inbox: Inbox,
+    gaps: BTreeMap<LogId, Gap>,
+    holes: Holes,
+    /// Hashes behind the first record of branches that lost.
+    lost: BTreeSet<ChainHash>,
+    spread: Spread,
+    announcements: BTreeMap<LogId, Announcement>,
+    queues: BTreeMap<Boot, Queue>,
+    round_at: Micros,
+    doubt_after: Micros,
+    counts: Counts,
+}
+
+impl Engine {
+    /// An engine that knows nobody yet.
+    #[must_use]
+    pub fn new(start: Start, now: Micros) -> Self {
+        let seed = hash(&start.seed).to_be_bytes();
+        let mut first = [0; 8];
+        first.copy_from_slice(&seed[..8]);
+        let mut dice = Dice::new(u64::from_be_bytes(first));
+        let mut spread = Spread::default();
+        if let Some(head) = start.vector.get(&start.own) {
+            spread.grown(&start.own, head);
+        }
+        Self {
+            now,
+            round_at: now + dice.below(ROUND_US),
+            dice,
+            cluster: start.cluster,
+            own: start.own,
+            vector: start.vector,
+            sum: None,
+            sender: Sender { node: start.node, boot: start.boot, counter: 0 },
+            peers: Peers::new(start.seed),
+            candidates: Candidates::default(),
+            inbox: Inbox::default(),
+            gaps: BTreeMap::new(),
+            holes: Holes::default(),
+            lost: BTreeSet::new(),
+            spread,
+            announcements: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            doubt_after: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Takes in what happened and says what is to be done. `now` never goes back; if it does, it is
+    /// taken as standing still.
+    pub fn step(&mut self, now: Micros, input: Input, out: &mut Vec<Output>) {
+        self.now = self.now.max(now);
+        self.take(input, out);
+        self.say_hello(out);
+        self.round();
+        self.close_gaps(out);
+        self.mend(out);
+        self.commit(out);
+        self.announce();
+        for (id, nodes) in self.spread.fulfilled(&self.sender.node, &self.peers) {
+            out.push(Output::Waited { id, nodes });
+        }
+        self.flush(out);
+    }
+
+    /// When `Tick` is wanted at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Micros {
+        let announcement = self.announcements.values().map(|a| a.at).min();
+        [
+            self.candidates.deadline(),
+            self.gap_deadline(),
+            self.holes.deadline(),
+            self.inbox.due(),
+            announcement,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.round_at, Micros::min)
+    }
+
+    /// What is durable here.
+    #[must_use]
+    pub fn vector(&self) -> &Vector {
+        &self.vector
+    }
+
+    /// The log that own writes go to.
+    #[must_use]
+    pub fn own(&self) -> &LogId {
+        &self.own
+    }
+
+    /// Whether a stream may go on asking: there is room for what comes.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.inbox.has_room(self.now)
+    }
+
+    /// The other nodes that hold an own log up to `position`.
+    #[must_use]
+    pub fn holders(&self, log: &LogId, position: u64) -> BTreeSet<NodeId> {
+        self.spread.holders(log, position, &self.sender.node, &self.peers)
+    }
+
+    /// What a person may want to know.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let peers = self.peers.all().map(|peer| {
+            let held = |log: &LogId| peer.known(log).map_or(0, |head| head.position);
+            PeerStatus {
+                node: peer.node.clone(),
+                boot: peer.boot,
+                address: peer.address(),
+                live: peer.is_live(self.now),
+                silent_us: self.now.saturating_sub(peer.heard),
+                rtt_us: peer.rtt,
+                lacks_bytes: (self.vector.0.iter())
+                    .map(|(log, head)| head.position.saturating_sub(held(log)))
+                    .sum(),
+                ahead_bytes: peer
+                    .vector()
+                    .map(|(log, head)| head.position.saturating_sub(self.vector.position(log)))
+                    .sum(),
+            }
+        });
+        Status {
+            peers: peers.collect(),
+            unmet: self.candidates.unmet().collect(),
+            gaps: self.gaps.len(),
+            stalled: self.inbox.is_stalled(self.now),
+            counts: self.counts,
+        }
+    }
+
+    fn take(&mut self, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Packet { from, bytes } => self.on_packet(from, &bytes, out),
+            Input::Candidates(addresses) => self.candidates.name(&addresses, self.now),
+            Input::Grown { log, head, ranges } => self.on_grown(&log, head, &ranges, out),
+            Input::Served { peer, log, from, what } => self.on_served(peer, &log, from, what),
+            Input::Fetched(range) => self.on_fetched(range, out),
+            Input::FetchEnded { log, peer, end } => self.on_fetch_ended(&log, peer, end),
+            Input::Committed { heads, refused } => self.on_committed(heads, &refused, out),
+            Input::CommitFailed(logs) => self.on_commit_failed(&logs),
+            Input::BranchEnded { log, peer, end } => self.on_branch_ended(&log, peer, end),
+            Input::NewEpoch { log, trusted, copied } => self.on_new_epoch(log, trusted, copied),
+            Input::Hole { log, from, until } => self.holes.found(log, from, until),
+            Input::Healed { log, position } => self.holes.healed(&log, position),
+            Input::Wait { id, log, position, nodes } => self.on_wait(id, log, position, nodes),
+            Input::Unwait(id) => self.spread.unwait(id),
+            Input::Leave => self.on_leave(),
+            Input::Tick => {}
+        }
+    }
+
+    fn on_leave(&mut self) {
+        let boots: Vec<Boot> = self.peers.live(self.now).map(|peer| peer.boot).collect();
+        for boot in boots {
+            self.queue(boot).small(Message::Bye);
+        }
+    }
+
+    fn say_hello(&mut self, out: &mut Vec<Output>) {
+        let peers = &self.peers;
+        let live_until = |boot| {
+            let peer = peers.get(boot)?;
+            peer.is_live(self.now).then_some(peer.heard + LIVE_US)
+        };
+        for to in self.candidates.due(self.now, &mut self.dice, live_until) {
+            self.hello(to, 0, 0, out);
+        }
+    }
+
+    /// A hello to an address: the only thing that goes to one who is not proven.
+    fn hello(&mut self, to: SocketAddr, cookie: u64, echo: u64, out: &mut Vec<Output>) {
+        let mut packet = self.sender.packet();
+        packet.put(&Message::Hello { cookie, echo });
+        self.send(to, packet.finish(), out);
+    }
+
+    fn send(&mut self, to: SocketAddr, bytes: Vec<u8>, out: &mut Vec<Output>) {
+        self.counts.sent += 1;
+        self.counts.sent_bytes += bytes.len() as u64;
+        out.push(Output::Send { to, bytes });
+    }
+
+    fn flush(&mut self, out: &mut Vec<Output>) {
+        for (boot, queue) in core::mem::take(&mut self.queues) {
+            let Some(peer) = self.peers.get_mut(boot) else { continue };
+            let to = peer.address();
+            peer.sent = self.now;
+            for bytes in queue.pack(&mut self.sender) {
+                self.send(to, bytes, out);
+            }
+        }
+    }
+
+    fn queue(&mut self, boot: Boot) -> &mut Queue {
+        self.queues.entry(boot).or_default()
+    }
+
+    /// The end of what is durable of a log; its start when nothing is.
+    fn durable(&self, log: &LogId) -> Head {
+        self.vector.get(log).unwrap_or_else(|| self.start_of(log))
+    }
+
+    fn start_of(&self, log: &LogId) -> Head {
+        Head { position: 0, hash: ChainHash::start(&self.cluster, log) }
+    }
+
+    /// The end of what has come of a log, durable or not.
+    fn received(&self, log: &LogId) -> Head {
+        self.inbox.end(log, self.durable(log))
+    }
+
+    fn set_head(&mut self, log: &LogId, head: Head) {
+        self.sum = None;
+        if head.position == 0 {
+            self.vector.0.remove(log);
+        } else {
+            self.vector.0.insert(log.clone(), head);
+        }
+    }
+
+    fn sum(&mut self) -> u128 {
+        *self.sum.get_or_insert_with(|| self.vector.hash())
+    }
+
+    fn remember_lost(&mut self, lost: ChainHash) {
+        if self.lost.len() >= LOST_BRANCHES_MAX {
+            self.lost.pop_first();
+        }
+        self.lost.insert(lost);
+    }
+}

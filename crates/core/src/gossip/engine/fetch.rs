@@ -1,0 +1,270 @@
+//! What is missing: whom to ask, how, and what to do when nothing comes. And forks, which are asked
+//! about in the same place, since a log that forks can take no bytes.
+
+use alloc::vec::Vec;
+
+use super::Engine;
+use crate::frame::{Boot, Message, Range};
+use crate::gossip::event::{BranchEnd, FetchEnd, Micros, Output};
+use crate::gossip::gap::{Ask, Gap};
+use crate::gossip::inbox::Taken;
+use crate::limits::{
+    COMMIT_US, COMPARE_US, DOUBT_US, FETCHES_MAX, GAP_BYTES_MAX, LOGS_MAX, NEAR_US, OVERTAKE_US,
+    PASS_OVER_US, WANT_BYTES_MAX, WANTS_MAX,
+};
+use crate::name::LogId;
+use crate::vector::Head;
+
+impl Engine {
+    /// Somebody holds more of a log than has come here.
+    pub(super) fn lacking(&mut self, log: &LogId, head: Head) {
+        if !self.vector.0.contains_key(log) && self.vector.0.len() >= LOGS_MAX {
+            return;
+        }
+        let own = *log == self.own;
+        let gap = self.gaps.entry(log.clone()).or_default();
+        if own && gap.claimed.is_none_or(|claimed| claimed.position < head.position) {
+            gap.claimed = Some(head);
+        }
+    }
+
+    /// Somebody has another branch of a log.
+    pub(super) fn forked(&mut self, log: &LogId, boot: Boot) {
+        self.gaps.entry(log.clone()).or_default().forks.insert(boot);
+    }
+
+    /// Bytes came for a log: a want is over when it brought what it could.
+    pub(super) fn progressed(&mut self, log: &LogId) {
+        let received = self.received(log).position;
+        let room = Range::room(&self.sender.node, log) as u64;
+        let Some(gap) = self.gaps.get_mut(log) else { return };
+        gap.failures = 0;
+        if let Some(Ask::Want { peer, full, deadline, .. }) = &mut gap.ask {
+            if received + room >= *full {
+                gap.ask = None;
+            } else if let Some(peer) = self.peers.get(*peer) {
+                *deadline = self.now + peer.patience(0);
+            }
+        }
+    }
+
+    pub(super) fn on_fetched(&mut self, range: Range, out: &mut Vec<Output>) {
+        if let Some(range) = self.mending(range, out) {
+            let log = range.log.clone();
+            match self.take_range(range) {
+                Taken::New => self.progressed(&log),
+                Taken::Full => self.counts.ranges_full += 1,
+                _ => self.counts.ranges_old += 1,
+            }
+        }
+    }
+
+    pub(super) fn on_fetch_ended(&mut self, log: &LogId, boot: Boot, end: FetchEnd) {
+        if self.mend_ended(log, boot, self.now) {
+            return;
+        }
+        let until = self.now + PASS_OVER_US;
+        let Some(gap) = self.gaps.get_mut(log) else { return };
+        if !matches!(gap.ask, Some(Ask::Stream { peer }) if peer == boot) {
+            return;
+        }
+        match end {
+            FetchEnd::Whole => gap.ask = None,
+            FetchEnd::Cut => {
+                gap.failed();
+                self.pass_over(boot, log, until);
+            }
+            FetchEnd::Fork => {
+                gap.ask = None;
+                self.forked(log, boot);
+                let position = self.durable(log).position;
+                self.queue(boot).small(Message::Differs { log: log.clone(), position });
+            }
+        }
+    }
+
+    pub(super) fn on_branch_ended(&mut self, log: &LogId, boot: Boot, end: BranchEnd) {
+        let Some(gap) = self.gaps.get_mut(log) else { return };
+        if !matches!(gap.ask, Some(Ask::Branch { peer }) if peer == boot) {
+            return;
+        }
+        gap.ask = None;
+        gap.forks.remove(&boot);
+        match end {
+            BranchEnd::Yielded { common, lost } => {
+                gap.forks.clear();
+                gap.winner = Some(boot);
+                self.inbox.forget(log);
+                self.remember_lost(lost);
+                self.set_head(log, common);
+                self.announce_soon(log);
+            }
+            BranchEnd::Kept => {
+                let position = self.durable(log).position;
+                self.queue(boot).small(Message::Differs { log: log.clone(), position });
+                self.pass_over(boot, log, self.now + PASS_OVER_US);
+            }
+            BranchEnd::Open => self.pass_over(boot, log, self.now + PASS_OVER_US),
+        }
+    }
+
+    fn pass_over(&mut self, boot: Boot, log: &LogId, until: Micros) {
+        if let Some(peer) = self.peers.get_mut(boot) {
+            peer.pass_over(log, until);
+        }
+    }
+
+    /// Looks at every log of which something is missing.
+    pub(super) fn close_gaps(&mut self, out: &mut Vec<Output>) {
+        let now = self.now;
+        let ready = self.gaps.iter().filter(|(_, g)| g.deadline().is_some_and(|at| at <= now));
+        for log in ready.map(|(log, _)| log.clone()).collect::<Vec<_>>() {
+            self.expire(&log);
+            let Some(mut gap) = self.gaps.remove(&log) else { continue };
+            if gap.ask.is_some() || self.close_gap(&log, &mut gap, out) {
+                self.gaps.insert(log, gap);
+            }
+        }
+    }
+
+    /// A want whose time is over: with a pause for the holder when it brought nothing.
+    fn expire(&mut self, log: &LogId) {
+        let received = self.received(log).position;
+        let Some(gap) = self.gaps.get_mut(log) else { return };
+        let Some(Ask::Want { peer, from, deadline, .. }) = gap.ask.clone() else { return };
+        if deadline > self.now {
+            return;
+        }
+        if received > from.position {
+            gap.ask = None;
+        } else {
+            gap.failed();
+            self.pass_over(peer, log, self.now + PASS_OVER_US);
+        }
+    }
+
+    /// Asks for what is missing; false when nothing is. A gap that stays without asking says when it
+    /// wants to be looked at again.
+    fn close_gap(&mut self, log: &LogId, gap: &mut Gap, out: &mut Vec<Output>) -> bool {
+        if *log == self.own {
+            return self.doubt(log, gap, out);
+        }
+        gap.forks.retain(|boot| self.peers.get(*boot).is_some_and(|p| p.is_live(self.now)));
+        if !gap.forks.is_empty() && self.compare(log, gap, out) {
+            return true;
+        }
+        let Some((holder, far)) = self.holder(log, gap) else {
+            return !gap.forks.is_empty();
+        };
+        if !self.inbox.has_room(self.now) {
+            let later = self.now + COMMIT_US;
+            gap.not_before = self.inbox.stalled_until().map_or(later, |until| until.max(later));
+            return true;
+        }
+        self.ask(log, gap, holder, far, out);
+        true
+    }
+
+    fn doubt(&mut self, log: &LogId, gap: &mut Gap, out: &mut Vec<Output>) -> bool {
+        let longer = gap.claimed.filter(|c| c.position > self.durable(log).position);
+        if longer.is_none() && gap.forks.is_empty() {
+            return false;
+        }
+        if self.now < self.doubt_after {
+            gap.not_before = self.doubt_after;
+            return true;
+        }
+        self.doubt_after = self.now + DOUBT_US;
+        gap.ask = Some(Ask::Doubt);
+        let claimed = if gap.forks.is_empty() { longer } else { None };
+        out.push(Output::Doubt { log: log.clone(), claimed });
+        true
+    }
+
+    /// Compares branches with somebody who has another; false when that must wait, and others may be
+    /// asked meanwhile.
+    fn compare(&mut self, log: &LogId, gap: &mut Gap, out: &mut Vec<Output>) -> bool {
+        if self.inbox.holds(log) {
+            gap.not_before = self.now + OVERTAKE_US;
+            return true;
+        }
+        let next = |boot: &Boot| {
+            let last = self.peers.get(*boot).and_then(|peer| peer.compared(log));
+            last.map_or(0, |last| last + COMPARE_US)
+        };
+        let Some((at, boot)) = gap.forks.iter().map(|boot| (next(boot), *boot)).min() else {
+            return false;
+        };
+        if at > self.now || self.streams() >= FETCHES_MAX {
+            gap.not_before = at.max(self.now + COMMIT_US);
+            return false;
+        }
+        let Some(peer) = self.peers.get_mut(boot) else { return false };
+        peer.compare(log, self.now);
+        gap.ask = Some(Ask::Branch { peer: boot });
+        out.push(Output::Branch { log: log.clone(), peer: boot, to: peer.address() });
+        true
+    }
+
+    /// Whom to ask, and how far it holds the log: one of the near, not one that failed lately.
+    fn holder(&mut self, log: &LogId, gap: &Gap) -> Option<(Boot, u64)> {
+        let received = self.received(log).position;
+        let holders = self.peers.live(self.now).filter(|p| !gap.forks.contains(&p.boot));
+        let mut holders: Vec<_> = holders
+            .filter_map(|peer| {
+                let held = peer.known(log)?.position;
+                (held > received).then_some((peer, held))
+            })
+            .collect();
+        if let Some(winner) = holders.iter().find(|(peer, _)| Some(peer.boot) == gap.winner) {
+            return Some((winner.0.boot, winner.1));
+        }
+        if holders.iter().any(|(peer, _)| !peer.is_passed_over(log, self.now)) {
+            holders.retain(|(peer, _)| !peer.is_passed_over(log, self.now));
+        }
+        let rtt = |peer: &super::super::peer::Peer| peer.rtt.unwrap_or(NEAR_US);
+        let near = holders.iter().map(|(peer, _)| rtt(peer)).min()? * 2 + NEAR_US;
+        let mut near: Vec<(Boot, u64)> = holders
+            .into_iter()
+            .filter(|(peer, _)| rtt(peer) <= near)
+            .map(|(peer, held)| (peer.boot, held))
+            .collect();
+        self.dice.keep(&mut near, 1);
+        near.pop()
+    }
+
+    fn ask(&mut self, log: &LogId, gap: &mut Gap, holder: Boot, far: u64, out: &mut Vec<Output>) {
+        let from = self.received(log);
+        let long = gap.long == Some(from.position);
+        let streams_fail = !long && gap.failures % 3 == 2;
+        let stream = long || (far - from.position > GAP_BYTES_MAX && !streams_fail);
+        let busy = if stream {
+            self.streams() >= FETCHES_MAX
+        } else {
+            self.gaps.values().filter(|gap| gap.wants()).count() >= WANTS_MAX
+        };
+        let Some(peer) = self.peers.get(holder).filter(|_| !busy) else {
+            gap.not_before = self.now + OVERTAKE_US;
+            return;
+        };
+        let until = self.inbox.early_from(log).unwrap_or(u64::MAX);
+        if stream {
+            gap.ask = Some(Ask::Stream { peer: holder });
+            let to = peer.address();
+            out.push(Output::Fetch { log: log.clone(), from, until, peer: holder, to });
+        } else {
+            let full = far.min(until).min(from.position + WANT_BYTES_MAX);
+            let deadline = self.now + peer.patience(gap.failures);
+            gap.ask = Some(Ask::Want { peer: holder, from, full, deadline });
+            self.queue(holder).small(Message::Want { log: log.clone(), from, until });
+        }
+    }
+
+    pub(super) fn streams(&self) -> usize {
+        self.gaps.values().filter(|gap| gap.streams()).count() + self.holes.streams()
+    }
+
+    pub(super) fn gap_deadline(&self) -> Option<Micros> {
+        self.gaps.values().filter_map(Gap::deadline).min()
+    }
+}

@@ -1,0 +1,101 @@
+//! Damaged blocks: fetched by stream from anybody who holds the log beyond them.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::Engine;
+use crate::frame::{Boot, Range};
+use crate::gossip::event::{Micros, Output};
+use crate::limits::{FETCHES_MAX, PASS_OVER_US};
+use crate::name::LogId;
+use crate::vector::Head;
+
+#[derive(Debug, Clone)]
+struct Hole {
+    from: Head,
+    until: Head,
+    peer: Option<Boot>,
+    not_before: Micros,
+}
+
+/// The holes of all logs, by log and position.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Holes(BTreeMap<(LogId, u64), Hole>);
+
+impl Holes {
+    pub(super) fn found(&mut self, log: LogId, from: Head, until: Head) {
+        let hole = Hole { from, until, peer: None, not_before: 0 };
+        self.0.entry((log, from.position)).or_insert(hole);
+    }
+
+    pub(super) fn healed(&mut self, log: &LogId, position: u64) {
+        self.0.remove(&(log.clone(), position));
+    }
+
+    pub(super) fn streams(&self) -> usize {
+        self.0.values().filter(|hole| hole.peer.is_some()).count()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Micros> {
+        self.0.values().filter(|hole| hole.peer.is_none()).map(|hole| hole.not_before).min()
+    }
+
+    fn fetched_for(&self, range: &Range) -> bool {
+        self.0.iter().any(|((log, _), hole)| {
+            *log == range.log
+                && hole.peer.is_some()
+                && (hole.from.position..hole.until.position).contains(&range.position)
+        })
+    }
+}
+
+impl Engine {
+    /// Takes a chunk that belongs to a hole; gives back one that does not.
+    pub(super) fn mending(&mut self, range: Range, out: &mut Vec<Output>) -> Option<Range> {
+        if !self.holes.fetched_for(&range) {
+            return Some(range);
+        }
+        out.push(Output::Heal(alloc::vec![range]));
+        None
+    }
+
+    /// Whether the stream that ended was for a hole. If the hole is still there, it is asked for
+    /// again later.
+    pub(super) fn mend_ended(&mut self, log: &LogId, boot: Boot, now: Micros) -> bool {
+        let mut found = false;
+        for ((of, _), hole) in &mut self.holes.0 {
+            if of == log && hole.peer == Some(boot) {
+                hole.peer = None;
+                hole.not_before = now + PASS_OVER_US;
+                found = true;
+            }
+        }
+        found
+    }
+
+    /// Asks for holes, one a log, when no other stream runs for it.
+    pub(super) fn mend(&mut self, out: &mut Vec<Output>) {
+        let now = self.now;
+        let due: Vec<(LogId, u64)> = (self.holes.0.iter())
+            .filter(|(_, hole)| hole.peer.is_none() && hole.not_before <= now)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in due {
+            let busy = self.gaps.get(&key.0).is_some_and(|gap| gap.streams())
+                || self.holes.0.iter().any(|((log, _), h)| *log == key.0 && h.peer.is_some())
+                || self.streams() >= FETCHES_MAX;
+            let Some(hole) = self.holes.0.get_mut(&key) else { continue };
+            hole.not_before = now + PASS_OVER_US;
+            let beyond = hole.until.position;
+            let mut holders: Vec<_> = (self.peers.live(now))
+                .filter(|p| p.known(&key.0).is_some_and(|head| head.position >= beyond))
+                .map(|peer| (peer.boot, peer.address()))
+                .collect();
+            self.dice.keep(&mut holders, 1);
+            let Some((peer, to)) = holders.pop().filter(|_| !busy) else { continue };
+            hole.peer = Some(peer);
+            let (from, until) = (hole.from, beyond);
+            out.push(Output::Fetch { log: key.0, from, until, peer, to });
+        }
+    }
+}

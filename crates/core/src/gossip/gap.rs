@@ -1,0 +1,70 @@
+//! What is missing of a log, and what was asked for.
+
+use alloc::collections::BTreeSet;
+
+use super::event::Micros;
+use crate::frame::Boot;
+use crate::vector::Head;
+
+/// What is in flight for a log; one at a time.
+#[derive(Debug, Clone)]
+pub(crate) enum Ask {
+    /// Ranges in packets, up to about `full`.
+    Want { peer: Boot, from: Head, full: u64, deadline: Micros },
+    /// Ranges over a stream.
+    Stream { peer: Boot },
+    /// The comparison of two branches.
+    Branch { peer: Boot },
+    /// The home looks whether it must close its own log.
+    Doubt,
+}
+
+/// A log of which somebody has more, or another branch.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Gap {
+    pub(crate) ask: Option<Ask>,
+    /// Nothing is asked before.
+    pub(crate) not_before: Micros,
+    /// Where a record begins that does not fit a packet.
+    pub(crate) long: Option<u64>,
+    /// Requests in a row that brought nothing.
+    pub(crate) failures: u8,
+    /// Who has another branch.
+    pub(crate) forks: BTreeSet<Boot>,
+    /// Who won against the branch held here before.
+    pub(crate) winner: Option<Boot>,
+    /// For the own log: how far somebody claims to hold it.
+    pub(crate) claimed: Option<Head>,
+}
+
+impl Gap {
+    /// Whether the log must stay as it is until an answer comes.
+    pub(crate) fn is_frozen(&self) -> bool {
+        matches!(self.ask, Some(Ask::Branch { .. } | Ask::Doubt))
+    }
+
+    /// Whether it takes one of the places for streams.
+    pub(crate) fn streams(&self) -> bool {
+        matches!(self.ask, Some(Ask::Stream { .. } | Ask::Branch { .. }))
+    }
+
+    /// Whether it takes one of the places for wants.
+    pub(crate) fn wants(&self) -> bool {
+        matches!(self.ask, Some(Ask::Want { .. }))
+    }
+
+    /// A request brought nothing.
+    pub(crate) fn failed(&mut self) {
+        self.ask = None;
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// When it wants to be looked at.
+    pub(crate) fn deadline(&self) -> Option<Micros> {
+        match &self.ask {
+            Some(Ask::Want { deadline, .. }) => Some(*deadline),
+            Some(_) => None,
+            None => Some(self.not_before),
+        }
+    }
+}

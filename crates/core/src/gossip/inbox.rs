@@ -1,0 +1,262 @@
+//! Ranges that came and are not durable yet: in order for the disk, or early and waiting for what
+//! stands in front of them.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::event::Micros;
+use crate::digest::ChainHash;
+use crate::frame::{Boot, Range};
+use crate::limits::{
+    COMMIT_BYTES, COMMIT_US, EARLY_BYTES_ALL_MAX, EARLY_BYTES_MAX, INBOX_BYTES_MAX, STALL_MAX_US,
+    STALL_MIN_US,
+};
+use crate::name::LogId;
+use crate::usv::records;
+use crate::vector::Head;
+
+/// What became of a range that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It continues what came before and waits for the disk.
+    New,
+    /// All of it had come before.
+    Old,
+    /// It waits for what stands in front of it.
+    Early,
+    /// Its hash does not continue what came before.
+    Fork,
+    /// It continues a branch that lost.
+    Lost,
+    /// There is no room, or the disk takes nothing now.
+    Full,
+}
+
+/// What waits for the disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inbox {
+    /// The ends of logs whose bytes came and are not durable.
+    received: BTreeMap<LogId, Head>,
+    waiting: Vec<Range>,
+    waiting_bytes: usize,
+    early: BTreeMap<LogId, BTreeMap<u64, Range>>,
+    early_bytes: usize,
+    /// Who sent what is not acknowledged yet.
+    senders: BTreeMap<LogId, BTreeSet<Boot>>,
+    /// Logs for which somebody waits, and up to where.
+    hurries: BTreeMap<LogId, u64>,
+    /// What the writer has now, when it may have to be pushed on.
+    writing: Option<Vec<Range>>,
+    last: Option<Micros>,
+    stall: Option<(Micros, Micros)>,
+}
+
+impl Inbox {
+    /// The end of what came of a log, given the end of what is durable.
+    pub(crate) fn end(&self, log: &LogId, durable: Head) -> Head {
+        self.received.get(log).copied().unwrap_or(durable)
+    }
+
+    /// Whether bytes of this log are on their way to the disk.
+    pub(crate) fn holds(&self, log: &LogId) -> bool {
+        self.received.contains_key(log)
+    }
+
+    /// Takes a range that came from a peer.
+    pub(crate) fn take(
+        &mut self,
+        durable: Head,
+        range: Range,
+        lost: &BTreeSet<ChainHash>,
+        now: Micros,
+    ) -> Taken {
+        let end = self.end(&range.log, durable);
+        if range.end_position() <= end.position {
+            return Taken::Old;
+        }
+        if self.is_stalled(now) || self.waiting_bytes + range.bytes.len() > INBOX_BYTES_MAX {
+            return Taken::Full;
+        }
+        if range.position > end.position {
+            return self.keep_early(range);
+        }
+        match continuation(&range, end, lost) {
+            Err(taken) => taken,
+            Ok((piece, head)) => {
+                self.accept(piece, head);
+                Taken::New
+            }
+        }
+    }
+
+    /// Takes early ranges whose front has come since. True when one of them does not fit.
+    pub(crate) fn connect(
+        &mut self,
+        log: &LogId,
+        durable: Head,
+        lost: &BTreeSet<ChainHash>,
+    ) -> bool {
+        loop {
+            let end = self.end(log, durable);
+            let Some(early) = self.early.get_mut(log) else { return false };
+            let Some(first) = early.first_entry().filter(|first| *first.key() <= end.position)
+            else {
+                return false;
+            };
+            let range = first.remove();
+            self.early_bytes -= range.bytes.len();
+            if early.is_empty() {
+                self.early.remove(log);
+            }
+            if range.end_position() <= end.position {
+                continue;
+            }
+            match continuation(&range, end, lost) {
+                Ok((piece, head)) => self.accept(piece, head),
+                Err(Taken::Fork) => return true,
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn accept(&mut self, range: Range, head: Head) {
+        self.received.insert(range.log.clone(), head);
+        self.waiting_bytes += range.bytes.len();
+        self.waiting.push(range);
+    }
+
+    fn keep_early(&mut self, range: Range) -> Taken {
+        let length = range.bytes.len();
+        let held = self.early.get(&range.log);
+        let of_log: usize = held.map_or(0, |m| m.values().map(|r| r.bytes.len()).sum());
+        if held.is_some_and(|m| m.get(&range.position).is_some_and(|r| r.bytes.len() >= length)) {
+            return Taken::Early;
+        }
+        if of_log + length > EARLY_BYTES_MAX || self.early_bytes + length > EARLY_BYTES_ALL_MAX {
+            return Taken::Full;
+        }
+        self.early_bytes += length;
+        let place = self.early.entry(range.log.clone()).or_default();
+        if let Some(shorter) = place.insert(range.position, range) {
+            self.early_bytes -= shorter.bytes.len();
+        }
+        Taken::Early
+    }
+
+    /// Where the first early range of a log begins: what is missing ends there.
+    pub(crate) fn early_from(&self, log: &LogId) -> Option<u64> {
+        self.early.get(log).and_then(|early| early.first_key_value()).map(|(from, _)| *from)
+    }
+
+    /// Whether more may be asked for.
+    pub(crate) fn has_room(&self, now: Micros) -> bool {
+        !self.is_stalled(now) && self.waiting_bytes + COMMIT_BYTES <= INBOX_BYTES_MAX
+    }
+
+    /// Whether the disk failed lately.
+    pub(crate) fn is_stalled(&self, now: Micros) -> bool {
+        self.stall.is_some_and(|(until, _)| now < until)
+    }
+
+    /// When the disk may be asked again.
+    pub(crate) fn stalled_until(&self) -> Option<Micros> {
+        self.stall.map(|(until, _)| until)
+    }
+
+    /// Who is to be told when the log is durable.
+    pub(crate) fn owe(&mut self, log: &LogId, boot: Boot) {
+        self.senders.entry(log.clone()).or_default().insert(boot);
+    }
+
+    /// Who was to be told.
+    pub(crate) fn owed(&mut self, log: &LogId) -> BTreeSet<Boot> {
+        self.senders.remove(log).unwrap_or_default()
+    }
+
+    /// Somebody waits for the log up to a position.
+    pub(crate) fn hurry(&mut self, log: &LogId, position: u64) {
+        let wanted = self.hurries.entry(log.clone()).or_default();
+        *wanted = (*wanted).max(position);
+    }
+
+    /// When the next commit is due; none when nothing waits or the writer is at work.
+    pub(crate) fn due(&self) -> Option<Micros> {
+        if self.waiting.is_empty() || self.writing.is_some() {
+            return None;
+        }
+        let hurried = self.hurries.keys().any(|log| self.received.contains_key(log));
+        let soon = match self.last {
+            Some(last) if !hurried && self.waiting_bytes < COMMIT_BYTES => last + COMMIT_US,
+            _ => 0,
+        };
+        Some(soon.max(self.stall.map_or(0, |(until, _)| until)))
+    }
+
+    /// Gives all that waits to the writer; `keep` when it may have to be pushed on.
+    pub(crate) fn write(&mut self, now: Micros, keep: bool) -> Vec<Range> {
+        self.last = Some(now);
+        self.waiting_bytes = 0;
+        let ranges = core::mem::take(&mut self.waiting);
+        self.writing = Some(if keep { ranges.clone() } else { Vec::new() });
+        ranges
+    }
+
+    /// The writer is done; what it had is returned when it was kept.
+    pub(crate) fn written(&mut self) -> Vec<Range> {
+        self.writing.take().unwrap_or_default()
+    }
+
+    /// A log is durable up to there.
+    pub(crate) fn durable(&mut self, log: &LogId, head: Head) {
+        if self.received.get(log).is_some_and(|end| end.position <= head.position) {
+            self.received.remove(log);
+        }
+        if self.hurries.get(log).is_some_and(|position| *position <= head.position) {
+            self.hurries.remove(log);
+        }
+    }
+
+    /// The disk took these; it may be asked at once the next time.
+    pub(crate) fn well(&mut self) {
+        self.stall = None;
+    }
+
+    /// The disk failed: a pause, each twice as long.
+    pub(crate) fn stall(&mut self, now: Micros) {
+        let pause = self.stall.map_or(STALL_MIN_US, |(_, pause)| (2 * pause).min(STALL_MAX_US));
+        self.stall = Some((now + pause, pause));
+    }
+
+    /// Forgets what came of a log and is not durable.
+    pub(crate) fn forget(&mut self, log: &LogId) {
+        self.received.remove(log);
+        self.hurries.remove(log);
+        self.waiting.retain(|range| range.log != *log);
+        self.waiting_bytes = self.waiting.iter().map(|range| range.bytes.len()).sum();
+        if let Some(early) = self.early.remove(log) {
+            self.early_bytes -= early.values().map(|range| range.bytes.len()).sum::<usize>();
+        }
+    }
+}
+
+/// The part of a range behind `end`, and where it ends.
+fn continuation(
+    range: &Range,
+    end: Head,
+    lost: &BTreeSet<ChainHash>,
+) -> Result<(Range, Head), Taken> {
+    let mut head = range.start();
+    let mut from = (head == end).then_some(0);
+    for record in records(&range.bytes) {
+        head.hash = head.hash.next(range.day, record.bytes);
+        head.position += record.bytes.len() as u64;
+        if lost.contains(&head.hash) {
+            return Err(Taken::Lost);
+        }
+        if head == end {
+            from = Some(record.at + record.bytes.len());
+        }
+    }
+    let from = from.ok_or(Taken::Fork)?;
+    Ok((range.piece(end, &range.bytes[from..]), head))
+}

@@ -1,0 +1,203 @@
+//! A boot that proved to hear what is sent to it, and what is known of it.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::event::Micros;
+use super::window::Window;
+use crate::frame::Boot;
+use crate::limits::{
+    ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, WANT_MAX_US, WANT_MIN_US,
+};
+use crate::name::{LogId, NodeId};
+use crate::vector::{Head, Vector};
+
+/// How far a peer said that it holds a log, and in which of its packets.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    head: Head,
+    counter: u64,
+}
+
+/// One peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    pub(crate) node: NodeId,
+    pub(crate) boot: Boot,
+    /// The address that packets go to comes first.
+    addresses: Vec<(SocketAddr, Micros)>,
+    pub(crate) window: Window,
+    pub(crate) heard: Micros,
+    pub(crate) sent: Micros,
+    pub(crate) rtt: Option<Micros>,
+    known: BTreeMap<LogId, Known>,
+    /// The hash of my vector for which the peer said that its own is equal.
+    level: Option<u128>,
+    told: BTreeMap<LogId, (Head, Micros)>,
+    /// The log behind which the turns of entries go on.
+    pub(crate) cursor: Option<LogId>,
+    passed_over: BTreeMap<LogId, Micros>,
+    /// When a fork of a log was last compared with it.
+    compared: BTreeMap<LogId, Micros>,
+    gone: bool,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        node: NodeId,
+        boot: Boot,
+        address: SocketAddr,
+        counter: u64,
+        now: Micros,
+    ) -> Self {
+        Self {
+            node,
+            boot,
+            addresses: alloc::vec![(address, now)],
+            window: Window::new(counter),
+            heard: now,
+            sent: now,
+            rtt: None,
+            known: BTreeMap::new(),
+            level: None,
+            told: BTreeMap::new(),
+            cursor: None,
+            passed_over: BTreeMap::new(),
+            compared: BTreeMap::new(),
+            gone: false,
+        }
+    }
+
+    /// Whether a valid packet came lately.
+    pub(crate) fn is_live(&self, now: Micros) -> bool {
+        !self.gone && now < self.heard + LIVE_US
+    }
+
+    /// Where packets go.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.addresses[0].0
+    }
+
+    /// Whether it proved to be at this address.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        self.addresses.iter().any(|(known, _)| *known == address)
+    }
+
+    /// It proved to be at an address.
+    pub(crate) fn proved(&mut self, address: SocketAddr, now: Micros) {
+        if !self.is_at(address) {
+            if self.addresses.len() == ADDRESSES_MAX {
+                self.addresses.pop();
+            }
+            self.addresses.push((address, now));
+        }
+    }
+
+    /// A valid packet came from a proven address.
+    pub(crate) fn hear(&mut self, address: SocketAddr, now: Micros) {
+        self.heard = now;
+        self.gone = false;
+        for (known, heard) in &mut self.addresses {
+            if *known == address {
+                *heard = now;
+            }
+        }
+        if self.addresses[0].1 + ADDRESS_SILENT_US < now {
+            self.addresses.sort_by_key(|(_, heard)| core::cmp::Reverse(*heard));
+        }
+    }
+
+    /// It said goodbye.
+    pub(crate) fn leave(&mut self) {
+        self.gone = true;
+    }
+
+    /// A round trip was measured.
+    pub(crate) fn measured(&mut self, rtt: Micros) {
+        self.rtt = Some(self.rtt.map_or(rtt, |old| (7 * old + rtt) / 8));
+    }
+
+    /// Notes how far it holds a log; false when a later packet has said so already.
+    pub(crate) fn holds(&mut self, log: &LogId, head: Head, counter: u64) -> bool {
+        let full = self.known.len() >= LOGS_MAX;
+        match self.known.get_mut(log) {
+            Some(known) if known.counter > counter => return false,
+            Some(known) => *known = Known { head, counter },
+            None if full => return false,
+            None => {
+                self.known.insert(log.clone(), Known { head, counter });
+            }
+        }
+        true
+    }
+
+    /// A range shows that it holds at least this much; an entry may have said more.
+    pub(crate) fn holds_at_least(&mut self, log: &LogId, head: Head, counter: u64) {
+        if self.known(log).is_none_or(|known| known.position < head.position) {
+            self.holds(log, head, counter);
+        }
+    }
+
+    /// Its vector equals mine.
+    pub(crate) fn is_level(&mut self, vector: &Vector, sum: u128, counter: u64) {
+        if self.level == Some(sum) {
+            return;
+        }
+        for (log, head) in &vector.0 {
+            self.holds(log, *head, counter);
+        }
+        self.level = Some(sum);
+    }
+
+    /// Its vector is another than mine.
+    pub(crate) fn is_not_level(&mut self) {
+        self.level = None;
+    }
+
+    /// How far it holds a log, as far as it said.
+    pub(crate) fn known(&self, log: &LogId) -> Option<Head> {
+        self.known.get(log).map(|known| known.head)
+    }
+
+    /// All that it said.
+    pub(crate) fn vector(&self) -> impl Iterator<Item = (&LogId, Head)> {
+        self.known.iter().map(|(log, known)| (log, known.head))
+    }
+
+    /// Notes that it was told how far a log is held here.
+    pub(crate) fn tell(&mut self, log: &LogId, head: Head, now: Micros) {
+        self.told.insert(log.clone(), (head, now));
+    }
+
+    /// What it was told of a log last, and when.
+    pub(crate) fn told(&self, log: &LogId) -> Option<(Head, Micros)> {
+        self.told.get(log).copied()
+    }
+
+    /// It failed to give a log: others are asked until then.
+    pub(crate) fn pass_over(&mut self, log: &LogId, until: Micros) {
+        self.passed_over.insert(log.clone(), until);
+    }
+
+    /// Whether others are to be asked for a log.
+    pub(crate) fn is_passed_over(&self, log: &LogId, now: Micros) -> bool {
+        self.passed_over.get(log).is_some_and(|until| *until > now)
+    }
+
+    /// When a fork of the log was last compared with it.
+    pub(crate) fn compared(&self, log: &LogId) -> Option<Micros> {
+        self.compared.get(log).copied()
+    }
+
+    /// A fork of the log is compared with it now.
+    pub(crate) fn compare(&mut self, log: &LogId, now: Micros) {
+        self.compared.insert(log.clone(), now);
+    }
+
+    /// How long to wait for the answer to a want after so many failures.
+    pub(crate) fn patience(&self, failures: u8) -> Micros {
+        let base = self.rtt.map_or(WANT_MIN_US, |rtt| (4 * rtt).max(WANT_MIN_US));
+        (base << failures.min(6)).min(WANT_MAX_US)
+    }
+}

@@ -1,0 +1,101 @@
+//! All peers, and the proof that makes one.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+
+use super::dice::Dice;
+use super::event::Micros;
+use super::peer::Peer;
+use crate::digest::hash;
+use crate::frame::{Boot, Packet};
+use crate::limits::{LIVE_US, PEERS_MAX};
+
+/// All peers, by boot.
+#[derive(Debug, Clone)]
+pub(crate) struct Peers {
+    secret: [u8; 16],
+    all: BTreeMap<Boot, Peer>,
+    /// The boot behind which the turns of rounds go on.
+    turn: Option<Boot>,
+}
+
+impl Peers {
+    pub(crate) fn new(secret: [u8; 16]) -> Self {
+        Self { secret, all: BTreeMap::new(), turn: None }
+    }
+
+    /// What a boot at an address must echo; never 0.
+    pub(crate) fn cookie(&self, boot: Boot, address: SocketAddr) -> u64 {
+        let mut text = Vec::with_capacity(64);
+        text.extend_from_slice(&self.secret);
+        text.extend_from_slice(&boot.0.to_be_bytes());
+        match address.ip() {
+            IpAddr::V4(ip) => text.extend_from_slice(&ip.octets()),
+            IpAddr::V6(ip) => text.extend_from_slice(&ip.octets()),
+        }
+        text.extend_from_slice(&address.port().to_be_bytes());
+        u64::try_from(hash(&text) & u128::from(u64::MAX)).unwrap_or(1).max(1)
+    }
+
+    /// The sender has echoed its cookie from there. False when there is no room for it.
+    pub(crate) fn prove(&mut self, packet: &Packet, from: SocketAddr, now: Micros) -> bool {
+        if let Some(peer) = self.all.get_mut(&packet.boot) {
+            peer.proved(from, now);
+            return true;
+        }
+        // A new boot of the node takes the old one's place.
+        self.all.retain(|_, peer| {
+            peer.node != packet.node || !(peer.is_at(from) || now >= peer.heard + LIVE_US)
+        });
+        if self.all.len() >= PEERS_MAX {
+            let silent = self.all.values().filter(|p| !p.is_live(now)).min_by_key(|p| p.heard);
+            let Some(boot) = silent.map(|peer| peer.boot) else { return false };
+            self.all.remove(&boot);
+        }
+        let peer = Peer::new(packet.node.clone(), packet.boot, from, packet.counter, now);
+        self.all.insert(packet.boot, peer);
+        true
+    }
+
+    pub(crate) fn get(&self, boot: Boot) -> Option<&Peer> {
+        self.all.get(&boot)
+    }
+
+    pub(crate) fn get_mut(&mut self, boot: Boot) -> Option<&mut Peer> {
+        self.all.get_mut(&boot)
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Peer> {
+        self.all.values()
+    }
+
+    pub(crate) fn live(&self, now: Micros) -> impl Iterator<Item = &Peer> {
+        self.all.values().filter(move |peer| peer.is_live(now))
+    }
+
+    /// The boots of live peers, all or `few` of them when they are more than `all_up_to`.
+    pub(crate) fn some(
+        &self,
+        now: Micros,
+        dice: &mut Dice,
+        all_up_to: usize,
+        few: usize,
+    ) -> Vec<Boot> {
+        let mut boots: Vec<Boot> = self.live(now).map(|peer| peer.boot).collect();
+        if boots.len() > all_up_to {
+            dice.keep(&mut boots, few);
+        }
+        boots
+    }
+
+    /// The next live peers by turns.
+    pub(crate) fn turn(&mut self, now: Micros, count: usize) -> Vec<Boot> {
+        let boots: Vec<Boot> = self.live(now).map(|peer| peer.boot).collect();
+        let from = self.turn.map_or(0, |turn| boots.partition_point(|boot| *boot <= turn));
+        let taken: Vec<Boot> =
+            boots[from..].iter().chain(&boots[..from]).take(count).copied().collect();
+        self.turn = taken.last().copied();
+        taken
+    }
+}

@@ -1,0 +1,73 @@
+//! What a person may want to know of the propagation, as data.
+
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::event::Micros;
+use crate::frame::Boot;
+use crate::name::NodeId;
+
+/// Packets and ranges, counted since the start, those dropped by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Packets sent.
+    pub sent: u64,
+    /// Bytes of their plaintext.
+    pub sent_bytes: u64,
+    /// Packets taken.
+    pub taken: u64,
+    /// Packets that break the rules of the format.
+    pub malformed: u64,
+    /// Packets of this very boot.
+    pub own: u64,
+    /// Packets seen before.
+    pub replayed: u64,
+    /// Packets of somebody who has not proved to be there.
+    pub unproven: u64,
+    /// Messages of a kind that this version does not know.
+    pub unknown: u64,
+    /// Ranges that were held already.
+    pub ranges_old: u64,
+    /// Ranges for which there was no room.
+    pub ranges_full: u64,
+    /// Ranges of a branch that lost.
+    pub ranges_lost: u64,
+    /// Heads that are not on the chain held here.
+    pub forks: u64,
+}
+
+/// One peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its node.
+    pub node: NodeId,
+    /// Its start.
+    pub boot: Boot,
+    /// Where packets go.
+    pub address: SocketAddr,
+    /// Whether a valid packet came within 30 s.
+    pub live: bool,
+    /// How long ago the last one came, microseconds.
+    pub silent_us: Micros,
+    /// The round trip, microseconds.
+    pub rtt_us: Option<Micros>,
+    /// Bytes held here that it has not said to hold.
+    pub lacks_bytes: u64,
+    /// Bytes that it said to hold and that are not here.
+    pub ahead_bytes: u64,
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// All peers, live or not.
+    pub peers: Vec<PeerStatus>,
+    /// Addresses where nobody has answered yet.
+    pub unmet: Vec<SocketAddr>,
+    /// Logs of which others hold more, or another branch.
+    pub gaps: usize,
+    /// Whether the disk took nothing the last time.
+    pub stalled: bool,
+    /// The counts.
+    pub counts: Counts,
+}
