@@ -6,6 +6,7 @@
 pub mod engine;
 pub mod event;
 pub mod status;
+pub mod stream;
 
 mod candidate;
 mod dice;
@@ -15,6 +16,10 @@ mod outbox;
 mod peer;
 mod peers;
 mod spread;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use crate::frame::Boot;

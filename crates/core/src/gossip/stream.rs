@@ -1,0 +1,190 @@
+//! What goes over a stream: a question, an answer, one after the other. Who answers keeps no state
+//! between two questions; who asks is a [`Fetcher`] or a [`Comparer`].
+
+mod ask;
+#[cfg(test)]
+mod tests;
+
+use alloc::vec::Vec;
+
+use crate::digest::ChainHash;
+use crate::frame::{Cut, Range, put_head, put_log};
+use crate::limits::{CHUNK_BYTES, COMMON_HEADS_MAX, STREAM_MESSAGE_BYTES_MAX};
+use crate::name::LogId;
+use crate::vector::Head;
+
+pub use ask::{Asked, Comparer, Fetcher, Verdict};
+
+/// What one node asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// The records that follow a head, up to a position.
+    Fetch {
+        /// Of which log.
+        log: LogId,
+        /// What is there already.
+        from: Head,
+        /// The position that is not passed.
+        until: u64,
+        /// Bytes of the answer, unless one record is longer.
+        max: u32,
+    },
+    /// How many of these heads, from the first on, are on the other's chain.
+    Common {
+        /// Of which log.
+        log: LogId,
+        /// In order of their positions, at most [`COMMON_HEADS_MAX`].
+        heads: Vec<Head>,
+    },
+}
+
+/// What the other answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Records that follow.
+    Chunk(Range),
+    /// Nothing follows.
+    End,
+    /// The head is not on my chain.
+    Differs,
+    /// It cannot be read here.
+    Lacks,
+    /// So many of the heads are on my chain.
+    Common(u32),
+}
+
+/// The place in the journals is damaged or cannot be read now: it says nothing about forks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreadable;
+
+/// The durable part of the journals of a home, as whoever answers or compares reads them.
+pub trait Logs {
+    /// How far a log is durable.
+    fn head(&mut self, log: &LogId) -> Option<Head>;
+    /// The chain's hash at the end of a record; `None` where no record ends.
+    ///
+    /// # Errors
+    /// When the place cannot be read or is damaged.
+    fn hash_at(&mut self, log: &LogId, position: u64) -> Result<Option<ChainHash>, Unreadable>;
+    /// Whole records of one day behind `from`, at most `max` bytes (but at least one record), none that
+    /// passes `until`; checked against the marks. `None` when there are none or they are damaged.
+    fn read(&mut self, log: &LogId, from: u64, until: u64, max: usize) -> Option<Range>;
+    /// Known heads between two positions, in order, neither of the two among them.
+    fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head>;
+}
+
+/// Answers a question from the journals held here.
+pub fn answer(logs: &mut dyn Logs, question: &Question) -> Answer {
+    match question {
+        Question::Fetch { log, from, until, max } => {
+            let Some(head) = logs.head(log) else { return Answer::Lacks };
+            if from.position > head.position {
+                return Answer::Lacks;
+            }
+            match logs.hash_at(log, from.position) {
+                Err(Unreadable) => return Answer::Lacks,
+                Ok(hash) if hash != Some(from.hash) => return Answer::Differs,
+                Ok(_) if from.position >= head.position.min(*until) => return Answer::End,
+                Ok(_) => {}
+            }
+            let max = usize::try_from(*max).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+            match logs.read(log, from.position, (*until).min(head.position), max) {
+                Some(range) if range.hash_before == from.hash => Answer::Chunk(range),
+                Some(_) => Answer::Differs,
+                None => Answer::Lacks,
+            }
+        }
+        Question::Common { log, heads } => {
+            let common = |head: &&Head| logs.hash_at(log, head.position) == Ok(Some(head.hash));
+            let count = heads.iter().take(COMMON_HEADS_MAX).take_while(common).count();
+            Answer::Common(u32::try_from(count).unwrap_or(0))
+        }
+    }
+}
+
+impl Question {
+    /// Its bytes.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Self::Fetch { log, from, until, max } => {
+                out.push(1);
+                put_log(&mut out, log);
+                put_head(&mut out, *from);
+                out.extend_from_slice(&until.to_be_bytes());
+                out.extend_from_slice(&max.to_be_bytes());
+            }
+            Self::Common { log, heads } => {
+                out.push(2);
+                put_log(&mut out, log);
+                heads.iter().for_each(|head| put_head(&mut out, *head));
+            }
+        }
+        out
+    }
+
+    /// Reads one, whatever its bytes are; `None` when they are none.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let mut cut = Cut(bytes);
+        let question = match cut.array()? {
+            [1] => Self::Fetch {
+                log: cut.log()?,
+                from: cut.head()?,
+                until: cut.number()?,
+                max: u32::from_be_bytes(cut.array()?),
+            },
+            [2] => {
+                let log = cut.log()?;
+                let mut heads = Vec::new();
+                while !cut.0.is_empty() && heads.len() < COMMON_HEADS_MAX {
+                    heads.push(cut.head()?);
+                }
+                Self::Common { log, heads }
+            }
+            _ => return None,
+        };
+        cut.0.is_empty().then_some(question)
+    }
+}
+
+impl Answer {
+    /// Its bytes.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match self {
+            Self::Chunk(range) => {
+                out.push(1);
+                range.write(&mut out);
+            }
+            Self::End => out.push(2),
+            Self::Differs => out.push(3),
+            Self::Lacks => out.push(4),
+            Self::Common(count) => {
+                out.push(5);
+                out.extend_from_slice(&count.to_be_bytes());
+            }
+        }
+        out
+    }
+
+    /// Reads one, whatever its bytes are; `None` when they are none.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > STREAM_MESSAGE_BYTES_MAX {
+            return None;
+        }
+        let mut cut = Cut(bytes);
+        let answer = match cut.array()? {
+            [1] => Self::Chunk(Range::read(&mut cut)?),
+            [2] => Self::End,
+            [3] => Self::Differs,
+            [4] => Self::Lacks,
+            [5] => Self::Common(u32::from_be_bytes(cut.array()?)),
+            _ => return None,
+        };
+        cut.0.is_empty().then_some(answer)
+    }
+}

@@ -1,0 +1,143 @@
+use alloc::vec;
+use proptest::prelude::*;
+
+use super::*;
+use crate::digest::ClusterId;
+use crate::gossip::event::FetchEnd;
+use crate::gossip::testing::MemoryLogs;
+use crate::time::Day;
+
+fn log() -> LogId {
+    LogId::read("pi1").unwrap()
+}
+
+fn held(records: &[(u32, Vec<u8>)]) -> MemoryLogs {
+    let mut logs = MemoryLogs::new(ClusterId([7; 16]));
+    for (day, record) in records {
+        let mut record = record.clone();
+        record.push(crate::usv::RS);
+        logs.append(&log(), Day::from_number(20_261_100 + day).unwrap(), &record);
+    }
+    logs
+}
+
+fn record() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(b'a'..=b'd', 1..4)
+}
+
+/// Two branches: common records, then each its own; days rise.
+fn branches() -> impl Strategy<Value = [Vec<(u32, Vec<u8>)>; 3]> {
+    let part = || prop::collection::vec((0_u32..2, record()), 0..12);
+    (part(), part(), part()).prop_map(|parts| {
+        let mut day = 1;
+        let common: Vec<_> = parts
+            .0
+            .into_iter()
+            .map(|(d, r)| {
+                day += d;
+                (day, r)
+            })
+            .collect();
+        let dated = |part: Vec<(u32, Vec<u8>)>| {
+            let mut day = day;
+            part.into_iter()
+                .map(|(d, r)| {
+                    day += d;
+                    (day, r)
+                })
+                .collect()
+        };
+        [common, dated(parts.1), dated(parts.2)]
+    })
+}
+
+fn compare(ours: &mut MemoryLogs, theirs: &mut MemoryLogs) -> Verdict {
+    let start = ours.start(&log());
+    let (mut comparer, mut question) = Comparer::new(log(), start, ours);
+    for _ in 0..1000 {
+        let read = Question::read(&question.write()).unwrap();
+        assert_eq!(read, question);
+        let answered = answer(theirs, &read);
+        let answered = Answer::read(&answered.write()).unwrap();
+        match comparer.take(answered, ours) {
+            Asked::Next(next) => question = next,
+            Asked::Over(verdict) => return verdict,
+        }
+    }
+    panic!("it never ends");
+}
+
+proptest! {
+    #[test]
+    fn both_sides_of_a_fork_decide_alike_and_by_the_first_record_that_differs(parts in branches()) {
+        let [common, one, two] = parts;
+        let branch = |own: &[(u32, Vec<u8>)]| [common.clone(), own.to_vec()].concat();
+        let (left, right) = (branch(&one), branch(&two));
+        let (mut a, mut b) = (held(&left), held(&right));
+        let verdicts = (compare(&mut a, &mut b), compare(&mut b, &mut a));
+        let parted = left.iter().zip(&right).position(|(l, r)| l != r);
+        match parted {
+            None => prop_assert_eq!(verdicts, (Verdict::Open, Verdict::Open)),
+            Some(at) => {
+                let by = |r: &(u32, Vec<u8>)| { let mut b = r.1.clone(); b.push(crate::usv::RS); (b, r.0) };
+                let (winner, loser, kept, lost) = if by(&left[at]) > by(&right[at]) {
+                    (verdicts.0, verdicts.1, &left, &right)
+                } else {
+                    (verdicts.1, verdicts.0, &right, &left)
+                };
+                prop_assert_eq!(winner, Verdict::Keep);
+                let mut of_common = held(&kept[..at]);
+                let common = of_common.head(&log()).unwrap_or(of_common.start(&log()));
+                let lost = held(&lost[..=at]).head(&log()).unwrap().hash;
+                prop_assert_eq!(loser, Verdict::Yield { common, lost });
+            }
+        }
+    }
+
+    #[test]
+    fn a_fetch_brings_the_rest_from_any_record_on(parts in branches(), cut in any::<prop::sample::Index>()) {
+        let all = parts.concat();
+        prop_assume!(!all.is_empty());
+        let mut theirs = held(&all);
+        let mut ours = held(&all[..cut.index(all.len() + 1)]);
+        let from = ours.head(&log()).unwrap_or(ours.start(&log()));
+        let mut fetcher = Fetcher::new(log(), from, u64::MAX);
+        let end = loop {
+            match fetcher.take(answer(&mut theirs, &fetcher.question())) {
+                Ok(range) => ours.append(&log(), range.day, &range.bytes),
+                Err(end) => break end,
+            }
+        };
+        prop_assert_eq!(end, FetchEnd::Whole);
+        prop_assert_eq!(ours.head(&log()), theirs.head(&log()));
+    }
+
+    #[test]
+    fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Question::read(&bytes);
+        let _ = Answer::read(&bytes);
+    }
+}
+
+#[test]
+fn marks_are_narrowed_down_when_there_are_too_many_for_one_question() {
+    let records: Vec<(u32, Vec<u8>)> =
+        (0..5000_u32).map(|n| (1, n.to_be_bytes().to_vec())).collect();
+    let mut other = records.clone();
+    other[3210].1 = vec![b'z'];
+    let (mut a, mut b) = (held(&records), held(&other));
+    let Verdict::Yield { common, .. } = compare(&mut a, &mut b) else { panic!("ours is less") };
+    assert_eq!(Some(common), held(&records[..3210]).head(&log()));
+}
+
+#[test]
+fn a_head_that_is_no_records_end_here_differs() {
+    let mut logs = held(&[(1, vec![b'a'; 10]), (1, vec![b'b'; 10])]);
+    let mut from = logs.start(&log());
+    from.position = 5;
+    let question = Question::Fetch { log: log(), from, until: u64::MAX, max: 100 };
+    assert_eq!(answer(&mut logs, &question), Answer::Differs);
+    from.position = 500;
+    let question = Question::Fetch { log: log(), from, until: u64::MAX, max: 100 };
+    assert_eq!(answer(&mut logs, &question), Answer::Lacks);
+}

@@ -1,0 +1,552 @@
+//! Two or three engines over logs in memory, step by step. Faults in all their mixtures are the
+//! simulator's (crate `sim`); here stand the rules that one can tell from single packets.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+use super::stream::{Asked, Comparer, Fetcher, Logs, Verdict, answer};
+use super::testing::MemoryLogs;
+use super::*;
+use crate::digest::ClusterId;
+use crate::frame::{HELLO_BYTES, Message, Packet, Range, Writer};
+use crate::limits::{COMMIT_US, LIVE_US};
+use crate::name::{LogId, NodeId};
+use crate::time::Day;
+use crate::vector::{Head, Vector};
+
+const CLUSTER: ClusterId = ClusterId([9; 16]);
+
+fn address(n: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, n], 9999))
+}
+
+fn log(name: &str) -> LogId {
+    LogId::read(name).unwrap()
+}
+
+fn day() -> Day {
+    Day::from_number(20_261_123).unwrap()
+}
+
+struct Node {
+    engine: Engine,
+    logs: MemoryLogs,
+    at: SocketAddr,
+    /// Commits that the test answers itself.
+    held: Vec<Vec<Range>>,
+    hold: bool,
+    waited: Vec<(u64, Vec<NodeId>)>,
+}
+
+struct World {
+    now: Micros,
+    nodes: Vec<Node>,
+    flying: VecDeque<(SocketAddr, SocketAddr, Vec<u8>)>,
+    seen: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
+    blocked: Vec<(u8, u8)>,
+}
+
+impl World {
+    fn new(names: &[&str]) -> Self {
+        let nodes = names.iter().zip(1..).map(|(name, n)| {
+            let start = Start {
+                node: NodeId::read(name).unwrap(),
+                boot: Boot(100 + u64::from(n)),
+                seed: [n; 16],
+                cluster: CLUSTER,
+                own: log(name),
+                vector: Vector::default(),
+            };
+            Node {
+                engine: Engine::new(start, 0),
+                logs: MemoryLogs::new(CLUSTER),
+                at: address(n),
+                held: Vec::new(),
+                hold: false,
+                waited: Vec::new(),
+            }
+        });
+        let nodes = nodes.collect();
+        Self { now: 0, nodes, flying: VecDeque::new(), seen: Vec::new(), blocked: Vec::new() }
+    }
+
+    fn met(names: &[&str]) -> Self {
+        let mut world = Self::new(names);
+        for n in 0..names.len() {
+            let others: Vec<_> = world.nodes.iter().map(|node| node.at).collect();
+            let others = others.into_iter().filter(|at| *at != world.nodes[n].at).collect();
+            world.step(n, Input::Candidates(others));
+        }
+        world.run(5_000_000);
+        world
+    }
+
+    fn step(&mut self, n: usize, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut out = Vec::new();
+            self.nodes[n].engine.step(self.now, input, &mut out);
+            for output in out {
+                inputs.extend(self.act(n, output));
+            }
+        }
+    }
+
+    fn act(&mut self, n: usize, output: Output) -> Vec<Input> {
+        match output {
+            Output::Send { to, bytes } => {
+                self.flying.push_back((self.nodes[n].at, to, bytes));
+                vec![]
+            }
+            Output::Serve { peer, log, from, max } => {
+                let node = &mut self.nodes[n];
+                let what = if node.logs.hash_at(&log, from.position) == Ok(Some(from.hash)) {
+                    let range = node.logs.read(&log, from.position, u64::MAX, max);
+                    Served::Ranges(range.into_iter().collect())
+                } else {
+                    Served::Fork
+                };
+                vec![Input::Served { peer, log, from, what }]
+            }
+            Output::Commit(ranges) if self.nodes[n].hold => {
+                self.nodes[n].held.push(ranges);
+                vec![]
+            }
+            Output::Commit(ranges) => vec![self.committed(n, &ranges)],
+            Output::Fetch { log, from, until, peer, to } => self.fetch(log, from, until, peer, to),
+            Output::Branch { log, peer, to } => vec![self.branch(n, log, peer, to)],
+            Output::Doubt { log, .. } => {
+                let trusted =
+                    self.nodes[n].logs.head(&log).unwrap_or(self.nodes[n].logs.start(&log));
+                let log = LogId::read(&format!("{}~{}", log.node, "abcdefg2")).unwrap();
+                let copied = self.nodes[n].logs.start(&log);
+                vec![Input::NewEpoch { log, trusted, copied }]
+            }
+            Output::Waited { id, nodes } => {
+                self.nodes[n].waited.push((id, nodes));
+                vec![]
+            }
+            Output::Heal(_) | Output::Advanced { .. } => vec![],
+        }
+    }
+
+    fn committed(&mut self, n: usize, ranges: &[Range]) -> Input {
+        let logs = &mut self.nodes[n].logs;
+        let refused = ranges.iter().filter(|r| !logs.commit(r)).map(|r| r.log.clone()).collect();
+        let heads = logs.vector().0.into_iter().collect();
+        Input::Committed { heads, refused }
+    }
+
+    fn fetch(
+        &mut self,
+        log: LogId,
+        from: Head,
+        until: u64,
+        peer: Boot,
+        to: SocketAddr,
+    ) -> Vec<Input> {
+        let other = self.nodes.iter().position(|node| node.at == to).unwrap();
+        let mut fetcher = Fetcher::new(log.clone(), from, until);
+        let mut inputs = Vec::new();
+        loop {
+            match fetcher.take(answer(&mut self.nodes[other].logs, &fetcher.question())) {
+                Ok(range) => inputs.push(Input::Fetched(range)),
+                Err(end) => {
+                    inputs.push(Input::FetchEnded { log, peer, end });
+                    return inputs;
+                }
+            }
+        }
+    }
+
+    fn branch(&mut self, n: usize, log: LogId, peer: Boot, to: SocketAddr) -> Input {
+        let other = self.nodes.iter().position(|node| node.at == to).unwrap();
+        let mut theirs = self.nodes[other].logs.clone();
+        let mine = &mut self.nodes[n].logs;
+        let start = mine.start(&log);
+        let (mut comparer, mut question) = Comparer::new(log.clone(), start, mine);
+        let verdict = loop {
+            match comparer.take(answer(&mut theirs, &question), mine) {
+                Asked::Next(next) => question = next,
+                Asked::Over(verdict) => break verdict,
+            }
+        };
+        let end = match verdict {
+            Verdict::Keep => BranchEnd::Kept,
+            Verdict::Open => BranchEnd::Open,
+            Verdict::Yield { common, lost } => {
+                let own = self.nodes[n].engine.own().clone();
+                for (_, record) in self.nodes[n].logs.cut(&log, common) {
+                    self.nodes[n].logs.append(&own, day(), &record);
+                }
+                BranchEnd::Yielded { common, lost }
+            }
+        };
+        Input::BranchEnded { log, peer, end }
+    }
+
+    fn deliver(&mut self) -> bool {
+        let Some((from, to, bytes)) = self.flying.pop_front() else { return false };
+        self.seen.push((from, to, bytes.clone()));
+        let host = |at: SocketAddr| match at.ip() {
+            core::net::IpAddr::V4(ip) => ip.octets()[3],
+            core::net::IpAddr::V6(_) => 0,
+        };
+        if let Some(n) = self.nodes.iter().position(|node| node.at == to)
+            && !self.blocked.contains(&(host(from), host(to)))
+        {
+            self.step(n, Input::Packet { from, bytes });
+        }
+        true
+    }
+
+    fn run(&mut self, for_us: Micros) {
+        let end = self.now + for_us;
+        loop {
+            while self.deliver() {}
+            let next = self.nodes.iter().map(|node| node.engine.deadline()).min().unwrap();
+            if next > end {
+                break;
+            }
+            self.now = self.now.max(next) + 1;
+            for n in 0..self.nodes.len() {
+                if self.nodes[n].engine.deadline() <= self.now {
+                    self.step(n, Input::Tick);
+                }
+            }
+        }
+        self.now = end;
+    }
+
+    fn write(&mut self, n: usize, text: &str) -> Head {
+        let own = self.nodes[n].engine.own().clone();
+        let logs = &mut self.nodes[n].logs;
+        let before = logs.head(&own).map_or(0, |head| head.position);
+        logs.append(&own, day(), format!("{text}\x1e").as_bytes());
+        let head = logs.head(&own).unwrap();
+        let ranges = logs.read(&own, before, u64::MAX, 16 * 1024).into_iter().collect();
+        self.step(n, Input::Grown { log: own, head, ranges });
+        head
+    }
+
+    fn level(&mut self) -> bool {
+        let vectors: Vec<_> = self.nodes.iter().map(|node| node.logs.vector()).collect();
+        let engines = self.nodes.iter().all(|n| *n.engine.vector() == n.logs.vector());
+        engines && vectors.windows(2).all(|pair| pair[0] == pair[1])
+    }
+}
+
+#[test]
+fn a_write_is_on_the_other_node_before_any_timer_fires() {
+    let mut world = World::met(&["a", "b"]);
+    world.write(0, "one");
+    while world.deliver() {}
+    assert!(world.level());
+    assert_eq!(world.nodes[0].engine.holders(&log("a"), 4).len(), 1);
+}
+
+#[test]
+fn what_is_not_durable_is_neither_shown_nor_acknowledged() {
+    let mut world = World::met(&["a", "b"]);
+    world.nodes[1].hold = true;
+    let head = world.write(0, "one");
+    world.run(10_000_000);
+    assert_eq!(world.nodes[1].engine.vector().position(&log("a")), 0);
+    assert!(world.nodes[0].engine.holders(&log("a"), head.position).is_empty());
+    let ranges = world.nodes[1].held.remove(0);
+    let done = world.committed(1, &ranges);
+    world.step(1, done);
+    while world.deliver() {}
+    assert_eq!(world.nodes[0].engine.holders(&log("a"), head.position).len(), 1);
+}
+
+#[test]
+fn a_failed_disk_is_left_alone_for_a_while_and_then_takes_everything() {
+    let mut world = World::met(&["a", "b"]);
+    world.nodes[1].hold = true;
+    world.write(0, "one");
+    while world.deliver() {}
+    world.nodes[1].held.clear();
+    world.step(1, Input::CommitFailed(vec![log("a")]));
+    world.nodes[1].hold = false;
+    world.run(500_000);
+    assert!(!world.level() && world.nodes[1].engine.status().stalled);
+    world.run(10_000_000);
+    assert!(world.level());
+}
+
+#[test]
+fn somebody_who_waits_is_not_kept_waiting_for_the_group_commit() {
+    let mut world = World::met(&["a", "b"]);
+    world.write(0, "one");
+    while world.deliver() {}
+    let head = world.write(0, "two");
+    while world.deliver() {}
+    assert!(!world.level());
+    world.step(0, Input::Wait { id: 7, log: log("a"), position: head.position, nodes: 1 });
+    while world.deliver() {}
+    assert_eq!(world.nodes[0].waited, [(7, vec![NodeId::read("b").unwrap()])]);
+}
+
+#[test]
+fn writes_in_a_row_are_committed_at_most_five_times_a_second() {
+    let mut world = World::met(&["a", "b"]);
+    world.nodes[1].hold = true;
+    let mut commits = 0;
+    for n in 0..200 {
+        world.write(0, &format!("record {n}"));
+        world.run(10_000);
+        for ranges in core::mem::take(&mut world.nodes[1].held) {
+            commits += 1;
+            let done = world.committed(1, &ranges);
+            world.step(1, done);
+        }
+    }
+    assert!(commits <= 2_000_000 / COMMIT_US + 1, "{commits}");
+    world.nodes[1].hold = false;
+    world.run(10_000_000);
+    assert!(world.level());
+}
+
+#[test]
+fn a_third_node_heals_two_that_cannot_talk() {
+    let mut world = World::met(&["a", "b", "c"]);
+    world.blocked = vec![(1, 2), (2, 1)];
+    world.write(0, "from a");
+    world.write(1, "from b");
+    world.run(5_000_000);
+    assert!(world.level());
+}
+
+#[test]
+fn an_unproven_sender_gets_one_hello_that_is_not_larger_and_nothing_it_says_counts() {
+    let mut world = World::met(&["a", "b"]);
+    world.write(0, "secret");
+    world.run(1_000_000);
+    world.flying.clear();
+    let stranger = NodeId::read("s").unwrap();
+    let spoofed = address(77);
+    let from = Head { position: 0, hash: world.nodes[0].logs.start(&log("a")).hash };
+    let wants = [
+        vec![Message::Hello { cookie: 5, echo: 6 }],
+        vec![Message::Want { log: log("a"), from, until: u64::MAX }],
+        vec![Message::Want { log: log("a"), from, until: u64::MAX }; 10],
+        vec![Message::Entries(vec![(log("b"), Head { position: 999, hash: from.hash })])],
+    ];
+    let before = world.nodes[0].engine.status().counts.unproven;
+    for (counter, messages) in (1..).zip(wants) {
+        let mut packet = Writer::new(&stranger, Boot(5), counter);
+        assert!(messages.iter().all(|message| packet.put(message)));
+        let bytes = packet.finish();
+        let length = bytes.len();
+        world.step(0, Input::Packet { from: spoofed, bytes });
+        let sent: Vec<_> = world.flying.drain(..).filter(|(_, to, _)| *to == spoofed).collect();
+        assert!(sent.len() <= 1 && sent.iter().all(|(_, _, bytes)| bytes.len() <= length));
+        assert_eq!(sent.len(), usize::from(length >= HELLO_BYTES));
+        for (_, _, bytes) in sent {
+            let packet = Packet::read(&bytes).unwrap();
+            assert!(matches!(packet.messages[..], [Message::Hello { .. }]));
+        }
+    }
+    assert_eq!(world.nodes[0].engine.status().counts.unproven, before + 4);
+    assert_eq!(world.nodes[0].engine.own(), &log("a"));
+}
+
+#[test]
+fn all_that_was_ever_sent_may_come_again_and_changes_nothing() {
+    let mut world = World::met(&["a", "b"]);
+    for n in 0..20 {
+        world.write(n % 2, &format!("record {n}"));
+        world.run(300_000);
+    }
+    world.run(5_000_000);
+    let before: Vec<_> = world.nodes.iter().map(|n| n.logs.vector()).collect();
+    let taken =
+        |world: &World| world.nodes.iter().map(|n| n.engine.status().counts.taken).sum::<u64>();
+    let taken_before = taken(&world);
+    for (from, to, bytes) in core::mem::take(&mut world.seen) {
+        let n = world.nodes.iter().position(|node| node.at == to).unwrap();
+        world.step(n, Input::Packet { from, bytes: bytes.clone() });
+        // And from elsewhere.
+        world.step(n, Input::Packet { from: address(99), bytes });
+    }
+    assert_eq!(taken(&world), taken_before);
+    assert_eq!(world.nodes.iter().map(|n| n.logs.vector()).collect::<Vec<_>>(), before);
+}
+
+#[test]
+fn a_peer_whose_port_changes_is_followed_and_a_restarted_one_takes_its_own_place() {
+    let mut world = World::met(&["a", "b"]);
+    world.nodes[1].at = address(42);
+    world.run(40_000_000);
+    world.write(0, "after the move");
+    while world.deliver() {}
+    world.run(3_000_000);
+    assert!(world.level());
+    let vector = world.nodes[1].logs.vector();
+    let start = Start {
+        node: NodeId::read("b").unwrap(),
+        boot: Boot(4711),
+        seed: [44; 16],
+        cluster: CLUSTER,
+        own: log("b"),
+        vector,
+    };
+    world.nodes[1].engine = Engine::new(start, world.now);
+    world.step(1, Input::Candidates(vec![address(1)]));
+    world.run(3_000_000);
+    let peers = world.nodes[0].engine.status().peers;
+    assert_eq!(peers.iter().map(|peer| peer.boot).collect::<Vec<_>>(), [Boot(4711)]);
+    world.write(1, "new boot");
+    while world.deliver() {}
+    assert!(world.level());
+}
+
+#[test]
+fn records_that_fit_no_packet_and_large_gaps_go_by_stream() {
+    let mut world = World::met(&["a", "b"]);
+    world.write(0, &"x".repeat(5_000));
+    world.run(3_000_000);
+    assert!(world.level());
+    world.blocked = vec![(1, 2), (2, 1)];
+    for n in 0..2_000 {
+        world.write(0, &format!("record {n} {}", "y".repeat(100)));
+    }
+    world.write(0, &"z".repeat(300_000));
+    world.blocked.clear();
+    world.run(10_000_000);
+    assert!(world.level());
+}
+
+#[test]
+fn an_own_log_that_is_longer_elsewhere_is_closed_and_its_tail_comes_back() {
+    let mut world = World::met(&["a", "b"]);
+    world.write(0, "one");
+    world.run(1_000_000);
+    let old = world.nodes[0].logs.clone();
+    world.write(0, "two");
+    world.run(1_000_000);
+    let start = Start {
+        node: NodeId::read("a").unwrap(),
+        boot: Boot(555),
+        seed: [55; 16],
+        cluster: CLUSTER,
+        own: log("a"),
+        vector: old.vector(),
+    };
+    world.nodes[0].logs = old;
+    world.nodes[0].engine = Engine::new(start, world.now);
+    world.step(0, Input::Candidates(vec![address(2)]));
+    world.run(5_000_000);
+    assert_ne!(world.nodes[0].engine.own(), &log("a"));
+    world.write(0, "three");
+    world.run(5_000_000);
+    assert!(world.level());
+    assert_eq!(world.nodes[0].logs.logs[&log("a")].len(), 2);
+}
+
+#[test]
+fn two_branches_of_one_log_become_one_and_the_other_lives_on_elsewhere() {
+    for (mine, theirs) in [("alpha", "beta"), ("beta", "alpha")] {
+        let mut world = World::met(&["a", "b", "c"]);
+        world.write(0, "common");
+        world.run(1_000_000);
+        // What b holds of a's log was written by a clone of a.
+        world.blocked = vec![(1, 2), (2, 1), (1, 3), (3, 1)];
+        world.nodes[1].logs.append(&log("a"), day(), format!("{theirs}\x1e").as_bytes());
+        let head = world.nodes[1].logs.head(&log("a")).unwrap();
+        let ranges = world.nodes[1].logs.read(&log("a"), 7, u64::MAX, 1000).into_iter().collect();
+        world.step(1, Input::Grown { log: log("a"), head, ranges });
+        world.write(0, mine);
+        world.run(3_000_000);
+        world.blocked.clear();
+        world.run(120_000_000);
+        assert!(world.level(), "{mine}");
+        let held = |n: usize, text: &str| {
+            let text = format!("{text}\x1e");
+            world.nodes[n].logs.logs.values().flatten().any(|r| r.1 == text.as_bytes())
+        };
+        for n in 0..3 {
+            assert!(held(n, "alpha") && held(n, "beta"), "{mine} {n}");
+        }
+        let name = &world.nodes[2].logs.logs[&log("a")];
+        assert_eq!(name[1].1, b"beta\x1e");
+    }
+}
+
+#[test]
+fn a_peer_that_falls_silent_is_no_longer_pushed_to_and_is_found_again() {
+    let mut world = World::met(&["a", "b"]);
+    world.blocked = vec![(1, 2), (2, 1)];
+    world.run(LIVE_US + 1_000_000);
+    assert!(world.nodes[0].engine.status().peers.iter().all(|peer| !peer.live));
+    world.seen.clear();
+    world.run(600_000_000);
+    assert!(world.seen.len() < 60, "{}", world.seen.len());
+    assert!(world.seen.iter().all(|(_, _, bytes)| bytes.len() == HELLO_BYTES));
+    world.blocked.clear();
+    world.run(61_000_000);
+    assert!(world.nodes[0].engine.status().peers.iter().all(|peer| peer.live));
+}
+
+#[test]
+fn numbers_in_the_document_are_those_of_the_code() {
+    use crate::limits::*;
+    let text = include_str!("../../../../docs/gossip.md");
+    let kib = |bytes: u64| format!("{} KiB", bytes / 1024);
+    let seconds = |us: u64| format!("{} s", us / 1_000_000);
+    let ms = |us: u64| format!("{} ms", us / 1000);
+    for number in [
+        format!("at most {},{} bytes", PACKET_BYTES_MAX / 1000, PACKET_BYTES_MAX % 1000),
+        format!("zeros up to {HELLO_BYTES} bytes"),
+        format!("{SEAL_BYTES_MAX} bytes are set aside"),
+        format!("entries up to {ENTRIES_BYTES} bytes"),
+        format!("the last {},0{} counters", REPLAY_WINDOW / 1000, REPLAY_WINDOW % 1000),
+        format!("at most {PUSH_PEERS_MAX}, else to {PUSH_FEW}"),
+        format!("At most {} are pushed", kib(PUSH_BYTES_MAX)),
+        format!("at most {} of ranges", kib(WANT_BYTES_MAX)),
+        format!("up to {} missing", kib(GAP_BYTES_MAX)),
+        format!("at most {WANTS_MAX} wants"),
+        format!("a buffer of {} a log", kib(EARLY_BYTES_MAX as u64)),
+        format!("a range of at most {}", kib(CHUNK_BYTES as u64)),
+        format!("up to {COMMON_HEADS_MAX} heads"),
+        format!("to {ROUND_PEERS} live peers by turns"),
+        format!("up to {ENTRIES_PACKETS_MAX} packets of entries"),
+        format!("At most {FETCHES_MAX} at a time"),
+        format!("record of a branch that lost ({LOST_BRANCHES_MAX} of them)"),
+        format!("the last {OWN_HEADS_MAX} heads"),
+        format!("up to {ADDRESSES_MAX} proven addresses"),
+        format!("At most {PEERS_MAX} peers and {CANDIDATES_MAX} candidates"),
+        format!(
+            "after {}, then twice as late each time up to {}",
+            ms(HELLO_MIN_US),
+            seconds(HELLO_MAX_US)
+        ),
+        format!("packet came within {}", seconds(LIVE_US)),
+        format!("silent for {}", seconds(ADDRESS_SILENT_US)),
+        format!("sent nothing for {}", seconds(KEEPALIVE_US)),
+        format!("longer ago than {}", ms(COMMIT_US)),
+        format!(
+            "at least {}, doubled with each failure up to {}",
+            ms(WANT_MIN_US),
+            seconds(WANT_MAX_US)
+        ),
+        format!("passed over for {}", seconds(PASS_OVER_US)),
+        format!("told within {}", ms(RETELL_US)),
+        format!("plus {}", ms(NEAR_US)),
+        format!("asked for after {}", ms(OVERTAKE_US)),
+        format!("unanswered for {}", seconds(STREAM_SILENT_US)),
+        format!("one log at most every {}", seconds(COMPARE_US)),
+        format!("one such doubt in {}", seconds(DOUBT_US)),
+        format!(
+            "nothing is taken for {}, then for twice as long each time up to {}",
+            seconds(STALL_MIN_US),
+            seconds(STALL_MAX_US)
+        ),
+    ] {
+        assert!(text.contains(&number), "docs/gossip.md does not say: {number}");
+    }
+}
