@@ -1,11 +1,17 @@
 //! The data home on disk: journals, checkpoint, cards. This room touches the disk, synchronously,
 //! and nothing else: it knows no peers and no users.
 
+pub mod card;
+pub mod checkpoint;
 pub mod disk;
 pub mod error;
+pub mod journal;
 pub mod lock;
 pub mod paths;
+pub mod reader;
 
 pub use disk::{Disk, FakeDisk, RealDisk, SharedDisk};
 pub use error::{Result, StoreError};
+pub use journal::{Command, Journals, Written};
 pub use lock::HomeLock;
+pub use reader::Reader;

@@ -19,6 +19,8 @@ pub const CONFIG: &str = ".cocli/config.toml";
 pub const ID: &str = ".cocli/id";
 /// The epoch of the log that this node appends to.
 pub const EPOCH: &str = ".cocli/epoch";
+/// The private half of the key that streams know this node by.
+pub const IDENTITY: &str = ".cocli/identity";
 /// The key ring of the cluster.
 pub const KEYS: &str = ".cocli/keys";
 /// The daemon's socket.
@@ -88,6 +90,12 @@ pub fn aside(log: &LogId, position: u64, hash: u128) -> String {
 #[must_use]
 pub fn shard(shard: u8, hash: u128) -> String {
     format!("{CHECKPOINT}/{shard:02x}-{hash:032x}.usv")
+}
+
+/// Something in the checkpoint by its name.
+#[must_use]
+pub fn in_checkpoint(name: &str) -> String {
+    format!("{CHECKPOINT}/{name}")
 }
 
 /// A file beside `path` that replaces it once it is whole.

@@ -1,0 +1,88 @@
+//! Records that break a rule: kept with where they came from, in nobody's way.
+
+use std::collections::BTreeMap;
+
+use cocli_core::LogId;
+use cocli_core::limits::RECORD_BYTES_MAX;
+use cocli_core::usv::{RS, US};
+
+use crate::disk::Disk;
+use crate::error::{Result, Tried, if_there};
+use crate::journal::{Met, replace};
+use crate::paths;
+
+/// Kept of a record that is longer than any may be.
+const EXCERPT_BYTES: usize = 4096;
+
+/// One odd record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OddRecord {
+    /// In which log.
+    pub log: LogId,
+    /// Bytes of the log before it.
+    pub position: u64,
+    /// Which rule it breaks.
+    pub why: String,
+    /// The record as it stands, without its RS.
+    pub bytes: Vec<u8>,
+}
+
+/// The list in the file. An entry is known by its log and position.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct OddList(pub(crate) BTreeMap<(LogId, u64), OddRecord>);
+
+/// The entry for a record that was met and could not be read.
+pub(crate) fn of_met(met: &Met<'_>) -> Option<OddRecord> {
+    let odd = met.read.as_ref().err()?;
+    let bytes = met.bytes.strip_suffix(&[RS]).unwrap_or(met.bytes);
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return None;
+    }
+    let kept = if bytes.len() > RECORD_BYTES_MAX { EXCERPT_BYTES } else { bytes.len() };
+    Some(OddRecord {
+        log: met.log.clone(),
+        position: met.position,
+        why: odd.to_string().chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        bytes: bytes[..kept].to_vec(),
+    })
+}
+
+impl OddList {
+    pub(crate) fn read(disk: &dyn Disk) -> Result<Self> {
+        let bytes = if_there(disk.read(paths::ODD)).tried("read", paths::ODD)?.unwrap_or_default();
+        let entries = bytes.split(|b| *b == RS).filter_map(read_entry);
+        Ok(Self(entries.map(|odd| ((odd.log.clone(), odd.position), odd)).collect()))
+    }
+
+    pub(crate) fn add(&mut self, odd: OddRecord) {
+        self.0.insert((odd.log.clone(), odd.position), odd);
+    }
+
+    /// Forgets what was found between two positions: it is read again.
+    pub(crate) fn forget(&mut self, log: &LogId, from: u64, to: u64) {
+        self.0.retain(|(of, at), _| of != log || !(from..to).contains(at));
+    }
+
+    pub(crate) fn write(&self, disk: &dyn Disk) -> Result<()> {
+        let mut text = Vec::new();
+        for odd in self.0.values() {
+            text.extend_from_slice(odd.log.to_string().as_bytes());
+            for part in [odd.position.to_string().as_bytes(), odd.why.as_bytes(), &odd.bytes] {
+                text.push(US);
+                text.extend_from_slice(part);
+            }
+            text.extend_from_slice(&[RS, b'\n']);
+        }
+        replace(disk, paths::ODD, &text)
+    }
+}
+
+fn read_entry(entry: &[u8]) -> Option<OddRecord> {
+    let entry = entry.strip_prefix(b"\n").unwrap_or(entry);
+    let mut parts = entry.splitn(4, |b| *b == US);
+    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok());
+    let log = LogId::read(text()?).ok()?;
+    let position = text()?.parse().ok()?;
+    let why = text()?.to_owned();
+    Some(OddRecord { log, position, why, bytes: parts.next()?.to_vec() })
+}

@@ -1,0 +1,263 @@
+//! The journals of a home: its own log, and every other that it holds.
+//!
+//! [`Journals`] is a view of `wal/` that is cheap to open and to refresh. What appends, cuts or syncs
+//! asks for the [`HomeLock`]; what reads does not. Nothing here knows peers: ranges come in
+//! and go out as bytes with their place and hash.
+
+mod aside;
+mod block;
+mod chain;
+mod command;
+mod doubt;
+mod file;
+mod foreign;
+mod hole;
+mod log;
+mod mark;
+mod own;
+mod recover;
+mod replica;
+mod section;
+mod sync;
+mod tail;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cocli_core::limits::LOGS_MAX;
+use cocli_core::{ChainHash, ClusterId, Day, Epoch, Head, LogId, NodeId};
+
+use crate::disk::{Disk, FileKind, SharedDisk, Stat};
+use crate::error::{Result, StoreError, Tried, if_there};
+use crate::lock::HomeLock;
+use crate::paths;
+
+pub use aside::BranchAside;
+pub use command::{Command, Written};
+pub use doubt::{Closed, Doubt};
+pub use foreign::{Adopted, Foreign};
+pub use hole::Hole;
+pub use log::Trouble;
+pub use replica::{Misplaced, Placed};
+pub use section::{Met, Section, Stretch};
+pub use sync::SyncPlan;
+
+pub(crate) use file::{put_aside, replace};
+pub(crate) use hole::Gap;
+use log::Log;
+
+/// The journals of a home as they were last looked at.
+#[derive(Debug)]
+pub struct Journals {
+    disk: SharedDisk,
+    cluster: ClusterId,
+    node: NodeId,
+    own: LogId,
+    logs: BTreeMap<LogId, Log>,
+    foreign: Vec<String>,
+    holes: hole::Holes,
+    doubt: Option<Doubt>,
+    /// A write failed and could not be undone; nothing is taken until the home is opened anew.
+    poisoned: Option<String>,
+}
+
+impl Journals {
+    /// Looks at `wal/` and the marks. Nothing is hashed and nothing is written.
+    ///
+    /// # Errors
+    /// When there is no home, or it cannot be read. A journal that cannot be read is a
+    /// [`Trouble`] and no error.
+    pub fn open(disk: SharedDisk, cluster: ClusterId, node: NodeId) -> Result<Self> {
+        let home = disk.stat(paths::OWN).tried("look at", paths::OWN)?;
+        if home.is_none_or(|stat| stat.kind != FileKind::Folder) {
+            return Err(StoreError::NotAHome { path: format!("{disk:?}") });
+        }
+        let own = LogId { node: node.clone(), epoch: Epoch::default() };
+        let mut journals = Self {
+            disk,
+            cluster,
+            node,
+            own,
+            logs: BTreeMap::new(),
+            foreign: Vec::new(),
+            holes: hole::Holes::default(),
+            doubt: None,
+            poisoned: None,
+        };
+        journals.refresh()?;
+        Ok(journals)
+    }
+
+    /// Looks again: other processes append, and people put journals here by hand. Cheap when
+    /// nothing changed.
+    ///
+    /// # Errors
+    /// When the home cannot be read.
+    pub fn refresh(&mut self) -> Result<()> {
+        self.own = LogId { node: self.node.clone(), epoch: read_epoch(&*self.disk)? };
+        self.doubt = doubt::read(&*self.disk)?;
+        self.holes.read(&*self.disk)?;
+        let names = self.disk.list_stats(paths::WAL).tried("list", paths::WAL)?;
+        let (mut found, mut foreign) = (BTreeMap::<LogId, Vec<(Day, Stat)>>::new(), Vec::new());
+        for (name, stat) in names {
+            match paths::journal_of(&name) {
+                Some((log, day)) => found.entry(log).or_default().push((day, stat)),
+                None if stat.kind == FileKind::File => foreign.push(name),
+                None => {}
+            }
+        }
+        self.foreign = foreign;
+        let mut marks = BTreeMap::new();
+        for (name, stat) in self.disk.list_stats(paths::MARKS).tried("list", paths::MARKS)? {
+            if let Some(log) = name.strip_suffix(".marks").and_then(|log| LogId::read(log).ok()) {
+                marks.insert(log, stat);
+            }
+        }
+        let known: BTreeSet<LogId> = found.keys().chain(marks.keys()).cloned().collect();
+        self.logs.retain(|log, _| known.contains(log));
+        for id in known.into_iter().take(LOGS_MAX) {
+            self.look_at(&id, found.remove(&id).unwrap_or_default(), marks.get(&id).copied())?;
+        }
+        self.doubt_a_shortened_own_log();
+        Ok(())
+    }
+
+    fn look_at(&mut self, id: &LogId, found: Vec<(Day, Stat)>, marks: Option<Stat>) -> Result<()> {
+        let cluster = self.cluster;
+        let log = self
+            .logs
+            .entry(id.clone())
+            .or_insert_with(|| Log::new(id.clone(), ChainHash::start(&cluster, id)));
+        if log.found == found && log.marks_stat == marks {
+            return Ok(());
+        }
+        let path = paths::marks(id);
+        if log.marks_stat != marks || log.marks.is_empty() {
+            let bytes = if_there(self.disk.read(&path)).tried("read", &path)?.unwrap_or_default();
+            let before = std::mem::replace(&mut log.marks, mark::read(&bytes));
+            // Marks that vanished were cut with what they marked.
+            let cut = before.iter().any(|mark| mark.saved && !log.marks.contains(mark));
+            let last = log.marks.last().map_or(0, |mark| mark.head.position);
+            log.durable = if cut { last } else { log.durable.max(last) };
+            log.marks_stat = marks;
+            log.tip = Head { position: 0, hash: ChainHash::start(&cluster, id) };
+        }
+        let disk = &self.disk;
+        let whole = |day, raw, floor| file::whole(&**disk, &paths::journal(id, day), raw, floor);
+        log.lay(found, &whole).tried("read a journal of", &path)?;
+        let start = Head { position: 0, hash: ChainHash::start(&cluster, id) };
+        let last = log.marks.last().map_or(start, |mark| mark.head);
+        if log.tip.position < last.position || log.tip.position > log.end {
+            log.tip = last;
+        }
+        Ok(())
+    }
+
+    /// The own log ends before its own marks: bytes that were durable are gone. What comes next must
+    /// not take their place.
+    fn doubt_a_shortened_own_log(&mut self) {
+        let Some(log) = self.logs.get(&self.own) else { return };
+        if self.doubt.is_none() && log.marked > log.end {
+            self.doubt = Some(Doubt {
+                log: self.own.clone(),
+                trusted: log.end,
+                why: format!("its marks say that it once had {} bytes", log.marked),
+                epoch: None,
+            });
+        }
+    }
+
+    /// The log that this home appends to.
+    #[must_use]
+    pub fn own(&self) -> &LogId {
+        &self.own
+    }
+
+    /// The cluster, where all chains begin.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+
+    /// The disk that they stand on.
+    #[must_use]
+    pub fn disk(&self) -> &SharedDisk {
+        &self.disk
+    }
+
+    /// Why nothing can be appended to the own log, until `close_and_copy`.
+    #[must_use]
+    pub fn doubt(&self) -> Option<&Doubt> {
+        self.doubt.as_ref()
+    }
+
+    /// All logs that are held.
+    pub fn logs(&self) -> impl Iterator<Item = &LogId> {
+        self.logs.keys()
+    }
+
+    /// The journals of a log by day: where each begins, and how long it is.
+    pub fn days(&self, log: &LogId) -> impl Iterator<Item = (Day, u64, u64)> {
+        self.logs
+            .get(log)
+            .into_iter()
+            .flat_map(|log| &log.days)
+            .map(|day| (day.day, day.start, day.whole))
+    }
+
+    /// The bytes of whole records held of a log, synced or not.
+    #[must_use]
+    pub fn end(&self, log: &LogId) -> u64 {
+        self.logs.get(log).map_or(0, |log| log.end)
+    }
+
+    /// Journals that are not as their marks say.
+    pub fn troubles(&self) -> impl Iterator<Item = (&LogId, Day, &Trouble)> {
+        self.logs
+            .values()
+            .flat_map(|log| log.troubles.iter().map(|(day, why)| (&log.id, *day, why)))
+    }
+
+    fn log_mut(&mut self, id: &LogId) -> Option<&mut Log> {
+        self.logs.get_mut(id)
+    }
+
+    /// The log, made when nothing is held of it yet.
+    fn entry(&mut self, id: &LogId) -> &mut Log {
+        let cluster = self.cluster;
+        self.logs
+            .entry(id.clone())
+            .or_insert_with(|| Log::new(id.clone(), ChainHash::start(&cluster, id)))
+    }
+
+    fn sound(&self) -> Result<()> {
+        match &self.poisoned {
+            None => Ok(()),
+            Some(why) => Err(StoreError::Damaged {
+                path: paths::WAL.to_owned(),
+                offset: 0,
+                what: format!("{why}; open the home anew"),
+            }),
+        }
+    }
+
+    /// The folders that appends need.
+    fn make_folders(&self, _lock: &HomeLock) -> Result<()> {
+        for folder in [paths::WAL, paths::MARKS] {
+            if self.disk.stat(folder).tried("look at", folder)?.is_none() {
+                self.disk.make_folder(folder).tried_to_write(folder, 0)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The epoch that the home appends to.
+fn read_epoch(disk: &dyn Disk) -> Result<Epoch> {
+    let bytes = if_there(disk.read(paths::EPOCH)).tried("read", paths::EPOCH)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    Epoch::read(text.trim()).map_err(|error| StoreError::Damaged {
+        path: paths::EPOCH.to_owned(),
+        offset: 0,
+        what: error.to_string(),
+    })
+}

@@ -1,0 +1,164 @@
+//! A block: the bytes of one day between two marks. It is checked before anything of it leaves.
+
+use cocli_core::frame::Range;
+use cocli_core::usv;
+use cocli_core::{ChainHash, Day, Head, LogId};
+
+use super::Journals;
+use super::hole::Gap;
+use crate::error::{Result, StoreError, Tried};
+use crate::paths;
+
+/// Bytes between two known points of the chain.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) day: Day,
+    pub(crate) start: Head,
+    pub(crate) end: u64,
+    pub(crate) bytes: Vec<u8>,
+    /// The chain leads from the one point to the other.
+    pub(crate) sound: bool,
+}
+
+impl Checked {
+    /// The hash at the end of one of its records.
+    pub(crate) fn hash_at(&self, position: u64) -> Option<ChainHash> {
+        let at = usize::try_from(position.checked_sub(self.start.position)?).ok()?;
+        let before = self.bytes.get(..at)?;
+        let ends = self.sound && usv::whole(before) == at;
+        ends.then(|| self.start.hash.over(self.day, before))
+    }
+}
+
+impl Journals {
+    /// The block that holds the byte at `position`, or ends there at the end of all. One that fails
+    /// becomes a hole.
+    pub(crate) fn block(&mut self, log: &LogId, position: u64) -> Result<Option<Checked>> {
+        let disk = self.disk.clone();
+        let Some(known) = self.log_mut(log) else { return Ok(None) };
+        known.advance(&*disk)?;
+        let Some(at) = known.mark_before(position) else { return Ok(None) };
+        let start = known.marks[at];
+        let next = known.marks.get(at + 1).map(|mark| mark.head);
+        let end = next.unwrap_or(known.tip);
+        let Some(day_start) = known.days.iter().find(|d| d.day == start.day).map(|d| d.start)
+        else {
+            return Ok(None);
+        };
+        let len = end.position - start.head.position;
+        let path = paths::journal(log, start.day);
+        let bytes = disk.read_at(
+            &path,
+            start.head.position - day_start,
+            usize::try_from(len).unwrap_or(usize::MAX),
+        );
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            // What is gone or no file is a damaged block like any other.
+            Err(error) if error.raw_os_error() != Some(5) && next.is_some() => {
+                let _ = error;
+                Vec::new()
+            }
+            Err(error) => return Err(error).tried("read", &path),
+        };
+        let sound = bytes.len() as u64 == len
+            && usv::whole(&bytes) == bytes.len()
+            && start.head.hash.over(start.day, &bytes) == end.hash;
+        let gap = Gap { from: start.head.position, to: end.position };
+        if sound {
+            self.holes.remove(log, gap);
+        } else {
+            self.holes.add(log, gap);
+        }
+        Ok(Some(Checked { day: start.day, start: start.head, end: end.position, bytes, sound }))
+    }
+
+    /// Whole records of a log from `from` on, up to `max` bytes (but at least one record), before
+    /// `until`, of one day, checked against the marks. `None` at the end. The caller says by `until`
+    /// what may leave: only what is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where the block fails its marks: it is a hole from now on.
+    /// [`StoreError::Refused`] when no record ends at `from`.
+    pub fn read(
+        &mut self,
+        log: &LogId,
+        from: u64,
+        until: u64,
+        max: usize,
+    ) -> Result<Option<Range>> {
+        let until = until.min(self.end(log));
+        let mut range: Option<Range> = None;
+        let mut position = from;
+        while position < until {
+            let Some(block) = self.block(log, position)? else { break };
+            if range.as_ref().is_some_and(|range| range.day != block.day) || block.end <= position {
+                break;
+            }
+            if !block.sound {
+                if range.is_some() {
+                    break;
+                }
+                return Err(self.damaged(log, &block));
+            }
+            let skipped = usize::try_from(position - block.start.position).unwrap_or(usize::MAX);
+            let range = match &mut range {
+                Some(range) => range,
+                None => range.insert(Range {
+                    log: log.clone(),
+                    day: block.day,
+                    position,
+                    hash_before: block.hash_at(position).ok_or_else(|| StoreError::Refused {
+                        log: log.clone(),
+                        position,
+                        why: "no record ends there".to_owned(),
+                    })?,
+                    bytes: Vec::new(),
+                }),
+            };
+            for record in usv::records(&block.bytes[skipped..]) {
+                let end = position + record.bytes.len() as u64;
+                let full = range.bytes.len() + record.bytes.len() > max;
+                if end > until || (full && !range.bytes.is_empty()) {
+                    return Ok(some_bytes(range));
+                }
+                range.bytes.extend_from_slice(record.bytes);
+                position = end;
+            }
+            position = block.end;
+        }
+        Ok(range.filter(|range| !range.bytes.is_empty()))
+    }
+
+    fn damaged(&self, log: &LogId, block: &Checked) -> StoreError {
+        let start =
+            self.days(log).find(|(day, ..)| *day == block.day).map_or(0, |(_, start, _)| start);
+        StoreError::Damaged {
+            path: paths::journal(log, block.day),
+            offset: block.start.position - start,
+            what: format!(
+                "{} bytes of {log} do not lead to their mark",
+                block.end - block.start.position
+            ),
+        }
+    }
+
+    /// Checks every block of a log; what fails is a hole from now on. Gives the bytes read.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn scrub(&mut self, log: &LogId) -> Result<u64> {
+        let (mut position, end) = (0, self.end(log));
+        while position < end {
+            match self.block(log, position)? {
+                Some(block) if block.end > position => position = block.end,
+                _ => break,
+            }
+        }
+        Ok(position)
+    }
+}
+
+fn some_bytes(range: &Range) -> Option<Range> {
+    (!range.bytes.is_empty()).then(|| range.clone())
+}

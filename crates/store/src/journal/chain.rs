@@ -1,0 +1,211 @@
+//! Working out the chain: from the last mark on, never from the beginning unless the marks are lost.
+
+use cocli_core::limits::MARK_SPACING_BYTES;
+use cocli_core::usv;
+use cocli_core::{ChainHash, Day, Head, LogId, Vector};
+
+use super::Journals;
+use super::log::Log;
+use super::mark::{self, Mark};
+use crate::disk::Disk;
+use crate::error::{Result, Tried, if_there};
+use crate::lock::HomeLock;
+use crate::paths;
+
+/// Bytes of a journal read at a time.
+const READ_BYTES: u64 = 4 * 1024 * 1024;
+
+impl Log {
+    /// Counts records into the chain that stand at its tip.
+    pub(crate) fn extend_tip(&mut self, day: Day, bytes: &[u8]) {
+        for record in usv::records(bytes) {
+            self.tip = Head {
+                position: self.tip.position + record.bytes.len() as u64,
+                hash: self.tip.hash.next(day, record.bytes),
+            };
+            let last = self.marks.last().map_or(0, |mark| mark.head.position);
+            if self.tip.position - last >= MARK_SPACING_BYTES {
+                self.add_mark(Mark { begins: false, day, head: self.tip, saved: false });
+            }
+        }
+    }
+
+    /// The tip stands where `day` begins.
+    pub(crate) fn begin_day(&mut self, day: Day) {
+        self.add_mark(Mark { begins: true, day, head: self.tip, saved: false });
+    }
+
+    /// Works the chain out up to the end of what is there.
+    pub(crate) fn advance(&mut self, disk: &dyn Disk) -> Result<()> {
+        let from = self.days.partition_point(|day| day.start + day.whole < self.tip.position);
+        for at in from..self.days.len() {
+            let (day, start, whole) = {
+                let file = &self.days[at];
+                (file.day, file.start, file.whole)
+            };
+            if self.tip.position == start {
+                self.begin_day(day);
+            }
+            let path = paths::journal(&self.id, day);
+            while self.tip.position < start + whole {
+                let offset = self.tip.position - start;
+                let bytes = read_records(disk, &path, offset, whole)?;
+                if bytes.is_empty() {
+                    break;
+                }
+                self.extend_tip(day, &bytes);
+            }
+            if self.tip.position != start + whole {
+                // The file became shorter while it was read: the next look tells.
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whole records of a file from `offset` on, before `end`; none only when nothing whole is there.
+fn read_records(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> Result<Vec<u8>> {
+    let mut want = READ_BYTES;
+    loop {
+        let len = want.min(end - offset);
+        let mut bytes = disk
+            .read_at(path, offset, usize::try_from(len).unwrap_or(usize::MAX))
+            .tried("read", path)?;
+        let whole = usv::whole(&bytes);
+        if whole > 0 || len == end - offset {
+            bytes.truncate(whole);
+            return Ok(bytes);
+        }
+        want *= 4;
+    }
+}
+
+impl Journals {
+    /// The end of all whole records of a log, synced or not, with the hash there.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn head(&mut self, log: &LogId) -> Result<Head> {
+        let disk = self.disk.clone();
+        let start = Head { position: 0, hash: ChainHash::start(&self.cluster, log) };
+        let Some(log) = self.log_mut(log) else { return Ok(start) };
+        log.advance(&*disk)?;
+        Ok(log.tip)
+    }
+
+    /// The hash of a log at the end of a record, checked against the marks on both sides; `None`
+    /// where no record ends, behind the end, or where the block is damaged.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn hash_at(&mut self, log: &LogId, position: u64) -> Result<Option<ChainHash>> {
+        if position == 0 {
+            return Ok(Some(ChainHash::start(&self.cluster, log)));
+        }
+        let disk = self.disk.clone();
+        let Some(known) = self.log_mut(log) else { return Ok(None) };
+        if position > known.end {
+            return Ok(None);
+        }
+        let marked = known.mark_before(position).and_then(|at| known.marks.get(at));
+        if let Some(mark) = marked.filter(|mark| mark.head.position == position) {
+            return Ok(Some(mark.head.hash));
+        }
+        known.advance(&*disk)?;
+        if known.tip.position == position {
+            return Ok(Some(known.tip.hash));
+        }
+        let Some(block) = self.block(log, position)? else { return Ok(None) };
+        Ok(block.hash_at(position))
+    }
+
+    /// How far each log is durable here: only this leaves the home.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub fn vector(&mut self) -> Result<Vector> {
+        let ids: Vec<LogId> = self.logs.keys().cloned().collect();
+        let mut vector = Vector::default();
+        for id in ids {
+            let durable = self.logs.get(&id).map_or(0, |log| log.durable);
+            if durable == 0 {
+                continue;
+            }
+            if let Some(hash) = self.hash_at(&id, durable)? {
+                vector.0.insert(id, Head { position: durable, hash });
+            }
+        }
+        Ok(vector)
+    }
+
+    /// How far a log is durable here.
+    #[must_use]
+    pub fn durable(&self, log: &LogId) -> u64 {
+        self.logs.get(log).map_or(0, |log| log.durable)
+    }
+
+    /// Marks a point that somebody will come back to.
+    pub(crate) fn mark(&mut self, log: &LogId, head: Head) {
+        let Some(log) = self.log_mut(log) else { return };
+        if log.marks.last().is_none_or(|last| last.head.position != head.position)
+            && let Some(day) = log.day_at(head.position.saturating_sub(1)).map(|day| day.day)
+        {
+            log.add_mark(Mark { begins: false, day, head, saved: false });
+        }
+    }
+
+    /// Appends the marks of synced bytes to their file. Losing them costs time only.
+    pub(crate) fn save_marks(&mut self, _lock: &HomeLock, log: &LogId) -> Result<()> {
+        let disk = self.disk.clone();
+        let path = paths::marks(log);
+        let Some(log) = self.log_mut(log) else { return Ok(()) };
+        let mut text = String::new();
+        for mark in &log.marks {
+            if !mark.saved && mark.head.position <= log.durable {
+                mark::write(mark, &mut text);
+            }
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        let len = log.marks_stat.map_or(0, |stat| stat.len);
+        let torn = len > 0 && disk.read_at(&path, len - 1, 1).tried("read", &path)? != b"\n";
+        if torn {
+            text.insert(0, '\n');
+        }
+        disk.write_at(&path, len, text.as_bytes(), true)
+            .tried_to_write(&path, text.len() as u64)?;
+        for mark in &mut log.marks {
+            mark.saved |= mark.head.position <= log.durable;
+        }
+        log.marks_stat = disk.stat(&path).tried("look at", &path)?;
+        log.marked =
+            log.marks.iter().filter(|m| m.saved).map(|m| m.head.position).max().unwrap_or(0);
+        Ok(())
+    }
+
+    /// Forgets what the marks say behind `position`, durably: what stood there was taken out.
+    pub(crate) fn cut_marks(&mut self, _lock: &HomeLock, log: &LogId, position: u64) -> Result<()> {
+        let disk = self.disk.clone();
+        let Some(known) = self.log_mut(log) else { return Ok(()) };
+        // A day that began exactly there may begin elsewhere now.
+        known.marks.retain(|mark| {
+            mark.head.position < position || (mark.head.position == position && !mark.begins)
+        });
+        known.marked = position.min(known.marked);
+        let mut text = String::new();
+        for mark in known.marks.iter_mut().filter(|mark| mark.head.position <= known.durable) {
+            mark::write(mark, &mut text);
+            mark.saved = true;
+        }
+        let path = paths::marks(log);
+        if text.is_empty() {
+            if_there(disk.remove(&path)).tried("remove", &path)?;
+            return if_there(disk.sync_folder(paths::MARKS))
+                .tried("sync", paths::MARKS)
+                .map(|_| ());
+        }
+        super::replace(&*disk, &path, text.as_bytes())
+    }
+}

@@ -1,0 +1,185 @@
+//! Which command wrote which bytes of the own log (`undo` asks), and the append that is under way:
+//! what a torn batch is told by.
+
+use cocli_core::digest::hash;
+use cocli_core::{Day, Instant, LogId};
+use serde::{Deserialize, Serialize};
+
+use super::Journals;
+use crate::disk::Disk;
+use crate::error::{Result, Tried, if_there};
+use crate::paths;
+
+/// The list is cut to its newer half when it passes this.
+const COMMANDS_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Who writes, for the list of commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The wall clock.
+    pub at: Instant,
+    /// What was typed: `set`, `import csv`.
+    pub verb: String,
+}
+
+/// Bytes of an own log that one command wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// When, by the wall clock.
+    pub at: Instant,
+    /// What was typed.
+    pub verb: String,
+    /// In which log.
+    pub log: LogId,
+    /// From which position on.
+    pub from: u64,
+    /// Up to which position.
+    pub to: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    at: String,
+    verb: String,
+    log: String,
+    from: u64,
+    to: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    day: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hash: Option<String>,
+}
+
+/// An append that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Intent {
+    pub(crate) written: Written,
+    pub(crate) day: Day,
+    /// Where in the day's journal.
+    pub(crate) offset: u64,
+    pub(crate) hash: u128,
+}
+
+impl Written {
+    fn line(&self) -> Line {
+        Line {
+            at: self.at.to_string(),
+            verb: self.verb.clone(),
+            log: self.log.to_string(),
+            from: self.from,
+            to: self.to,
+            day: None,
+            offset: None,
+            hash: None,
+        }
+    }
+
+    fn of(line: &Line) -> Option<Self> {
+        Some(Self {
+            at: Instant::read(&line.at)?,
+            verb: line.verb.clone(),
+            log: LogId::read(&line.log).ok()?,
+            from: line.from,
+            to: line.to,
+        })
+    }
+}
+
+fn json(line: &Line) -> Vec<u8> {
+    let mut text = serde_json::to_vec(line).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+impl Intent {
+    pub(crate) fn new(written: Written, day: Day, offset: u64, batch: &[u8]) -> Self {
+        Self { written, day, offset, hash: hash(batch) }
+    }
+
+    /// Writes it down; `sync` when a batch must not stand half after a power cut.
+    pub(crate) fn begin(&self, disk: &dyn Disk, sync: bool) -> Result<()> {
+        let line = Line {
+            day: Some(self.day.number()),
+            offset: Some(self.offset),
+            hash: Some(format!("{:032x}", self.hash)),
+            ..self.written.line()
+        };
+        let text = json(&line);
+        let before = disk.stat(paths::INTENT).tried("look at", paths::INTENT)?;
+        if before.is_some_and(|stat| stat.len > 0) {
+            disk.cut(paths::INTENT, 0).tried("cut", paths::INTENT)?;
+        }
+        disk.write_at(paths::INTENT, 0, &text, true)
+            .tried_to_write(paths::INTENT, text.len() as u64)?;
+        if sync {
+            disk.sync(paths::INTENT).tried("sync", paths::INTENT)?;
+            if before.is_none() {
+                disk.sync_folder(paths::OWN).tried("sync", paths::OWN)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The append that was under way when the last process ended, if any.
+    pub(crate) fn read(disk: &dyn Disk) -> Result<Option<Self>> {
+        let bytes = if_there(disk.read(paths::INTENT)).tried("read", paths::INTENT)?;
+        let bytes = bytes.unwrap_or_default();
+        let Some(end) = memchr::memchr(b'\n', &bytes) else { return Ok(None) };
+        // One that cannot be read was torn before its sync: the batch had not begun.
+        Ok(serde_json::from_slice::<Line>(&bytes[..end]).ok().and_then(|line| {
+            Some(Self {
+                written: Written::of(&line)?,
+                day: Day::from_number(line.day?)?,
+                offset: line.offset?,
+                hash: u128::from_str_radix(&line.hash?, 16).ok()?,
+            })
+        }))
+    }
+
+    /// The append is finished or undone.
+    pub(crate) fn clear(disk: &dyn Disk) -> Result<()> {
+        if_there(disk.cut(paths::INTENT, 0)).tried("cut", paths::INTENT).map(|_| ())
+    }
+
+    /// Notes a finished append among the commands.
+    pub(crate) fn note(&self, disk: &dyn Disk) -> Result<()> {
+        let text = json(&self.written.line());
+        let stat = disk.stat(paths::COMMANDS).tried("look at", paths::COMMANDS)?;
+        let mut len = stat.map_or(0, |stat| stat.len);
+        if len > COMMANDS_BYTES_MAX {
+            let half = disk
+                .read_at(paths::COMMANDS, len / 2, usize::try_from(len).unwrap_or(usize::MAX))
+                .tried("read", paths::COMMANDS)?;
+            let kept = memchr::memchr(b'\n', &half).map_or(half.len(), |at| at + 1);
+            super::replace(disk, paths::COMMANDS, &half[kept..])?;
+            len = (half.len() - kept) as u64;
+        }
+        disk.write_at(paths::COMMANDS, len, &text, true)
+            .tried_to_write(paths::COMMANDS, text.len() as u64)
+    }
+
+    /// Whether the newest command in the list is this one.
+    pub(crate) fn is_noted(&self, disk: &dyn Disk) -> Result<bool> {
+        Ok(commands(disk)?.last() == Some(&self.written))
+    }
+}
+
+fn commands(disk: &dyn Disk) -> Result<Vec<Written>> {
+    let bytes = if_there(disk.read(paths::COMMANDS)).tried("read", paths::COMMANDS)?;
+    let bytes = bytes.unwrap_or_default();
+    let lines = bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
+    Ok(lines.filter_map(|line: Line| Written::of(&line)).collect())
+}
+
+impl Journals {
+    /// What commands here wrote, oldest first. It is not synced: after a power cut the newest may
+    /// be missing.
+    ///
+    /// # Errors
+    /// When the list cannot be read.
+    pub fn commands(&self) -> Result<Vec<Written>> {
+        commands(&*self.disk)
+    }
+}

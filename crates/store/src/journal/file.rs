@@ -1,0 +1,74 @@
+//! Small motions of files that several steps share.
+
+use std::io;
+
+use cocli_core::LogId;
+use cocli_core::digest::hash;
+use cocli_core::usv::RS;
+
+use crate::disk::Disk;
+use crate::error::{Result, Tried, if_there};
+use crate::paths;
+
+/// Bytes looked at in one step when searching backwards.
+const STEP_BYTES: u64 = 64 * 1024;
+
+/// Where the last whole record among the first `raw` bytes of a journal ends; not before `floor`.
+pub(crate) fn whole(disk: &dyn Disk, path: &str, raw: u64, floor: u64) -> io::Result<u64> {
+    if raw <= floor {
+        return Ok(floor.min(raw));
+    }
+    // Nearly always the last byte is the one.
+    if disk.read_at(path, raw - 1, 1)? == [RS] {
+        return Ok(raw);
+    }
+    let mut end = raw;
+    while end > floor {
+        let start = end.saturating_sub(STEP_BYTES).max(floor);
+        let len = usize::try_from(end - start).unwrap_or(usize::MAX);
+        if let Some(at) = memchr::memrchr(RS, &disk.read_at(path, start, len)?) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(floor)
+}
+
+/// Writes a file beside `path`, whole and synced, and gives its name.
+pub(crate) fn write_fresh(disk: &dyn Disk, path: &str, bytes: &[u8]) -> Result<String> {
+    let fresh = paths::fresh(path);
+    if_there(disk.remove(&fresh)).tried("remove", &fresh)?;
+    let written = disk.write_at(&fresh, 0, bytes, path.starts_with(paths::OWN));
+    if let Err(error) = written {
+        let _ = disk.remove(&fresh);
+        return Err(error).tried_to_write(path, bytes.len() as u64);
+    }
+    disk.sync(&fresh).tried("sync", &fresh)?;
+    Ok(fresh)
+}
+
+/// Replaces a file durably: after a crash it is the old one or the new one.
+pub(crate) fn replace(disk: &dyn Disk, path: &str, bytes: &[u8]) -> Result<()> {
+    let fresh = write_fresh(disk, path, bytes)?;
+    disk.rename(&fresh, path).tried("put in place", path)?;
+    disk.sync_folder(paths::folder(path)).tried("sync", paths::folder(path))
+}
+
+/// Keeps bytes of a log that are taken out of it, durably, named by what they are: doing it again
+/// does nothing.
+pub(crate) fn put_aside(
+    disk: &dyn Disk,
+    log: &LogId,
+    position: u64,
+    bytes: &[u8],
+) -> Result<String> {
+    let path = paths::aside(log, position, hash(bytes));
+    if disk.stat(paths::ASIDE).tried("look at", paths::ASIDE)?.is_none() {
+        disk.make_folder(paths::ASIDE).tried_to_write(paths::ASIDE, bytes.len() as u64)?;
+    }
+    if bytes.is_empty() || disk.stat(&path).tried("look at", &path)?.is_some() {
+        return Ok(path);
+    }
+    replace(disk, &path, bytes)?;
+    Ok(path)
+}

@@ -1,0 +1,214 @@
+//! One log as it stands on the disk: its days, where each begins, what is known of its chain.
+
+use cocli_core::{ChainHash, Day, Head, LogId};
+
+use crate::disk::{FileKind, Stat};
+use crate::journal::mark::Mark;
+
+/// The journal of one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DayFile {
+    pub(crate) day: Day,
+    /// Bytes of the log before it.
+    pub(crate) start: u64,
+    /// Bytes of the file.
+    pub(crate) raw: u64,
+    /// Bytes of whole records that belong to the log.
+    pub(crate) whole: u64,
+    /// Whether there is a file at all.
+    pub(crate) there: bool,
+}
+
+/// Why a journal is not as its marks say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The journal is gone.
+    Missing,
+    /// A folder, link or device stands in its place.
+    NoFile,
+    /// It ends before the marks do.
+    Short {
+        /// Bytes that are missing.
+        missing: u64,
+    },
+    /// It is not known, although a later day is; or it has bytes behind its end.
+    Misfit {
+        /// Where in the file the bytes begin that do not fit.
+        offset: u64,
+    },
+}
+
+/// What was found of a log, as it was last looked at.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(crate) id: LogId,
+    pub(crate) days: Vec<DayFile>,
+    pub(crate) marks: Vec<Mark>,
+    /// As far as the chain was worked out; never before the last mark.
+    pub(crate) tip: Head,
+    /// Bytes of whole records.
+    pub(crate) end: u64,
+    /// As far as the bytes are known to be synced.
+    pub(crate) durable: u64,
+    pub(crate) troubles: Vec<(Day, Trouble)>,
+    /// How far the marks say that the log once was durable.
+    pub(crate) marked: u64,
+    pub(crate) found: Vec<(Day, Stat)>,
+    pub(crate) marks_stat: Option<Stat>,
+}
+
+/// Asks where the whole records of a journal end: at most `raw`, at least `floor`.
+pub(crate) type Whole<'a> = dyn Fn(Day, u64, u64) -> std::io::Result<u64> + 'a;
+
+impl Log {
+    pub(crate) fn new(id: LogId, start: ChainHash) -> Self {
+        Self {
+            id,
+            days: Vec::new(),
+            marks: Vec::new(),
+            tip: Head { position: 0, hash: start },
+            end: 0,
+            durable: 0,
+            troubles: Vec::new(),
+            marked: 0,
+            found: Vec::new(),
+            marks_stat: None,
+        }
+    }
+
+    /// Lays the days out by what was found and by the marks.
+    pub(crate) fn lay(
+        &mut self,
+        found: Vec<(Day, Stat)>,
+        whole: &Whole<'_>,
+    ) -> std::io::Result<()> {
+        self.days.clear();
+        self.troubles.clear();
+        self.marked = self.marks.last().map_or(0, |mark| mark.head.position);
+        for day in self.known_days(&found) {
+            let stat = found.iter().find(|(found, _)| *found == day).map(|(_, stat)| *stat);
+            self.lay_day(day, stat, whole)?;
+        }
+        self.trim();
+        self.found = found;
+        self.end = self.days.last().map_or(0, |last| last.start + last.whole);
+        if self.marks.last().is_some_and(|mark| mark.head.position > self.end) {
+            self.marks.retain(|mark| mark.head.position <= self.end);
+        }
+        self.durable = self.durable.min(self.end);
+        Ok(())
+    }
+
+    /// The days of files and marks, but for files that do not fit between what the marks know.
+    fn known_days(&mut self, found: &[(Day, Stat)]) -> Vec<Day> {
+        let begins: Vec<(Day, u64)> = self.begins().collect();
+        let last_marked = begins.last().map(|(day, _)| *day);
+        let mut days: Vec<Day> = begins.iter().map(|(day, _)| *day).collect();
+        for (day, stat) in found {
+            if days.contains(day) {
+                continue;
+            }
+            if last_marked.is_some_and(|last| *day < last)
+                && !fills_gap(&begins, found, *day, stat.len)
+            {
+                self.troubles.push((*day, Trouble::Misfit { offset: 0 }));
+                continue;
+            }
+            days.push(*day);
+        }
+        days.sort_unstable();
+        days
+    }
+
+    fn begins(&self) -> impl Iterator<Item = (Day, u64)> + '_ {
+        self.marks.iter().filter(|mark| mark.begins).map(|mark| (mark.day, mark.head.position))
+    }
+
+    /// Where a day begins by the marks.
+    fn begin_of(&self, day: Day) -> Option<u64> {
+        self.begins().find(|(begins, _)| *begins == day).map(|(_, at)| at)
+    }
+
+    fn lay_day(&mut self, day: Day, stat: Option<Stat>, whole: &Whole<'_>) -> std::io::Result<()> {
+        let before = self.days.last().map_or(0, |last| last.start + last.whole);
+        let start = self.begin_of(day).unwrap_or(before);
+        let is_file = stat.is_some_and(|stat| stat.kind == FileKind::File);
+        let raw = stat.filter(|_| is_file).map_or(0, |stat| stat.len);
+        // Where the next known day begins this one ends; the last one ends where its records do.
+        let next =
+            self.begins().find(|(other, _)| *other > day).map(|(_, at)| at.max(start) - start);
+        let marked = next.unwrap_or_else(|| {
+            let inside = self.marks.iter().filter(|mark| mark.day == day).map(|m| m.head.position);
+            inside.max().unwrap_or(start).max(start) - start
+        });
+        let len = if raw < marked || (next.is_some() && raw == marked) {
+            raw.min(marked)
+        } else if next.is_some() {
+            self.troubles.push((day, Trouble::Misfit { offset: marked }));
+            marked
+        } else {
+            raw
+        };
+        let floor = if raw >= marked { marked } else { 0 };
+        let whole = if len == marked && raw >= marked { len } else { whole(day, len, floor)? };
+        if raw < marked {
+            self.troubles.push((
+                day,
+                match stat {
+                    None => Trouble::Missing,
+                    Some(_) if !is_file => Trouble::NoFile,
+                    Some(_) => Trouble::Short { missing: marked - raw },
+                },
+            ));
+        } else if stat.is_some() && !is_file {
+            self.troubles.push((day, Trouble::NoFile));
+        }
+        self.days.push(DayFile { day, start, raw, whole, there: is_file });
+        Ok(())
+    }
+
+    /// Days at the end of which nothing is there say nothing: the log ends before them.
+    fn trim(&mut self) {
+        while self.days.last().is_some_and(|last| last.whole == 0 && !last.there) {
+            self.days.pop();
+        }
+    }
+
+    /// The day that holds the byte at `position`, or (at the end of all) the last one.
+    pub(crate) fn day_at(&self, position: u64) -> Option<&DayFile> {
+        let at = self.days.partition_point(|day| day.start <= position);
+        // Empty days share their start with the next: the last of them holds the byte.
+        self.days.get(at.checked_sub(1)?)
+    }
+
+    /// The last mark at or before `position`, as an index.
+    pub(crate) fn mark_before(&self, position: u64) -> Option<usize> {
+        self.marks.partition_point(|mark| mark.head.position <= position).checked_sub(1)
+    }
+
+    /// Where the own next append goes at the earliest.
+    pub(crate) fn newest_day(&self) -> Option<Day> {
+        self.days.last().map(|last| last.day)
+    }
+
+    pub(crate) fn add_mark(&mut self, mark: Mark) {
+        let at = self
+            .marks
+            .partition_point(|m| (m.head.position, m.day) < (mark.head.position, mark.day));
+        let same = |m: &Mark| (m.head.position, m.day) == (mark.head.position, mark.day);
+        if !self.marks.get(at).is_some_and(same) {
+            self.marks.insert(at, mark);
+        }
+    }
+}
+
+/// A journal whose line in the marks was lost is known by its length: it fills the gap exactly.
+fn fills_gap(begins: &[(Day, u64)], found: &[(Day, Stat)], day: Day, len: u64) -> bool {
+    let before = begins.iter().rev().find(|(other, _)| *other < day);
+    let next = begins.iter().find(|(other, _)| *other > day);
+    let (start, raw) = match before {
+        Some((other, at)) => (*at, found.iter().find(|f| f.0 == *other).map_or(0, |f| f.1.len)),
+        None => (0, 0),
+    };
+    len > 0 && next.is_some_and(|(_, at)| start + raw + len == *at)
+}

@@ -1,0 +1,92 @@
+//! Known points of a log's hash chain. They prove that the bytes before them were durable once, let a
+//! block be checked by itself, and spare a start from hashing everything.
+
+use std::fmt::Write as _;
+
+use cocli_core::digest::hash;
+use cocli_core::{ChainHash, Day, Head};
+
+/// A point of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The journal of `day` begins here; else the point lies inside or at the end of it.
+    pub(crate) begins: bool,
+    pub(crate) day: Day,
+    pub(crate) head: Head,
+    /// Whether it stands in the file of marks.
+    pub(crate) saved: bool,
+}
+
+/// The low half of the low half: enough to tell a torn line.
+fn sum(line: &str) -> u32 {
+    (hash(line.as_bytes()) & 0xffff_ffff) as u32
+}
+
+/// Appends the line of a mark.
+pub(crate) fn write(mark: &Mark, out: &mut String) {
+    let letter = if mark.begins { 'B' } else { 'M' };
+    let line = format!("{letter} {} {} {}", mark.day, mark.head.position, mark.head.hash);
+    let _ = writeln!(out, "{line} {:08x}", sum(&line));
+}
+
+/// Reads all lines that are whole, sorted by position and day. Where two say different things of one
+/// point, the later one stands: it was written by somebody who had read the earlier.
+pub(crate) fn read(bytes: &[u8]) -> Vec<Mark> {
+    let mut marks: Vec<Mark> = bytes
+        .split(|b| *b == b'\n')
+        .filter_map(|line| std::str::from_utf8(line).ok())
+        .filter_map(read_line)
+        .collect();
+    marks.reverse();
+    marks.sort_by_key(|mark| (mark.head.position, mark.day, !mark.begins));
+    marks.dedup_by_key(|mark| (mark.head.position, mark.day));
+    marks
+}
+
+fn read_line(line: &str) -> Option<Mark> {
+    let (body, check) = line.rsplit_once(' ')?;
+    if check != format!("{:08x}", sum(body)) {
+        return None;
+    }
+    let mut parts = body.split(' ');
+    let begins = match parts.next()? {
+        "B" => true,
+        "M" => false,
+        _ => return None,
+    };
+    let day = Day::read(parts.next()?)?;
+    let position = parts.next()?.parse().ok()?;
+    let hash = ChainHash::read(parts.next()?)?;
+    parts.next().is_none().then_some(Mark {
+        begins,
+        day,
+        head: Head { position, hash },
+        saved: true,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_line_is_left_out_and_the_rest_stands() {
+        let mark = |position, day: &str| Mark {
+            begins: position == 0,
+            day: Day::read(day).unwrap(),
+            head: Head { position, hash: ChainHash([7; 16]) },
+            saved: true,
+        };
+        let all = [mark(0, "20261122"), mark(70_000, "20261122"), mark(140_000, "20261123")];
+        let mut text = String::new();
+        all.iter().for_each(|mark| write(mark, &mut text));
+        assert_eq!(read(text.as_bytes()), all);
+        for at in 0..text.len() {
+            let mut torn = text.clone().into_bytes();
+            torn[at] ^= 1;
+            let read = read(&torn);
+            assert!(read.len() >= 1 && read.iter().all(|mark| all.contains(mark)), "{at}");
+            assert!(super::read(&text.as_bytes()[..at]).iter().all(|mark| all.contains(mark)));
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Appending to the own log: all of a batch or nothing, and durable when it returns.
+
+use cocli_core::usv::{self, RS};
+use cocli_core::{Day, LogId};
+
+use super::command::{Command, Intent, Written};
+use super::log::DayFile;
+use super::{Doubt, Journals};
+use crate::error::{Result, StoreError, Tried};
+use crate::lock::HomeLock;
+use crate::paths;
+
+impl Journals {
+    /// Appends whole records to the own log, as one batch: afterwards all of it is durable, or, with
+    /// an error, none of it counts. The day is `today`, or that of the newest own journal if the
+    /// clock went back.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSpace`] when there is no room; [`StoreError::Doubted`] when a sync failed, now
+    /// or before: then `close_and_copy` carries on, the batch included.
+    pub fn append_own(
+        &mut self,
+        lock: &HomeLock,
+        today: Day,
+        batch: &[u8],
+        command: &Command,
+    ) -> Result<Written> {
+        self.sound()?;
+        if batch.last() != Some(&RS) {
+            return Err(self.refused("a batch has to end with a record"));
+        }
+        self.make_folders(lock)?;
+        self.recover(lock)?;
+        let (day, from) = self.place(today);
+        let file = self.file_of(day);
+        let written = Written {
+            at: command.at,
+            verb: command.verb.clone(),
+            log: self.own.clone(),
+            from,
+            to: from + batch.len() as u64,
+        };
+        let intent = Intent::new(written, day, file.as_ref().map_or(0, |file| file.whole), batch);
+        let several = usv::records(batch).nth(1).is_some();
+        intent.begin(&*self.disk, several)?;
+        self.write_batch(&intent, batch)?;
+        self.sync_batch(&intent, file.is_none_or(|file| file.raw == 0))?;
+        // The batch is durable. What fails from here on costs the list of commands a line, and the
+        // next append finds the intent fulfilled.
+        if intent.note(&*self.disk).is_ok() {
+            let _ = Intent::clear(&*self.disk);
+        }
+        self.count_batch(lock, &intent, batch)?;
+        Ok(intent.written)
+    }
+
+    fn refused(&self, why: &str) -> StoreError {
+        StoreError::Refused {
+            log: self.own.clone(),
+            position: self.end(&self.own),
+            why: why.to_owned(),
+        }
+    }
+
+    /// The day and position of the next own append.
+    fn place(&self, today: Day) -> (Day, u64) {
+        let log = self.logs.get(&self.own);
+        let newest = log.and_then(super::Log::newest_day);
+        (newest.map_or(today, |newest| newest.max(today)), log.map_or(0, |log| log.end))
+    }
+
+    fn file_of(&self, day: Day) -> Option<DayFile> {
+        self.logs.get(&self.own)?.days.iter().find(|file| file.day == day).cloned()
+    }
+
+    fn write_batch(&mut self, intent: &Intent, batch: &[u8]) -> Result<()> {
+        let path = paths::journal(&self.own, intent.day);
+        let result = self.disk.write_at(&path, intent.offset, batch, false);
+        if result.is_err() && self.disk.cut(&path, intent.offset).is_ok() {
+            let _ = Intent::clear(&*self.disk);
+        }
+        // When the cut failed too, the intent stands, and the next append has to undo the rest first.
+        result.tried_to_write(&path, batch.len() as u64)
+    }
+
+    fn sync_batch(&mut self, intent: &Intent, is_new: bool) -> Result<()> {
+        let path = paths::journal(&self.own, intent.day);
+        let mut result = self.disk.sync(&path);
+        if is_new && result.is_ok() {
+            result = self.disk.sync_folder(paths::WAL);
+        }
+        result.map_err(|error| {
+            self.begin_doubt(intent.written.from, &format!("a sync failed: {error}"))
+        })
+    }
+
+    /// From now on nothing is appended to this log, by whichever process.
+    pub(super) fn begin_doubt(&mut self, trusted: u64, why: &str) -> StoreError {
+        let doubt = Doubt { log: self.own.clone(), trusted, why: why.to_owned(), epoch: None };
+        // Where the disk takes nothing any more, this process at least remembers.
+        let _ = doubt.save(&*self.disk);
+        let error = doubt.error();
+        self.doubt = Some(doubt);
+        error
+    }
+
+    /// Takes the batch into the view.
+    fn count_batch(&mut self, lock: &HomeLock, intent: &Intent, batch: &[u8]) -> Result<()> {
+        let own = self.own.clone();
+        let path = paths::journal(&own, intent.day);
+        let stat = self.disk.stat(&path).tried("look at", &path)?;
+        let disk = self.disk.clone();
+        let log = self.entry(&own);
+        let new_day = log.newest_day() != Some(intent.day);
+        let behind = log.tip.position == intent.written.from && !new_day;
+        if new_day {
+            log.days.push(DayFile {
+                day: intent.day,
+                start: intent.written.from,
+                raw: 0,
+                whole: 0,
+                there: true,
+            });
+        }
+        if let Some(file) = log.days.last_mut() {
+            (file.raw, file.there) = (intent.offset + batch.len() as u64, true);
+            file.whole = file.raw;
+        }
+        log.found.retain(|(day, _)| *day != intent.day);
+        log.found.extend(stat.map(|stat| (intent.day, stat)));
+        log.found.sort_by_key(|(day, _)| *day);
+        (log.end, log.durable) = (intent.written.to, intent.written.to);
+        if behind {
+            log.extend_tip(intent.day, batch);
+        }
+        let marked = log.marks.last().map_or(0, |mark| mark.head.position);
+        if new_day || log.end - marked >= cocli_core::limits::MARK_SPACING_BYTES {
+            log.advance(&*disk)?;
+        }
+        // Marks are worked out again when they are lost.
+        let _ = self.save_marks(lock, &own);
+        Ok(())
+    }
+
+    /// The log that this home appends to, as the disk says now.
+    pub(super) fn own_as_on_disk(&self) -> Result<LogId> {
+        Ok(LogId { node: self.node.clone(), epoch: super::read_epoch(&*self.disk)? })
+    }
+}

@@ -1,0 +1,108 @@
+//! Before the own log is appended to: what a killed process or a power cut left half is undone.
+
+use cocli_core::Day;
+use cocli_core::digest::hash;
+
+use super::Journals;
+use super::command::Intent;
+use crate::disk::{FileKind, Stat};
+use crate::error::{Result, StoreError, Tried};
+use crate::lock::HomeLock;
+use crate::paths;
+
+impl Journals {
+    /// Looks at the own log as it is now, completes or undoes the append that was under way, and cuts
+    /// a torn tail. Done by every append; costs a listing of names and three small reads.
+    ///
+    /// # Errors
+    /// [`StoreError::Doubted`] when the log has to be closed first.
+    pub fn recover(&mut self, _lock: &HomeLock) -> Result<()> {
+        self.look_at_own()?;
+        if let Some(doubt) = &self.doubt {
+            return Err(doubt.error());
+        }
+        if let Some(intent) = Intent::read(&*self.disk)? {
+            self.settle(&intent)?;
+            self.look_at_own()?;
+        }
+        let last = self.logs.get(&self.own).and_then(|log| log.days.last().cloned());
+        if let Some(last) = last.filter(|last| last.raw > last.whole) {
+            let path = paths::journal(&self.own, last.day);
+            self.disk.cut(&path, last.whole).tried("cut the torn end of", &path)?;
+            self.look_at_own()?;
+        }
+        Ok(())
+    }
+
+    /// As `refresh`, for the own log alone.
+    fn look_at_own(&mut self) -> Result<()> {
+        let own = self.own_as_on_disk()?;
+        if own != self.own {
+            return self.refresh();
+        }
+        // A doubt that could not be written down is known only here.
+        self.doubt = super::doubt::read(&*self.disk)?.or(self.doubt.take());
+        let mut days: Vec<Day> = Vec::new();
+        for (name, kind) in self.disk.list(paths::WAL).tried("list", paths::WAL)? {
+            match paths::journal_of(&name) {
+                Some((log, day)) if log == own && kind == FileKind::File => days.push(day),
+                _ => {}
+            }
+        }
+        let known = self.logs.get(&own).map(|log| log.found.clone()).unwrap_or_default();
+        let mut found: Vec<(Day, Stat)> = Vec::new();
+        for (at, day) in days.iter().enumerate() {
+            let old = known.iter().find(|(known, _)| known == day).copied();
+            let stat = match old.filter(|_| at + 1 < days.len()) {
+                Some((_, stat)) => Some(stat),
+                None => {
+                    let path = paths::journal(&own, *day);
+                    self.disk.stat(&path).tried("look at", &path)?
+                }
+            };
+            found.extend(stat.map(|stat| (*day, stat)));
+        }
+        let path = paths::marks(&own);
+        let marks = self.disk.stat(&path).tried("look at", &path)?;
+        if !found.is_empty() || marks.is_some() {
+            self.look_at(&own, found, marks)?;
+        }
+        self.doubt_a_shortened_own_log();
+        Ok(())
+    }
+
+    /// An append was begun and not seen to end.
+    fn settle(&mut self, intent: &Intent) -> Result<()> {
+        let stale = intent.written.log != self.own || intent.is_noted(&*self.disk)?;
+        let path = paths::journal(&intent.written.log, intent.day);
+        let len = intent.written.to - intent.written.from;
+        let there = match self.disk.stat(&path).tried("look at", &path)? {
+            Some(stat) if !stale => stat.len,
+            _ => return Intent::clear(&*self.disk),
+        };
+        if there > intent.offset + len {
+            // Something was appended behind it: it had ended.
+            return Intent::clear(&*self.disk);
+        }
+        let bytes = self
+            .disk
+            .read_at(&path, intent.offset, usize::try_from(len).unwrap_or(usize::MAX))
+            .tried("read", &path)?;
+        if bytes.len() as u64 == len && hash(&bytes) == intent.hash {
+            let synced = self.disk.sync(&path).and_then(|()| self.disk.sync_folder(paths::WAL));
+            if let Err(error) = synced {
+                let why = format!("a sync failed: {error}");
+                return Err(self.begin_doubt(intent.written.from, &why));
+            }
+            intent.note(&*self.disk)?;
+        } else if there > intent.offset {
+            self.disk.cut(&path, intent.offset).tried("cut the torn end of", &path)?;
+            self.disk.sync(&path).map_err(|source| StoreError::Io {
+                path: path.clone(),
+                doing: "sync",
+                source,
+            })?;
+        }
+        Intent::clear(&*self.disk)
+    }
+}

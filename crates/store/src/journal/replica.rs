@@ -1,0 +1,121 @@
+//! Appending what other nodes wrote: only at the very end of what is held, and only on its chain.
+
+use cocli_core::frame::Range;
+use cocli_core::limits::LOGS_MAX;
+use cocli_core::usv::RS;
+use cocli_core::{Head, LogId};
+
+use super::Journals;
+use super::log::DayFile;
+use crate::error::{Result, Tried};
+use crate::lock::HomeLock;
+use crate::paths;
+
+/// What became of a range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It stands at the end of its log, which ends there now; not synced.
+    Appended(Head),
+    /// It cannot stand there; the log ends at `head`. Nothing was written.
+    Misplaced {
+        /// The end of what is held.
+        head: Head,
+        /// Why.
+        why: Misplaced,
+    },
+}
+
+/// Why a range was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misplaced {
+    /// It begins elsewhere: before the end (held already) or behind it (something is missing).
+    Position,
+    /// It begins at the end, but on another branch.
+    Hash,
+    /// Its day is before the day that the log has come to.
+    Day,
+    /// It is no whole records.
+    Torn,
+    /// It is of the log that this home alone extends.
+    Own,
+    /// The home follows as many logs as it can.
+    TooMany,
+}
+
+impl Journals {
+    /// Appends a range to its log. It counts, and leaves the home, only after a sync.
+    ///
+    /// # Errors
+    /// When it cannot be written; no part of it counts then.
+    pub fn append_range(&mut self, lock: &HomeLock, range: &Range) -> Result<Placed> {
+        self.sound()?;
+        let head = self.head(&range.log)?;
+        if let Some(why) = self.misplaced(range, head) {
+            return Ok(Placed::Misplaced { head, why });
+        }
+        self.make_folders(lock)?;
+        if self.logs.get(&range.log).is_some_and(|log| log.marked > log.end) {
+            // Its journals were shortened: the marks of what is gone must not judge what comes.
+            self.cut_marks(lock, &range.log, head.position)?;
+        }
+        let path = paths::journal(&range.log, range.day);
+        let offset = {
+            let log = self.entry(&range.log);
+            log.days.iter().find(|file| file.day == range.day).map_or(0, |file| file.whole)
+        };
+        let raw = self.disk.stat(&path).tried("look at", &path)?.map_or(0, |stat| stat.len);
+        if raw > offset {
+            // A torn end, as a power cut leaves it.
+            self.disk.cut(&path, offset).tried("cut the torn end of", &path)?;
+        }
+        if let Err(error) = self.disk.write_at(&path, offset, &range.bytes, false) {
+            // What cannot be cut is a torn end, or whole records of the very log: both are sound.
+            let _ = self.disk.cut(&path, offset);
+            self.refresh()?;
+            return Err(error).tried_to_write(&path, range.bytes.len() as u64);
+        }
+        let stat = self.disk.stat(&path).tried("look at", &path)?;
+        let log = self.entry(&range.log);
+        if log.newest_day() != Some(range.day) {
+            let start = range.position;
+            log.days.push(DayFile { day: range.day, start, raw: 0, whole: 0, there: true });
+            log.begin_day(range.day);
+        }
+        if let Some(file) = log.days.last_mut() {
+            (file.raw, file.there) = (offset + range.bytes.len() as u64, true);
+            file.whole = file.raw;
+        }
+        log.found.retain(|(day, _)| *day != range.day);
+        log.found.extend(stat.map(|stat| (range.day, stat)));
+        log.extend_tip(range.day, &range.bytes);
+        log.end = log.tip.position;
+        Ok(Placed::Appended(log.tip))
+    }
+
+    fn misplaced(&self, range: &Range, head: Head) -> Option<Misplaced> {
+        let log = self.logs.get(&range.log);
+        if range.log == self.own {
+            return Some(Misplaced::Own);
+        }
+        if log.is_none() && self.logs.len() >= LOGS_MAX {
+            return Some(Misplaced::TooMany);
+        }
+        if range.bytes.last() != Some(&RS) {
+            return Some(Misplaced::Torn);
+        }
+        if range.position != head.position {
+            return Some(Misplaced::Position);
+        }
+        if range.hash_before != head.hash {
+            return Some(Misplaced::Hash);
+        }
+        let newest = log.and_then(super::Log::newest_day);
+        newest.is_some_and(|newest| range.day < newest).then_some(Misplaced::Day)
+    }
+
+    /// The end of a log that is held only in part, as the id says it.
+    #[must_use]
+    pub fn holds(&self, log: &LogId) -> bool {
+        self.logs.get(log).is_some_and(|log| log.end > 0)
+    }
+}

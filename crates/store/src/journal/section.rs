@@ -1,0 +1,204 @@
+//! A piece of one journal as it is read: split at marks, so that each block between two of them can
+//! be checked by itself, and a damaged one costs no record of the others.
+
+use std::io;
+use std::ops::Range;
+
+use cocli_core::usv::{self, Odd, Record};
+use cocli_core::{ChainHash, Datagram, Day, LogId};
+
+use crate::disk::Disk;
+use crate::paths;
+
+/// Where bytes of a log stand, and what is known of their chain.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// Of which log.
+    pub log: LogId,
+    /// Of which day.
+    pub day: Day,
+    /// Bytes of the log before it.
+    pub position: u64,
+    /// Bytes of the day's journal before it.
+    pub(crate) offset: u64,
+    /// Its bytes.
+    pub len: usize,
+    /// Points of the chain in it, in order: offset in the section, hash.
+    pub(crate) points: Vec<(usize, ChainHash)>,
+}
+
+/// A section with its bytes.
+#[derive(Debug, Clone)]
+pub struct Stretch {
+    /// Where it stands.
+    pub section: Section,
+    /// What stands there; shorter than the section when the file is.
+    pub bytes: Vec<u8>,
+}
+
+/// One record as it is met.
+#[derive(Debug)]
+pub struct Met<'a> {
+    /// Of which log.
+    pub log: &'a LogId,
+    /// Bytes of the log before it.
+    pub position: u64,
+    /// The record as it stands, with its RS.
+    pub bytes: &'a [u8],
+    /// What it says, or which rule it breaks.
+    pub read: Result<Datagram, Odd>,
+}
+
+/// Bytes between two known points, or to the end of a section.
+#[derive(Debug, Clone)]
+pub(crate) struct Block {
+    pub(crate) range: Range<usize>,
+    /// The chain does not lead from its one end to the other: only what checks itself is believed.
+    pub(crate) damaged: bool,
+}
+
+impl Section {
+    /// Bytes of the log before its end.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        self.position + self.len as u64
+    }
+
+    /// Reads its bytes. A journal that is gone or shorter gives what is there.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn load(&self, disk: &dyn Disk) -> io::Result<Stretch> {
+        let path = paths::journal(&self.log, self.day);
+        let bytes = match disk.read_at(&path, self.offset, self.len) {
+            // Gone, or a folder in its place: a state that `troubles` tells; nothing to be read.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound
+                        | io::ErrorKind::IsADirectory
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::PermissionDenied
+                ) =>
+            {
+                Vec::new()
+            }
+            other => other?,
+        };
+        Ok(Stretch { section: self.clone(), bytes })
+    }
+}
+
+impl Stretch {
+    /// The blocks, each judged.
+    pub(crate) fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
+        let mut cuts: Vec<usize> = self.section.points.iter().map(|(at, _)| *at).collect();
+        cuts.extend([0, self.section.len]);
+        cuts.sort_unstable();
+        cuts.dedup();
+        (1..cuts.len()).map(move |end| self.judged(cuts[end - 1]..cuts[end]))
+    }
+
+    /// The block that holds a byte.
+    pub(crate) fn block_of(&self, at: usize) -> Block {
+        let points = self.section.points.iter().map(|(at, _)| *at);
+        let start = points.clone().filter(|point| *point <= at).max().unwrap_or(0);
+        let end = points.filter(|point| *point > at).min().unwrap_or(self.section.len);
+        self.judged(start..end)
+    }
+
+    fn judged(&self, range: Range<usize>) -> Block {
+        let here = range.start.min(self.bytes.len())..range.end.min(self.bytes.len());
+        let damaged = here != range
+            || {
+                let hash = |at| self.section.points.iter().find(|p| p.0 == at).map(|p| p.1);
+                let bytes = &self.bytes[here.clone()];
+                matches!((hash(range.start), hash(range.end)), (Some(before), Some(after))
+                if usv::whole(bytes) != bytes.len() || before.over(self.section.day, bytes) != after)
+            };
+        Block { range: here, damaged }
+    }
+
+    /// All records, in order. Of a damaged block only those that check themselves.
+    pub fn each(&self, mut take: impl FnMut(Met<'_>)) {
+        for block in self.blocks() {
+            self.each_of(&block, &mut take);
+        }
+    }
+
+    pub(crate) fn each_of(&self, block: &Block, take: &mut impl FnMut(Met<'_>)) {
+        let bytes = &self.bytes[block.range.clone()];
+        let base = self.section.position + block.range.start as u64;
+        for record in usv::records(bytes) {
+            read_piece(bytes, record, block.damaged, &mut |at, piece, read| {
+                take(Met {
+                    log: &self.section.log,
+                    position: base + at as u64,
+                    bytes: piece,
+                    read,
+                });
+            });
+        }
+    }
+
+    /// The records that hold `needle`, found without reading the others.
+    pub(crate) fn each_with(
+        &self,
+        needle: &memchr::memmem::Finder<'_>,
+        mut take: impl FnMut(Met<'_>),
+    ) {
+        let mut from = 0;
+        while let Some(hit) = needle.find(&self.bytes[from..]) {
+            let hit = from + hit;
+            let mut block = self.block_of(hit);
+            let start = memchr::memrchr(usv::RS, &self.bytes[block.range.start..hit])
+                .map_or(block.range.start, |at| block.range.start + at + 1);
+            let end = memchr::memchr(usv::RS, &self.bytes[hit..block.range.end]);
+            let Some(end) = end.map(|at| hit + at + 1) else {
+                from = block.range.end.max(hit + 1);
+                continue;
+            };
+            let record = Record { at: start - block.range.start, bytes: &self.bytes[start..end] };
+            // One that checks itself needs no word from the rest of its block.
+            block.damaged &= !usv::is_checked(record.bytes);
+            let bytes = &self.bytes[block.range.clone()];
+            let base = self.section.position + block.range.start as u64;
+            read_piece(bytes, record, block.damaged, &mut |at, piece, read| {
+                take(Met {
+                    log: &self.section.log,
+                    position: base + at as u64,
+                    bytes: piece,
+                    read,
+                });
+            });
+            from = end;
+        }
+    }
+}
+
+/// Reads a record; out of an odd one the sound ones behind a damaged separator. Of a damaged block
+/// nothing is odd, since it is a hole already: what does not check itself is passed over.
+fn read_piece(
+    block: &[u8],
+    record: Record<'_>,
+    damaged: bool,
+    take: &mut impl FnMut(usize, &[u8], Result<Datagram, Odd>),
+) {
+    match usv::read_in(block, record) {
+        Ok(datagram) => {
+            if !damaged || usv::is_checked(record.bytes) {
+                take(record.at, record.bytes, Ok(datagram));
+            }
+        }
+        Err(odd) => {
+            let mut front = record.bytes;
+            while let Some((at, datagram)) = usv::rescue(front) {
+                take(record.at + at, &front[at..], Ok(datagram));
+                front = &front[..at];
+            }
+            if !damaged {
+                take(record.at, front, Err(odd));
+            }
+        }
+    }
+}

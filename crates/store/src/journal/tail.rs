@@ -1,0 +1,100 @@
+//! Reading journals from given positions on, in sections small enough to hold.
+
+use std::collections::BTreeMap;
+
+use cocli_core::{LogId, Vector};
+
+use super::hole::Gap;
+use super::log::Log;
+use super::{Journals, Section};
+use crate::error::Result;
+
+/// A section ends at the first mark behind so many bytes.
+const SECTION_BYTES: u64 = 4 * 1024 * 1024;
+
+impl Journals {
+    /// The part of a frontier that still says what it said. A log that is no longer on the chain that
+    /// the frontier names (cut, and grown differently) has to be read from its start: merging twice
+    /// does no harm.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub(crate) fn standing(&mut self, frontier: &Vector) -> Result<Vector> {
+        let mut standing = Vector::default();
+        for (id, head) in &frontier.0 {
+            if self.holds(id) && self.hash_at(id, head.position)? == Some(head.hash) {
+                standing.0.insert(id.clone(), *head);
+            }
+        }
+        Ok(standing)
+    }
+
+    /// The sections of all logs behind a frontier that stands, and the gaps before it.
+    pub(crate) fn behind(
+        &self,
+        frontier: &Vector,
+        gaps: &BTreeMap<LogId, Vec<Gap>>,
+    ) -> Vec<Section> {
+        let mut sections = Vec::new();
+        for (id, log) in &self.logs {
+            let from = frontier.position(id);
+            for gap in gaps.get(id).into_iter().flatten() {
+                sections.extend(self.sections_between(id, gap.from, gap.to.min(from)));
+            }
+            sections.extend(self.sections_between(id, from, log.end));
+        }
+        sections
+    }
+
+    /// Remembers a hole that a reader of sections met.
+    pub(crate) fn note_gap(&mut self, log: &LogId, gap: Gap) {
+        self.holes.add(log, gap);
+    }
+
+    /// The sections of a log from `from` to `to`, in order; none crosses a day.
+    #[must_use]
+    pub fn sections_between(&self, id: &LogId, from: u64, to: u64) -> Vec<Section> {
+        let Some(log) = self.logs.get(id) else { return Vec::new() };
+        let mut sections = Vec::new();
+        for at in 0..log.days.len() {
+            let day_end = log.days.get(at + 1).map_or(log.end, |next| next.start);
+            let (mut position, end) = (log.days[at].start.max(from), day_end.min(to));
+            while position < end {
+                let next = section_end(log, position, end);
+                sections.push(section(log, at, position, next));
+                position = next;
+            }
+        }
+        sections
+    }
+
+    /// Every section of every log.
+    #[must_use]
+    pub fn all_sections(&self) -> Vec<Section> {
+        self.logs.keys().flat_map(|id| self.sections_between(id, 0, self.end(id))).collect()
+    }
+}
+
+fn section_end(log: &Log, position: u64, end: u64) -> u64 {
+    let at = log.marks.partition_point(|mark| mark.head.position < position + SECTION_BYTES);
+    log.marks.get(at).map_or(end, |mark| mark.head.position.min(end))
+}
+
+fn section(log: &Log, at: usize, position: u64, end: u64) -> Section {
+    let file = &log.days[at];
+    let first = log.marks.partition_point(|mark| mark.head.position < position);
+    let inside = log.marks[first..].iter().map(|mark| mark.head);
+    let mut points: Vec<_> = inside
+        .take_while(|head| head.position <= end)
+        .map(|head| (usize::try_from(head.position - position).unwrap_or(usize::MAX), head.hash))
+        .collect();
+    points.dedup_by_key(|point| point.0);
+    Section {
+        log: log.id.clone(),
+        day: file.day,
+        position,
+        offset: position - file.start,
+        len: usize::try_from(end - position).unwrap_or(usize::MAX),
+        points,
+    }
+}

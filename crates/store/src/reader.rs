@@ -1,0 +1,334 @@
+//! Reading the state: the checkpoint, and the journal bytes behind it.
+//!
+//! A reader is what stood there when it was opened; it takes no lock, and nothing that others do
+//! afterwards changes its answers. (A compaction takes its files away; then it reads the journals
+//! instead, which is slow: who lives long opens a new reader now and then.)
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cocli_core::digest::shard as shard_of;
+use cocli_core::usv::{self, US};
+use cocli_core::{Datagram, Entity, Entry, Field, LogId, State, StateDigest, Target};
+use memchr::memmem::Finder;
+
+use crate::checkpoint::{self, Manifest, OddList, OddRecord, of_met};
+use crate::disk::SharedDisk;
+use crate::error::{Result, StoreError, Tried};
+use crate::journal::{Journals, Met, Section, Stretch};
+use crate::paths;
+
+/// After so many single questions it pays to read the whole tail once.
+const SINGLE_LOOKS_MAX: u32 = 16;
+
+/// New winners behind the checkpoint, by target.
+type Delta = BTreeMap<Target, Entity>;
+
+/// The state as it stood when this was opened.
+#[derive(Debug)]
+pub struct Reader {
+    disk: SharedDisk,
+    manifest: Manifest,
+    tail: Vec<Stretch>,
+    all: Vec<Section>,
+    delta: OnceLock<Delta>,
+    looks: AtomicU32,
+}
+
+/// One datagram with where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// In which log.
+    pub log: LogId,
+    /// Bytes of the log before it.
+    pub position: u64,
+    /// What it says.
+    pub datagram: Datagram,
+}
+
+impl Reader {
+    /// Reads the manifest and the journal bytes behind it. `journals` says what is there.
+    ///
+    /// # Errors
+    /// When they cannot be read. A damaged manifest is passed over: the journals hold it all.
+    pub fn open(journals: &mut Journals) -> Result<Self> {
+        let disk = journals.disk().clone();
+        let manifest = Manifest::read_or_empty(&*disk)?;
+        let frontier = journals.standing(&manifest.frontier)?;
+        let mut tail = Vec::new();
+        for section in journals.behind(&frontier, &manifest.holes) {
+            let path = paths::journal(&section.log, section.day);
+            tail.push(section.load(&*disk).tried("read", &path)?);
+        }
+        Ok(Self {
+            disk,
+            manifest,
+            tail,
+            all: journals.all_sections(),
+            delta: OnceLock::new(),
+            looks: AtomicU32::new(0),
+        })
+    }
+
+    /// Bytes of journals behind the checkpoint: above
+    /// [`TAIL_BYTES_MAX`](cocli_core::limits::TAIL_BYTES_MAX) whoever writes compacts.
+    #[must_use]
+    pub fn tail_bytes(&self) -> u64 {
+        self.tail.iter().map(|stretch| stretch.bytes.len() as u64).sum()
+    }
+
+    /// The checkpoint under it.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// What is known of a target: all its fields, removed ones too; empty when nothing is.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn entity(&self, target: &Target) -> Result<Entity> {
+        let mut found = self.base(target, false)?;
+        let mut entity = found.remove(target).unwrap_or_default();
+        if self.delta.get().is_none()
+            && self.looks.fetch_add(1, Ordering::Relaxed) < SINGLE_LOOKS_MAX
+        {
+            let needle = needle_of(target);
+            self.each_in_tail(&needle, |met| {
+                if let Ok(datagram) = met.read
+                    && datagram.target == *target
+                {
+                    entity.merge(datagram.field, datagram.entry);
+                }
+            });
+        } else if let Some(news) = self.delta().get(target) {
+            join(&mut entity, news);
+        }
+        Ok(entity)
+    }
+
+    /// Who removed the target, or something that it stands below, if it is hidden.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn removed(&self, target: &Target) -> Result<Option<Entry>> {
+        for text in target.lineage() {
+            let Ok(above) = Target::read(text) else { continue };
+            if let Some(entry) = self.entity(&above)?.removed() {
+                return Ok(Some(entry.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The target and all targets below it.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn below(&self, target: &Target) -> Result<BTreeMap<Target, Entity>> {
+        let mut found = self.base(target, true)?;
+        let prefix = format!("{target}/");
+        for (at, news) in self.delta() {
+            if at == target || at.as_str().starts_with(&prefix) {
+                join(found.entry(at.clone()).or_default(), news);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Everything.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn state(&self) -> Result<State> {
+        let mut state = State::default();
+        self.scan("", |target, entity| {
+            state.extend(entity.fields.iter().map(|(field, entry)| Datagram {
+                target: target.clone(),
+                field: field.clone(),
+                entry: entry.clone(),
+            }));
+        })?;
+        Ok(state)
+    }
+
+    /// Every target whose text begins with `prefix`, with what is known of it: shard by shard, sorted
+    /// within each. Holds one shard at a time.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn scan(&self, prefix: &str, mut take: impl FnMut(&Target, &Entity)) -> Result<()> {
+        let mut news: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
+        for (target, entity) in self.delta() {
+            if target.as_str().starts_with(prefix) {
+                news.entry(shard_of(target)).or_default().push((target, entity));
+            }
+        }
+        let shards: BTreeSet<u8> =
+            self.manifest.shards.keys().chain(news.keys()).copied().collect();
+        for shard in shards {
+            let mut found = self.shard(shard, prefix)?;
+            for (target, entity) in news.get(&shard).into_iter().flatten() {
+                join(found.entry((*target).clone()).or_default(), entity);
+            }
+            found.iter().for_each(|(target, entity)| take(target, entity));
+        }
+        Ok(())
+    }
+
+    /// The digest of the state, from the checkpoint's and what the tail changes.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn digest(&self) -> Result<StateDigest> {
+        let mut digest = self.manifest.digest();
+        let mut touched: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
+        for (target, entity) in self.delta() {
+            touched.entry(shard_of(target)).or_default().push((target, entity));
+        }
+        for (shard, news) in touched {
+            let found = self.shard(shard, "")?;
+            for (target, entity) in news {
+                let old = found.get(target);
+                for (field, entry) in &entity.fields {
+                    let before = old.and_then(|old| old.fields.get(field));
+                    if before.is_some_and(|before| entry <= before) {
+                        continue;
+                    }
+                    if let Some(before) = before {
+                        digest.subtract(usv::line_of(target, field, before).as_bytes());
+                    }
+                    digest.add(usv::line_of(target, field, entry).as_bytes());
+                }
+            }
+        }
+        Ok(digest)
+    }
+
+    /// Every datagram of a target (or of one of its fields) that the journals hold, winners or not,
+    /// ordered as law 1 does.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn history(&self, target: &Target, field: Option<&Field>) -> Result<Vec<Placed>> {
+        let needle = needle_of(target);
+        let finder = Finder::new(&needle);
+        let mut all = Vec::new();
+        for section in &self.all {
+            let path = paths::journal(&section.log, section.day);
+            let stretch = section.load(&*self.disk).tried("read", &path)?;
+            stretch.each_with(&finder, |met| {
+                let wanted = |d: &Datagram| {
+                    d.target == *target && field.is_none_or(|field| d.field == *field)
+                };
+                if let Ok(datagram) = met.read
+                    && wanted(&datagram)
+                {
+                    all.push(Placed { log: met.log.clone(), position: met.position, datagram });
+                }
+            });
+        }
+        all.sort_by(|a, b| a.datagram.entry.cmp(&b.datagram.entry));
+        Ok(all)
+    }
+
+    /// The records that break a rule.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn odd(&self) -> Result<Vec<OddRecord>> {
+        let mut list = OddList::read(&*self.disk)?;
+        for stretch in &self.tail {
+            stretch.each(|met| {
+                if let Some(odd) = of_met(&met) {
+                    list.add(odd);
+                }
+            });
+        }
+        Ok(list.0.into_values().collect())
+    }
+
+    /// The winners of the tail, read once.
+    fn delta(&self) -> &Delta {
+        self.delta.get_or_init(|| {
+            let mut delta = Delta::new();
+            for stretch in &self.tail {
+                stretch.each(|met| {
+                    if let Ok(datagram) = met.read {
+                        let entity = delta.entry(datagram.target).or_default();
+                        entity.merge(datagram.field, datagram.entry);
+                    }
+                });
+            }
+            delta
+        })
+    }
+
+    fn each_in_tail(&self, needle: &[u8], mut take: impl FnMut(Met<'_>)) {
+        let finder = Finder::new(needle);
+        for stretch in &self.tail {
+            stretch.each_with(&finder, &mut take);
+        }
+    }
+
+    /// What the checkpoint holds of a target.
+    fn base(&self, target: &Target, below: bool) -> Result<Delta> {
+        let shard = shard_of(target);
+        let Some(info) = self.manifest.shards.get(&shard) else { return Ok(Delta::new()) };
+        match checkpoint::lookup(&*self.disk, shard, info, target.as_str(), below) {
+            Err(StoreError::Damaged { .. }) => {
+                let mut found = self.from_journals(shard)?;
+                let prefix = format!("{target}/");
+                found.retain(|at, _| at == target || (below && at.as_str().starts_with(&prefix)));
+                Ok(found)
+            }
+            other => other,
+        }
+    }
+
+    /// All targets of a shard of the checkpoint that begin with `prefix`.
+    fn shard(&self, shard: u8, prefix: &str) -> Result<Delta> {
+        let Some(info) = self.manifest.shards.get(&shard) else { return Ok(Delta::new()) };
+        let read = checkpoint::read_shard(&*self.disk, shard, info).and_then(|bytes| {
+            let mut found = Delta::new();
+            let path = paths::shard(shard, info.hash);
+            for line in checkpoint::lines(&bytes) {
+                let mut fields = line.split(|b| *b == US);
+                if fields.nth(2).is_some_and(|target| target.starts_with(prefix.as_bytes())) {
+                    checkpoint::add_line(line, &mut found, &path)?;
+                }
+            }
+            Ok(found)
+        });
+        match read {
+            Err(StoreError::Damaged { .. }) => {
+                let mut found = self.from_journals(shard)?;
+                found.retain(|target, _| target.as_str().starts_with(prefix));
+                Ok(found)
+            }
+            other => other,
+        }
+    }
+
+    /// A damaged shard costs a reading of all journals and no value: they still hold everything.
+    fn from_journals(&self, shard: u8) -> Result<Delta> {
+        let mut delta =
+            checkpoint::from_journals(&*self.disk, &self.all, &BTreeSet::from([shard]))?;
+        Ok(delta.remove(&shard).unwrap_or_default())
+    }
+}
+
+fn join(entity: &mut Entity, news: &Entity) {
+    for (field, entry) in &news.fields {
+        entity.merge(field.clone(), entry.clone());
+    }
+}
+
+/// What stands in every record of a target.
+fn needle_of(target: &Target) -> Vec<u8> {
+    let mut needle = vec![US];
+    needle.extend_from_slice(target.as_str().as_bytes());
+    needle.push(US);
+    needle
+}
