@@ -5,6 +5,403 @@
 //! daemon's loop never waits for a sync. The rim (sockets, timers, streams, that thread) only
 //! carries values in and out.
 
+mod call;
 pub mod event;
+mod job;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use cocli_core::digest::hash;
+use cocli_core::frame::{Boot, Range};
+use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer};
+use cocli_core::gossip::{self, BranchEnd, Engine, Micros, Served, Start, Status};
+use cocli_core::limits::PUSH_BYTES_MAX;
+use cocli_core::{Epoch, Head, LogId, Vector};
+use cocli_store::{Journals, Result};
+
+use self::call::Calls;
+use self::view::View;
 
 pub use event::{Input, Job, JobDone, Output};
+
+/// What a replica is born with; both numbers are random.
+#[derive(Debug, Clone, Copy)]
+pub struct Born {
+    /// This start of the daemon.
+    pub boot: Boot,
+    /// All the randomness that it has.
+    pub seed: [u8; 16],
+}
+
+/// The propagation of one home.
+#[derive(Debug)]
+pub struct Replica {
+    engine: Engine,
+    /// A view for reading; the writer has its own.
+    journals: Journals,
+    /// Something was written since the view was last refreshed.
+    stale: bool,
+    seed: [u8; 16],
+    epochs: u64,
+    calls: Calls,
+    /// Who has the other branch of a log that is being set aside, and our hash that lost.
+    asides: BTreeMap<LogId, (Boot, BranchEnd)>,
+    holes: BTreeSet<(LogId, u64)>,
+    /// A rescan is with the writer; another is wanted behind it.
+    rescan: Option<bool>,
+    begun: bool,
+}
+
+impl Replica {
+    /// A replica over a view of the journals. Its first step asks for a rescan: what no mark proves
+    /// to be durable is synced before it is shown.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn new(mut journals: Journals, born: Born, now: Micros) -> Result<Self> {
+        let start = Start {
+            node: journals.own().node.clone(),
+            boot: born.boot,
+            seed: born.seed,
+            cluster: journals.cluster(),
+            own: journals.own().clone(),
+            vector: journals.vector()?,
+        };
+        Ok(Self {
+            engine: Engine::new(start, now),
+            journals,
+            stale: false,
+            seed: born.seed,
+            epochs: 0,
+            calls: Calls::default(),
+            asides: BTreeMap::new(),
+            holes: BTreeSet::new(),
+            rescan: None,
+            begun: false,
+        })
+    }
+
+    /// Takes in what happened and says what is to be done.
+    pub fn step(&mut self, now: Micros, input: Input) -> Vec<Output> {
+        let mut out = Vec::new();
+        if !self.begun {
+            self.begun = true;
+            self.want_rescan(&mut out);
+        }
+        let mut inputs = VecDeque::from(self.take(now, input, &mut out));
+        while let Some(input) = inputs.pop_front() {
+            let mut outputs = Vec::new();
+            self.engine.step(now, input, &mut outputs);
+            for output in outputs {
+                inputs.extend(self.act(now, output, &mut out));
+            }
+            inputs.extend(self.calls.resume(now, &self.engine, &mut out));
+        }
+        out
+    }
+
+    /// When `Tick` is wanted at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Micros {
+        self.calls.deadline().map_or(self.engine.deadline(), |at| at.min(self.engine.deadline()))
+    }
+
+    /// What is durable here.
+    #[must_use]
+    pub fn vector(&self) -> &Vector {
+        self.engine.vector()
+    }
+
+    /// The log that own writes go to.
+    #[must_use]
+    pub fn own(&self) -> &LogId {
+        self.engine.own()
+    }
+
+    /// Peers, gaps and counts.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.engine.status()
+    }
+
+    /// What the input means for the engine.
+    fn take(&mut self, now: Micros, input: Input, out: &mut Vec<Output>) -> Vec<gossip::Input> {
+        match input {
+            Input::Packet { from, bytes } => vec![gossip::Input::Packet { from, bytes }],
+            Input::Candidates(addresses) => vec![gossip::Input::Candidates(addresses)],
+            Input::Woken { log, position } => self.on_woken(&log, position, out),
+            Input::Rescan => {
+                self.want_rescan(out);
+                vec![gossip::Input::Tick]
+            }
+            Input::Done(done) => self.on_done(done, out),
+            Input::Question { stream, bytes } => {
+                let bytes = self.answer(&bytes).write();
+                out.push(Output::Answer { stream, bytes });
+                Vec::new()
+            }
+            Input::Answer { call, bytes } => self.on_answer(now, call, &bytes, out),
+            Input::CallFailed { call } => self.calls.failed(call),
+            Input::Wait { id, log, position, nodes } => {
+                vec![gossip::Input::Wait { id, log, position, nodes }]
+            }
+            Input::Unwait(id) => vec![gossip::Input::Unwait(id)],
+            Input::Leave => vec![gossip::Input::Leave],
+            Input::Tick => {
+                let mut inputs = self.calls.expire(now, out);
+                inputs.push(gossip::Input::Tick);
+                inputs
+            }
+        }
+    }
+
+    /// Does what the engine asks for; what can be answered at once is.
+    fn act(
+        &mut self,
+        now: Micros,
+        output: gossip::Output,
+        out: &mut Vec<Output>,
+    ) -> Vec<gossip::Input> {
+        match output {
+            gossip::Output::Send { to, bytes } => out.push(Output::Send { to, bytes }),
+            gossip::Output::Commit(ranges) => out.push(Output::Job(Job::Commit(ranges))),
+            gossip::Output::Waited { id, nodes } => out.push(Output::Waited { id, nodes }),
+            gossip::Output::Advanced { log, head } => out.push(Output::Advanced { log, head }),
+            gossip::Output::Serve { peer, log, from, max } => {
+                let what = self.serve(&log, from, max);
+                return vec![gossip::Input::Served { peer, log, from, what }];
+            }
+            gossip::Output::Fetch { log, from, until, peer, to } => {
+                self.calls.fetch(now, (peer, to), log, (from, until), out);
+            }
+            gossip::Output::Branch { log, peer, to } => {
+                self.look();
+                let mut view = View { journals: &mut self.journals, vector: self.engine.vector() };
+                self.calls.compare(now, (peer, to), log, &mut view, out);
+            }
+            gossip::Output::Doubt { log, claimed } => {
+                let epoch = self.fresh_epoch();
+                out.push(Output::Job(Job::Doubt { log, claimed, epoch }));
+            }
+            gossip::Output::Heal(ranges) => self.calls.keep(ranges),
+        }
+        Vec::new()
+    }
+
+    fn fresh_epoch(&mut self) -> Epoch {
+        self.epochs += 1;
+        let text = [&self.seed[..], b"epoch", &self.epochs.to_be_bytes()].concat();
+        let random = hash(&text).to_be_bytes();
+        let mut eight = [0; 8];
+        eight.copy_from_slice(&random[..8]);
+        Epoch::from_random(eight)
+    }
+
+    /// Brings the view up to date. A home that cannot be read now is left as it was last seen.
+    fn look(&mut self) {
+        if self.stale && self.journals.refresh().is_ok() {
+            self.stale = false;
+        }
+    }
+
+    fn view(&mut self) -> View<'_> {
+        self.look();
+        View { journals: &mut self.journals, vector: self.engine.vector() }
+    }
+
+    fn serve(&mut self, log: &LogId, from: Head, max: usize) -> Served {
+        let mut view = self.view();
+        match view.hash_at(log, from.position) {
+            Ok(hash) if hash == Some(from.hash) => {}
+            Ok(_) => return Served::Fork,
+            Err(Unreadable) => return Served::Ranges(Vec::new()),
+        }
+        let (mut ranges, mut position, mut room) = (Vec::new(), from.position, max);
+        while let Some(range) = view.read(log, position, u64::MAX, room) {
+            if range.bytes.len() > room {
+                break;
+            }
+            position = range.end_position();
+            room -= range.bytes.len();
+            ranges.push(range);
+        }
+        let more = view.head(log).is_some_and(|head| head.position > position);
+        if ranges.is_empty() && more { Served::Long } else { Served::Ranges(ranges) }
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Answer {
+        let Some(question) = Question::read(bytes) else { return Answer::Lacks };
+        answer(&mut self.view(), &question)
+    }
+
+    /// A writer of this home synced its own log up to a position.
+    fn on_woken(
+        &mut self,
+        log: &LogId,
+        position: u64,
+        out: &mut Vec<Output>,
+    ) -> Vec<gossip::Input> {
+        self.stale = true;
+        self.look();
+        let own = log == self.engine.own() && log == self.journals.own();
+        let hash = self.journals.hash_at(log, position).ok().flatten();
+        match hash.filter(|_| own) {
+            Some(hash) => vec![self.durable(log.clone(), Head { position, hash })],
+            None => {
+                self.want_rescan(out);
+                vec![gossip::Input::Tick]
+            }
+        }
+    }
+
+    /// Tells the engine how far a log is durable, with the new bytes when they may be pushed.
+    fn durable(&mut self, log: LogId, head: Head) -> gossip::Input {
+        let mut position = self.engine.vector().position(&log);
+        let mut ranges: Vec<Range> = Vec::new();
+        if head.position.saturating_sub(position) <= PUSH_BYTES_MAX {
+            let max = usize::try_from(PUSH_BYTES_MAX).unwrap_or(usize::MAX);
+            while let Ok(Some(range)) = self.journals.read(&log, position, head.position, max) {
+                position = range.end_position();
+                ranges.push(range);
+            }
+        }
+        gossip::Input::Durable { log, head, ranges }
+    }
+
+    fn want_rescan(&mut self, out: &mut Vec<Output>) {
+        match &mut self.rescan {
+            Some(again) => *again = true,
+            None => {
+                self.rescan = Some(false);
+                out.push(Output::Job(Job::Rescan));
+            }
+        }
+    }
+
+    fn on_done(&mut self, done: JobDone, out: &mut Vec<Output>) -> Vec<gossip::Input> {
+        self.stale = true;
+        match done {
+            JobDone::Committed { heads, refused } => {
+                vec![gossip::Input::Committed { heads, refused }]
+            }
+            JobDone::CommitFailed { logs, why } => {
+                out.push(Output::Notice(why));
+                vec![gossip::Input::CommitFailed(logs)]
+            }
+            JobDone::Rescanned { own, heads } => self.on_rescanned(own, heads, out),
+            JobDone::NewEpoch { log, trusted, copied } => {
+                out.push(Output::NewEpoch { log: log.clone() });
+                vec![gossip::Input::NewEpoch { log, trusted, copied }]
+            }
+            JobDone::Aside { log, head, own } => {
+                self.look();
+                let mut inputs = self.branch_ended(log, Some(head));
+                inputs.push(self.durable(own.0, own.1));
+                inputs
+            }
+            JobDone::Healed(holes) => {
+                let mut inputs = Vec::new();
+                for (log, position) in holes {
+                    self.holes.remove(&(log.clone(), position));
+                    inputs.push(gossip::Input::Healed { log, position });
+                }
+                inputs
+            }
+            JobDone::Failed { job, why } => self.on_failed(job, why, out),
+        }
+    }
+
+    fn on_failed(&mut self, job: Job, why: String, out: &mut Vec<Output>) -> Vec<gossip::Input> {
+        out.push(Output::Notice(why));
+        match job {
+            Job::Aside { log, .. } => self.branch_ended(log, None),
+            Job::Doubt { log, .. } => {
+                let head = self.engine.vector().get(&log);
+                head.map(|head| gossip::Input::Durable { log, head, ranges: Vec::new() })
+                    .into_iter()
+                    .collect()
+            }
+            Job::Rescan => {
+                self.rescan = None;
+                Vec::new()
+            }
+            Job::Commit(_) | Job::Heal(_) => Vec::new(),
+        }
+    }
+
+    fn branch_ended(&mut self, log: LogId, head: Option<Head>) -> Vec<gossip::Input> {
+        let Some((peer, end)) = self.asides.remove(&log) else { return Vec::new() };
+        let end = match (end, head) {
+            (BranchEnd::Yielded { lost, .. }, Some(common)) => BranchEnd::Yielded { common, lost },
+            _ => BranchEnd::Open,
+        };
+        vec![gossip::Input::BranchEnded { log, peer, end }]
+    }
+
+    fn on_rescanned(
+        &mut self,
+        own: LogId,
+        heads: Vec<(LogId, Head)>,
+        out: &mut Vec<Output>,
+    ) -> Vec<gossip::Input> {
+        self.look();
+        let again = self.rescan.take() == Some(true);
+        if again {
+            self.want_rescan(out);
+        }
+        let mut inputs = Vec::new();
+        let head_of = |log: &LogId| heads.iter().find(|(of, _)| of == log).map(|(_, head)| *head);
+        if own != *self.engine.own() {
+            // Another process of this home closed the log.
+            let start = |log: &LogId| Head {
+                position: 0,
+                hash: cocli_core::ChainHash::start(&self.journals.cluster(), log),
+            };
+            let trusted = head_of(self.engine.own()).unwrap_or(start(self.engine.own()));
+            let copied = head_of(&own).unwrap_or(start(&own));
+            out.push(Output::NewEpoch { log: own.clone() });
+            inputs.push(gossip::Input::NewEpoch { log: own, trusted, copied });
+        }
+        for (log, head) in heads {
+            inputs.push(self.durable(log, head));
+        }
+        inputs.extend(self.find_holes());
+        inputs
+    }
+
+    /// Holes that the engine does not know yet.
+    fn find_holes(&mut self) -> Vec<gossip::Input> {
+        let mut inputs = Vec::new();
+        for hole in self.journals.holes() {
+            if self.holes.insert((hole.log.clone(), hole.from.position)) {
+                let (log, from, until) = (hole.log, hole.from, hole.until);
+                inputs.push(gossip::Input::Hole { log, from, until });
+            }
+        }
+        inputs
+    }
+
+    fn on_answer(
+        &mut self,
+        now: Micros,
+        call: u64,
+        bytes: &[u8],
+        out: &mut Vec<Output>,
+    ) -> Vec<gossip::Input> {
+        self.look();
+        let mut view = View { journals: &mut self.journals, vector: self.engine.vector() };
+        let mut inputs = self.calls.answered(now, call, bytes, &mut view, out);
+        inputs.extend(self.find_holes());
+        inputs.retain(|input| match input {
+            gossip::Input::BranchEnded { log, peer, end: BranchEnd::Yielded { common, lost } } => {
+                let end = BranchEnd::Yielded { common: *common, lost: *lost };
+                self.asides.insert(log.clone(), (*peer, end));
+                out.push(Output::Job(Job::Aside { log: log.clone(), common: *common }));
+                false
+            }
+            _ => true,
+        });
+        inputs
+    }
+}

@@ -136,6 +136,12 @@ impl Engine {
         &self.own
     }
 
+    /// How far a log has come here, durable or not yet.
+    #[must_use]
+    pub fn came(&self, log: &LogId) -> u64 {
+        self.received(log).position
+    }
+
     /// Whether a stream may go on asking: there is room for what comes.
     #[must_use]
     pub fn has_room(&self) -> bool {
@@ -182,7 +188,7 @@ impl Engine {
         match input {
             Input::Packet { from, bytes } => self.on_packet(from, &bytes, out),
             Input::Candidates(addresses) => self.candidates.name(&addresses, self.now),
-            Input::Grown { log, head, ranges } => self.on_grown(&log, head, &ranges, out),
+            Input::Durable { log, head, ranges } => self.on_durable(&log, head, &ranges, out),
             Input::Served { peer, log, from, what } => self.on_served(peer, &log, from, what),
             Input::Fetched(range) => self.on_fetched(range, out),
             Input::FetchEnded { log, peer, end } => self.on_fetch_ended(&log, peer, end),

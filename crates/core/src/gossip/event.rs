@@ -39,9 +39,10 @@ pub enum Input {
     Packet { from: SocketAddr, bytes: Vec<u8> },
     /// Addresses where a peer may be; those known already change nothing.
     Candidates(Vec<SocketAddr>),
-    /// A log is durable here up to `head` without a `Commit`: own writes, journals put here by
-    /// hand. `ranges` are its new bytes, or none when they are more than a push may carry.
-    Grown { log: LogId, head: Head, ranges: Vec<Range> },
+    /// A log is durable here up to `head`, without a `Commit`: own writes, journals put here (or, if
+    /// it is not the own log, cut) by hand. `ranges` are the new bytes, or none when they are more
+    /// than a push may carry.
+    Durable { log: LogId, head: Head, ranges: Vec<Range> },
     /// Answer to `Serve`: the bytes from `from` on, nothing when they cannot be read here; or the
     /// record there is too long for an answer; or `from` is not on the chain held here.
     Served { peer: Boot, log: LogId, from: Head, what: Served },
@@ -119,7 +120,7 @@ pub enum Output {
     /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer).
     Fetch { log: LogId, from: Head, until: u64, peer: Boot, to: SocketAddr },
     /// Others hold a longer own log (`claimed`) or another one: look at the disk, then close it and
-    /// go on in a new epoch; answer with `NewEpoch`, or with `Grown` if the disk holds it after all.
+    /// go on in a new epoch; answer with `NewEpoch`, or with `Durable` if the disk holds it after all.
     Doubt { log: LogId, claimed: Option<Head> },
     /// The peer's branch of the log is another: compare over a stream; answer with `BranchEnded`.
     Branch { log: LogId, peer: Boot, to: SocketAddr },

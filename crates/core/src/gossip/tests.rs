@@ -228,7 +228,7 @@ impl World {
         logs.append(&own, day(), format!("{text}\x1e").as_bytes());
         let head = logs.head(&own).unwrap();
         let ranges = logs.read(&own, before, u64::MAX, 16 * 1024).into_iter().collect();
-        self.step(n, Input::Grown { log: own, head, ranges });
+        self.step(n, Input::Durable { log: own, head, ranges });
         head
     }
 
@@ -459,7 +459,7 @@ fn two_branches_of_one_log_become_one_and_the_other_lives_on_elsewhere() {
         world.nodes[1].logs.append(&log("a"), day(), format!("{theirs}\x1e").as_bytes());
         let head = world.nodes[1].logs.head(&log("a")).unwrap();
         let ranges = world.nodes[1].logs.read(&log("a"), 7, u64::MAX, 1000).into_iter().collect();
-        world.step(1, Input::Grown { log: log("a"), head, ranges });
+        world.step(1, Input::Durable { log: log("a"), head, ranges });
         world.write(0, mine);
         world.run(3_000_000);
         world.blocked.clear();

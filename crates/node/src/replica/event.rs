@@ -61,38 +61,36 @@ pub enum Output {
     Notice(String),
 }
 
-/// Work under the home's lock: it may wait for the disk.
+/// Work under the home's lock: it may wait for the disk. `Job::run` does it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// Append ranges of other nodes' logs, then one sync.
     Commit(Vec<Range>),
-    /// Sync and take in what other hands appended below `wal/`.
+    /// Take in and sync what other hands appended below `wal/`.
     Rescan,
-    /// Others claim to hold more, or another, of the own log: look again, else close and copy.
-    Doubt { log: LogId, claimed: Head, epoch: Epoch },
+    /// Others hold more of the own log, or another one: look again, else close and copy.
+    Doubt { log: LogId, claimed: Option<Head>, epoch: Epoch },
     /// Set the branch behind `common` aside and append its records verbatim to the own log.
     Aside { log: LogId, common: Head },
-    /// Put these bytes where a hole is.
+    /// Put these bytes where holes are.
     Heal(Vec<Range>),
 }
 
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobDone {
-    /// Durable up to there.
-    Committed(Vec<(LogId, Head)>),
-    /// Nothing is durable beyond what was before.
+    /// These are durable up to there; the ranges of `refused` did not continue their logs.
+    Committed { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
+    /// The disk failed: nothing of these is durable beyond what was before.
     CommitFailed { logs: Vec<LogId>, why: String },
-    /// All logs as they are durable now.
-    Rescanned(Vec<(LogId, Head)>),
-    /// The own log is another one from now on.
+    /// The log that own writes go to, and all logs as they are durable now.
+    Rescanned { own: LogId, heads: Vec<(LogId, Head)> },
+    /// The log that own writes go to from now on.
     NewEpoch { log: LogId, trusted: Head, copied: Head },
-    /// The disk held what the others claim: no doubt.
-    NoDoubt { log: LogId, head: Head },
     /// The log ends at `head` now; the own log has grown to `own`.
     Aside { log: LogId, head: Head, own: (LogId, Head) },
-    /// These holes are whole again.
+    /// Holes that began there are whole again.
     Healed(Vec<(LogId, u64)>),
-    /// The job changed nothing.
-    Failed { job: &'static str, log: Option<LogId>, why: String },
+    /// The job changed nothing that counts.
+    Failed { job: Job, why: String },
 }

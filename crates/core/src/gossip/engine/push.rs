@@ -21,7 +21,7 @@ pub(super) struct Announcement {
 }
 
 impl Engine {
-    pub(super) fn on_grown(
+    pub(super) fn on_durable(
         &mut self,
         log: &LogId,
         head: Head,
@@ -34,10 +34,15 @@ impl Engine {
                 gap.ask = None;
             }
         }
-        if head.position <= self.durable(log).position {
+        let before = self.durable(log).position;
+        if head.position <= before {
+            if head.position < before && *log != self.own {
+                self.set_head(log, head);
+                self.inbox.forget(log);
+            }
             return;
         }
-        let grown = head.position - self.durable(log).position;
+        let grown = head.position - before;
         self.advance(log, head, out);
         let targets = self.peers.some(self.now, &mut self.dice, PUSH_PEERS_MAX, PUSH_FEW);
         self.push(log, grown, ranges, &targets);

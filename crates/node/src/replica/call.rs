@@ -1,0 +1,203 @@
+//! Streams that this node opened: a fetch or a comparison each.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use cocli_core::frame::{Boot, Range};
+use cocli_core::gossip::stream::{Answer, Asked, Comparer, Fetcher, Logs, Question, Verdict};
+use cocli_core::gossip::{BranchEnd, Engine, FetchEnd, Input, Micros};
+use cocli_core::limits::{INBOX_BYTES_MAX, STREAM_SILENT_US};
+use cocli_core::{Head, LogId};
+
+use super::View;
+use super::event::{Job, Output};
+
+#[derive(Debug)]
+enum Purpose {
+    Fetch(Fetcher),
+    Compare(Comparer),
+}
+
+#[derive(Debug)]
+struct Call {
+    to: SocketAddr,
+    peer: Boot,
+    log: LogId,
+    purpose: Purpose,
+    /// When the answer is given up; none while nothing is asked.
+    deadline: Option<Micros>,
+    /// What came last has to be taken by the engine up to there before more is asked.
+    came: Option<u64>,
+    /// What came for a hole.
+    kept: Vec<Range>,
+}
+
+/// All open calls.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    all: BTreeMap<u64, Call>,
+    next: u64,
+}
+
+impl Calls {
+    pub(super) fn fetch(
+        &mut self,
+        now: Micros,
+        (peer, to): (Boot, SocketAddr),
+        log: LogId,
+        (from, until): (Head, u64),
+        out: &mut Vec<Output>,
+    ) {
+        let fetcher = Fetcher::new(log.clone(), from, until);
+        let question = fetcher.question();
+        self.open(now, (peer, to), log, Purpose::Fetch(fetcher), &question, out);
+    }
+
+    pub(super) fn compare(
+        &mut self,
+        now: Micros,
+        (peer, to): (Boot, SocketAddr),
+        log: LogId,
+        view: &mut View<'_>,
+        out: &mut Vec<Output>,
+    ) {
+        let hash = cocli_core::ChainHash::start(&view.journals.cluster(), &log);
+        let start = Head { position: 0, hash };
+        let (comparer, question) = Comparer::new(log.clone(), start, view as &mut dyn Logs);
+        self.open(now, (peer, to), log, Purpose::Compare(comparer), &question, out);
+    }
+
+    fn open(
+        &mut self,
+        now: Micros,
+        (peer, to): (Boot, SocketAddr),
+        log: LogId,
+        purpose: Purpose,
+        question: &Question,
+        out: &mut Vec<Output>,
+    ) {
+        self.next += 1;
+        let deadline = Some(now + STREAM_SILENT_US);
+        let call = Call { to, peer, log, purpose, deadline, came: None, kept: Vec::new() };
+        self.all.insert(self.next, call);
+        out.push(Output::Ask { call: self.next, to, bytes: question.write() });
+    }
+
+    /// An answer came. A branch that has to yield is told as such; it is set aside by the caller.
+    pub(super) fn answered(
+        &mut self,
+        now: Micros,
+        id: u64,
+        bytes: &[u8],
+        view: &mut View<'_>,
+        out: &mut Vec<Output>,
+    ) -> Vec<Input> {
+        let Some(call) = self.all.get_mut(&id) else { return Vec::new() };
+        let Some(answer) = Answer::read(bytes) else { return self.hang(id, out) };
+        match &mut call.purpose {
+            Purpose::Fetch(fetcher) => match fetcher.take(answer) {
+                Ok(range) => {
+                    call.deadline = None;
+                    call.came = Some(range.end_position());
+                    vec![Input::Fetched(range)]
+                }
+                Err(end) => {
+                    out.push(Output::Hang { call: id });
+                    self.over(id, end, out)
+                }
+            },
+            Purpose::Compare(comparer) => match comparer.take(answer, view) {
+                Asked::Next(question) => {
+                    call.deadline = Some(now + STREAM_SILENT_US);
+                    out.push(Output::Ask { call: id, to: call.to, bytes: question.write() });
+                    Vec::new()
+                }
+                Asked::Over(verdict) => {
+                    out.push(Output::Hang { call: id });
+                    let Some(call) = self.all.remove(&id) else { return Vec::new() };
+                    let end = match verdict {
+                        Verdict::Keep => BranchEnd::Kept,
+                        Verdict::Open => BranchEnd::Open,
+                        Verdict::Yield { common, lost } => BranchEnd::Yielded { common, lost },
+                    };
+                    vec![Input::BranchEnded { log: call.log, peer: call.peer, end }]
+                }
+            },
+        }
+    }
+
+    /// The engine gave back what came for a hole: it is put in place when the stream is over.
+    pub(super) fn keep(&mut self, ranges: Vec<Range>) {
+        for range in ranges {
+            let end = range.end_position();
+            let of = |call: &&mut Call| call.log == range.log && call.came == Some(end);
+            if let Some(call) = self.all.values_mut().find(of) {
+                call.kept.push(range);
+            }
+        }
+    }
+
+    /// Asks on where the engine has taken what came and has room for more. A stream whose bytes it
+    /// did not take is of no use.
+    pub(super) fn resume(
+        &mut self,
+        now: Micros,
+        engine: &Engine,
+        out: &mut Vec<Output>,
+    ) -> Vec<Input> {
+        let mut useless = Vec::new();
+        for (id, call) in &mut self.all {
+            let (Some(came), Purpose::Fetch(fetcher)) = (call.came, &call.purpose) else {
+                continue;
+            };
+            let kept: usize = call.kept.iter().map(|range| range.bytes.len()).sum();
+            if kept > INBOX_BYTES_MAX || (kept == 0 && engine.came(&call.log) < came) {
+                useless.push(*id);
+            } else if engine.has_room() {
+                call.came = None;
+                call.deadline = Some(now + STREAM_SILENT_US);
+                let bytes = fetcher.question().write();
+                out.push(Output::Ask { call: *id, to: call.to, bytes });
+            }
+        }
+        useless.into_iter().flat_map(|id| self.hang(id, out)).collect()
+    }
+
+    /// The stream broke.
+    pub(super) fn failed(&mut self, id: u64) -> Vec<Input> {
+        let mut out = Vec::new();
+        let mut inputs = self.over(id, FetchEnd::Cut, &mut out);
+        inputs.push(Input::Tick);
+        inputs
+    }
+
+    /// Gives up what was not answered in time.
+    pub(super) fn expire(&mut self, now: Micros, out: &mut Vec<Output>) -> Vec<Input> {
+        let late = |call: &Call| call.deadline.is_some_and(|at| at <= now);
+        let ids: Vec<u64> = self.all.iter().filter(|(_, c)| late(c)).map(|(id, _)| *id).collect();
+        ids.into_iter().flat_map(|id| self.hang(id, out)).collect()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Micros> {
+        self.all.values().filter_map(|call| call.deadline).min()
+    }
+
+    fn hang(&mut self, id: u64, out: &mut Vec<Output>) -> Vec<Input> {
+        out.push(Output::Hang { call: id });
+        self.over(id, FetchEnd::Cut, out)
+    }
+
+    fn over(&mut self, id: u64, end: FetchEnd, out: &mut Vec<Output>) -> Vec<Input> {
+        let Some(call) = self.all.remove(&id) else { return Vec::new() };
+        if !call.kept.is_empty() {
+            out.push(Output::Job(Job::Heal(call.kept)));
+        }
+        let (log, peer) = (call.log, call.peer);
+        match call.purpose {
+            Purpose::Fetch(_) => vec![Input::FetchEnded { log, peer, end }],
+            Purpose::Compare(_) => {
+                vec![Input::BranchEnded { log, peer, end: BranchEnd::Open }]
+            }
+        }
+    }
+}

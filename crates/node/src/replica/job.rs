@@ -1,0 +1,140 @@
+//! What the writer does under the home's lock.
+
+use cocli_core::frame::Range;
+use cocli_core::{Epoch, Head, Instant, LogId};
+use cocli_store::journal::Placed;
+use cocli_store::{Command, HomeLock, Journals, Result};
+
+use super::event::{Job, JobDone};
+
+impl Job {
+    /// Does it. `at` is the wall clock: copies go into the journal of its day.
+    #[must_use]
+    pub fn run(self, journals: &mut Journals, lock: &HomeLock, at: Instant) -> JobDone {
+        match self {
+            Self::Commit(ranges) => commit(journals, lock, &ranges),
+            Self::Rescan => {
+                rescan(journals, lock).unwrap_or_else(|error| failed_at(Self::Rescan, &error))
+            }
+            Self::Doubt { log, claimed, epoch } => doubt(journals, lock, &log, claimed, &epoch)
+                .unwrap_or_else(|error| failed_at(Self::Doubt { log, claimed, epoch }, &error)),
+            Self::Aside { log, common } => aside(journals, lock, at, &log, common)
+                .unwrap_or_else(|error| failed_at(Self::Aside { log, common }, &error)),
+            Self::Heal(ranges) => heal(journals, lock, at, &ranges)
+                .unwrap_or_else(|error| failed_at(Self::Heal(Vec::new()), &error)),
+        }
+    }
+}
+
+fn failed_at(job: Job, error: &dyn std::fmt::Display) -> JobDone {
+    JobDone::Failed { job, why: error.to_string() }
+}
+
+fn command(at: Instant, verb: &str) -> Command {
+    Command { at, verb: verb.to_owned() }
+}
+
+fn durable(journals: &mut Journals, log: &LogId) -> Result<Head> {
+    let position = journals.durable(log);
+    if let Some(hash) = journals.hash_at(log, position)? {
+        return Ok(Head { position, hash });
+    }
+    let hash = cocli_core::ChainHash::start(&journals.cluster(), log);
+    Ok(Head { position: 0, hash })
+}
+
+fn commit(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> JobDone {
+    let mut logs: Vec<LogId> = ranges.iter().map(|range| range.log.clone()).collect();
+    logs.sort();
+    logs.dedup();
+    match try_commit(journals, lock, ranges, &logs) {
+        Ok(done) => done,
+        Err(error) => JobDone::CommitFailed { logs, why: error.to_string() },
+    }
+}
+
+fn try_commit(
+    journals: &mut Journals,
+    lock: &HomeLock,
+    ranges: &[Range],
+    logs: &[LogId],
+) -> Result<JobDone> {
+    journals.refresh()?;
+    let (mut refused, mut failed) = (Vec::new(), None);
+    for range in ranges {
+        match journals.append_range(lock, range) {
+            Ok(Placed::Appended(_)) => {}
+            Ok(Placed::Misplaced { head, .. }) if head.position >= range.end_position() => {}
+            Ok(Placed::Misplaced { .. }) => refused.push(range.log.clone()),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    // What was appended before the disk failed is made durable all the same.
+    journals.sync(lock)?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    refused.dedup();
+    let heads = logs.iter().map(|log| Ok((log.clone(), durable(journals, log)?)));
+    Ok(JobDone::Committed { heads: heads.collect::<Result<_>>()?, refused })
+}
+
+fn rescan(journals: &mut Journals, lock: &HomeLock) -> Result<JobDone> {
+    journals.refresh()?;
+    // A doubted own log is for whoever writes next to close; others' bytes count meanwhile.
+    let _ = journals.recover(lock);
+    journals.sync(lock)?;
+    let heads = journals.vector()?.0.into_iter().collect();
+    Ok(JobDone::Rescanned { own: journals.own().clone(), heads })
+}
+
+fn doubt(
+    journals: &mut Journals,
+    lock: &HomeLock,
+    log: &LogId,
+    claimed: Option<Head>,
+    epoch: &Epoch,
+) -> Result<JobDone> {
+    journals.refresh()?;
+    let _ = journals.recover(lock);
+    journals.sync(lock)?;
+    let held = match claimed {
+        Some(head) => journals.hash_at(log, head.position)? == Some(head.hash),
+        None => false,
+    };
+    if held || journals.own() != log {
+        return rescan(journals, lock);
+    }
+    let trusted = journals.durable(log);
+    let closed = journals.close_and_copy(lock, trusted, epoch)?;
+    Ok(JobDone::NewEpoch { log: closed.log, trusted: closed.trusted, copied: closed.copied })
+}
+
+fn aside(
+    journals: &mut Journals,
+    lock: &HomeLock,
+    at: Instant,
+    log: &LogId,
+    common: Head,
+) -> Result<JobDone> {
+    journals.refresh()?;
+    let done =
+        journals.set_branch_aside(lock, log, common.position, at.day(), &command(at, "fork"))?;
+    let own = journals.own().clone();
+    let head = durable(journals, &own)?;
+    Ok(JobDone::Aside { log: log.clone(), head: done.head, own: (own, head) })
+}
+
+fn heal(
+    journals: &mut Journals,
+    lock: &HomeLock,
+    at: Instant,
+    ranges: &[Range],
+) -> Result<JobDone> {
+    journals.refresh()?;
+    let healed = journals.heal(lock, ranges, at.day(), &command(at, "heal"))?;
+    Ok(JobDone::Healed(healed))
+}
