@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// A plain-text CRM that stays the same on every machine.
 #[derive(Debug, Parser)]
 #[command(name = "cocli", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "New here? `cocli demo` shows it at work in under a minute; `cocli init` makes a home.")]
+#[command(
+    after_help = "New here? `cocli demo` shows it at work in under a minute; `cocli init` makes a home."
+)]
 pub(crate) struct Cli {
     /// The data home (else $COCLI_DATA_HOME, the nearest folder upwards with .cocli/, the user's own).
     #[arg(long, global = true, value_name = "DIR")]
@@ -132,7 +134,11 @@ pub(crate) struct Set {
     #[arg(required_unless_present = "from")]
     pub(crate) target: Option<String>,
     /// `FIELD=VALUE`, `FIELD+=X` and `FIELD-=X` for sets; `FIELD=` is unset.
-    #[arg(required_unless_present = "from", value_name = "FIELD=VALUE", allow_hyphen_values = true)]
+    #[arg(
+        required_unless_present = "from",
+        value_name = "FIELD=VALUE",
+        allow_hyphen_values = true
+    )]
     pub(crate) changes: Vec<String>,
     /// Read lines {"target","field","value"} from a file, `-` is standard input: one batch.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "changes"])]

@@ -1,1 +1,28 @@
-fn main() {}
+//! `cocli`: the command line.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod clock;
+mod commands;
+mod daemon;
+mod demo;
+mod door;
+mod failure;
+mod latency;
+mod locate;
+mod render;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    let screen = render::Screen::new(cli.json);
+    match commands::run(cli, screen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen.failure(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}

@@ -76,13 +76,13 @@ impl Writer {
         let wanted = match (shape(kind, &base, entity), &change.intent) {
             _ if change.field.element().is_some() => put(kind, change, entity),
             (Shape::Set | Shape::Map, Intent::Put(value)) => difference(&base, entity, value),
-            (Shape::Set | Shape::Map, Intent::Add(text)) => {
+            (_, Intent::Put(_)) => put(kind, change, entity),
+            (Shape::Set | Shape::Map | Shape::Free, Intent::Add(text)) => {
                 element(&base, entity, text, &Value::truth())
             }
-            (Shape::Set | Shape::Map, Intent::Remove(text)) => {
+            (Shape::Set | Shape::Map | Shape::Free, Intent::Remove(text)) => {
                 element(&base, entity, text, &Value::null())
             }
-            (_, Intent::Put(_)) => put(kind, change, entity),
             (Shape::List(list), Intent::Add(text)) if list.contains(text) => Vec::new(),
             (Shape::List(mut list), Intent::Add(text)) => {
                 list.push(text.clone());
@@ -136,10 +136,11 @@ enum Shape {
     Map,
     List(Vec<String>),
     Plain(String),
+    /// Nobody knows the field and nothing stands there: a member makes it a set, a value a value.
+    Free,
 }
 
-/// How a field is changed: by the schema, else by what stands there. A field that nobody knows and
-/// that holds nothing becomes a set when a member is added to it.
+/// How a field is changed: by the schema, else by what stands there.
 fn shape(kind: Option<Kind>, base: &Field, entity: &Entity) -> Shape {
     let winner = entity.fields.get(base).map(|entry| &entry.value).filter(|value| !value.is_null());
     match kind.and_then(|kind| kind.type_of(base.as_str())) {
@@ -153,7 +154,7 @@ fn shape(kind: Option<Kind>, base: &Field, entity: &Entity) -> Shape {
         return Shape::Set;
     }
     match winner {
-        None => Shape::Set,
+        None => Shape::Free,
         Some(value) => match value.plain() {
             Plain::Tree(Json::Array(_)) => Shape::List(list_of(value)),
             _ => Shape::Plain(start(value)),
@@ -310,6 +311,15 @@ mod tests {
         assert_eq!(apply(&mut entity, 3, "services", Intent::Add("z".into())), 1);
         assert_eq!(apply(&mut entity, 4, "services", Intent::Add("a".into())), 1);
         assert_eq!(shown(&entity, "services"), "[\"z\",\"a\"]");
+    }
+
+    #[test]
+    fn a_field_that_nobody_knows_holds_what_it_is_first_given() {
+        let mut entity = Entity::default();
+        apply(&mut entity, 1, "founded", Intent::Put(Value::text("1976")));
+        assert_eq!(shown(&entity, "founded"), "1976");
+        apply(&mut entity, 1, "colours", Intent::Add("red".into()));
+        assert_eq!(shown(&entity, "colours"), "[\"red\"]");
     }
 
     #[test]

@@ -67,6 +67,17 @@ impl Config {
     }
 }
 
+/// The text of a settings file with these peers in it; everything else stays as it is.
+#[must_use]
+pub(crate) fn with_peers(text: &str, peers: &[String]) -> String {
+    let mut settings: toml::Table = text.parse().unwrap_or_default();
+    let gossip = settings.entry("gossip").or_insert_with(|| toml::Table::new().into());
+    if let Some(gossip) = gossip.as_table_mut() {
+        gossip.insert("peers".into(), toml::Value::from(peers.to_vec()));
+    }
+    settings.to_string()
+}
+
 /// Adds the nearest known key to "unknown field `x`, expected one of `y`, `z`".
 fn with_nearest(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);

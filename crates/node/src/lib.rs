@@ -1,8 +1,27 @@
 //! Core and store as one machine: a local change, a reading, a card edited by hand, a range from a
 //! peer. Faces (commands, screens, web) call this room and render what it returns.
 
+mod cards;
 pub mod change;
-pub mod config;
+mod config;
+mod error;
+mod health;
+mod home;
 pub mod import;
+mod propagate;
+mod reading;
 pub mod replica;
+mod resolve;
+mod session;
 pub mod slug;
+mod undo;
+
+pub use cards::{Held, Placed, TakenIn};
+pub use config::{Config, Project};
+pub use error::{NodeError, Result};
+pub use health::{Finding, Health};
+pub use home::{Birth, Home, Membership, Rim};
+pub use reading::watched;
+pub use resolve::nearest;
+pub use session::{End, Session, Written};
+pub use undo::Plan;

@@ -80,6 +80,12 @@ pub fn marks(log: &LogId) -> String {
     format!("{MARKS}/{log}.marks")
 }
 
+/// A file of marks by its name.
+#[must_use]
+pub fn mark_file(name: &str) -> String {
+    format!("{MARKS}/{name}")
+}
+
 /// Bytes of a log taken out of it, from a position on.
 #[must_use]
 pub fn aside(log: &LogId, position: u64, hash: u128) -> String {

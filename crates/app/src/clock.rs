@@ -1,0 +1,72 @@
+//! The only place that reads the clocks and draws random bytes: everything below takes them as
+//! arguments.
+
+use cocli_core::{Epoch, Instant};
+use cocli_node::Rim;
+
+/// The wall clock, within the bounds of a record.
+#[expect(clippy::disallowed_methods, reason = "the rim is where time comes in")]
+pub(crate) fn now() -> Instant {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let micros = since.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
+    Instant::from_micros(micros).unwrap_or(if micros < 0 { Instant::MIN } else { Instant::MAX })
+}
+
+/// The monotonic clock.
+#[expect(clippy::disallowed_methods, reason = "the rim is where time comes in")]
+pub(crate) fn monotonic() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
+/// Random bytes of the system.
+#[expect(clippy::disallowed_methods, reason = "the rim is where randomness comes in")]
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Without a source of randomness there is no key, no epoch, no node name: nothing can go on.
+    getrandom::fill(&mut bytes).expect("the system has a source of random bytes");
+    bytes
+}
+
+/// What only the rim knows: the machine, and randomness.
+pub(crate) fn rim() -> Rim {
+    let machine = ["/etc/machine-id", "/var/lib/dbus/machine-id"]
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok())
+        .unwrap_or_else(|| hostname::get().unwrap_or_default().to_string_lossy().into_owned());
+    Rim { machine: machine.trim().to_string(), epoch: || Epoch::from_random(random()) }
+}
+
+/// Reads what people write for a moment: `2026-11-22`, `2026-11-22 14:30` (here), ISO-8601, `2h ago`.
+pub(crate) fn moment(text: &str) -> Result<Instant, String> {
+    let zoned = || -> Option<jiff::Timestamp> {
+        if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+            return Some(timestamp);
+        }
+        if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
+            return civil
+                .to_zoned(jiff::tz::TimeZone::system())
+                .ok()
+                .map(|zoned| zoned.timestamp());
+        }
+        let span: jiff::Span = text.parse().ok()?;
+        let here = jiff::Timestamp::from_microsecond(now().micros()).ok()?;
+        let here = here.to_zoned(jiff::tz::TimeZone::system());
+        here.checked_add(span).ok().map(|zoned| zoned.timestamp())
+    };
+    zoned().and_then(|t| Instant::from_micros(t.as_microsecond())).ok_or_else(|| {
+        format!(
+            "{text:?} is no time here: expected as `2026-11-22`, `2026-11-22 14:30` or `2h ago`"
+        )
+    })
+}
+
+/// An instant as people read it, in their own time zone, to the second.
+pub(crate) fn shown(instant: Instant) -> String {
+    match jiff::Timestamp::from_microsecond(instant.micros()) {
+        Ok(timestamp) => {
+            let zoned = timestamp.to_zoned(jiff::tz::TimeZone::system());
+            zoned.strftime("%Y-%m-%d %H:%M:%S").to_string()
+        }
+        Err(_) => instant.to_string(),
+    }
+}

@@ -1,0 +1,89 @@
+//! One file a verb: it reads its arguments, calls `node` once, and renders what comes back.
+
+use std::path::PathBuf;
+
+use cocli_node::{Home, Session};
+
+use crate::args::{Cli, Verb};
+use crate::clock;
+use crate::failure::Failure;
+use crate::locate;
+use crate::render::Screen;
+
+mod add;
+mod compact;
+mod completions;
+mod daemon;
+mod decide;
+mod demo;
+mod doctor;
+mod get;
+mod import;
+mod init;
+mod list;
+mod log;
+mod morning;
+mod rm;
+mod set;
+mod show;
+mod sim;
+mod state;
+mod status;
+mod ticket;
+mod undo;
+
+/// What every verb is handed.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// `--data`, as given.
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) screen: Screen,
+}
+
+impl Context {
+    pub(crate) fn home(&self) -> Result<Home, Failure> {
+        Ok(Home::open(&locate::home(self.data.as_deref())?, clock::rim())?)
+    }
+
+    /// The home, locked for writing at this moment.
+    pub(crate) fn session<'h>(&self, home: &'h Home) -> Result<Session<'h>, Failure> {
+        Ok(home.session(clock::now())?)
+    }
+}
+
+pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
+    let context = Context { data: cli.data, screen };
+    match cli.verb {
+        None => morning::run(&context),
+        Some(Verb::Init(args)) => init::run(&context, &args),
+        Some(Verb::Join(args)) => init::join(&context, &args),
+        Some(Verb::Ticket(args)) => ticket::run(&context, &args),
+        Some(Verb::DataPath) => {
+            let home = context.home()?;
+            screen.line(home.path().display().to_string());
+            Ok(())
+        }
+        Some(Verb::Add(args)) => add::run(&context, &args),
+        Some(Verb::Set(args)) => set::run(&context, &args),
+        Some(Verb::Unset(args)) => set::unset(&context, &args),
+        Some(Verb::Get(args)) => get::run(&context, &args),
+        Some(Verb::Show(args)) => show::run(&context, &args),
+        Some(Verb::List(args)) => list::run(&context, &args),
+        Some(Verb::Tag(args)) => set::tag(&context, &args),
+        Some(Verb::Rm(args)) => rm::run(&context, &args),
+        Some(Verb::Log(args)) => log::run(&context, &args),
+        Some(Verb::Import(args)) => import::run(&context, &args),
+        Some(Verb::Compact(args)) => compact::run(&context, &args),
+        Some(Verb::State(args)) => state::run(&context, &args),
+        Some(Verb::Accept(args)) => decide::accept(&context, &args),
+        Some(Verb::Reject(args)) => decide::reject(&context, &args),
+        Some(Verb::Undo(args)) => undo::run(&context, &args),
+        Some(Verb::Daemon(args)) => daemon::run(&context, &args),
+        Some(Verb::Status(args)) => status::run(&context, &args),
+        Some(Verb::Doctor(args)) => doctor::run(&context, &args),
+        Some(Verb::Demo(args)) => demo::run(&context, &args),
+        Some(Verb::Completions(args)) => completions::run(&context, &args),
+        Some(Verb::Man(args)) => completions::man(&context, &args),
+        Some(Verb::Sim(args)) => sim::run(&context, &args),
+    }
+}

@@ -1,0 +1,66 @@
+//! `cocli add`: a new company or person.
+
+use cocli_core::{Field, Kind, Target, Value};
+use cocli_node::change::{Change, Intent};
+use cocli_node::slug::slug;
+use serde_json::json;
+
+use super::Context;
+use crate::args::{Add, Collection};
+use crate::door;
+use crate::failure::{Exit, Failure};
+
+pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
+    let home = context.home()?;
+    let kind = match args.what {
+        Collection::Company => Kind::Company,
+        Collection::Person => Kind::Person,
+    };
+    let collection = if kind == Kind::Person { "people" } else { "companies" };
+    let put = |target: &Target, field: &str, text: &str| -> Result<Change, Failure> {
+        Ok(Change::new(
+            target.clone(),
+            Field::read(field)?,
+            Intent::Put(Value::text(text).bounded()?),
+        ))
+    };
+    let slug = args.slug.clone().unwrap_or_else(|| slug(&args.name));
+    let wanted = Target::read(&format!("{collection}/{slug}"))?;
+    let mut changes = vec![put(&wanted, "name", &args.name)?];
+    for text in &args.set {
+        changes.push(super::set::change(&wanted, text)?);
+    }
+    if let Some(company) = &args.company {
+        let company = home.resolve(company)?;
+        let name = home.text(&company, "name")?.unwrap_or_else(|| company.slug().into());
+        changes.push(put(&wanted, "company_name", &name)?);
+        changes.push(put(&wanted, "company", company.as_str())?);
+    }
+    let mut session = context.session(&home)?;
+    session.take_in(std::slice::from_ref(&wanted))?;
+    let target = match session.free(&wanted, &changes, args.slug.is_some())? {
+        Some(target) => target,
+        None => {
+            let message = format!("{wanted} is there already");
+            return Err(Failure::new(Exit::Conflict, message)
+                .hint(format!("`cocli show {wanted}`, or another `--slug`")));
+        }
+    };
+    for change in &mut changes {
+        change.target = target.clone();
+    }
+    let written = session.write("add", &changes, false)?;
+    if let Some((target, by)) = written.refused.first() {
+        return Err(super::rm::removed(target, by));
+    }
+    let placed = session.place()?;
+    drop(session);
+    door::wake(&home, &written.end);
+    super::show::report_cards(context, &placed);
+    let path = home.card_path(&target)?;
+    match context.screen.json {
+        true => context.screen.object(&json!({"target": target.as_str(), "path": path})),
+        false => context.screen.line(format!("{target}  {}", context.screen.safe(&path))),
+    }
+    Ok(())
+}

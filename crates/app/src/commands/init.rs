@@ -1,0 +1,137 @@
+//! `cocli init` and `cocli join`: a home, and the cluster that it belongs to.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use cocli_core::{ClusterId, NodeId};
+use cocli_net::{Identity, Key, Ring, Ticket};
+use cocli_node::{Birth, Home, Membership};
+use serde_json::json;
+
+use super::Context;
+use crate::args::{Init, Join};
+use crate::failure::{Exit, Failure, chain};
+use crate::{clock, locate};
+
+pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
+    let path = wanted(context, args)?;
+    let ticket = args.join.as_deref().map(ticket).transpose()?;
+    let node = match &args.node {
+        Some(name) => NodeId::written(name)?,
+        None => NodeId::written(&default_name())?,
+    };
+    let identity = Identity::fresh().map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+    let birth = Birth {
+        node: node.clone(),
+        membership: membership(ticket.as_ref())?,
+        identity: identity.to_bytes().to_vec(),
+        identity_public: identity.public_hex(),
+        cards: !args.no_cards,
+    };
+    let home = Home::create(&path, &birth, clock::rim(), clock::now())?;
+    let named = context.data.is_some() || std::env::var_os("COCLI_DATA_HOME").is_some();
+    let noted = if named { false } else { locate::note(home.path())? };
+    let screen = context.screen;
+    if screen.json {
+        screen.object(&json!({"home": home.path().display().to_string(), "node": node.as_str(),
+            "cluster": home.cluster().to_string(), "joined": ticket.is_some()}));
+        return Ok(());
+    }
+    screen.line(format!("{} is a data home; this node is {node}", home.path().display()));
+    if noted {
+        screen.line("it is your default home: commands find it from any folder");
+    }
+    next(context, ticket.is_some());
+    Ok(())
+}
+
+pub(super) fn join(context: &Context, args: &Join) -> Result<(), Failure> {
+    let home = context.home()?;
+    let ticket = ticket(&args.ticket)?;
+    home.join(&membership(Some(&ticket))?)?;
+    match context.screen.json {
+        true => context.screen.object(&json!({"cluster": home.cluster().to_string()})),
+        false => {
+            context.screen.line(format!("{} is a member of the cluster now", home.node()));
+            next(context, true);
+        }
+    }
+    Ok(())
+}
+
+fn next(context: &Context, joined: bool) {
+    let screen = context.screen;
+    if !joined {
+        screen.line("next: `cocli add company \"Acme Inc\"`, or `cocli import csv FILE`");
+        screen.line("another machine joins with what `cocli ticket` prints here");
+    }
+    screen.line("`cocli daemon` keeps this machine level with the others while it runs");
+}
+
+/// Where the home goes: the argument, `--data`, the environment, else `~/cocli`.
+fn wanted(context: &Context, args: &Init) -> Result<PathBuf, Failure> {
+    let given = args.dir.clone().or_else(|| locate::named(context.data.as_deref()));
+    let path = match given {
+        Some(path) => path,
+        None => locate::home_folder()
+            .ok_or_else(|| Failure::usage("$HOME is not set: say where: `cocli init DIR`"))?
+            .join("cocli"),
+    };
+    std::path::absolute(&path).map_err(Failure::from)
+}
+
+/// The host's name made fit, and four random characters.
+fn default_name() -> String {
+    let host = hostname::get().unwrap_or_default().to_string_lossy().to_lowercase();
+    let host: String = host
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' })
+        .take(50)
+        .collect();
+    let host = host.trim_matches('-');
+    let host = if host.is_empty() { "node" } else { host };
+    let tail = cocli_core::Epoch::from_random(clock::random()).as_str()[..4].to_string();
+    format!("{host}-{tail}")
+}
+
+fn ticket(text: &str) -> Result<Ticket, Failure> {
+    let mut read = String::new();
+    let text = match text {
+        "-" => {
+            std::io::stdin().take(64 * 1024).read_to_string(&mut read)?;
+            read.trim()
+        }
+        text => text.trim(),
+    };
+    Ticket::from_text(text).map_err(|error| {
+        Failure::usage(chain(&error)).hint("`cocli ticket` on a member prints one; copy all of it")
+    })
+}
+
+/// The cluster of a ticket, or a new one.
+fn membership(ticket: Option<&Ticket>) -> Result<Membership, Failure> {
+    let failed = |error: cocli_net::NoRandom| Failure::new(Exit::Failed, chain(&error));
+    let (cluster, key, peers) = match ticket {
+        Some(ticket) => (ticket.cluster, ticket.key.clone(), ticket.peers.clone()),
+        None => (clock::random(), Key::fresh().map_err(failed)?, Vec::new()),
+    };
+    let keys = Ring::new(key).to_text().as_bytes().to_vec();
+    Ok(Membership { cluster: ClusterId(cluster), keys, peers })
+}
+
+/// The cluster's keys of a home.
+pub(crate) fn ring(home: &Home) -> Result<Ring, Failure> {
+    let bytes = home.keys()?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ring::from_text(&text).map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}: {}", shown(home.path()), chain(&error)))
+            .hint("`cocli join TICKET` writes the keys anew")
+    })
+}
+
+fn shown(path: &Path) -> String {
+    path.join(".cocli").join("keys").display().to_string()
+}

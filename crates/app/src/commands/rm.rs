@@ -1,0 +1,41 @@
+//! `cocli rm`: hide a target and everything below it.
+
+use cocli_core::entity::DELETED;
+use cocli_core::{Entry, Field, Target, Value};
+use cocli_node::change::{Change, Intent};
+use serde_json::json;
+
+use super::Context;
+use crate::args::Rm;
+use crate::failure::{Exit, Failure};
+use crate::{clock, door};
+
+pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
+    let home = context.home()?;
+    let target = home.resolve(&args.target)?;
+    let change = Change::new(target.clone(), Field::read(DELETED)?, Intent::Put(Value::truth()));
+    let mut session = context.session(&home)?;
+    session.take_in(std::slice::from_ref(&target))?;
+    let written = session.write("rm", &[change], false)?;
+    if let Some((target, by)) = written.refused.first() {
+        return Err(removed(target, by));
+    }
+    session.place()?;
+    drop(session);
+    door::wake(&home, &written.end);
+    match context.screen.json {
+        true => context.screen.object(&json!({"removed": target.as_str()})),
+        false => context.screen.line(format!(
+            "{target} is removed, on every node; `cocli undo` or `cocli set {target} --revive` brings it back"
+        )),
+    }
+    Ok(())
+}
+
+/// A write to a removed target: who removed it, when, and what brings it back.
+pub(super) fn removed(target: &Target, by: &Entry) -> Failure {
+    let when = clock::shown(by.stamp.instant);
+    let message = format!("{target} was removed by {} on {when}", by.stamp.node);
+    Failure::new(Exit::Conflict, message)
+        .hint(format!("`cocli set {target} --revive` brings it back with all that it holds"))
+}

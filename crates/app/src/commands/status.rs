@@ -1,0 +1,141 @@
+//! `cocli status`: how this home and its cluster are, and what needs a person.
+
+use cocli_node::{Health, Home};
+use serde_json::{Value as Json, json};
+
+use super::Context;
+use crate::args::Status;
+use crate::door;
+use crate::failure::{Exit, Failure};
+use crate::render::{Screen, Tone};
+
+pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
+    let home = context.home()?;
+    let health = home.health()?;
+    let daemon = door::ask(&home, &json!({"verb": "status"}))?;
+    let problems = problems(&health);
+    if context.screen.json {
+        context.screen.object(&json!({
+            "home": home.path().display().to_string(), "node": home.node().as_str(),
+            "cluster": home.cluster().to_string(), "daemon": daemon,
+            "companies": health.companies, "people": health.people, "values": health.values,
+            "digest": health.digest.to_string(), "odd": health.odd, "tail_bytes": health.tail_bytes,
+            "files_that_do_not_travel": health.other_files,
+            "vector": vector(&health), "problems": problems,
+        }));
+    } else {
+        first_line(context.screen, &home, daemon.as_ref());
+        pool(context.screen, &health);
+        peers(context.screen, daemon.as_ref());
+        if args.cluster {
+            logs(context.screen, &health);
+        }
+        for problem in &problems {
+            context.screen.line(format!(
+                "{} {}",
+                context.screen.paint(Tone::Bad, "needs you:"),
+                problem
+            ));
+        }
+    }
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::NeedsPerson, format!("{} things need a person", problems.len())))
+}
+
+/// The page that `cocli` alone shows in a home.
+pub(super) fn morning(context: &Context) -> Result<(), Failure> {
+    let home = context.home()?;
+    let health = home.health()?;
+    let daemon = door::ask(&home, &json!({"verb": "status"}))?;
+    if context.screen.json {
+        context.screen.object(&json!({
+            "home": home.path().display().to_string(), "node": home.node().as_str(),
+            "daemon": daemon, "problems": problems(&health),
+        }));
+        return Ok(());
+    }
+    first_line(context.screen, &home, daemon.as_ref());
+    pool(context.screen, &health);
+    peers(context.screen, daemon.as_ref());
+    for problem in problems(&health) {
+        context.screen.line(format!("{} {problem}", context.screen.paint(Tone::Bad, "needs you:")));
+    }
+    context.screen.line(context.screen.paint(Tone::Faint, "`cocli --help` lists every verb"));
+    Ok(())
+}
+
+fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>) {
+    let runs = match daemon.and_then(|d| d.get("listening")).and_then(Json::as_str) {
+        Some(at) => screen.paint(Tone::Good, &format!("the daemon runs, at {at}")),
+        None => screen
+            .paint(Tone::Warn, "no daemon runs: nothing comes in or goes out (`cocli daemon`)"),
+    };
+    let name = screen.paint(Tone::Strong, home.node().as_str());
+    screen.line(format!("{name}  {}  {runs}", home.path().display()));
+}
+
+fn pool(screen: Screen, health: &Health) {
+    screen.line(format!(
+        "{} companies, {} people, {} values",
+        health.companies, health.people, health.values
+    ));
+    if health.other_files > 0 {
+        screen.line(format!("{} files beside the cards stay on this machine", health.other_files));
+    }
+}
+
+fn peers(screen: Screen, daemon: Option<&Json>) {
+    let none = Vec::new();
+    let peers = daemon.and_then(|d| d.get("peers")).and_then(Json::as_array).unwrap_or(&none);
+    for peer in peers {
+        let text = |key: &str| peer.get(key).and_then(Json::as_str).unwrap_or("?").to_string();
+        let live = peer.get("live").and_then(Json::as_bool).unwrap_or(false);
+        let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
+        let state = match (live, level) {
+            (true, true) => screen.paint(Tone::Good, "level"),
+            (true, false) => screen.paint(Tone::Warn, "catching up"),
+            (false, _) => screen.paint(Tone::Bad, "silent"),
+        };
+        screen.line(format!("  {}  {}  {state}", screen.safe(&text("node")), text("address")));
+    }
+}
+
+fn logs(screen: Screen, health: &Health) {
+    screen.line(format!("state {}", health.digest));
+    for (log, head) in &health.vector.0 {
+        screen.line(format!("  {log}  {} bytes  {}", head.position, head.hash));
+    }
+}
+
+fn vector(health: &Health) -> Json {
+    let entries = health.vector.0.iter();
+    entries
+        .map(|(log, head)| {
+            (log.to_string(), json!({"position": head.position, "hash": head.hash.to_string()}))
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// What needs a person, each with its next command.
+fn problems(health: &Health) -> Vec<String> {
+    let mut problems = Vec::new();
+    if health.odd > 0 {
+        problems.push(format!("{} odd records are kept apart: `cocli doctor`", health.odd));
+    }
+    if health.holes > 0 {
+        problems.push(format!("{} blocks of journals are damaged: `cocli doctor`", health.holes));
+    }
+    for held in &health.held {
+        problems.push(format!(
+            "{}: its edits wait ({}): `cocli accept {}` or `cocli reject {}`",
+            held.path, held.why, held.target, held.target
+        ));
+    }
+    for (path, why) in &health.broken {
+        problems.push(format!("{path} does not parse: {why}"));
+    }
+    problems
+}

@@ -1,0 +1,78 @@
+//! `cocli undo`: take back, by new datagrams, what was written.
+
+use cocli_core::Field;
+use cocli_node::Plan;
+use cocli_node::change::Intent;
+use serde_json::json;
+
+use super::Context;
+use crate::args::Undo;
+use crate::failure::{Exit, Failure};
+use crate::{clock, door};
+
+/// Lines that a person is shown of an undo.
+const LINES_MAX: usize = 20;
+
+pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
+    let home = context.home()?;
+    let target = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
+    let field = args.field.as_deref().map(Field::read).transpose()?;
+    let since = args.since.as_deref().map(clock::moment).transpose().map_err(Failure::usage)?;
+    let mut session = context.session(&home)?;
+    if let Some(target) = &target {
+        session.take_in(std::slice::from_ref(target))?;
+    }
+    let plan = session.plan_undo(target.as_ref(), field.as_ref(), since)?;
+    let screen = context.screen;
+    for (target, field, by) in &plan.kept {
+        screen.note(format!(
+            "{target} {field} stays: {} changed it since ({})",
+            by.stamp.node,
+            clock::shown(by.stamp.instant)
+        ));
+    }
+    if plan.changes.is_empty() {
+        return match plan.kept.is_empty() {
+            true => Err(Failure::new(Exit::NotFound, "there is nothing to undo")
+                .hint("`cocli log` shows what was written")),
+            false => {
+                Err(Failure::new(Exit::Conflict, "nothing was undone: others changed it since"))
+            }
+        };
+    }
+    tell(context, &plan);
+    if args.dry_run {
+        return Ok(());
+    }
+    let written = session.write("undo", &plan.changes, true)?;
+    let placed = session.place()?;
+    drop(session);
+    door::wake(&home, &written.end);
+    super::show::report_cards(context, &placed);
+    if plan.kept.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::new(Exit::Conflict, "the rest was undone"))
+    }
+}
+
+/// What goes back to what; a long list is cut for people, never for programs.
+fn tell(context: &Context, plan: &Plan) {
+    let screen = context.screen;
+    let shown = if screen.json { plan.changes.len() } else { LINES_MAX };
+    for change in plan.changes.iter().take(shown) {
+        let Intent::Put(value) = &change.intent else { continue };
+        if screen.json {
+            screen.object(&json!({
+                "target": change.target.as_str(), "field": change.field.as_str(),
+                "value": value.to_json(),
+            }));
+            continue;
+        }
+        let text = if value.is_null() { "nothing".into() } else { value.shown() };
+        screen.line(screen.safe(&format!("{}  {} back to {text}", change.target, change.field)));
+    }
+    if plan.changes.len() > shown {
+        screen.line(format!("and {} more", plan.changes.len() - shown));
+    }
+}

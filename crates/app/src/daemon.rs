@@ -1,0 +1,55 @@
+//! The daemon: wiring only. Sockets, timers, the writer and the cards thread put events into one
+//! queue; the replica decides; its outputs go back out. Nothing here knows a rule about data.
+
+mod calls;
+mod cards;
+mod doors;
+mod files;
+mod udp;
+mod wiring;
+mod writer;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+
+use cocli_node::replica::JobDone;
+use serde_json::Value as Json;
+
+pub(crate) use wiring::{Options, run};
+
+/// What the threads of the rim tell the loop.
+#[derive(Debug)]
+enum Event {
+    /// A packet that opened.
+    Packet { from: SocketAddr, bytes: Vec<u8> },
+    /// A packet that did not.
+    Refused,
+    /// A message over a stream that a peer opened; the answer goes back by the sender.
+    Question { bytes: Vec<u8>, answer: Sender<Vec<u8>> },
+    /// The answer to a call, or `None` when its stream broke.
+    Answer { call: u64, bytes: Option<Vec<u8>> },
+    /// A command at the door; its answer goes back by the sender.
+    Door { request: Json, answer: Sender<Json> },
+    /// A job of the writer ended.
+    Done(JobDone),
+    /// The cards thread wrote datagrams of hand edits.
+    Edited(cocli_node::End),
+    /// Files changed; the cards thread knows them too.
+    Journals,
+    /// Somebody asked the process to end.
+    Stop,
+}
+
+/// What the cards thread is told.
+#[derive(Debug)]
+enum CardEvent {
+    /// A log is durable up to there: its targets may show something new.
+    Advanced { log: cocli_core::LogId, head: cocli_core::Head },
+    /// A file below the pool changed.
+    Changed(PathBuf),
+    /// Look at all cards.
+    All,
+    /// End.
+    Stop,
+}

@@ -1,0 +1,95 @@
+//! Streams: those that peers open to ask, and those that we open.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use cocli_net::{Gate, Identity, Party, Ring, Stream, Timeouts, accept, connect};
+
+use super::Event;
+
+/// Bytes of one message over a stream: a chunk holds one record at the most.
+const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 1024;
+
+/// This side of every stream.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) ring: Ring,
+    pub(super) cluster: [u8; 16],
+    pub(super) identity: Identity,
+}
+
+impl Side {
+    fn party(&self) -> Party<'_> {
+        Party {
+            ring: &self.ring,
+            cluster: &self.cluster,
+            identity: &self.identity,
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// Lets peers in and answers their questions, a thread each.
+pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Event>) {
+    std::thread::spawn(move || {
+        let gate = Gate::default();
+        for tcp in listener.incoming() {
+            let Ok(tcp) = tcp else { continue };
+            let (Ok(peer), Some(pass)) = (tcp.peer_addr(), gate.enter()) else { continue };
+            let (side, events) = (Arc::clone(&side), events.clone());
+            std::thread::spawn(move || {
+                // Whoever fails the handshake gets no answer and no line in the log.
+                if let Ok(stream) = accept(tcp, peer, &side.party(), pass) {
+                    answer(stream, &events);
+                }
+            });
+        }
+    });
+}
+
+fn answer(mut stream: Stream, events: &Sender<Event>) {
+    let (answer, answers) = channel();
+    while let Ok(bytes) = stream.recv(MESSAGE_BYTES_MAX) {
+        if events.send(Event::Question { bytes, answer: answer.clone() }).is_err() {
+            return;
+        }
+        let Ok(bytes) = answers.recv() else { return };
+        if stream.send(&bytes).is_err() {
+            return;
+        }
+    }
+}
+
+/// Opens a stream and carries questions there and answers back, until the questions end.
+pub(super) fn call(
+    call: u64,
+    to: SocketAddr,
+    side: Arc<Side>,
+    events: Sender<Event>,
+) -> Sender<Vec<u8>> {
+    let (ask, questions) = channel();
+    std::thread::spawn(move || {
+        if carry(call, to, &side, &questions, &events).is_none() {
+            let _ = events.send(Event::Answer { call, bytes: None });
+        }
+    });
+    ask
+}
+
+/// `None` when the stream broke before the questions ended.
+fn carry(
+    call: u64,
+    to: SocketAddr,
+    side: &Side,
+    questions: &Receiver<Vec<u8>>,
+    events: &Sender<Event>,
+) -> Option<()> {
+    let mut stream = connect(to, &side.party()).ok()?;
+    while let Ok(question) = questions.recv() {
+        stream.send(&question).ok()?;
+        let bytes = stream.recv(MESSAGE_BYTES_MAX).ok()?;
+        events.send(Event::Answer { call, bytes: Some(bytes) }).ok()?;
+    }
+    Some(())
+}

@@ -1,0 +1,85 @@
+//! The daemon's side of the door: one line in, one line out, a thread each.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+
+use serde_json::{Value as Json, json};
+
+use super::Event;
+use crate::door::VERSION;
+use crate::failure::{Exit, Failure};
+
+/// Bytes of a request.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Opens the door; it is closed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Door(PathBuf);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Listens at `path`.
+///
+/// # Errors
+/// When a daemon listens there already, or the socket cannot be made.
+pub(super) fn listen(path: &Path, name: String, events: Sender<Event>) -> Result<Door, Failure> {
+    if UnixStream::connect(path).is_ok() {
+        return Err(Failure::new(
+            Exit::Conflict,
+            format!("{}: a daemon runs already", path.display()),
+        )
+        .hint("`cocli status` shows it"));
+    }
+    // Nobody listens: what stands there was left by a daemon that was killed.
+    let _ = std::fs::remove_file(path);
+    let failed = |error: std::io::Error| {
+        Failure::new(Exit::Failed, format!("{}: cannot listen: {error}", path.display()))
+    };
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let (events, name) = (events.clone(), name.clone());
+            std::thread::spawn(move || serve(socket, &name, &events));
+        }
+    });
+    Ok(Door(path.to_path_buf()))
+}
+
+fn serve(mut socket: UnixStream, name: &str, events: &Sender<Event>) {
+    let Ok(reading) = socket.try_clone() else { return };
+    let mut line = String::new();
+    if BufReader::new(reading.take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
+        return;
+    }
+    let answer = match request(&line, name) {
+        Err(why) => json!({ "error": why }),
+        Ok(request) => {
+            let (answer, answers) = channel();
+            let sent = events.send(Event::Door { request, answer });
+            sent.ok()
+                .and_then(|()| answers.recv().ok())
+                .unwrap_or(json!({"error": "the daemon ends"}))
+        }
+    };
+    let _ = writeln!(socket, "{answer}");
+}
+
+fn request(line: &str, name: &str) -> Result<Json, String> {
+    let request: Json =
+        serde_json::from_str(line).map_err(|error| format!("no request: {error}"))?;
+    if request.get("door").and_then(Json::as_u64) != Some(VERSION) {
+        return Err(format!("this daemon speaks version {VERSION} of the door: restart it"));
+    }
+    if request.get("home").and_then(Json::as_str) != Some(name) {
+        return Err("this daemon serves another home".into());
+    }
+    Ok(request)
+}

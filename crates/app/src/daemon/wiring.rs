@@ -1,0 +1,340 @@
+//! The loop: one event in, one step of the replica, its outputs carried out.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use cocli_core::frame::Boot;
+use cocli_core::{Head, LogId};
+use cocli_net::{Identity, Ring, Udp, listen_at, resolve, seal};
+use cocli_node::Home;
+use cocli_node::replica::{Born, Input, Job, Output, Replica};
+use serde_json::{Value as Json, json};
+
+use super::calls::{self, Side};
+use super::{CardEvent, Event, cards, doors, files, udp, writer};
+use crate::failure::{Exit, Failure, chain};
+use crate::render::Screen;
+use crate::{clock, door};
+
+/// Journals are looked at this often: watching and waking are hints.
+const RESCAN: Duration = Duration::from_secs(5);
+/// UDP and TCP port when nobody says another.
+pub(super) const PORT: u16 = 9999;
+
+/// What the command line says.
+#[derive(Debug)]
+pub(crate) struct Options {
+    pub(crate) bind: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) peers: Vec<String>,
+}
+
+impl Options {
+    pub(crate) fn new(
+        home: &Home,
+        bind: Option<IpAddr>,
+        port: Option<u16>,
+        peers: &[String],
+    ) -> Self {
+        let gossip = &home.config().gossip;
+        Self {
+            bind: bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            port: port.or(gossip.port).unwrap_or(PORT),
+            peers: gossip.peers.iter().chain(peers).cloned().collect(),
+        }
+    }
+}
+
+/// A command at the door that waits for something.
+#[derive(Debug)]
+struct Waiter {
+    answer: Sender<Json>,
+    until: Instant,
+    /// A place of a log to be held here, for `reach`; else a wait of the replica.
+    reach: Option<(LogId, u64)>,
+}
+
+struct Wiring {
+    replica: Replica,
+    began: Instant,
+    udp: Arc<Udp>,
+    side: Arc<Side>,
+    events: Sender<Event>,
+    jobs: Sender<Job>,
+    cards: Sender<CardEvent>,
+    calls: BTreeMap<u64, Sender<Vec<u8>>>,
+    questions: BTreeMap<u64, Sender<Vec<u8>>>,
+    waiters: BTreeMap<u64, Waiter>,
+    next_id: u64,
+    refused: u64,
+    listening: SocketAddr,
+    screen: Screen,
+    stop: bool,
+}
+
+/// Runs until somebody asks it to stop.
+///
+/// # Errors
+/// When a port or the door is taken, or the home does not open.
+pub(crate) fn run(
+    home: &Home,
+    ring: Ring,
+    identity: Identity,
+    options: &Options,
+    screen: Screen,
+) -> Result<(), Failure> {
+    let (events, queue) = channel();
+    let door = doors::listen(&door::path(home), home.name(), events.clone())?;
+    let (socket, listener) = bind(SocketAddr::new(options.bind, options.port))?;
+    let (socket, listening) = (Arc::new(socket), listener.local_addr()?);
+    let cluster = home.cluster().0;
+    let side = Arc::new(Side { ring: ring.clone(), cluster, identity });
+    let born = Born { boot: Boot(u64::from_be_bytes(clock::random())), seed: clock::random() };
+    let replica = home.replica(born)?;
+    udp::listen(Arc::clone(&socket), ring, cluster, events.clone());
+    calls::listen(listener, Arc::clone(&side), events.clone());
+    let jobs = writer::start(home.again()?, events.clone());
+    let cards = cards::start(home.again()?, events.clone());
+    let watcher = files::watch(home.path(), events.clone(), cards.clone());
+    if watcher.is_none() {
+        screen.note("files cannot be watched here: changes are seen by the rescan");
+    }
+    let stop = events.clone();
+    ctrlc::set_handler(move || drop(stop.send(Event::Stop)))
+        .map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+    let mut wiring = Wiring {
+        replica,
+        began: clock::monotonic(),
+        udp: socket,
+        side,
+        events,
+        jobs,
+        cards,
+        calls: BTreeMap::new(),
+        questions: BTreeMap::new(),
+        waiters: BTreeMap::new(),
+        next_id: 0,
+        refused: 0,
+        listening,
+        screen,
+        stop: false,
+    };
+    match screen.json {
+        true => screen
+            .object(&json!({"node": home.node().as_str(), "listening": listening.to_string()})),
+        false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
+    }
+    wiring.candidates(&options.peers);
+    wiring.serve(&queue);
+    drop(door);
+    Ok(())
+}
+
+/// The same port for packets and streams.
+fn bind(at: SocketAddr) -> Result<(Udp, std::net::TcpListener), Failure> {
+    let taken = |error: cocli_net::BindError| {
+        Failure::new(Exit::Failed, chain(&error)).hint("`cocli daemon --port N` takes another")
+    };
+    let listener = listen_at(at).map_err(taken)?;
+    let socket = Udp::bind_at(listener.local_addr()?).map_err(taken)?;
+    Ok((socket, listener))
+}
+
+impl Wiring {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn candidates(&mut self, peers: &[String]) {
+        let mut found = Vec::new();
+        for peer in peers {
+            match resolve(peer, PORT) {
+                Ok(addresses) => found.extend(addresses),
+                Err(error) => self.screen.note(chain(&error)),
+            }
+        }
+        self.step(Input::Candidates(found));
+    }
+
+    fn serve(&mut self, queue: &Receiver<Event>) {
+        let mut rescan = clock::monotonic() + RESCAN;
+        while !self.stop {
+            let now = clock::monotonic();
+            if now >= rescan {
+                rescan = now + RESCAN;
+                self.step(Input::Rescan);
+            }
+            let deadline = self.began + Duration::from_micros(self.replica.deadline());
+            let waiter = self.waiters.values().map(|waiter| waiter.until).min();
+            let next = waiter.into_iter().chain([deadline]).fold(rescan, Instant::min);
+            match queue.recv_timeout(next.saturating_duration_since(now)) {
+                Ok(event) => self.take(event),
+                Err(RecvTimeoutError::Timeout) => self.step(Input::Tick),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.give_up_waiting();
+        }
+        self.step(Input::Leave);
+        let _ = self.cards.send(CardEvent::Stop);
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Packet { from, bytes } => self.step(Input::Packet { from, bytes }),
+            Event::Refused => self.refused += 1,
+            Event::Question { bytes, answer } => {
+                let stream = self.id();
+                self.questions.insert(stream, answer);
+                self.step(Input::Question { stream, bytes });
+            }
+            Event::Answer { call, bytes: Some(bytes) } => self.step(Input::Answer { call, bytes }),
+            Event::Answer { call, bytes: None } => {
+                if self.calls.remove(&call).is_some() {
+                    self.step(Input::CallFailed { call });
+                }
+            }
+            Event::Door { request, answer } => self.door(&request, answer),
+            Event::Done(done) => self.step(Input::Done(done)),
+            Event::Edited(end) => {
+                self.step(Input::Woken { log: end.log, position: end.head.position });
+            }
+            Event::Journals => self.step(Input::Rescan),
+            Event::Stop => self.stop = true,
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        for output in self.replica.step(self.now(), input) {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { to, bytes } => {
+                let mut packet = Vec::new();
+                if seal(&self.side.ring, &self.side.cluster, &bytes, &mut packet).is_ok() {
+                    // A packet that cannot be sent is a packet that is lost: repair heals it.
+                    let _ = self.udp.send_to(&packet, to);
+                }
+            }
+            Output::Job(job) => drop(self.jobs.send(job)),
+            Output::Ask { call, to, bytes } => {
+                let (side, events) = (&self.side, &self.events);
+                let stream = self
+                    .calls
+                    .entry(call)
+                    .or_insert_with(|| calls::call(call, to, Arc::clone(side), events.clone()));
+                let _ = stream.send(bytes);
+            }
+            Output::Hang { call } => drop(self.calls.remove(&call)),
+            Output::Answer { stream, bytes } => {
+                if let Some(answer) = self.questions.remove(&stream) {
+                    let _ = answer.send(bytes);
+                }
+            }
+            Output::Waited { id, nodes } => {
+                if let Some(waiter) = self.waiters.remove(&id) {
+                    let nodes: Vec<&str> = nodes.iter().map(cocli_core::NodeId::as_str).collect();
+                    let _ = waiter.answer.send(json!({ "nodes": nodes }));
+                }
+            }
+            Output::Advanced { log, head } => self.advanced(log, head),
+            Output::NewEpoch { log } => {
+                self.screen.note(format!("this node writes to a new log from now on: {log}"));
+            }
+            Output::Notice(text) => self.screen.note(text),
+        }
+    }
+
+    fn advanced(&mut self, log: LogId, head: Head) {
+        let reached = |waiter: &Waiter| {
+            waiter.reach.as_ref().is_some_and(|(l, p)| *l == log && *p <= head.position)
+        };
+        let done: Vec<u64> =
+            self.waiters.iter().filter(|(_, w)| reached(w)).map(|(id, _)| *id).collect();
+        for id in done {
+            if let Some(waiter) = self.waiters.remove(&id) {
+                let _ = waiter.answer.send(json!({"reached": true}));
+            }
+        }
+        let _ = self.cards.send(CardEvent::Advanced { log, head });
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn door(&mut self, request: &Json, answer: Sender<Json>) {
+        let text = |key: &str| request.get(key).and_then(Json::as_str).unwrap_or_default();
+        let number = |key: &str| request.get(key).and_then(Json::as_u64).unwrap_or_default();
+        let log = LogId::read(text("log"));
+        let position = number("position");
+        match (text("verb"), log) {
+            ("status", _) => drop(answer.send(self.status())),
+            ("stop", _) => {
+                self.stop = true;
+                let _ = answer.send(json!({}));
+            }
+            ("wake", Ok(log)) => {
+                let _ = answer.send(json!({}));
+                self.step(Input::Woken { log, position });
+            }
+            ("wait", Ok(log)) => {
+                let nodes = usize::try_from(number("nodes")).unwrap_or(usize::MAX);
+                let id = self.waiter(answer, number("timeout_ms"), None);
+                self.step(Input::Woken { log: log.clone(), position });
+                self.step(Input::Wait { id, log, position, nodes });
+            }
+            ("reach", Ok(log)) if self.replica.vector().position(&log) >= position => {
+                let _ = answer.send(json!({"reached": true}));
+            }
+            ("reach", Ok(log)) => {
+                self.waiter(answer, number("timeout_ms"), Some((log, position)));
+            }
+            (verb, _) => drop(answer.send(json!({"error": format!("no such request: {verb:?}")}))),
+        }
+    }
+
+    fn waiter(&mut self, answer: Sender<Json>, ms: u64, reach: Option<(LogId, u64)>) -> u64 {
+        let id = self.id();
+        let until = clock::monotonic() + Duration::from_millis(ms.min(24 * 3_600_000));
+        self.waiters.insert(id, Waiter { answer, until, reach });
+        id
+    }
+
+    fn give_up_waiting(&mut self) {
+        let now = clock::monotonic();
+        let late: Vec<u64> =
+            self.waiters.iter().filter(|(_, w)| w.until <= now).map(|(id, _)| *id).collect();
+        for id in late {
+            let Some(waiter) = self.waiters.remove(&id) else { continue };
+            let answer = match waiter.reach {
+                Some(_) => json!({"reached": false}),
+                None => json!({"nodes": []}),
+            };
+            self.step(Input::Unwait(id));
+            let _ = waiter.answer.send(answer);
+        }
+    }
+
+    fn status(&self) -> Json {
+        let status = self.replica.status();
+        let peers = status.peers.iter().map(|peer| {
+            json!({
+                "node": peer.node.as_str(), "address": peer.address.to_string(), "live": peer.live,
+                "level": peer.lacks_bytes == 0 && peer.ahead_bytes == 0,
+                "lacks_bytes": peer.lacks_bytes, "ahead_bytes": peer.ahead_bytes,
+                "silent_ms": peer.silent_us / 1000, "round_trip_us": peer.rtt_us,
+            })
+        });
+        json!({
+            "listening": self.listening.to_string(), "peers": peers.collect::<Vec<_>>(),
+            "packets_refused": self.refused,
+        })
+    }
+}

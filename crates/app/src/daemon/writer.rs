@@ -1,0 +1,23 @@
+//! The writer: runs the replica's jobs in order, each under the home's lock. It waits for the disk
+//! so that the loop never does.
+
+use std::sync::mpsc::{Sender, channel};
+
+use cocli_node::Home;
+use cocli_node::replica::Job;
+
+use super::Event;
+use crate::clock;
+
+/// Starts the thread; it ends when the sender is dropped.
+pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<Job> {
+    let (jobs, queue) = channel::<Job>();
+    std::thread::spawn(move || {
+        while let Ok(job) = queue.recv() {
+            if events.send(Event::Done(home.run(job, clock::now()))).is_err() {
+                return;
+            }
+        }
+    });
+    jobs
+}

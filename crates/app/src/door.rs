@@ -1,0 +1,100 @@
+//! The door between commands and a running daemon: a Unix socket, JSON lines, version and home
+//! first. Commands, and later `top` and `web`, talk to a daemon through it and in no other way.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cocli_node::{End, Home};
+use serde_json::{Value as Json, json};
+
+use crate::failure::{Exit, Failure};
+
+/// Version of the lines; a door of another version says so and closes.
+pub(crate) const VERSION: u64 = 1;
+/// A longer path does not fit a socket's address everywhere.
+const PATH_BYTES_MAX: usize = 100;
+/// Seconds that a daemon may take for an answer that waits for nothing.
+const ANSWER_S: u64 = 5;
+
+/// Where the socket stands: in the home, or in the runtime folder when that path is too long.
+pub(crate) fn path(home: &Home) -> PathBuf {
+    let inside = home.socket_path();
+    if inside.as_os_str().len() <= PATH_BYTES_MAX {
+        return inside;
+    }
+    let name = cocli_core::digest::hash(inside.as_os_str().as_encoded_bytes());
+    let folder = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    folder.join(format!("cocli-{name:032x}.sock"))
+}
+
+/// Asks a running daemon; `None` when none runs.
+pub(crate) fn ask(home: &Home, request: &Json) -> Result<Option<Json>, Failure> {
+    ask_for(home, request, Duration::from_secs(ANSWER_S))
+}
+
+pub(crate) fn ask_for(
+    home: &Home,
+    request: &Json,
+    patience: Duration,
+) -> Result<Option<Json>, Failure> {
+    let path = path(home);
+    // No socket, or one that nobody listens at: no daemon runs.
+    let Ok(mut socket) = UnixStream::connect(&path) else { return Ok(None) };
+    let failed = |what: &str, error: std::io::Error| {
+        Failure::new(Exit::Failed, format!("{}: {what} the daemon: {error}", path.display()))
+            .hint("`cocli status` says whether it is well")
+    };
+    socket.set_read_timeout(Some(patience)).map_err(|e| failed("cannot ask", e))?;
+    let mut line = request.clone();
+    line["door"] = json!(VERSION);
+    line["home"] = json!(home.name());
+    writeln!(socket, "{line}").map_err(|e| failed("cannot ask", e))?;
+    let mut answer = String::new();
+    BufReader::new(socket).read_line(&mut answer).map_err(|e| failed("no answer from", e))?;
+    let answer: Json = serde_json::from_str(&answer).map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}: the daemon's answer: {error}", path.display()))
+    })?;
+    match answer.get("error").and_then(Json::as_str) {
+        Some(error) => Err(Failure::new(Exit::Failed, error.to_string())),
+        None => Ok(Some(answer)),
+    }
+}
+
+/// Tells a running daemon that the own log grew. That none runs, or that it is slow, changes nothing
+/// of what was written: it finds it by its own rescan.
+pub(crate) fn wake(home: &Home, end: &End) {
+    let _ = ask(home, &place(home, end, "wake"));
+}
+
+/// Waits until `nodes` others hold the log durably up to `end`; tells how many do.
+pub(crate) fn wait(home: &Home, end: &End, nodes: usize, seconds: f64) -> Result<usize, Failure> {
+    let patience = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(10));
+    let mut request = place(home, end, "wait");
+    request["nodes"] = json!(nodes);
+    request["timeout_ms"] = json!(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
+    let answer = ask_for(home, &request, patience + Duration::from_secs(ANSWER_S))?;
+    let Some(answer) = answer else {
+        return Err(Failure::new(
+            Exit::Failed,
+            "it is written here, but no daemon runs to spread it",
+        )
+        .hint("`cocli daemon`"));
+    };
+    let have = answer.get("nodes").and_then(Json::as_array).map_or(0, Vec::len);
+    if have >= nodes {
+        return Ok(have);
+    }
+    let message =
+        format!("it is written here, but after {seconds} s not yet on {nodes} other nodes");
+    Err(Failure::new(Exit::Failed, message).hint("`cocli status --cluster` says who is missing"))
+}
+
+fn place(home: &Home, end: &End, verb: &str) -> Json {
+    let _ = home;
+    json!({
+        "verb": verb, "log": end.log.to_string(), "position": end.head.position,
+        "hash": end.head.hash.to_string(),
+    })
+}

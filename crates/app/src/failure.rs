@@ -1,0 +1,109 @@
+//! How a command ends when it does not end well: a code that scripts can rely on, what happened, and
+//! what to do next.
+
+use std::fmt;
+
+use cocli_node::NodeError;
+
+/// The exit codes of design section 11.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Conflict = 4,
+    NeedsPerson = 5,
+}
+
+/// What went wrong. Its text names the file or address, what was expected and what came.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+    /// The next command to type.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// The message of an error and of what lies under it, without telling anything twice.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        let (exit, hint) = match &error {
+            NodeError::Name(_) | NodeError::NoSet(_) => (Exit::Usage, None),
+            NodeError::Several { targets, .. } => {
+                let first =
+                    targets.first().map(|target| format!("name one of them, as `{target}`"));
+                (Exit::Usage, first)
+            }
+            NodeError::Collection { nearest, .. } => {
+                (Exit::Usage, Some(format!("targets begin with `{nearest}/` and the like")))
+            }
+            NodeError::Unknown { nearest, .. } => {
+                let near = nearest.as_ref().map(|near| format!("the nearest is `{near}`"));
+                (Exit::NotFound, near.or(Some("`cocli list companies` shows what there is".into())))
+            }
+            NodeError::NoHome(_) => (Exit::NotFound, Some("`cocli init` makes one".into())),
+            NodeError::HomeExists(_) => {
+                (Exit::Conflict, Some("`cocli join TICKET` makes it a member of a cluster".into()))
+            }
+            NodeError::Store(error) if error.is_no_space() => {
+                (Exit::Failed, Some("make room; nothing of it was written".into()))
+            }
+            NodeError::Store(_) | NodeError::Config(_) | NodeError::Own { .. } => {
+                (Exit::Failed, None)
+            }
+        };
+        Self { exit, message: chain(&error), hint }
+    }
+}
+
+macro_rules! failed_by {
+    ($($error:ty => $exit:expr),* $(,)?) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new($exit, chain(&error))
+            }
+        }
+    )*};
+}
+
+failed_by! {
+    cocli_core::NameError => Exit::Usage,
+    cocli_core::value::TooLong => Exit::Usage,
+    cocli_node::change::NoSet => Exit::Usage,
+    cocli_node::import::MappingError => Exit::Usage,
+    std::io::Error => Exit::Failed,
+}

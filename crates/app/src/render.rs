@@ -1,0 +1,133 @@
+//! The only place that prints. Text for people, JSON for programs; control characters from data
+//! never reach a terminal.
+
+use std::io::{IsTerminal, Write};
+
+use serde_json::Value as Json;
+
+use crate::failure::Failure;
+
+/// Where a command's answer goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Screen {
+    /// JSON was asked for.
+    pub(crate) json: bool,
+    color: bool,
+    terminal: bool,
+}
+
+/// A colour with a meaning; words always stand beside it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tone {
+    Good,
+    Warn,
+    Bad,
+    Faint,
+    Strong,
+}
+
+impl Screen {
+    pub(crate) fn new(json: bool) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Self { json, color, terminal }
+    }
+
+    /// Whether a person watches: progress may be drawn.
+    pub(crate) fn watched(self) -> bool {
+        !self.json && std::io::stderr().is_terminal()
+    }
+
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        if !self.color {
+            return text.to_string();
+        }
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Warn => "33",
+            Tone::Bad => "31",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Text from data, fit for where it goes.
+    pub(crate) fn safe(self, text: &str) -> String {
+        if self.terminal { escape(text) } else { text.to_string() }
+    }
+
+    /// A line of text; our own words, data in it made safe before.
+    pub(crate) fn line(self, text: impl AsRef<str>) {
+        write_out(text.as_ref().as_bytes(), true);
+    }
+
+    /// Bytes as they are.
+    pub(crate) fn raw(self, bytes: &[u8]) {
+        write_out(bytes, false);
+    }
+
+    /// One JSON object on one line.
+    pub(crate) fn object(self, json: &Json) {
+        write_out(json.to_string().as_bytes(), true);
+    }
+
+    /// Something to know that is not the answer: on standard error.
+    pub(crate) fn note(self, text: impl AsRef<str>) {
+        let _ = writeln!(std::io::stderr(), "{}", escape(text.as_ref()));
+    }
+
+    /// The end of a command that failed.
+    pub(crate) fn failure(self, failure: &Failure) {
+        if self.json {
+            let object = serde_json::json!({
+                "error": failure.message, "hint": failure.hint, "exit": failure.exit as u8,
+            });
+            let _ = writeln!(std::io::stderr(), "{object}");
+            return;
+        }
+        let color = std::io::stderr().is_terminal() && self.color;
+        let word = if color { "\u{1b}[31merror\u{1b}[0m" } else { "error" };
+        let _ = writeln!(std::io::stderr(), "{word}: {}", escape(&failure.message));
+        if let Some(hint) = &failure.hint {
+            let _ = writeln!(std::io::stderr(), "  next: {}", escape(hint));
+        }
+    }
+}
+
+/// Writes to standard output; a reader that went away ends the program quietly.
+fn write_out(bytes: &[u8], newline: bool) {
+    let mut out = std::io::stdout().lock();
+    let end: &[u8] = if newline { b"\n" } else { b"" };
+    if out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Control characters, and the ones that turn the direction of text, as visible escapes.
+fn escape(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.chars().any(|c| (c.is_control() && c != '\n') || turns(c)) {
+        return text.to_string();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if (c.is_control() && c != '\n') || turns(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_of_data_are_shown_not_obeyed() {
+        assert_eq!(escape("a\u{1b}[31mb\u{202e}"), "a\\u{1b}[31mb\\u{202e}");
+        assert_eq!(escape("two\nlines é"), "two\nlines é");
+    }
+}

@@ -1,0 +1,18 @@
+//! The binary as a person and a script use it. One file per area.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+#[path = "cli/cards.rs"]
+mod cards;
+#[path = "cli/daily.rs"]
+mod daily;
+#[path = "cli/homes.rs"]
+mod homes;
+#[path = "cli/imports.rs"]
+mod imports;
+#[path = "cli/several.rs"]
+mod several;
+#[path = "cli/support.rs"]
+mod support;

@@ -1,0 +1,140 @@
+//! Cards edited by hand, as people and their editors do it.
+
+use crate::support::Home;
+
+fn edit(home: &Home, path: &str, from: &str, to: &str) {
+    let text = home.read(path);
+    assert!(text.contains(from), "{from:?} is not in:\n{text}");
+    std::fs::write(home.file(path), text.replacen(from, to, 1)).unwrap();
+}
+
+const CARD: &str = "companies/acme/_index.md";
+
+fn acme() -> Home {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas", "--set", "country=US"]).ok();
+    home
+}
+
+#[test]
+fn an_edited_field_is_taken_in_by_the_next_verb_that_names_the_target() {
+    let home = acme();
+    edit(&home, CARD, "city: Dallas", "city: Austin # moved");
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Austin\n");
+    home.run(&["set", "acme", "state=TX"]).ok();
+    let card = home.read(CARD);
+    assert!(card.contains("city: Austin # moved") && card.contains("state: TX"), "{card}");
+}
+
+#[test]
+fn a_stale_buffer_reverts_nobody() {
+    let home = acme();
+    let buffer = home.read(CARD);
+    home.run(&["set", "acme", "city=Austin"]).ok();
+    std::fs::write(home.file(CARD), buffer.replace("name: Acme", "name: Acme Corp")).unwrap();
+    assert_eq!(home.run(&["get", "companies/acme", "name"]).ok(), "Acme Corp\n");
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Austin\n");
+    home.run(&["compact"]).ok();
+    assert!(home.read(CARD).contains("city: Austin"));
+}
+
+#[test]
+fn body_comments_and_unknown_keys_survive_byte_for_byte() {
+    let home = acme();
+    edit(&home, CARD, "city: Dallas\n", "# where they sit\ncity:   Dallas\nmy key: [1, two]\n");
+    let text = format!("{}\nA body with\n\n---\n\na rule in it.\n", home.read(CARD));
+    std::fs::write(home.file(CARD), text).unwrap();
+    home.run(&["set", "acme", "country=DE"]).ok();
+    let card = home.read(CARD);
+    assert!(card.contains("# where they sit\ncity:   Dallas\nmy key: [1, two]\n"), "{card}");
+    assert!(card.ends_with("\nA body with\n\n---\n\na rule in it.\n"), "{card}");
+    assert!(home.run(&["get", "acme", "description"]).ok().contains("a rule in it."));
+}
+
+#[test]
+fn a_card_made_by_hand_creates_its_company() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.file("companies/beta")).unwrap();
+    std::fs::write(
+        home.file("companies/beta/_index.md"),
+        "---\nname: Beta\nzip_code: 01234\n---\n",
+    )
+    .unwrap();
+    assert_eq!(home.run(&["get", "companies/beta", "zip_code"]).ok(), "01234\n");
+    assert!(home.run(&["list", "companies"]).ok().contains("Beta"));
+}
+
+#[test]
+fn a_card_that_does_not_parse_is_left_alone_and_named_with_its_line() {
+    let home = acme();
+    for (broken, says) in [
+        ("no front matter at all\n", "front matter"),
+        ("---\nname: [Acme\n---\n", ":"),
+        ("---\nname: Acme\nname: Twice\n---\n", "name"),
+        ("---\na: &a [x]\nb: [*a, *a]\n---\n", ":"),
+    ] {
+        std::fs::write(home.file(CARD), broken).unwrap();
+        let ran = home.run(&["set", "companies/acme", "state=TX"]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        assert!(ran.err.contains(CARD) && ran.err.contains(says), "{}", ran.err);
+        assert_eq!(home.read(CARD), broken);
+        assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Dallas\n");
+        home.run(&["unset", "companies/acme", "state"]).ok();
+    }
+}
+
+#[test]
+fn a_card_with_crlf_and_bom_reads_and_keeps_its_form() {
+    let home = acme();
+    let text =
+        format!("\u{feff}{}", home.read(CARD).replace('\n', "\r\n").replace("Dallas", "Austin"));
+    std::fs::write(home.file(CARD), text).unwrap();
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Austin\n");
+    home.run(&["set", "companies/acme", "state=TX"]).ok();
+    let card = home.read(CARD);
+    assert!(card.starts_with("\u{feff}---\r\n") && card.contains("state: TX\r\n"), "{card:?}");
+}
+
+#[test]
+fn deleting_a_card_deletes_nothing() {
+    let home = acme();
+    std::fs::remove_file(home.file(CARD)).unwrap();
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Dallas\n");
+    home.run(&["set", "acme", "state=TX"]).ok();
+    assert!(home.read(CARD).contains("Dallas"));
+}
+
+#[test]
+fn tags_in_the_card_and_in_the_list_are_united() {
+    let home = acme();
+    home.run(&["tag", "add", "acme", "lead", "old"]).ok();
+    std::fs::write(home.file("companies/acme/tags.lst"), "lead\nlisted\nold\n").unwrap();
+    edit(&home, CARD, "- old\n", "- written\n");
+    assert_eq!(home.run(&["get", "acme", "tags"]).ok(), "[\"lead\",\"listed\",\"written\"]\n");
+    home.run(&["set", "acme", "state=TX"]).ok();
+    assert_eq!(home.read("companies/acme/tags.lst"), "lead\nlisted\nwritten\n");
+}
+
+#[test]
+fn a_card_without_a_known_rev_that_would_change_much_waits_for_a_person() {
+    let home = Home::new();
+    let mut words = vec!["add".to_string(), "company".into(), "Acme".into()];
+    for n in 0..8 {
+        words.extend(["--set".into(), format!("field_{n}=old {n}")]);
+    }
+    home.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+    let strange = home.read(CARD).replace("old", "new");
+    let strange: String =
+        strange.lines().filter(|l| !l.starts_with("_rev")).map(|l| format!("{l}\n")).collect();
+    std::fs::write(home.file(CARD), &strange).unwrap();
+    assert_eq!(home.run(&["get", "companies/acme", "field_0"]).ok(), "old 0\n");
+    let status = home.run(&["status"]);
+    assert_eq!(status.code, 5, "{}", status.out);
+    assert!(status.out.contains("cocli accept companies/acme"), "{}", status.out);
+    home.run(&["accept", "companies/acme"]).ok();
+    assert_eq!(home.run(&["get", "companies/acme", "field_7"]).ok(), "new 7\n");
+    std::fs::write(home.file(CARD), strange.replace("new", "worse")).unwrap();
+    home.run(&["reject", "companies/acme"]).ok();
+    assert_eq!(home.run(&["get", "companies/acme", "field_7"]).ok(), "new 7\n");
+    assert!(home.read(CARD).contains("new 7"));
+}

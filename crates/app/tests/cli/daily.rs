@@ -1,0 +1,120 @@
+//! Writing and reading on one machine.
+
+use crate::support::Home;
+
+#[test]
+fn what_is_set_is_read_back_by_get_show_list_and_in_the_card() {
+    let home = Home::new();
+    let out = home.run(&["add", "company", "Acme Inc.", "--set", "city=Dallas"]).ok();
+    assert!(out.contains("companies/acme-inc"), "{out}");
+    home.run(&["set", "acme-inc", "zip_code=01234", "tags+=lead"]).ok();
+    assert_eq!(home.run(&["get", "companies/acme-inc", "zip_code"]).ok(), "01234\n");
+    assert!(home.run(&["show", "acme-inc"]).ok().contains("Dallas"));
+    assert!(home.run(&["list", "companies", "--where", "tags=lead"]).ok().contains("acme-inc"));
+    assert_eq!(home.run(&["list", "companies", "--where", "tags=cold"]).ok(), "");
+    let card = home.read("companies/acme-inc/_index.md");
+    assert!(card.contains("zip_code: '01234'") || card.contains("zip_code: \"01234\""), "{card}");
+    assert_eq!(home.read("companies/acme-inc/tags.lst"), "lead\n");
+}
+
+#[test]
+fn a_change_that_changes_nothing_writes_nothing() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    let before = std::fs::read(&home.journals()[0]).unwrap();
+    home.run(&["set", "companies/acme", "city=Dallas"]).ok();
+    assert_eq!(std::fs::read(&home.journals()[0]).unwrap(), before);
+}
+
+#[test]
+fn unset_removes_and_get_says_not_found() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    home.run(&["unset", "acme", "city"]).ok();
+    home.run(&["get", "acme", "city"]).fails(3, "has no city");
+    assert!(!home.read("companies/acme/_index.md").contains("city"));
+}
+
+#[test]
+fn a_removed_target_refuses_writes_until_it_is_revived() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    home.run(&["rm", "acme"]).ok();
+    assert_eq!(home.run(&["list", "companies"]).ok(), "");
+    home.run(&["set", "companies/acme", "city=Austin"]).fails(4, "was removed by pi1");
+    home.run(&["set", "companies/acme", "city=Austin", "--revive"]).ok();
+    assert_eq!(home.run(&["get", "companies/acme", "name"]).ok(), "Acme\n");
+}
+
+#[test]
+fn undo_takes_back_the_last_command_only() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    home.run(&["set", "acme", "city=Austin", "phone_1=1", "tags+=x"]).ok();
+    home.run(&["undo"]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Dallas\n");
+    home.run(&["get", "acme", "phone_1"]).fails(3, "no phone_1");
+    home.run(&["get", "acme", "tags"]).fails(3, "no tags");
+}
+
+#[test]
+fn get_at_a_time_shows_what_stood_there_then() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    let log = home.run(&["--json", "log", "acme", "city"]).ok();
+    let first: serde_json::Value = serde_json::from_str(log.trim()).unwrap();
+    home.run(&["set", "acme", "city=Austin"]).ok();
+    let at = first["at"].as_str().unwrap();
+    assert_eq!(home.run(&["get", "acme", "city", "--at", at]).ok(), "Dallas\n");
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Austin\n");
+}
+
+#[test]
+fn a_name_that_several_bear_is_listed_and_a_wrong_collection_gets_the_nearest() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    home.run(&["add", "person", "Acme"]).ok();
+    home.run(&["show", "acme"]).fails(2, "people/acme");
+    home.run(&["set", "comapnies/x", "a=b"]).fails(2, "companies");
+    home.run(&["show", "nobody"]).fails(3, "nobody");
+}
+
+#[test]
+fn a_batch_from_standard_input_is_whole_or_not_at_all() {
+    let home = Home::new();
+    let line = |n: u32| {
+        format!("{{\"target\":\"companies/c{n}\",\"field\":\"name\",\"value\":\"C {n}\"}}\n")
+    };
+    let good: String = (0..50).map(line).collect();
+    home.input(&["set", "--from", "-"], good.as_bytes()).ok();
+    assert_eq!(home.run(&["get", "companies/c49", "name"]).ok(), "C 49\n");
+    let bad =
+        format!("{}{{\"target\":\"companies/..\",\"field\":\"name\",\"value\":1}}\n", line(99));
+    home.input(&["set", "--from", "-"], bad.as_bytes()).fails(2, "input:2");
+    home.run(&["get", "companies/c99", "name"]).fails(3, "c99");
+    home.run(&["rm", "companies/c1"]).ok();
+    let mixed = format!("{}{}", line(1), line(77));
+    home.input(&["set", "--from", "-"], mixed.as_bytes()).fails(4, "companies/c1");
+    assert_eq!(home.run(&["get", "companies/c77", "name"]).ok(), "C 77\n");
+}
+
+#[test]
+fn compaction_changes_no_answer() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    home.run(&["set", "acme", "tags+=a", "tags+=b"]).ok();
+    let before = home.run(&["state"]).ok();
+    home.run(&["compact"]).ok();
+    assert_eq!(home.run(&["state"]).ok(), before);
+    home.run(&["set", "acme", "city=Austin"]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Austin\n");
+    assert_eq!(home.run(&["get", "acme", "tags"]).ok(), "[\"a\",\"b\"]\n");
+}
+
+#[test]
+fn completions_and_man_pages_are_generated() {
+    let home = Home::new();
+    assert!(home.run(&["completions", "bash"]).ok().contains("cocli"));
+    home.run(&["man", "man"]).ok();
+    assert!(home.dir.path().join("man/cocli-set.1").is_file());
+}

@@ -1,0 +1,75 @@
+//! Which home a command works on, and what `init` leaves alone.
+
+use crate::support::{Home, cocli, run};
+
+#[test]
+fn a_second_init_is_refused_and_changes_nothing() {
+    let home = Home::new();
+    let id = home.read(".cocli/id");
+    let path = home.path.display().to_string();
+    run(cocli(home.dir.path()).args(["init", &path]), b"").fails(4, "is a data home already");
+    assert_eq!(home.read(".cocli/id"), id);
+}
+
+#[test]
+fn without_a_home_the_error_says_where_was_looked_and_what_to_type() {
+    let none = Home::none();
+    let ran = none.run(&["list", "companies"]).fails(3, "COCLI_DATA_HOME");
+    assert!(ran.err.contains("cocli init"), "{}", ran.err);
+}
+
+#[test]
+fn the_nearest_home_upwards_is_found_and_keys_stay_out_of_git() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    let below = home.file("companies/acme");
+    let out = run(cocli(&below).arg("data-path"), b"").ok();
+    assert_eq!(out.trim(), home.path.display().to_string());
+    assert_eq!(home.read(".cocli/.gitignore"), "*\n");
+}
+
+#[test]
+fn init_in_a_named_home_writes_no_user_settings() {
+    let home = Home::none();
+    let path = home.path.display().to_string();
+    run(cocli(home.dir.path()).args(["--data", &path, "init"]), b"").ok();
+    assert!(!home.dir.path().join("config/cocli/config.toml").exists());
+    let other = Home::none();
+    run(cocli(other.dir.path()).args(["init", "mine"]), b"").ok();
+    let noted = std::fs::read_to_string(other.dir.path().join("config/cocli/config.toml")).unwrap();
+    assert!(noted.contains("mine"), "{noted}");
+}
+
+#[test]
+fn secrets_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    for secret in [".cocli/keys", ".cocli/identity"] {
+        let mode = std::fs::metadata(home.file(secret)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{secret}: {mode:o}");
+    }
+}
+
+#[test]
+fn an_unknown_setting_is_an_error_with_line_and_nearest_name() {
+    let home = Home::new();
+    std::fs::write(home.file(".cocli/config.toml"), "[gossip]\nprot = 1\n").unwrap();
+    home.run(&["list", "companies"]).fails(1, "config.toml:2").fails(1, "`port`");
+}
+
+#[test]
+fn a_home_that_is_read_only_says_so_and_still_reads() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    // Permissions do not bind root; a read-only mount would: see `.ci/long disks`.
+    if rustix::process::geteuid().is_root() {
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt;
+    for folder in ["wal", ".cocli", "companies/acme"] {
+        std::fs::set_permissions(home.file(folder), std::fs::Permissions::from_mode(0o555))
+            .unwrap();
+    }
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Dallas\n");
+    home.run(&["set", "companies/acme", "city=Austin"]).fails(1, "denied");
+}

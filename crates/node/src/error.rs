@@ -1,0 +1,69 @@
+//! Why the node could not do what was asked.
+
+use cocli_core::{NameError, Target};
+use cocli_store::StoreError;
+
+use crate::change::NoSet;
+use crate::config::ConfigError;
+
+/// A result of the node.
+pub type Result<T, E = NodeError> = std::result::Result<T, E>;
+
+/// What a face turns into an exit code and a hint.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The disk, or what stands on it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A name outside its grammar.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A member for a field that is no set.
+    #[error(transparent)]
+    NoSet(#[from] NoSet),
+    /// A second `init`.
+    #[error("{0} is a data home already")]
+    HomeExists(String),
+    /// No `.cocli/` there.
+    #[error("{0} is no data home: expected a folder with .cocli/ in it")]
+    NoHome(String),
+    /// A file of `.cocli/` that does not read.
+    #[error("{path}: {what}")]
+    Own {
+        /// Relative to the home.
+        path: &'static str,
+        /// What was expected.
+        what: String,
+    },
+    /// Nothing by this name.
+    #[error("nothing here is called {name:?}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// The nearest that there is.
+        nearest: Option<Target>,
+    },
+    /// Several by this name.
+    #[error("{name:?} is the name of several: {}", list(.targets))]
+    Several {
+        /// What was asked for.
+        name: String,
+        /// All that bear it.
+        targets: Vec<Target>,
+    },
+    /// A collection that there is not.
+    #[error("{name:?} is no collection: the nearest is {nearest:?}")]
+    Collection {
+        /// What was asked for.
+        name: String,
+        /// The nearest that there is.
+        nearest: &'static str,
+    },
+}
+
+fn list(targets: &[Target]) -> String {
+    targets.iter().map(Target::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,211 @@
+//! How a home is: what it holds, what is damaged, what needs a person.
+
+use cocli_core::{Field, Instant, NodeId, StateDigest, Target, Value, Vector};
+use cocli_store::{Command, Reader, checkpoint};
+
+use crate::cards::Held;
+use crate::change::{Change, Intent};
+use crate::error::Result;
+use crate::home::Home;
+use crate::session::Session;
+
+/// Memory that a compaction may take.
+pub(crate) const COMPACTION_BYTES: usize = 256 * 1024 * 1024;
+
+/// What `status` shows.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Companies that are not removed.
+    pub companies: usize,
+    /// People that are not removed.
+    pub people: usize,
+    /// Values in the state.
+    pub values: usize,
+    /// The state digest.
+    pub digest: StateDigest,
+    /// How far each log is held.
+    pub vector: Vector,
+    /// Bytes of journals behind the checkpoint.
+    pub tail_bytes: u64,
+    /// Records that break a rule.
+    pub odd: usize,
+    /// Damaged blocks of journals.
+    pub holes: usize,
+    /// Hand edits that wait for a decision.
+    pub held: Vec<Held>,
+    /// Cards that do not parse, and why.
+    pub broken: Vec<(String, String)>,
+    /// Files in the pool that are no cards.
+    pub other_files: usize,
+}
+
+/// Something that `doctor` found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// File, or log and position.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+    /// Whether it was mended.
+    pub mended: bool,
+    /// What mends it.
+    pub next: Option<String>,
+}
+
+impl Home {
+    /// How the home is.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn health(&self) -> Result<Health> {
+        let mut journals = self.journals()?;
+        let state = self.read(Reader::state)?;
+        let (tail_bytes, odd) =
+            self.read(|reader| Ok((reader.tail_bytes(), reader.odd()?.len())))?;
+        let count = |collection: &str| {
+            let here = state.entities().filter(|(target, entity)| {
+                target.is_entity()
+                    && target.collection() == collection
+                    && !entity.shown(None).is_empty()
+                    && state.removed(target).is_none()
+            });
+            here.count()
+        };
+        let cards = self.look_at_cards()?;
+        Ok(Health {
+            companies: count("companies"),
+            people: count("people"),
+            values: state.len(),
+            digest: state.digest(),
+            vector: journals.vector()?,
+            tail_bytes,
+            odd,
+            holes: journals.holes().len(),
+            held: cards.held,
+            broken: cards.broken,
+            other_files: cards.other_files,
+        })
+    }
+
+    /// Says in a datagram by which key this node is known.
+    pub(crate) fn introduce(&self, key: &str, now: Instant) -> Result<()> {
+        let target = Target::read(&format!("nodes/{}", self.node()))?;
+        let change = Change::new(target, Field::read("key")?, Intent::Put(Value::text(key)));
+        self.session(now)?.write("init", &[change], false)?;
+        Ok(())
+    }
+
+    /// The nodes that have introduced themselves.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn nodes(&self) -> Result<Vec<NodeId>> {
+        let state = self.read(Reader::state)?;
+        let nodes = state.entities().filter(|(target, _)| target.collection() == "nodes");
+        Ok(nodes.filter_map(|(target, _)| NodeId::read(target.slug()).ok()).collect())
+    }
+
+    /// How many records all logs hold.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn datagrams(&self) -> Result<usize> {
+        Ok(self.history(None, None)?.len())
+    }
+}
+
+impl Session<'_> {
+    /// Merges the journals into the checkpoint.
+    ///
+    /// # Errors
+    /// When the disk refuses: the checkpoint is the old one then.
+    pub fn compact(&mut self) -> Result<(checkpoint::Compacted, Health)> {
+        let done = checkpoint::compact(&self.lock, &mut self.journals, COMPACTION_BYTES)?;
+        let reader = Reader::open(&mut self.journals)?;
+        let health = Health {
+            values: usize::try_from(reader.manifest().lines()).unwrap_or(usize::MAX),
+            digest: reader.digest()?,
+            odd: reader.odd()?.len(),
+            ..Health::default()
+        };
+        Ok((done, health))
+    }
+
+    /// Merges the journals when what stands behind the checkpoint has grown long.
+    ///
+    /// # Errors
+    /// As [`Session::compact`].
+    pub fn compact_if_long(&mut self) -> Result<()> {
+        if Reader::open(&mut self.journals)?.tail_bytes() > cocli_core::limits::TAIL_BYTES_MAX {
+            self.compact()?;
+        }
+        Ok(())
+    }
+
+    /// Looks at everything; with `repair`, mends what needs no decision.
+    ///
+    /// # Errors
+    /// When the home cannot be read at all.
+    pub fn examine(&mut self, repair: bool) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        let command = Command { at: self.now, verb: "doctor".into() };
+        if repair {
+            self.journals.adopt(&self.lock, self.now.day(), &command)?;
+            let done = checkpoint::repair(&self.lock, &mut self.journals, COMPACTION_BYTES)?;
+            if done.rebuilt > 0 {
+                findings.push(Finding {
+                    place: cocli_store::paths::CHECKPOINT.into(),
+                    what: format!(
+                        "{} damaged shards were made anew from the journals",
+                        done.rebuilt
+                    ),
+                    mended: true,
+                    next: None,
+                });
+            }
+        }
+        self.journals.refresh()?;
+        for (log, day, trouble) in self.journals.troubles() {
+            findings.push(Finding {
+                place: cocli_store::paths::journal(log, day),
+                what: format!("{trouble:?}"),
+                mended: false,
+                next: Some("`cocli daemon` fetches what is missing from other nodes".into()),
+            });
+        }
+        for log in self.journals.logs().cloned().collect::<Vec<_>>() {
+            self.journals.scrub(&log)?;
+        }
+        for hole in self.journals.holes() {
+            findings.push(Finding {
+                place: format!("{} at {}", hole.log, hole.from.position),
+                what: format!("{} bytes are damaged", hole.until.position - hole.from.position),
+                mended: false,
+                next: Some("`cocli daemon` fetches them from another node".into()),
+            });
+        }
+        for odd in Reader::open(&mut self.journals)?.odd()? {
+            findings.push(Finding {
+                place: format!("{} at {}", odd.log, odd.position),
+                what: odd.why,
+                mended: false,
+                next: None,
+            });
+        }
+        let cards = self.home.look_at_cards()?;
+        for held in cards.held {
+            let next = format!("`cocli accept {0}` or `cocli reject {0}`", held.target);
+            findings.push(Finding {
+                place: held.path,
+                what: held.why,
+                mended: false,
+                next: Some(next),
+            });
+        }
+        for (place, what) in cards.broken {
+            let next = Some("mend the file in an editor; until then it is left alone".into());
+            findings.push(Finding { place, what, mended: false, next });
+        }
+        Ok(findings)
+    }
+}

@@ -1,0 +1,320 @@
+//! A data home, opened: who it is, its settings, its secrets.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cocli_core::schema::POOL;
+use cocli_core::{ClusterId, Epoch, Instant, NodeId, Vector};
+use cocli_store::{Disk, Journals, RealDisk, SharedDisk, StoreError, paths};
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::error::{NodeError, Result};
+use crate::session::Session;
+
+/// What the rim knows and this room may not find out: the machine, and randomness.
+#[derive(Debug, Clone)]
+pub struct Rim {
+    /// What tells this machine from another.
+    pub machine: String,
+    /// Draws a fresh epoch, should the home have to begin a new log.
+    pub epoch: fn() -> Epoch,
+}
+
+/// The cluster that a home belongs to.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// Its id.
+    pub cluster: ClusterId,
+    /// Its keys, as the text of the key file.
+    pub keys: Vec<u8>,
+    /// Nodes to talk to, `host[:port]`.
+    pub peers: Vec<String>,
+}
+
+/// What a home is made of.
+#[derive(Debug, Clone)]
+pub struct Birth {
+    /// The node.
+    pub node: NodeId,
+    /// Its cluster.
+    pub membership: Membership,
+    /// The private half of the key that streams know it by.
+    pub identity: Vec<u8>,
+    /// The public half, as hex: the field `key` of `nodes/{node}`.
+    pub identity_public: String,
+    /// Whether it keeps cards.
+    pub cards: bool,
+}
+
+/// The file `.cocli/id`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Id {
+    node: String,
+    cluster: String,
+    machine: String,
+}
+
+/// A data home.
+#[derive(Debug)]
+pub struct Home {
+    pub(crate) disk: SharedDisk,
+    pub(crate) rim: Rim,
+    path: PathBuf,
+    node: NodeId,
+    cluster: ClusterId,
+    /// Whether `.cocli/` comes from other hardware: then the log is closed before the next write.
+    pub(crate) moved: bool,
+    config: Config,
+}
+
+impl Home {
+    /// Makes a home; `path` may exist and hold files, but no `.cocli/`.
+    ///
+    /// # Errors
+    /// When there is a home already, or the folder cannot be written.
+    pub fn create(path: &Path, birth: &Birth, rim: Rim, now: Instant) -> Result<Self> {
+        if path.join(paths::OWN).exists() {
+            return Err(NodeError::HomeExists(path.display().to_string()));
+        }
+        let io =
+            |source| StoreError::Io { path: path.display().to_string(), doing: "make", source };
+        std::fs::create_dir_all(path).map_err(io)?;
+        let disk: SharedDisk = Arc::new(RealDisk::open(path).map_err(io)?);
+        for folder in [paths::OWN, paths::WAL, paths::CHECKPOINT, POOL[0], POOL[1]] {
+            disk.make_folder(folder).map_err(|e| failed(folder, "make", e))?;
+        }
+        restrict(path)?;
+        put(&*disk, paths::GITIGNORE, b"*\n")?;
+        put(&*disk, paths::IDENTITY, &birth.identity)?;
+        put(&*disk, paths::KEYS, &birth.membership.keys)?;
+        put(&*disk, paths::CONFIG, first_config(birth).as_bytes())?;
+        let id = Id {
+            node: birth.node.to_string(),
+            cluster: birth.membership.cluster.to_string(),
+            machine: machine_of(path, &rim),
+        };
+        // Last: a folder without an id is no home, so an init that was cut off can be run again.
+        put(&*disk, paths::ID, &to_line(&id))?;
+        disk.sync_folder(paths::OWN).map_err(|e| failed(paths::OWN, "sync", e))?;
+        let home = Self::open(path, rim)?;
+        home.introduce(&birth.identity_public, now)?;
+        Ok(home)
+    }
+
+    /// Opens the home at `path`.
+    ///
+    /// # Errors
+    /// When there is none, or its own files do not read.
+    pub fn open(path: &Path, rim: Rim) -> Result<Self> {
+        if !path.join(paths::OWN).is_dir() {
+            return Err(NodeError::NoHome(path.display().to_string()));
+        }
+        let disk = RealDisk::open(path).map_err(|source| StoreError::Io {
+            path: path.display().to_string(),
+            doing: "open",
+            source,
+        })?;
+        Self::over(Arc::new(disk), path, rim)
+    }
+
+    fn over(disk: SharedDisk, path: &Path, rim: Rim) -> Result<Self> {
+        let own = |what: String| NodeError::Own { path: paths::ID, what };
+        let bytes = disk.read(paths::ID).map_err(|e| own(format!("cannot read: {e}")))?;
+        let id: Id = serde_json::from_slice(&bytes).map_err(|e| own(e.to_string()))?;
+        let cluster = ClusterId::read(&id.cluster)
+            .ok_or_else(|| own("the cluster's id is not 32 hex digits".into()))?;
+        let config = match disk.read(paths::CONFIG) {
+            Ok(bytes) => {
+                let path = path.join(paths::CONFIG).display().to_string();
+                Config::read(&path, &String::from_utf8_lossy(&bytes))?
+            }
+            Err(_) => Config::default(),
+        };
+        let moved = id.machine != machine_of(path, &rim);
+        let node = NodeId::written(&id.node)?;
+        Ok(Self { disk, rim, path: path.to_path_buf(), node, cluster, moved, config })
+    }
+
+    /// The same home, for another thread.
+    ///
+    /// # Errors
+    /// As [`Home::open`].
+    pub fn again(&self) -> Result<Self> {
+        Self::over(Arc::clone(&self.disk), &self.path, self.rim.clone())
+    }
+
+    /// Notes that this machine is where the home lives now.
+    pub(crate) fn settle(&self) -> Result<()> {
+        self.write_id(self.cluster)
+    }
+
+    fn write_id(&self, cluster: ClusterId) -> Result<()> {
+        let id = Id {
+            node: self.node.to_string(),
+            cluster: cluster.to_string(),
+            machine: machine_of(&self.path, &self.rim),
+        };
+        replace(&*self.disk, paths::ID, &to_line(&id))
+    }
+
+    /// Makes the home a member of another cluster: its journals come along, their chains begin
+    /// anew.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn join(&self, membership: &Membership) -> Result<()> {
+        replace(&*self.disk, paths::KEYS, &membership.keys)?;
+        let mut peers = self.config.gossip.peers.clone();
+        peers.extend(
+            membership.peers.iter().filter(|p| !self.config.gossip.peers.contains(p)).cloned(),
+        );
+        let text = self.disk.read(paths::CONFIG).unwrap_or_default();
+        let text = crate::config::with_peers(&String::from_utf8_lossy(&text), &peers);
+        replace(&*self.disk, paths::CONFIG, text.as_bytes())?;
+        if membership.cluster != self.cluster {
+            self.forget_chains()?;
+        }
+        self.write_id(membership.cluster)
+    }
+
+    /// Marks and holes tell of the chains of the old cluster. The new ones begin in other hashes and
+    /// are worked out from the journals.
+    fn forget_chains(&self) -> Result<()> {
+        let marks = self.disk.list(paths::MARKS).map_err(|e| failed(paths::MARKS, "list", e))?;
+        let marks = marks.into_iter().map(|(name, _)| paths::mark_file(&name));
+        for path in marks.chain([paths::HOLES.to_string()]) {
+            match self.disk.remove(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(&path, "remove", e));
+                }
+                _ => {}
+            }
+        }
+        self.disk.sync_folder(paths::MARKS).map_err(|e| failed(paths::MARKS, "sync", e))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The node.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+
+    /// The settings of the machine.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// A name for this home that a daemon and a command agree on.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.node, self.cluster)
+    }
+
+    /// Where the daemon's socket stands.
+    #[must_use]
+    pub fn socket_path(&self) -> PathBuf {
+        self.path.join(paths::SOCKET)
+    }
+
+    /// The text of the key file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn keys(&self) -> Result<Vec<u8>> {
+        self.disk.read(paths::KEYS).map_err(|e| failed(paths::KEYS, "read", e))
+    }
+
+    /// The private half of the key that streams know this node by.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn identity(&self) -> Result<Vec<u8>> {
+        self.disk.read(paths::IDENTITY).map_err(|e| failed(paths::IDENTITY, "read", e))
+    }
+
+    /// The journals as they are now.
+    pub(crate) fn journals(&self) -> Result<Journals> {
+        Ok(Journals::open(Arc::clone(&self.disk), self.cluster, self.node.clone())?)
+    }
+
+    /// How far each log is held durably.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn vector(&self) -> Result<Vector> {
+        Ok(self.journals()?.vector()?)
+    }
+
+    /// The home, locked for writing at this moment of the wall clock.
+    ///
+    /// # Errors
+    /// When the lock or the journals cannot be opened.
+    pub fn session(&self, now: Instant) -> Result<Session<'_>> {
+        Session::begin(self, now)
+    }
+}
+
+/// What tells a home from a copy of it: the machine, and the folder's number on its disk.
+fn machine_of(path: &Path, rim: &Rim) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let folder = std::fs::metadata(path.join(paths::OWN)).map_or(0, |meta| meta.ino());
+    format!("{}/{folder}", rim.machine)
+}
+
+/// `.cocli/` is for its owner alone.
+fn restrict(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let own = path.join(paths::OWN);
+    std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o700))
+        .map_err(|e| failed(paths::OWN, "close to others", e))
+}
+
+fn first_config(birth: &Birth) -> String {
+    let peers: Vec<String> =
+        birth.membership.peers.iter().map(|peer| format!("{peer:?}")).collect();
+    let project = if birth.cards { "all" } else { "none" };
+    format!(
+        "[gossip]\n# port = 9999\npeers = [{}]\n\n[cards]\nproject = {project:?}\n",
+        peers.join(", ")
+    )
+}
+
+fn to_line(id: &Id) -> Vec<u8> {
+    let mut line = serde_json::to_vec(id).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+fn failed(path: &str, doing: &'static str, source: std::io::Error) -> NodeError {
+    StoreError::Io { path: path.to_string(), doing, source }.into()
+}
+
+fn put(disk: &dyn Disk, path: &'static str, bytes: &[u8]) -> Result<()> {
+    disk.write_at(path, 0, bytes, true).map_err(|e| failed(path, "write", e))?;
+    disk.sync(path).map_err(|e| failed(path, "sync", e))
+}
+
+/// Puts a small file in place of another: old or new, never half.
+fn replace(disk: &dyn Disk, path: &'static str, bytes: &[u8]) -> Result<()> {
+    let fresh = paths::fresh(path);
+    let step = |doing, result: std::io::Result<()>| result.map_err(|e| failed(path, doing, e));
+    let _ = disk.remove(&fresh);
+    step("write", disk.write_at(&fresh, 0, bytes, true))?;
+    step("sync", disk.sync(&fresh))?;
+    step("replace", disk.rename(&fresh, path))?;
+    step("sync", disk.sync_folder(paths::OWN))
+}

@@ -1,0 +1,194 @@
+//! Answers: what is known of a target, what was written, how the home is.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use cocli_core::{Datagram, Entity, Entry, Field, Instant, LogId, State, Target};
+use cocli_store::{Reader, StoreError, paths};
+
+use crate::error::{NodeError, Result};
+use crate::home::Home;
+use crate::resolve;
+
+/// How often a reader looks again when compactions take its files away.
+const LOOKS_MAX: usize = 5;
+
+impl Home {
+    /// Reads what stands there now. A compaction may take the files of a checkpoint away between the
+    /// look at its manifest and the look at them: then everything is looked at again.
+    pub(crate) fn read<T>(&self, ask: impl Fn(&Reader) -> cocli_store::Result<T>) -> Result<T> {
+        let mut journals = self.journals()?;
+        let gone = |error: &StoreError| matches!(error, StoreError::Io { source, .. } if source.kind() == ErrorKind::NotFound);
+        for _ in 0..LOOKS_MAX {
+            match Reader::open(&mut journals).and_then(|reader| ask(&reader)) {
+                Err(error) if gone(&error) => journals.refresh()?,
+                other => return Ok(other?),
+            }
+        }
+        Ok(Reader::open(&mut journals).and_then(|reader| ask(&reader))?)
+    }
+
+    /// The target that a person means.
+    ///
+    /// # Errors
+    /// When nothing, or more than one thing, bears the name.
+    pub fn resolve(&self, name: &str) -> Result<Target> {
+        match resolve::spelled(name)? {
+            Some(target) => Ok(target),
+            None => resolve::by_name(&self.read(Reader::state)?, name),
+        }
+    }
+
+    /// As [`Home::resolve`]; a full target need not exist.
+    ///
+    /// # Errors
+    /// As [`Home::resolve`].
+    pub fn resolve_or_new(&self, name: &str) -> Result<Target> {
+        self.resolve(name)
+    }
+
+    /// The known entity of the same collection whose slug is nearest to this target's, if one is near.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn nearest(&self, target: &Target) -> Result<Option<Target>> {
+        let state = self.read(Reader::state)?;
+        let others = state
+            .entities()
+            .map(|(t, _)| t)
+            .filter(|t| t.is_entity() && t.collection() == target.collection() && *t != target);
+        Ok(resolve::nearest_target(target.slug(), others))
+    }
+
+    /// What is known of a target, after its card was taken in if somebody edited it.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn current(&self, target: &Target, now: Instant) -> Result<Entity> {
+        if self.card_changed(target)? {
+            let mut session = self.session(now)?;
+            session.take_in(std::slice::from_ref(target))?;
+            session.place()?;
+        }
+        self.read(|reader| reader.entity(target))
+    }
+
+    /// All that is known, after all edited cards were taken in.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn all_current(&self, now: Instant) -> Result<State> {
+        let edited = self.cards_edited()?;
+        if !edited.is_empty() {
+            let mut session = self.session(now)?;
+            session.take_in(&edited)?;
+            session.place()?;
+        }
+        self.read(Reader::state)
+    }
+
+    /// What was known of a target at a time, by the stamps of its datagrams.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn entity_at(&self, target: &Target, at: Instant) -> Result<Entity> {
+        let mut entity = Entity::default();
+        for d in self.history(Some(target), None)? {
+            if d.entry.stamp.instant <= at {
+                entity.merge(d.field, d.entry);
+            }
+        }
+        Ok(entity)
+    }
+
+    /// The plain text of a field, if it has one.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn text(&self, target: &Target, field: &str) -> Result<Option<String>> {
+        let entity = self.read(|reader| reader.entity(target))?;
+        let value = entity.value(None, &Field::read(field)?).filter(|value| !value.is_null());
+        Ok(value.map(|value| value.shown().into_owned()))
+    }
+
+    /// Who removed a target, or what it stands below.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn removed(&self, target: &Target) -> Result<Option<Entry>> {
+        self.read(|reader| reader.removed(target))
+    }
+
+    /// Every datagram of a target and field that the journals hold, in no order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn history(&self, target: Option<&Target>, field: Option<&Field>) -> Result<Vec<Datagram>> {
+        let fits = |d: &Datagram| field.is_none_or(|f| d.field == *f || d.field.base_field() == *f);
+        if let Some(target) = target {
+            let all = self.read(|reader| reader.history(target, None))?;
+            return Ok(all.into_iter().map(|placed| placed.datagram).filter(fits).collect());
+        }
+        let journals = self.journals()?;
+        let mut all = Vec::new();
+        for log in journals.logs() {
+            all.extend(self.written_between(log, 0, journals.end(log))?);
+        }
+        all.retain(fits);
+        Ok(all)
+    }
+
+    /// The datagrams between two positions of a log; odd records are left out.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn written_between(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<Datagram>> {
+        let journals = self.journals()?;
+        let mut all = Vec::new();
+        for section in journals.sections_between(log, from, to) {
+            let stretch = section.load(&*self.disk).map_err(|source| {
+                let path = paths::journal(log, section.day);
+                StoreError::Io { path, doing: "read", source }
+            })?;
+            stretch.each(|met| all.extend(met.read.ok()));
+        }
+        Ok(all)
+    }
+
+    /// The targets that the bytes between two positions of a log may have changed.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn touched(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<Target>> {
+        let mut targets: Vec<Target> =
+            self.written_between(log, from, to)?.into_iter().map(|d| d.target).collect();
+        targets.sort();
+        targets.dedup();
+        Ok(targets)
+    }
+
+    /// The target whose card a file of the pool is.
+    #[must_use]
+    pub fn target_of(&self, path: &Path) -> Option<Target> {
+        let path = path.strip_prefix(self.path()).ok()?.to_str()?;
+        Target::read(resolve::of_card(path)?).ok()
+    }
+
+    /// Where the card of a target stands, for a person to open.
+    ///
+    /// # Errors
+    /// When the target has no card.
+    pub fn card_path(&self, target: &Target) -> Result<String> {
+        let file = self.text(target, cocli_core::entity::FILE)?;
+        let card = paths::card(target, file.as_deref())
+            .ok_or_else(|| NodeError::Unknown { name: target.to_string(), nearest: None })?;
+        Ok(self.path().join(card).display().to_string())
+    }
+}
+
+/// The folders of a home that are worth watching, and whether with all below them.
+#[must_use]
+pub fn watched(home: &Path) -> Vec<(PathBuf, bool)> {
+    let folders = [(paths::WAL, false), ("companies", true), ("people", true)];
+    folders.into_iter().map(|(folder, deep)| (home.join(folder), deep)).collect()
+}

@@ -1,0 +1,109 @@
+//! What a person calls a target, and which one is meant.
+
+use cocli_core::schema::COLLECTIONS;
+use cocli_core::{Field, State, Target};
+
+use crate::error::{NodeError, Result};
+
+/// The nearest of some names to what was typed, if any is near.
+#[must_use]
+pub fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let score = |name: &str| strsim::jaro_winkler(typed, name);
+    let best = names.max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    (score(best) > 0.8).then_some(best)
+}
+
+/// A full target, or the path of a card; `None` when `name` is neither.
+///
+/// # Errors
+/// When it begins with a collection that there is not, or is no target.
+pub(crate) fn spelled(name: &str) -> Result<Option<Target>> {
+    let name = name.strip_prefix("./").unwrap_or(name).trim_end_matches('/');
+    if !name.contains('/') {
+        return Ok(None);
+    }
+    let name = of_card(name).unwrap_or(name);
+    let collection = name.split('/').next().unwrap_or_default();
+    if !collection.is_empty() && !COLLECTIONS.contains(&collection) {
+        let score = |c: &&str| strsim::jaro_winkler(collection, c);
+        let nearest = COLLECTIONS.into_iter().max_by(|a, b| score(a).total_cmp(&score(b)));
+        let nearest = nearest.unwrap_or(COLLECTIONS[0]);
+        return Err(NodeError::Collection { name: collection.to_string(), nearest });
+    }
+    Ok(Some(Target::read(name)?))
+}
+
+/// The target of a card's path (`…/companies/acme/_index.md`).
+pub(crate) fn of_card(path: &str) -> Option<&str> {
+    let folder =
+        path.strip_suffix(".md").or_else(|| path.strip_suffix(".lst"))?.rsplit_once('/')?.0;
+    let at = ["companies/", "people/"].iter().filter_map(|pool| folder.rfind(pool)).max()?;
+    (folder[at..].matches('/').count() == 1).then_some(&folder[at..])
+}
+
+/// The one entity that bears a slug or name.
+///
+/// # Errors
+/// When none or several do.
+pub(crate) fn by_name(state: &State, name: &str) -> Result<Target> {
+    let wanted = name.to_lowercase();
+    let is = |target: &Target, text: &str| target.slug() == wanted || text.to_lowercase() == wanted;
+    let entities = || {
+        state.entities().filter(|(target, entity)| {
+            target.is_entity() && !entity.shown(None).is_empty() && state.removed(target).is_none()
+        })
+    };
+    let field = Field::read("name")?;
+    let text = |entity: &cocli_core::Entity| {
+        entity.fields.get(&field).map(|entry| entry.value.shown().into_owned()).unwrap_or_default()
+    };
+    let mut found: Vec<Target> = entities()
+        .filter(|(target, entity)| is(target, &text(entity)))
+        .map(|(target, _)| target.clone())
+        .collect();
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => {
+            let slugs = entities().map(|(target, _)| target);
+            let near = nearest_target(&wanted, slugs);
+            Err(NodeError::Unknown { name: name.to_string(), nearest: near })
+        }
+        _ => Err(NodeError::Several { name: name.to_string(), targets: found }),
+    }
+}
+
+/// The entity whose slug is nearest to what was typed.
+pub(crate) fn nearest_target<'a>(
+    slug: &str,
+    targets: impl Iterator<Item = &'a Target>,
+) -> Option<Target> {
+    let score = |target: &Target| strsim::jaro_winkler(slug, target.slug());
+    let best = targets.max_by(|a, b| score(a).total_cmp(&score(b)))?;
+    (score(best) > 0.8).then(|| best.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cards_path_is_its_target() {
+        for (path, target) in [
+            ("companies/acme/_index.md", Some("companies/acme")),
+            ("/home/x/cocli/people/jane/jane-doe.md", Some("people/jane")),
+            ("companies/acme/tags.lst", Some("companies/acme")),
+            ("companies/acme/notes/x.md", None),
+            ("companies/acme", None),
+        ] {
+            assert_eq!(of_card(path), target, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_collection_that_there_is_not_gets_the_nearest() {
+        let error = spelled("comapnies/x").unwrap_err().to_string();
+        assert!(error.contains("companies"), "{error}");
+        assert!(spelled("companies/x y").is_err());
+        assert_eq!(spelled("acme").unwrap(), None);
+    }
+}

@@ -1,0 +1,278 @@
+//! The home, locked: what a command reads, writes and puts in place, in one moment.
+
+use std::collections::{BTreeSet, HashMap};
+
+use cocli_core::entity::DELETED;
+use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target, Value, usv};
+use cocli_store::{Command, HomeLock, Journals, Reader, StoreError};
+
+use crate::change::{Change, Intent, Writer};
+use crate::error::Result;
+use crate::home::Home;
+
+/// From this many targets on, one reading of the whole state is cheaper than one of each.
+const TARGETS_ONE_BY_ONE: usize = 32;
+
+/// The end of what was written: a place of the own log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// The own log.
+    pub log: LogId,
+    /// Its durable end.
+    pub head: Head,
+}
+
+/// What a write did.
+#[derive(Debug)]
+pub struct Written {
+    /// Datagrams written.
+    pub datagrams: usize,
+    /// Changes that were so already.
+    pub unchanged: usize,
+    /// Targets of which nothing was known before.
+    pub new: Vec<Target>,
+    /// Removed targets that were left out, and who removed them.
+    pub refused: Vec<(Target, Entry)>,
+    /// Where the own log ends now.
+    pub end: End,
+}
+
+/// A home under its lock. Dropping it gives the lock back.
+#[derive(Debug)]
+pub struct Session<'h> {
+    pub(crate) home: &'h Home,
+    pub(crate) lock: HomeLock,
+    pub(crate) journals: Journals,
+    pub(crate) now: Instant,
+    /// Targets whose cards have to be looked at.
+    pub(crate) touched: BTreeSet<Target>,
+    /// What is known of targets, with the writes of this session.
+    entities: HashMap<Target, Entity>,
+    /// All of it, once it was asked for.
+    whole: Option<State>,
+    /// Cards that need a person, met on the way.
+    pub(crate) met: crate::cards::Placed,
+}
+
+impl<'h> Session<'h> {
+    pub(crate) fn begin(home: &'h Home, now: Instant) -> Result<Self> {
+        let who = format!("process {}", std::process::id());
+        let lock = HomeLock::take(&*home.disk, &who)?;
+        let journals = home.journals()?;
+        let mut session = Self {
+            home,
+            lock,
+            journals,
+            now,
+            touched: BTreeSet::new(),
+            entities: HashMap::new(),
+            whole: None,
+            met: crate::cards::Placed::default(),
+        };
+        session.trust_the_log()?;
+        Ok(session)
+    }
+
+    /// A log in doubt, and that of a home that was copied from other hardware, is closed first.
+    fn trust_the_log(&mut self) -> Result<()> {
+        if let Some(doubt) = self.journals.doubt() {
+            let trusted = doubt.trusted;
+            self.journals.close_and_copy(&self.lock, trusted, &(self.home.rim.epoch)())?;
+        }
+        if self.home.moved {
+            let own = self.journals.own().clone();
+            let end = self.journals.end(&own);
+            if end > 0 {
+                self.journals.close_and_copy(&self.lock, end, &(self.home.rim.epoch)())?;
+            }
+            self.home.settle()?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn reader(&mut self) -> Result<Reader> {
+        Ok(Reader::open(&mut self.journals)?)
+    }
+
+    /// What is known of a target now, this session's writes included.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn entity(&mut self, target: &Target) -> Result<Entity> {
+        self.load([target])?;
+        Ok(self.entities.get(target).cloned().unwrap_or_default())
+    }
+
+    /// All that is known, this session's writes included.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn state(&mut self) -> Result<&State> {
+        let state = match self.whole.take() {
+            Some(state) => state,
+            None => {
+                let state = self.reader()?.state()?;
+                self.entities = state.entities().map(|(t, e)| (t.clone(), e.clone())).collect();
+                state
+            }
+        };
+        Ok(self.whole.insert(state))
+    }
+
+    /// Makes sure that these targets, and those above them, are in `entities`.
+    fn load<'t>(&mut self, targets: impl IntoIterator<Item = &'t Target>) -> Result<()> {
+        if self.whole.is_some() {
+            return Ok(());
+        }
+        let lineages = targets.into_iter().flat_map(Target::lineage);
+        let wanted: BTreeSet<Target> = lineages
+            .filter_map(|text| Target::read(text).ok())
+            .filter(|target| !self.entities.contains_key(target))
+            .collect();
+        if wanted.len() > TARGETS_ONE_BY_ONE {
+            self.state()?;
+            return Ok(());
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let reader = self.reader()?;
+        for target in wanted {
+            let entity = reader.entity(&target)?;
+            self.entities.insert(target, entity);
+        }
+        Ok(())
+    }
+
+    /// Who removed the target, or what it stands below.
+    fn removed(&self, target: &Target) -> Option<(Target, Entry)> {
+        target.lineage().filter_map(|text| Target::read(text).ok()).find_map(|above| {
+            let entry = self.entities.get(&above)?.removed()?.clone();
+            Some((above, entry))
+        })
+    }
+
+    /// Writes what differs of `changes` as one batch. Changes of removed targets are left out and
+    /// named; with `revive` the targets come back first.
+    ///
+    /// # Errors
+    /// When a change has no meaning, or the disk refuses: nothing is written then.
+    pub fn write(&mut self, verb: &str, changes: &[Change], revive: bool) -> Result<Written> {
+        self.load(changes.iter().map(|change| &change.target))?;
+        let writer = Writer { node: self.home.node().clone(), wall: self.now };
+        let mut datagrams = Vec::new();
+        let (mut unchanged, mut new, mut refused) = (0, Vec::new(), Vec::new());
+        let deleted = Field::read(DELETED)?;
+        for change in changes {
+            if change.field != deleted
+                && let Some((above, entry)) = self.removed(&change.target)
+            {
+                if !revive {
+                    refused.push((change.target.clone(), entry));
+                    continue;
+                }
+                let back = Change::new(above, deleted.clone(), Intent::Put(Value::null()));
+                self.apply(&writer, &back, &mut datagrams)?;
+            }
+            let known = self.entities.get(&change.target).is_some_and(|e| !e.fields.is_empty());
+            if self.apply(&writer, change, &mut datagrams)? == 0 {
+                unchanged += 1;
+            } else if !known {
+                new.push(change.target.clone());
+            }
+        }
+        self.touched.extend(changes.iter().map(|change| change.target.clone()));
+        self.touched.extend(datagrams.iter().map(|datagram| datagram.target.clone()));
+        let end = self.append(verb, &datagrams)?;
+        self.merge(&datagrams);
+        Ok(Written { datagrams: datagrams.len(), unchanged, new, refused, end })
+    }
+
+    /// Works out the datagrams of one change, and takes them into the view.
+    fn apply(
+        &mut self,
+        writer: &Writer,
+        change: &Change,
+        datagrams: &mut Vec<Datagram>,
+    ) -> Result<usize> {
+        let entity = self.entities.entry(change.target.clone()).or_default();
+        let entries = writer.entries(change, entity)?;
+        let count = entries.len();
+        for (field, entry) in entries {
+            entity.merge(field.clone(), entry.clone());
+            datagrams.push(Datagram { target: change.target.clone(), field, entry });
+        }
+        Ok(count)
+    }
+
+    fn merge(&mut self, datagrams: &[Datagram]) {
+        if let Some(state) = &mut self.whole {
+            state.extend(datagrams.iter().cloned());
+        }
+    }
+
+    fn append(&mut self, verb: &str, datagrams: &[Datagram]) -> Result<End> {
+        let mut batch = Vec::with_capacity(datagrams.len() * 160);
+        for datagram in datagrams {
+            usv::write(datagram, &mut batch);
+        }
+        if !batch.is_empty() {
+            let command = Command { at: self.now, verb: verb.to_string() };
+            let appended = self.journals.append_own(&self.lock, self.now.day(), &batch, &command);
+            match appended {
+                Ok(_) => {}
+                // The batch is in the journal, but a sync failed: its copy in a new epoch counts.
+                Err(StoreError::Doubted { trusted, .. }) => {
+                    let epoch = (self.home.rim.epoch)();
+                    self.journals.close_and_copy(&self.lock, trusted, &epoch)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.end()
+    }
+
+    /// The durable end of the own log.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn end(&mut self) -> Result<End> {
+        let log = self.journals.own().clone();
+        let head = self.journals.head(&log)?;
+        Ok(End { log, head })
+    }
+
+    /// A target for a new entity: `wanted` when it is free, else its next free variant; `None` when
+    /// the name was `given` and is taken, or the entity there is the same one.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn free(
+        &mut self,
+        wanted: &Target,
+        changes: &[Change],
+        given: bool,
+    ) -> Result<Option<Target>> {
+        let text_of = |field: &str| {
+            changes.iter().find(|c| c.field.as_str() == field).and_then(|c| match &c.intent {
+                Intent::Put(value) => Some(value.clone()),
+                _ => None,
+            })
+        };
+        for slug in crate::slug::variants(wanted.slug()) {
+            let target = Target::read(&format!("{}/{slug}", wanted.collection()))?;
+            let entity = self.entity(&target)?;
+            if entity.shown(None).is_empty() && self.removed(&target).is_none() {
+                return Ok(Some(target));
+            }
+            let other = ["domain", "email"].iter().any(|name| {
+                let held = Field::read(name).ok().and_then(|f| entity.value(None, &f));
+                matches!((held, text_of(name)), (Some(a), Some(b)) if a != b)
+            });
+            if given || !other {
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}
