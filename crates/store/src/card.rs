@@ -4,18 +4,23 @@
 //! disk, a clock or a type guessed from how a value looks.
 
 mod body;
+pub mod edit;
 mod fault;
 mod normal;
+mod projection;
 mod render;
 mod rev;
 mod scalar;
 mod splice;
+pub mod tags;
 mod text;
 mod tree;
 mod yaml;
 
+pub use edit::{Basis, Edit, Held, Taken, edits};
 pub use fault::{CardError, CardFault};
 pub use normal::{same, shown};
+pub use projection::Projection;
 pub use render::render;
 pub use rev::{Rev, rev};
 pub use splice::{Unfit, splice};

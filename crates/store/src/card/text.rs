@@ -207,7 +207,7 @@ fn bounded(value: Value, key: &str, line: usize, column: usize) -> Result<Value,
     value.bounded().map_err(fault)
 }
 
-fn not_utf8(bytes: &[u8], at: usize) -> CardError {
+pub(super) fn not_utf8(bytes: &[u8], at: usize) -> CardError {
     let before = &bytes[..at];
     let line = memchr::memchr_iter(b'\n', before).count() + 1;
     let start = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
