@@ -1,0 +1,240 @@
+//! What must hold, each a named method.
+
+use std::collections::BTreeMap;
+
+use cocli_core::{NodeId, usv};
+use cocli_node::replica::Job;
+
+use crate::disk::{Content, content};
+use crate::world::World;
+
+impl World {
+    /// All checks of a world at rest.
+    pub(crate) fn check(&mut self) {
+        self.everybody_is_level();
+        let mut contents = Vec::new();
+        for at in 0..self.machines.len() {
+            match content(&self.machines[at], self.cluster) {
+                Ok(content) => contents.push(content),
+                Err(error) => {
+                    self.fail("disks_can_be_read", format!("machine {at}: {error}"));
+                    return;
+                }
+            }
+        }
+        self.report.journal_bytes = contents.iter().map(|content| content.bytes).max().unwrap_or(0);
+        self.all_states_equal(&contents);
+        self.all_vectors_equal(&contents);
+        self.states_agree_with_an_oracle(&contents);
+        self.nothing_durable_lost(&contents);
+        self.nothing_is_odd(&contents);
+        self.commits_are_bounded();
+    }
+
+    fn everybody_is_level(&mut self) {
+        if !self.is_level() {
+            let mut what = String::new();
+            for (at, machine) in self.machines.iter().enumerate() {
+                let Some(daemon) = &machine.daemon else {
+                    what += &format!("\n    {at} is down");
+                    continue;
+                };
+                what += &format!(
+                    "\n    {at} own {} {:?}",
+                    daemon.replica.own(),
+                    daemon.replica.vector().0
+                );
+                what += &format!(
+                    "\n      {:?} jobs {:?} busy {}",
+                    daemon.replica.status(),
+                    daemon.jobs,
+                    daemon.busy
+                );
+            }
+            self.fail("everybody_is_level", what);
+        }
+    }
+
+    fn all_states_equal(&mut self, contents: &[Content]) {
+        for (at, content) in contents.iter().enumerate() {
+            if content.state.digest() != contents[0].state.digest() {
+                self.fail("all_states_equal", format!("machine {at} has another state than 0"));
+            }
+        }
+    }
+
+    /// What stands on the disks, not only what daemons believe.
+    fn all_vectors_equal(&mut self, contents: &[Content]) {
+        for (at, content) in contents.iter().enumerate() {
+            if content.vector != contents[0].vector {
+                self.fail(
+                    "all_vectors_equal",
+                    format!("{:?} on 0, {:?} on {at}", contents[0].vector.0, content.vector.0),
+                );
+            }
+            let daemon = self.machines[at].daemon.as_ref();
+            if daemon.is_some_and(|daemon| *daemon.replica.vector() != content.vector) {
+                self.fail(
+                    "all_vectors_equal",
+                    format!("daemon {at} shows another vector than its disk"),
+                );
+            }
+        }
+    }
+
+    /// The winner of each field by a maximum of tuples, without the code of the merge.
+    fn states_agree_with_an_oracle(&mut self, contents: &[Content]) {
+        for (at, content) in contents.iter().enumerate() {
+            let mut winners = BTreeMap::new();
+            for record in &content.records {
+                let Ok(datagram) = usv::read(record) else { continue };
+                let entry = datagram.entry;
+                let order = (
+                    entry.stamp.instant.micros(),
+                    entry.stamp.node.as_str().to_owned(),
+                    entry.value.as_str().to_owned(),
+                    entry.causality.as_str().to_owned(),
+                );
+                let key = (datagram.target.as_str().to_owned(), datagram.field.as_str().to_owned());
+                let winner = winners.entry(key).or_insert_with(|| order.clone());
+                *winner = order.max(winner.clone());
+            }
+            let state: BTreeMap<_, _> = content
+                .state
+                .entries()
+                .map(|(target, field, entry)| {
+                    let key = (target.as_str().to_owned(), field.as_str().to_owned());
+                    let order = (
+                        entry.stamp.instant.micros(),
+                        entry.stamp.node.as_str().to_owned(),
+                        entry.value.as_str().to_owned(),
+                        entry.causality.as_str().to_owned(),
+                    );
+                    (key, order)
+                })
+                .collect();
+            if winners != state {
+                self.fail("states_agree_with_an_oracle", format!("machine {at}"));
+            }
+        }
+    }
+
+    fn nothing_durable_lost(&mut self, contents: &[Content]) {
+        for (at, content) in contents.iter().enumerate() {
+            let lost: Vec<String> = self
+                .acknowledged
+                .difference(&content.records)
+                .map(|record| String::from_utf8_lossy(record).into_owned())
+                .collect();
+            if !lost.is_empty() {
+                self.fail(
+                    "nothing_durable_lost",
+                    format!(
+                        "machine {at} lacks {} acknowledged records: {:?}",
+                        lost.len(),
+                        lost[0]
+                    ),
+                );
+            }
+        }
+    }
+
+    fn nothing_is_odd(&mut self, contents: &[Content]) {
+        for (at, content) in contents.iter().enumerate() {
+            if content.odd > 0 {
+                self.fail(
+                    "nothing_is_odd",
+                    format!("machine {at} has {} odd records", content.odd),
+                );
+            }
+        }
+    }
+
+    /// At most five a second, but for those that somebody waited for.
+    fn commits_are_bounded(&mut self) {
+        let hurries: u64 =
+            self.machines.iter().filter_map(|m| m.daemon.as_ref()).map(|d| d.hurries).sum();
+        for at in 0..self.machines.len() {
+            let Some(daemon) = &self.machines[at].daemon else { continue };
+            let seconds = (self.now - daemon.since) / 1_000_000;
+            let (commits, most) =
+                (daemon.commits, 5 * (seconds + 1) + 2 + 10 * hurries.max(self.waits));
+            if commits > most {
+                self.fail("commits_are_bounded", format!("machine {at}: {commits} in {seconds} s"));
+            }
+        }
+    }
+
+    /// After each step: no log that is shown becomes shorter, unless a branch was set aside.
+    pub(crate) fn check_step(&mut self, at: usize) {
+        let machine = &mut self.machines[at];
+        let Some(daemon) = &mut machine.daemon else { return };
+        let shown = daemon.replica.vector();
+        if *shown == daemon.shown {
+            return;
+        }
+        let shrunk =
+            daemon.shown.0.iter().find(|(log, head)| {
+                shown.position(log) < head.position && !machine.cut.contains(log)
+            });
+        let what = shrunk.map(|(log, head)| {
+            format!(
+                "machine {at} showed {log} to {} and then to {}",
+                head.position,
+                shown.position(log)
+            )
+        });
+        daemon.shown = shown.clone();
+        for (log, head) in &daemon.shown.0 {
+            machine.promised.0.insert(log.clone(), *head);
+        }
+        if let Some(what) = what {
+            self.fail("vectors_never_shrink", what);
+        }
+    }
+
+    /// At a start: the disk holds all that was shown before the power went.
+    pub(crate) fn check_promise(&mut self, at: usize) {
+        let cluster = self.cluster;
+        let Ok(held) = content(&self.machines[at], cluster) else { return };
+        let machine = &self.machines[at];
+        let broken = machine.promised.0.iter().find(|(log, head)| {
+            held.vector.position(log) < head.position && !machine.cut.contains(log)
+        });
+        if let Some((log, head)) = broken {
+            let what = format!(
+                "machine {at} had shown {log} to {} and holds {} after its start",
+                head.position,
+                held.vector.position(log)
+            );
+            self.fail("only_durable_bytes_are_shown", what);
+        }
+    }
+
+    /// Before each job: nobody else extends the own log.
+    pub(crate) fn check_job(&mut self, at: usize, job: &Job) {
+        let Some(daemon) = &mut self.machines[at].daemon else { return };
+        let Job::Commit(ranges) = job else { return };
+        daemon.commits += 1;
+        self.report.commits += 1;
+        if ranges.iter().any(|range| range.log == *daemon.replica.own()) {
+            self.fail("no_own_bytes_from_elsewhere", format!("machine {at}"));
+        }
+    }
+
+    /// When a waiter is told: so many other disks hold it, now.
+    pub(crate) fn check_waited(&mut self, id: u64, nodes: &[NodeId]) {
+        let Some((at, log, position, wanted)) = self.waiting.remove(&id) else { return };
+        let node = self.machines[at].node.clone();
+        let holds = |machine: &crate::machine::Machine| {
+            let promised = machine.promised.position(&log) >= position;
+            machine.node != node && (promised || machine.cut.contains(&log))
+        };
+        let held = self.machines.iter().filter(|machine| holds(machine)).count();
+        if nodes.len() < wanted || held < wanted {
+            let what =
+                format!("machine {at} was told {nodes:?} hold {log} to {position}; {held} do");
+            self.fail("spread_tells_the_truth", what);
+        }
+    }
+}

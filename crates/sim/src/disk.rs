@@ -1,0 +1,52 @@
+//! What stands on a machine's disk, read as a stranger would: record by record.
+
+use std::collections::BTreeSet;
+
+use cocli_core::{ClusterId, State, Vector, usv};
+use cocli_store::{HomeLock, Result};
+
+use crate::machine::Machine;
+
+/// All that one disk holds.
+#[derive(Debug)]
+pub(crate) struct Content {
+    pub(crate) vector: Vector,
+    pub(crate) records: BTreeSet<Vec<u8>>,
+    pub(crate) state: State,
+    pub(crate) bytes: u64,
+    pub(crate) odd: usize,
+}
+
+/// Reads a disk. What no mark proves to be durable is synced first, as a start does.
+pub(crate) fn content(machine: &Machine, cluster: ClusterId) -> Result<Content> {
+    let mut journals = machine.open(cluster)?;
+    {
+        let lock = HomeLock::try_take(&machine.disk, "check")?;
+        journals.sync(&lock)?;
+    }
+    let vector = journals.vector()?;
+    let mut content = Content {
+        vector: vector.clone(),
+        records: BTreeSet::new(),
+        state: State::default(),
+        bytes: 0,
+        odd: 0,
+    };
+    for (log, head) in &vector.0 {
+        let mut position = 0;
+        while let Some(range) = journals.read(log, position, head.position, 1 << 20)? {
+            for record in usv::records(&range.bytes) {
+                match usv::read_in(&range.bytes, record) {
+                    Ok(datagram) => {
+                        content.state.merge(datagram);
+                    }
+                    Err(_) => content.odd += 1,
+                }
+                content.records.insert(record.bytes.to_vec());
+            }
+            content.bytes += range.bytes.len() as u64;
+            position = range.end_position();
+        }
+    }
+    Ok(content)
+}

@@ -1,0 +1,106 @@
+//! A machine: a disk, an address, and, while it is up, a daemon and its writer thread.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use cocli_core::gossip::Boot;
+use cocli_core::{ClusterId, LogId, NodeId, Vector};
+use cocli_node::replica::{Born, Job, Replica};
+use cocli_store::{FakeDisk, Journals, Result, paths};
+
+use crate::chance::Chance;
+
+/// A daemon's process.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) replica: Replica,
+    /// The writer thread's own view.
+    pub(crate) writer: Journals,
+    pub(crate) jobs: VecDeque<Job>,
+    /// The writer is at work.
+    pub(crate) busy: bool,
+    /// When a tick is on its way.
+    pub(crate) tick_at: Option<u64>,
+    pub(crate) commits: u64,
+    pub(crate) hurries: u64,
+    pub(crate) since: u64,
+    /// The vector after the last step.
+    pub(crate) shown: Vector,
+}
+
+/// One machine.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) node: NodeId,
+    pub(crate) address: SocketAddr,
+    pub(crate) disk: FakeDisk,
+    pub(crate) daemon: Option<Daemon>,
+    /// Rises with each start and end of the daemon: what was meant for an earlier one is dropped.
+    pub(crate) life: u64,
+    /// An image from which the home may be restored.
+    pub(crate) image: Option<FakeDisk>,
+    /// The newest vector shown to anybody since the home's last image or fork.
+    pub(crate) promised: Vector,
+    /// Logs cut on purpose: a branch was set aside or the log was closed.
+    pub(crate) cut: std::collections::BTreeSet<LogId>,
+}
+
+impl Machine {
+    pub(crate) fn new(node: NodeId, address: SocketAddr) -> Self {
+        let disk = FakeDisk::new();
+        disk.plant_folder(paths::OWN);
+        disk.plant_folder(paths::WAL);
+        disk.plant_folder(paths::MARKS);
+        Self::with_disk(node, address, disk)
+    }
+
+    pub(crate) fn with_disk(node: NodeId, address: SocketAddr, disk: FakeDisk) -> Self {
+        Self {
+            node,
+            address,
+            disk,
+            daemon: None,
+            life: 0,
+            image: None,
+            promised: Vector::default(),
+            cut: std::collections::BTreeSet::new(),
+        }
+    }
+
+    /// A fresh view of the journals, as a process that starts has it.
+    pub(crate) fn open(&self, cluster: ClusterId) -> Result<Journals> {
+        Journals::open(Arc::new(self.disk.clone()), cluster, self.node.clone())
+    }
+
+    /// Starts the daemon; an error is a disk that cannot be read now.
+    pub(crate) fn start(
+        &mut self,
+        cluster: ClusterId,
+        chance: &mut Chance,
+        now: u64,
+    ) -> Result<()> {
+        let born = Born { boot: Boot(chance.next()), seed: chance.bytes() };
+        let replica = Replica::new(self.open(cluster)?, born, now)?;
+        let shown = replica.vector().clone();
+        self.life += 1;
+        self.daemon = Some(Daemon {
+            replica,
+            writer: self.open(cluster)?,
+            jobs: VecDeque::new(),
+            busy: false,
+            tick_at: None,
+            commits: 0,
+            hurries: 0,
+            since: now,
+            shown,
+        });
+        Ok(())
+    }
+
+    /// The daemon's process is gone.
+    pub(crate) fn stop(&mut self) {
+        self.daemon = None;
+        self.life += 1;
+    }
+}

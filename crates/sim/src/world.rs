@@ -1,0 +1,415 @@
+//! One queue of events, ordered by time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::net::SocketAddr;
+
+use cocli_core::digest::hash;
+use cocli_core::{ClusterId, LogId, NodeId};
+use cocli_node::replica::{Input, Job, JobDone, Output};
+use cocli_store::{Disk, HomeLock};
+
+use crate::chance::Chance;
+use crate::fault::Fault;
+use crate::machine::Machine;
+use crate::network::{Network, address};
+use crate::options::Options;
+use crate::report::{Failure, Report};
+use crate::stream::Asker;
+
+const MS: u64 = 1000;
+const SECOND: u64 = 1_000_000;
+
+/// Something that happens at a time.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    Deliver {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Tick {
+        at: usize,
+        life: u64,
+    },
+    /// The writer thread has done its job, which it began earlier.
+    JobDone {
+        at: usize,
+        life: u64,
+        done: Box<JobDone>,
+    },
+    /// The writer thread does its next job.
+    JobRuns {
+        at: usize,
+        life: u64,
+    },
+    Question {
+        to: usize,
+        life: u64,
+        asker: Asker,
+        bytes: Vec<u8>,
+    },
+    Answer {
+        asker: Asker,
+        bytes: Vec<u8>,
+    },
+    Cut {
+        asker: Asker,
+    },
+    Write {
+        at: usize,
+    },
+    Woken {
+        at: usize,
+        life: u64,
+        log: LogId,
+        position: u64,
+    },
+    Wait {
+        at: usize,
+        life: u64,
+        id: u64,
+        log: LogId,
+        position: u64,
+        nodes: usize,
+    },
+    Fault(Fault),
+}
+
+/// A world; see [`crate::run`] for its usual course.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) options: Options,
+    pub(crate) now: u64,
+    pub(crate) chance: Chance,
+    pub(crate) cluster: ClusterId,
+    pub(crate) machines: Vec<Machine>,
+    pub(crate) network: Network,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    events: BTreeMap<u64, Event>,
+    order: u64,
+    pub(crate) streams: u64,
+    pub(crate) asked: BTreeMap<u64, Asker>,
+    pub(crate) acknowledged: BTreeSet<Vec<u8>>,
+    pub(crate) waits: u64,
+    pub(crate) waiting: BTreeMap<u64, (usize, LogId, u64, usize)>,
+    pub(crate) report: Report,
+}
+
+impl World {
+    /// Machines, all up, that know each other's addresses.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let mut chance = Chance::new(options.seed);
+        let cluster = ClusterId(chance.bytes());
+        let machines = (0..options.nodes).map(|n| {
+            let node = NodeId::read(&format!("n{n}"));
+            Machine::new(node.unwrap_or_else(|_| unreachable!("a name")), address(n, 9999))
+        });
+        let mut world = Self {
+            machines: machines.collect(),
+            report: Report { seed: options.seed, ..Report::default() },
+            now: SECOND,
+            chance,
+            cluster,
+            network: Network::default(),
+            queue: BinaryHeap::new(),
+            events: BTreeMap::new(),
+            order: 0,
+            streams: 0,
+            asked: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
+            waits: 0,
+            waiting: BTreeMap::new(),
+            options,
+        };
+        for machine in 0..world.machines.len() {
+            world.start(machine);
+            world.rescan_later(machine);
+        }
+        world
+    }
+
+    /// Writes and faults, as the options say, until their time is over.
+    pub fn suffer(&mut self) {
+        self.plan_faults();
+        for _ in 0..self.options.writes {
+            let when = self.chance.between(0, self.options.seconds * SECOND);
+            let at = self.chance.index(self.machines.len());
+            self.after(when, Event::Write { at });
+        }
+        self.pass(self.options.seconds * 1000);
+    }
+
+    /// So many milliseconds pass.
+    pub fn pass(&mut self, ms: u64) {
+        let end = self.now + ms * MS;
+        while let Some(Reverse((at, order))) = self.queue.peek().copied() {
+            if at > end {
+                break;
+            }
+            self.queue.pop();
+            let Some(event) = self.events.remove(&order) else { continue };
+            self.now = at;
+            self.report.events += 1;
+            self.trace(&event);
+            self.happens(event);
+        }
+        self.now = end;
+    }
+
+    /// Everything is mended; time passes until all are level, and then a little more.
+    pub fn settle(&mut self) {
+        self.network.free_all();
+        self.network.calm = true;
+        self.events.retain(|_, event| {
+            !matches!(event, Event::Fault(fault) if !matches!(fault, Fault::Rescan { .. } | Fault::Start { .. }))
+        });
+        for machine in 0..self.machines.len() {
+            let seed = self.chance.next();
+            let home = &mut self.machines[machine];
+            home.disk.heal();
+            if home.disk.stat(cocli_store::paths::WAL).is_err() {
+                // The power went in the middle of an operation and has not come back yet.
+                home.stop();
+                home.disk.crash(seed);
+            }
+            self.start(machine);
+        }
+        let begun = self.now;
+        while !self.is_level() && self.now < begun + self.options.quiet_seconds * SECOND {
+            self.pass(500);
+        }
+        self.report.level_after_ms = (self.now - begun) / MS;
+        self.check();
+    }
+
+    /// Whether all show the same vector and nobody has anything to do.
+    #[must_use]
+    pub fn is_level(&self) -> bool {
+        let mut vectors = self.machines.iter().map(|machine| {
+            let daemon = machine.daemon.as_ref()?;
+            let idle = daemon.jobs.is_empty() && !daemon.busy && daemon.replica.status().gaps == 0;
+            idle.then(|| daemon.replica.vector())
+        });
+        let first = vectors.next().flatten();
+        first.is_some() && vectors.all(|vector| vector == first)
+    }
+
+    /// What the run showed.
+    #[must_use]
+    pub fn report(mut self) -> Report {
+        self.report.simulated_ms = self.now / MS;
+        self.report.lost = self.network.lost;
+        self.report.doubled = self.network.doubled;
+        self.report
+    }
+
+    pub(crate) fn after(&mut self, delay: u64, event: Event) {
+        self.order += 1;
+        self.queue.push(Reverse((self.now + delay, self.order)));
+        self.events.insert(self.order, event);
+    }
+
+    pub(crate) fn fail(&mut self, check: &'static str, what: String) {
+        self.note(|| format!("FAILED {check}: {what}"));
+        if self.report.failures.len() < 8 {
+            self.report.failures.push(Failure { check, what, at_ms: self.now / MS });
+        }
+    }
+
+    /// A line of the trace.
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        if self.options.trace {
+            self.report.trace.push(format!("{:>10.3} {}", self.now as f64 / 1e6, line()));
+        }
+    }
+
+    fn trace(&mut self, event: &Event) {
+        let text = format!("{} {} {event:?}", self.report.trace_hash, self.now);
+        self.report.trace_hash = (hash(text.as_bytes()) & u128::from(u64::MAX)) as u64;
+    }
+
+    fn happens(&mut self, event: Event) {
+        match event {
+            Event::Deliver { from, to, bytes } => {
+                let at = self.machines.iter().position(|machine| machine.address == to);
+                if let Some(at) = at.filter(|at| self.machines[*at].daemon.is_some()) {
+                    self.step(at, Input::Packet { from, bytes });
+                }
+            }
+            Event::Tick { at, life } => {
+                let same = self.machines[at].life == life;
+                let daemon = self.machines[at].daemon.as_mut().filter(|_| same);
+                if let Some(daemon) = daemon.filter(|d| d.tick_at == Some(self.now)) {
+                    daemon.tick_at = None;
+                    self.step(at, Input::Tick);
+                }
+            }
+            Event::JobRuns { at, life } => self.run_job(at, life),
+            Event::JobDone { at, life, done } => self.job_done(at, life, *done),
+            Event::Question { to, life, asker, bytes } => self.question(to, life, asker, bytes),
+            Event::Answer { asker, bytes } => self.answered(asker, Some(bytes)),
+            Event::Cut { asker } => self.answered(asker, None),
+            Event::Write { at } => self.write(at),
+            Event::Woken { at, life, log, position } => self.woken(at, life, log, position),
+            Event::Wait { at, life, id, log, position, nodes } => {
+                if self.machines[at].life == life {
+                    if let Some(daemon) = &mut self.machines[at].daemon {
+                        daemon.hurries += 1;
+                    }
+                    self.step(at, Input::Wait { id, log, position, nodes });
+                }
+            }
+            Event::Fault(fault) => self.happen(fault),
+        }
+    }
+
+    /// Starts a daemon that is not up; again later when its disk cannot be read.
+    pub(crate) fn start(&mut self, at: usize) {
+        if self.machines[at].daemon.is_some() {
+            return;
+        }
+        let (cluster, now) = (self.cluster, self.now);
+        if let Err(error) = self.machines[at].start(cluster, &mut self.chance, now) {
+            self.note(|| format!("{at} cannot start: {error}"));
+            self.after(SECOND, Event::Fault(Fault::Start { machine: at }));
+            return;
+        }
+        self.check_promise(at);
+        let others = self.machines.iter().map(|machine| machine.address);
+        let others = others.filter(|other| *other != self.machines[at].address).collect();
+        self.step(at, Input::Candidates(others));
+    }
+
+    pub(crate) fn rescan_later(&mut self, machine: usize) {
+        let delay = self.chance.between(2 * SECOND, 5 * SECOND);
+        self.after(delay, Event::Fault(Fault::Rescan { machine }));
+    }
+
+    pub(crate) fn rescan(&mut self, machine: usize) {
+        self.report.faults -= 1;
+        self.rescan_later(machine);
+        if self.machines[machine].daemon.is_some() {
+            self.step(machine, Input::Rescan);
+        }
+    }
+
+    /// One step of a daemon, and what follows from it.
+    pub(crate) fn step(&mut self, at: usize, input: Input) {
+        let Some(daemon) = &mut self.machines[at].daemon else { return };
+        let outputs = daemon.replica.step(self.now, input);
+        self.check_step(at);
+        for output in outputs {
+            self.act(at, output);
+        }
+        self.tick_later(at);
+    }
+
+    fn tick_later(&mut self, at: usize) {
+        let life = self.machines[at].life;
+        let Some(daemon) = &mut self.machines[at].daemon else { return };
+        let deadline = daemon.replica.deadline().max(self.now + 1);
+        if daemon.tick_at.is_none_or(|tick| deadline < tick) {
+            daemon.tick_at = Some(deadline);
+            let delay = deadline - self.now;
+            self.after(delay, Event::Tick { at, life });
+        }
+    }
+
+    fn act(&mut self, at: usize, output: Output) {
+        match output {
+            Output::Send { to, bytes } => self.send(at, to, bytes),
+            Output::Job(job) => {
+                self.check_job(at, &job);
+                if let Some(daemon) = &mut self.machines[at].daemon {
+                    daemon.jobs.push_back(job);
+                }
+                self.next_job(at);
+            }
+            Output::Ask { call, to, bytes } => self.ask(at, call, to, bytes),
+            Output::Answer { stream, bytes } => self.answer(stream, bytes),
+            Output::Waited { id, nodes } => self.check_waited(id, &nodes),
+            Output::Notice(text) => self.note(|| format!("{at}: {text}")),
+            Output::NewEpoch { log } => {
+                self.report.epochs += 1;
+                self.note(|| format!("{at}: own log is {log}"));
+            }
+            Output::Hang { .. } | Output::Advanced { .. } => {}
+        }
+    }
+
+    fn send(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
+        self.report.packets += 1;
+        self.report.packet_bytes += bytes.len() as u64;
+        let Some(other) = self.machines.iter().position(|machine| machine.address == to) else {
+            return;
+        };
+        for delay in self.network.fate(from, other, &self.options, &mut self.chance) {
+            let (from, bytes) = (self.machines[from].address, bytes.clone());
+            self.after(delay, Event::Deliver { from, to, bytes });
+        }
+    }
+
+    /// The writer begins its next job.
+    fn next_job(&mut self, at: usize) {
+        let life = self.machines[at].life;
+        let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
+        if daemon.busy || daemon.jobs.is_empty() {
+            return;
+        }
+        daemon.busy = true;
+        let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
+        self.after(delay, Event::JobRuns { at, life });
+    }
+
+    fn run_job(&mut self, at: usize, life: u64) {
+        let wall = self.wall();
+        if self.machines[at].life != life {
+            return;
+        }
+        let disk = self.machines[at].disk.clone();
+        let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
+        let Some(job) = daemon.jobs.pop_front() else { return };
+        let done = match HomeLock::try_take(&disk, "writer") {
+            Ok(lock) => job.run(&mut daemon.writer, &lock, wall),
+            Err(error) => refused(job, &error.to_string()),
+        };
+        let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
+        self.after(delay, Event::JobDone { at, life, done: Box::new(done) });
+    }
+
+    fn job_done(&mut self, at: usize, life: u64, done: JobDone) {
+        if self.machines[at].life != life {
+            return;
+        }
+        self.note(|| format!("{at}: {done:?}"));
+        match &done {
+            JobDone::Aside { log, .. } => {
+                self.report.asides += 1;
+                self.machines[at].cut.insert(log.clone());
+            }
+            JobDone::NewEpoch { .. } => {
+                let own = self.machines[at].daemon.as_ref().map(|d| d.replica.own().clone());
+                self.machines[at].cut.extend(own);
+            }
+            _ => {}
+        }
+        if let Some(daemon) = &mut self.machines[at].daemon {
+            daemon.busy = false;
+        }
+        self.step(at, Input::Done(done));
+        self.next_job(at);
+    }
+}
+
+/// What a writer says of a job that it could not begin.
+fn refused(job: Job, why: &str) -> JobDone {
+    let why = why.to_owned();
+    match job {
+        Job::Commit(ranges) => {
+            JobDone::CommitFailed { logs: ranges.into_iter().map(|range| range.log).collect(), why }
+        }
+        job => JobDone::Failed { job, why },
+    }
+}

@@ -1,0 +1,123 @@
+//! People and programs that write, on any machine that has power, by the real store.
+
+use cocli_core::{Causality, Datagram, Entry, Epoch, Field, Instant, NodeId, Stamp, Target, Value};
+use cocli_core::{LogId, usv};
+use cocli_node::replica::Input;
+use cocli_store::{Command, HomeLock, StoreError, Written};
+
+use crate::world::{Event, World};
+
+const MS: u64 = 1000;
+
+impl World {
+    /// One batch on one machine. What was acknowledged is noted, to be looked for at the end.
+    pub(crate) fn write(&mut self, at: usize) {
+        let count = if self.chance.permille(200) { self.chance.between(2, 6) } else { 1 };
+        let mut batch = Vec::new();
+        for _ in 0..count {
+            let datagram = self.datagram(at);
+            usv::write(&datagram, &mut batch);
+        }
+        self.write_batch(at, &batch);
+    }
+
+    /// Writes these records on a machine; true when they were acknowledged.
+    pub fn write_batch(&mut self, at: usize, batch: &[u8]) -> bool {
+        let Some((log, position)) = self.append(at, batch) else {
+            self.note(|| format!("write on {at} failed"));
+            return false;
+        };
+        self.note(|| format!("wrote {} bytes to {log} on {at}", batch.len()));
+        self.report.acknowledged += 1;
+        for record in usv::records(batch) {
+            self.acknowledged.insert(record.bytes.to_vec());
+        }
+        // Now and then nobody tells the daemon: the next rescan finds it.
+        if !self.chance.permille(100) {
+            let life = self.machines[at].life;
+            let delay = self.chance.between(MS / 10, MS);
+            self.after(delay, Event::Woken { at, life, log: log.clone(), position });
+            if self.chance.permille(100) {
+                let nodes = usize::try_from(self.chance.between(1, 2)).unwrap_or(1);
+                self.waits += 1;
+                let id = self.waits;
+                self.waiting.insert(id, (at, log.clone(), position, nodes));
+                let life = self.machines[at].life;
+                self.after(delay + MS, Event::Wait { at, life, id, log, position, nodes });
+            }
+        }
+        true
+    }
+
+    /// As a command does it: lock, append, sync; a log in doubt is closed first.
+    fn append(&mut self, at: usize, batch: &[u8]) -> Option<(LogId, u64)> {
+        let wall = self.wall();
+        let machine = &self.machines[at];
+        let mut journals = machine.open(self.cluster).ok()?;
+        let lock = HomeLock::try_take(&machine.disk, "write").ok()?;
+        let command = Command { at: wall, verb: "set".to_owned() };
+        let (log, to) = match journals.append_own(&lock, wall.day(), batch, &command) {
+            Ok(Written { log, to, .. }) => (log, to),
+            Err(StoreError::Doubted { trusted, log, .. }) => {
+                let epoch = Epoch::from_random(self.chance.bytes());
+                let closed = journals.close_and_copy(&lock, trusted, &epoch).ok()?;
+                self.report.epochs += 1;
+                self.machines[at].cut.insert(log);
+                self.machines[at].cut.insert(closed.old);
+                let again = journals.append_own(&lock, wall.day(), batch, &command).ok()?;
+                (again.log, again.to)
+            }
+            Err(_) => return None,
+        };
+        Some((log, to))
+    }
+
+    /// The wall clock: it starts shortly before midnight.
+    pub(crate) fn wall(&self) -> Instant {
+        // 2026-11-23T23:59:40Z.
+        let start = 1_795_478_380_000_000_i64;
+        let passed = i64::try_from(self.now).unwrap_or(0);
+        Instant::from_micros(start + passed).unwrap_or(Instant::MIN)
+    }
+
+    /// A change of few fields by few stamps, so that many collide.
+    fn datagram(&mut self, at: usize) -> Datagram {
+        let chance = &mut self.chance;
+        let target = format!("companies/c{}", chance.between(0, 4));
+        let field = format!("f{}", chance.between(0, 2));
+        let length = usize::try_from(chance.next()).unwrap_or(0) % self.options.value_bytes + 1;
+        let letter = char::from(b'a' + (chance.next() % 26) as u8);
+        let value: String = std::iter::repeat_n(letter, length).collect();
+        let node = if chance.permille(100) {
+            "n0".to_owned()
+        } else {
+            self.machines[at].node.as_str().to_owned()
+        };
+        let wall = self.wall().micros();
+        let coarse = wall - wall % 5_000_000;
+        let stamp = Stamp {
+            instant: Instant::from_micros(coarse).unwrap_or(Instant::MIN),
+            node: NodeId::read(&node).unwrap_or_else(|_| self.machines[at].node.clone()),
+        };
+        Datagram {
+            target: known(Target::read(&target)),
+            field: known(Field::read(&field)),
+            entry: Entry { stamp, value: Value::read(&value), causality: Causality::nothing() },
+        }
+    }
+
+    /// A daemon is told by the door that its own log has grown.
+    pub(crate) fn woken(&mut self, at: usize, life: u64, log: LogId, position: u64) {
+        if self.machines[at].life == life {
+            self.step(at, Input::Woken { log, position });
+        }
+    }
+}
+
+/// Names made here are names.
+fn known<T, E: std::fmt::Debug>(name: Result<T, E>) -> T {
+    match name {
+        Ok(name) => name,
+        Err(error) => unreachable!("{error:?}"),
+    }
+}
