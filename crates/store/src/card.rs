@@ -6,7 +6,9 @@
 mod body;
 pub mod edit;
 mod fault;
+pub mod kept;
 mod normal;
+pub mod place;
 mod projection;
 mod render;
 mod rev;
@@ -17,7 +19,7 @@ mod text;
 mod tree;
 mod yaml;
 
-pub use edit::{Basis, Edit, Held, Taken, edits};
+pub use edit::{Basis, Edit, Held, Taken, edits, tag_edits};
 pub use fault::{CardError, CardFault};
 pub use normal::{same, shown};
 pub use projection::Projection;

@@ -43,6 +43,8 @@ pub const DOUBT: &str = ".cocli/doubt.json";
 pub const ASIDE: &str = ".cocli/aside";
 /// Folder of the recent projections of cards.
 pub const PROJECTIONS: &str = ".cocli/cards";
+/// Folder where a card's new text waits to change places with the old one.
+pub const SWAP: &str = ".cocli/swap";
 /// Folder of what can be worked out again.
 pub const CACHE: &str = "cache";
 /// What the checkpoint is made of.
@@ -102,6 +104,18 @@ pub fn shard(shard: u8, hash: u128) -> String {
 #[must_use]
 pub fn in_checkpoint(name: &str) -> String {
     format!("{CHECKPOINT}/{name}")
+}
+
+/// The kept projections of the targets of a shard.
+#[must_use]
+pub fn projections(shard: u8) -> String {
+    format!("{PROJECTIONS}/{shard:02x}.jsonl")
+}
+
+/// Where a card or list of tags changes places: by its target's shard and the hash of its path.
+#[must_use]
+pub fn swap(shard: u8, hash: u128) -> String {
+    format!("{SWAP}/{shard:02x}-{hash:032x}")
 }
 
 /// A file beside `path` that replaces it once it is whole.

@@ -86,6 +86,39 @@ pub fn edits(
     Taken::Held(Held { reason, changes })
 }
 
+/// What was changed in a `tags.lst` that showed `projected`: for one that was saved while another was
+/// put in its place.
+#[must_use]
+pub fn tag_edits(
+    projected: &Projection,
+    tags_lst: &BTreeSet<String>,
+    state: Option<&Entity>,
+) -> Vec<Edit> {
+    let Ok(field) = Field::read("tags") else { return Vec::new() };
+    let now: BTreeSet<String> = state.map_or_else(BTreeSet::new, |entity| {
+        entity.members(&field).into_iter().map(|member| member.text).collect()
+    });
+    let changed = tags::difference(&tags::of(projected.values.get(&field)), tags_lst);
+    let added = changed.added.difference(&now).map(|tag| member(&field, tag, Some(Value::truth())));
+    let removed = changed.removed.intersection(&now).map(|tag| member(&field, tag, None));
+    let with = |(field, value): (Field, Value)| {
+        let seen = projected.seen_at(&field);
+        Edit { field, value, seen }
+    };
+    added.chain(removed).map(with).collect()
+}
+
+/// An element that a name cannot hold is named by its hash, and its value is the text.
+fn member(field: &Field, text: &str, value: Option<Value>) -> (Field, Value) {
+    let (element, hashed) = field.element_of(text);
+    let value = match value {
+        Some(_) if hashed => Value::text(text),
+        Some(value) => value,
+        None => Value::null(),
+    };
+    (element, value)
+}
+
 struct Comparison<'a> {
     kind: Kind,
     projected: &'a Projection,
@@ -184,14 +217,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// An element that a name cannot hold is named by its hash, and its value is the text.
     fn member(&self, field: &Field, text: &str, value: Option<Value>) -> Edit {
-        let (element, hashed) = field.element_of(text);
-        let value = match value {
-            Some(_) if hashed => Value::text(text),
-            Some(value) => value,
-            None => Value::null(),
-        };
+        let (element, value) = member(field, text, value);
         self.edit(element, value)
     }
 

@@ -1,0 +1,262 @@
+//! What recent cards showed: `.cocli/cards/{shard}.jsonl`, appended to before a card is put in place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cocli_core::digest::shard;
+use cocli_core::{Field, Instant, Kind, Target, Value};
+
+use super::normal::same;
+use super::projection::Projection;
+use super::rev::Rev;
+use crate::disk::{Disk, Stat};
+use crate::error::{Result, Tried, if_there};
+use crate::lock::HomeLock;
+use crate::paths;
+
+mod line;
+
+use line::Line;
+
+/// How long a projection is kept.
+pub const KEPT_DAYS: i64 = 30;
+/// How many of a target's projections are kept whatever their age.
+pub const KEPT_MIN: usize = 8;
+/// Differences between two whole projections of a target.
+const DIFFERENCES_MAX: usize = 15;
+/// Bytes of a shard file below which it is never rewritten.
+const REWRITE_BYTES_MIN: u64 = 1024 * 1024;
+/// Files that are synced one by one; more are synced with everything else below the home.
+pub(super) const SYNCED_SINGLY_MAX: usize = 8;
+
+const DAY_MICROS: i64 = 86_400 * 1_000_000;
+
+/// Size and time of change of a file when it was put in place: while both are the same nobody has
+/// touched it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileMark {
+    /// Bytes.
+    pub len: u64,
+    /// Nanoseconds since 1970.
+    pub modified_ns: i64,
+}
+
+impl From<Stat> for FileMark {
+    fn from(stat: Stat) -> Self {
+        Self { len: stat.len, modified_ns: stat.modified_ns }
+    }
+}
+
+/// A projection that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Of which target.
+    pub target: Target,
+    /// Its name, as it stands in the card.
+    pub rev: Rev,
+    /// When it was put in place.
+    pub instant: Instant,
+    /// The card, relative to the home.
+    pub file: String,
+    /// The card as it was put in place.
+    pub card: Option<FileMark>,
+    /// The `tags.lst` beside it as it was put in place.
+    pub tags: Option<FileMark>,
+    /// What the card showed.
+    pub projection: Projection,
+}
+
+/// The last line of a target without what it showed: enough to see whether somebody touched its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// What stands in the card.
+    pub rev: Rev,
+    /// The card, relative to the home.
+    pub file: String,
+    /// The card as it was put in place.
+    pub card: Option<FileMark>,
+    /// The `tags.lst` beside it as it was put in place.
+    pub tags: Option<FileMark>,
+}
+
+/// The kept projections of one target, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct History {
+    kept: Vec<Kept>,
+}
+
+impl History {
+    /// Reads what was kept of a target. Lines that cannot be read are passed over.
+    ///
+    /// # Errors
+    /// Of the disk, but for a file that is not there.
+    pub fn read(disk: &dyn Disk, target: &Target) -> Result<Self> {
+        Ok(Self::of(&read_shard(disk, shard(target))?, target))
+    }
+
+    fn of(bytes: &[u8], target: &Target) -> Self {
+        let mut kept: Vec<Kept> = Vec::new();
+        for line in line::of_target(bytes, target) {
+            kept.extend(line.restore(target, &kept));
+        }
+        Self { kept }
+    }
+
+    /// All of them, oldest first.
+    #[must_use]
+    pub fn kept(&self) -> &[Kept] {
+        &self.kept
+    }
+
+    /// The last one: what stands in the card, unless somebody touched it.
+    #[must_use]
+    pub fn latest(&self) -> Option<&Kept> {
+        self.kept.last()
+    }
+
+    /// The last one that a `_rev` names.
+    #[must_use]
+    pub fn of_rev(&self, rev: Rev) -> Option<&Kept> {
+        self.kept.iter().rev().find(|kept| kept.rev == rev)
+    }
+
+    /// The one that has the most values in common with a file's fields; of equals the last.
+    #[must_use]
+    pub fn nearest(&self, kind: Kind, fields: &BTreeMap<Field, Value>) -> Option<&Kept> {
+        let common = |kept: &&Kept| {
+            let values = &kept.projection.values;
+            let like = |(field, value): &(&Field, &Value)| {
+                same(kind, field, Some(value), values.get(*field))
+            };
+            fields.iter().filter(like).count()
+        };
+        self.kept.iter().max_by_key(common)
+    }
+}
+
+/// The last line of every target in a shard.
+///
+/// # Errors
+/// Of the disk, but for a file that is not there.
+pub fn heads(disk: &dyn Disk, shard: u8) -> Result<BTreeMap<Target, Head>> {
+    let bytes = read_shard(disk, shard)?;
+    Ok(line::all(&bytes).filter_map(line::head).collect())
+}
+
+/// Appends projections, each to its shard's file. They are not durable before [`sync`].
+///
+/// # Errors
+/// Of the disk; a line may stand there in part, and is cut by the next append.
+pub fn append(disk: &dyn Disk, _lock: &HomeLock, batch: &[Kept]) -> Result<BTreeSet<String>> {
+    let mut shards: BTreeMap<u8, Vec<&Kept>> = BTreeMap::new();
+    for kept in batch {
+        shards.entry(shard(&kept.target)).or_default().push(kept);
+    }
+    let mut files = BTreeSet::new();
+    for (shard, batch) in shards {
+        let path = paths::projections(shard);
+        let before = read_shard(disk, shard)?;
+        let lines = lines_of(&before, &batch);
+        let at = whole_lines(&before) as u64;
+        if at < before.len() as u64 {
+            disk.cut(&path, at).tried("cut", &path)?;
+        }
+        write(disk, &path, at, &lines)?;
+        if at == 0 {
+            disk.sync_folder(paths::PROJECTIONS).tried("sync", paths::PROJECTIONS)?;
+        }
+        let after = at + lines.len() as u64;
+        let doubled = after.ilog2() > at.max(1).ilog2();
+        if doubled
+            && after > REWRITE_BYTES_MIN
+            && let Some(newest) = batch.iter().map(|kept| kept.instant).max()
+        {
+            rewrite(disk, shard, newest)?;
+        }
+        files.insert(path);
+    }
+    Ok(files)
+}
+
+/// Makes appended projections durable: the files that [`append`] named, and others
+/// besides.
+///
+/// # Errors
+/// Of the disk.
+pub fn sync(disk: &dyn Disk, files: &BTreeSet<String>) -> Result<()> {
+    if files.len() > SYNCED_SINGLY_MAX {
+        match disk.sync_all() {
+            Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
+            other => return other.tried("sync", paths::OWN),
+        }
+    }
+    for path in files {
+        disk.sync(path).tried("sync", path)?;
+    }
+    Ok(())
+}
+
+/// Drops from a shard what is older than 30 days and not among a target's last eight; tells whether
+/// the file was rewritten (it is not when little would go).
+///
+/// # Errors
+/// Of the disk; the old file stands then.
+pub fn compact(disk: &dyn Disk, _lock: &HomeLock, shard: u8, now: Instant) -> Result<bool> {
+    rewrite(disk, shard, now)
+}
+
+fn rewrite(disk: &dyn Disk, shard: u8, now: Instant) -> Result<bool> {
+    let bytes = read_shard(disk, shard)?;
+    let targets: BTreeSet<Target> = line::all(&bytes).filter_map(line::target).collect();
+    let oldest = now.micros() - KEPT_DAYS * DAY_MICROS;
+    let mut lines = Vec::new();
+    for target in &targets {
+        let kept = History::of(&bytes, target).kept;
+        let last = kept.len().saturating_sub(KEPT_MIN);
+        let stays = |at: usize, kept: &Kept| at >= last || kept.instant.micros() >= oldest;
+        let stay: Vec<&Kept> =
+            kept.iter().enumerate().filter(|(at, kept)| stays(*at, kept)).map(|(_, k)| k).collect();
+        lines.extend_from_slice(&lines_of(&[], &stay));
+    }
+    if lines.len() * 4 > bytes.len() * 3 {
+        return Ok(false);
+    }
+    let path = paths::projections(shard);
+    let fresh = paths::fresh(&path);
+    write(disk, &fresh, 0, &lines)?;
+    disk.cut(&fresh, lines.len() as u64).tried("cut", &fresh)?;
+    disk.sync(&fresh).tried("sync", &fresh)?;
+    disk.rename(&fresh, &path).tried("put in place", &path)?;
+    disk.sync_folder(paths::PROJECTIONS).tried("sync", paths::PROJECTIONS)?;
+    Ok(true)
+}
+
+/// The lines of a batch, each as the difference to the one before it of its target.
+fn lines_of(before: &[u8], batch: &[&Kept]) -> Vec<u8> {
+    let mut last: BTreeMap<&Target, (Option<Kept>, usize)> = BTreeMap::new();
+    let mut out = Vec::new();
+    for kept in batch {
+        let (base, differences) = last.entry(&kept.target).or_insert_with(|| {
+            let mut history = History::of(before, &kept.target).kept;
+            (history.pop(), line::differences(before, &kept.target))
+        });
+        let whole = base.is_none() || *differences >= DIFFERENCES_MAX;
+        let line = Line::of(kept, base.as_ref().filter(|_| !whole));
+        *differences = if whole { 0 } else { *differences + 1 };
+        *base = Some((*kept).clone());
+        line.write(&mut out);
+    }
+    out
+}
+
+fn read_shard(disk: &dyn Disk, shard: u8) -> Result<Vec<u8>> {
+    let path = paths::projections(shard);
+    Ok(if_there(disk.read(&path)).tried("read", &path)?.unwrap_or_default())
+}
+
+fn whole_lines(bytes: &[u8]) -> usize {
+    memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1)
+}
+
+fn write(disk: &dyn Disk, path: &str, at: u64, bytes: &[u8]) -> Result<()> {
+    super::place::write(disk, path, at, bytes, true)
+}
