@@ -76,6 +76,9 @@ pub(crate) enum Verb {
     /// Run the simulator.
     #[command(hide = true)]
     Sim(Sim),
+    /// Measure.
+    #[command(hide = true)]
+    Bench(Bench),
 }
 
 #[derive(Debug, Args)]
@@ -136,8 +139,7 @@ pub(crate) struct Set {
     /// `FIELD=VALUE`, `FIELD+=X` and `FIELD-=X` for sets; `FIELD=` is unset.
     #[arg(
         required_unless_present = "from",
-        value_name = "FIELD=VALUE",
-        allow_hyphen_values = true
+        value_name = "FIELD=VALUE"
     )]
     pub(crate) changes: Vec<String>,
     /// Read lines {"target","field","value"} from a file, `-` is standard input: one batch.
@@ -345,4 +347,23 @@ pub(crate) struct Sim {
     /// Print every event.
     #[arg(long)]
     pub(crate) trace: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    #[command(subcommand)]
+    pub(crate) what: BenchVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BenchVerb {
+    /// From a write here to durable on other homes of this machine; all their daemons run.
+    Latency {
+        /// The other homes.
+        #[arg(required = true)]
+        others: Vec<PathBuf>,
+        /// Writes.
+        #[arg(long, default_value_t = 100)]
+        count: usize,
+    },
 }

@@ -11,6 +11,7 @@ use crate::locate;
 use crate::render::Screen;
 
 mod add;
+mod bench;
 mod compact;
 mod completions;
 mod daemon;
@@ -85,5 +86,6 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Completions(args)) => completions::run(&context, &args),
         Some(Verb::Man(args)) => completions::man(&context, &args),
         Some(Verb::Sim(args)) => sim::run(&context, &args),
+        Some(Verb::Bench(args)) => bench::run(&context, &args),
     }
 }

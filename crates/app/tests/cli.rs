@@ -6,6 +6,8 @@
 mod bad_input;
 #[path = "cli/cards.rs"]
 mod cards;
+#[path = "cli/cluster.rs"]
+mod cluster;
 #[path = "cli/daily.rs"]
 mod daily;
 #[path = "cli/homes.rs"]

@@ -1,17 +1,28 @@
 //! Cards: hand edits in, projections out.
 
-use cocli_core::{State, Target};
+mod decide;
+mod intake;
+mod placing;
+mod pool;
 
+use cocli_core::{Entity, Field, Kind, Target};
+use cocli_store::card::kept::{FileMark, History};
+use cocli_store::card::{self, Basis, CardText, Edit, Taken, tags};
+use cocli_store::disk::FileKind;
+use cocli_store::{Disk, StoreError, paths};
+
+use crate::change::{Change, Intent};
 use crate::error::Result;
-use crate::home::Home;
-use crate::session::{End, Session};
+use crate::session::End;
+
+pub use decide::Decided;
 
 /// A card whose edits wait for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
     /// Whose card.
     pub target: Target,
-    /// The file.
+    /// The file, relative to the home.
     pub path: String,
     /// Why nothing of it was taken.
     pub why: String,
@@ -26,7 +37,7 @@ pub struct Placed {
     pub held: Vec<Held>,
     /// Cards that do not parse, and why.
     pub broken: Vec<(String, String)>,
-    /// Files beside the cards.
+    /// Files in the pool that are no cards.
     pub other_files: usize,
 }
 
@@ -39,60 +50,150 @@ pub struct TakenIn {
     pub end: Option<End>,
 }
 
-impl Home {
-    pub(crate) fn card_changed(&self, _target: &Target) -> Result<bool> {
-        Ok(false)
-    }
-    pub(crate) fn cards_edited(&self) -> Result<Vec<Target>> {
-        Ok(Vec::new())
-    }
-    pub(crate) fn look_at_cards(&self) -> Result<Placed> {
-        Ok(Placed::default())
-    }
-    /// x
-    pub fn cards_behind(&self) -> Result<Vec<Target>> {
-        Ok(Vec::new())
-    }
-    /// x
-    pub fn pool_hash(&self, _state: &State) -> Result<(u128, bool)> {
-        Ok((0, true))
-    }
+/// The files of one target as they were read.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    pub(crate) kind: Kind,
+    /// The card, relative to the home.
+    pub(crate) path: String,
+    pub(crate) card: Option<Vec<u8>>,
+    /// The list of tags beside it, where the kind has one.
+    pub(crate) tags_path: Option<String>,
+    pub(crate) tags: Option<Vec<u8>>,
 }
 
-/// Which edits were decided.
+/// What the files of a target say.
 #[derive(Debug)]
-pub struct Decided {
-    /// The files.
-    pub cards: Vec<String>,
-    /// Datagrams written.
-    pub datagrams: usize,
-    /// Where the own log ends.
-    pub end: End,
+pub(crate) enum Verdict {
+    /// Edits to be written; `known` when the card's `_rev` is one that was put in place here.
+    Edits { changes: Vec<Change>, known: bool },
+    /// They wait for a person.
+    Held { why: String, changes: Vec<Change> },
+    /// A file does not parse.
+    Broken { path: String, why: String },
 }
 
-impl Session<'_> {
-    /// x
-    pub fn take_in(&mut self, _targets: &[Target]) -> Result<TakenIn> {
-        Ok(TakenIn::default())
+/// The entities that have cards of their own here; notes and meetings get theirs with their verbs.
+pub(crate) fn kind_of(target: &Target) -> Option<Kind> {
+    Kind::of(target).filter(|kind| matches!(kind, Kind::Company | Kind::Person))
+}
+
+/// Where the card of a target stands. A person's file may bear any name: the field says which, else
+/// the one that stands there.
+pub(crate) fn card_path(disk: &dyn Disk, target: &Target, entity: &Entity) -> Option<String> {
+    let file = Field::read(cocli_core::entity::FILE).ok()?;
+    let named = entity.fields.get(&file).filter(|entry| !entry.value.is_null());
+    let named = named.map(|entry| entry.value.shown().into_owned());
+    if named.is_none() && Kind::of(target) == Some(Kind::Person) {
+        let names = disk.list(target.as_str()).unwrap_or_default();
+        let is_card = |(name, kind): &(String, FileKind)| {
+            *kind == FileKind::File && name.ends_with(".md")
+        };
+        if let Some((name, _)) = names.iter().find(|entry| is_card(entry)) {
+            return paths::card(target, Some(name));
+        }
     }
-    /// x
-    pub fn take_in_all(&mut self) -> Result<TakenIn> {
-        Ok(TakenIn::default())
+    paths::card(target, named.as_deref())
+}
+
+/// Whether a file is no longer the one that was put in place. One that was deleted is: that deletes
+/// nothing, and it is written again when the target changes.
+fn differs(disk: &dyn Disk, path: &str, mark: Option<FileMark>) -> bool {
+    match disk.stat(path) {
+        Ok(Some(stat)) => mark != Some(FileMark::from(stat)),
+        Ok(None) | Err(_) => false,
     }
-    /// x
-    pub fn place(&mut self) -> Result<Placed> {
-        Ok(Placed::default())
+}
+
+/// Whether somebody touched the files of a target since they were put in place.
+pub(crate) fn touched(disk: &dyn Disk, target: &Target, entity: &Entity) -> Result<bool> {
+    let Some(path) = card_path(disk, target, entity) else { return Ok(false) };
+    let history = History::read(disk, target)?;
+    let latest = history.latest();
+    let tags = paths::tags(target);
+    Ok(differs(disk, &path, latest.and_then(|kept| kept.card))
+        || tags.is_some_and(|tags| differs(disk, &tags, latest.and_then(|kept| kept.tags))))
+}
+
+/// Reads the files of a target; what cannot be read is an error text.
+pub(crate) fn read_files(
+    disk: &dyn Disk,
+    target: &Target,
+    entity: &Entity,
+) -> Option<std::result::Result<Files, (String, String)>> {
+    let kind = kind_of(target)?;
+    let path = card_path(disk, target, entity)?;
+    let read = |path: &str| match disk.read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => {
+            let error = StoreError::Io { path: path.to_string(), doing: "read", source };
+            Err((path.to_string(), error.to_string()))
+        }
+    };
+    let tags_path = paths::tags(target);
+    let files = || {
+        let card = read(&path)?;
+        let tags = tags_path.as_deref().map_or(Ok(None), read)?;
+        Ok(Files { kind, path: path.clone(), card, tags_path: tags_path.clone(), tags })
+    };
+    Some(files())
+}
+
+/// Compares the files of a target with what was put in place and with the state.
+pub(crate) fn examine(
+    disk: &dyn Disk,
+    target: &Target,
+    files: &Files,
+    entity: &Entity,
+) -> Result<Verdict> {
+    let broken = |path: &str, error: card::CardError| {
+        Ok(Verdict::Broken { path: path.to_string(), why: error.to_string() })
+    };
+    let listed = match (&files.tags_path, &files.tags) {
+        (Some(path), Some(bytes)) => match tags::read(bytes) {
+            Ok(tags) => Some(tags),
+            Err(error) => return broken(path, error),
+        },
+        _ => None,
+    };
+    let history = History::read(disk, target)?;
+    let Some(bytes) = &files.card else {
+        // Only the list of tags stands there: what differs from what it showed last.
+        let before = history.latest().map(|kept| kept.projection.clone()).unwrap_or_default();
+        let edits = listed.map(|tags| card::tag_edits(&before, &tags, Some(entity))).unwrap_or_default();
+        return Ok(Verdict::Edits { changes: changes_of(target, &edits), known: true });
+    };
+    let file = match card::parse(bytes) {
+        Ok(file) => file,
+        Err(error) => return broken(&files.path, error),
+    };
+    let (basis, known) = basis(&history, files.kind, &file);
+    let taken = card::edits(files.kind, basis, &file, listed.as_ref(), Some(entity));
+    Ok(match taken {
+        Taken::Edits(edits) => Verdict::Edits { changes: changes_of(target, &edits), known },
+        Taken::Held(held) => {
+            Verdict::Held { why: held.reason, changes: changes_of(target, &held.changes) }
+        }
+    })
+}
+
+fn basis<'h>(history: &'h History, kind: Kind, file: &CardText) -> (Basis<'h>, bool) {
+    if let Some(kept) = file.rev().and_then(|rev| history.of_rev(rev)) {
+        return (Basis::Known(&kept.projection), true);
     }
-    /// x
-    pub fn place_these(&mut self, _targets: &[Target]) -> Result<Placed> {
-        Ok(Placed::default())
+    match history.nearest(kind, &file.fields(kind)) {
+        Some(kept) => (Basis::Nearest(&kept.projection), false),
+        None => (Basis::Nothing, false),
     }
-    /// x
-    pub fn place_all(&mut self) -> Result<Placed> {
-        Ok(Placed::default())
-    }
-    /// x
-    pub fn decide(&mut self, _only: Option<&Target>, _accept: bool) -> Result<Decided> {
-        Ok(Decided { cards: Vec::new(), datagrams: 0, end: self.end()? })
-    }
+}
+
+fn changes_of(target: &Target, edits: &[Edit]) -> Vec<Change> {
+    let change = |edit: &Edit| Change {
+        target: target.clone(),
+        field: edit.field.clone(),
+        intent: Intent::Put(edit.value.clone()),
+        seen: Some(edit.seen.clone()),
+    };
+    edits.iter().map(change).collect()
 }

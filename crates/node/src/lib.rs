@@ -16,7 +16,7 @@ mod session;
 pub mod slug;
 mod undo;
 
-pub use cards::{Held, Placed, TakenIn};
+pub use cards::{Decided, Held, Placed, TakenIn};
 pub use config::{Config, Project};
 pub use error::{NodeError, Result};
 pub use health::{Finding, Health};

@@ -6,6 +6,7 @@ use cocli_core::entity::DELETED;
 use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target, Value, usv};
 use cocli_store::{Command, HomeLock, Journals, Reader, StoreError};
 
+use crate::cards::{Files, Placed};
 use crate::change::{Change, Intent, Writer};
 use crate::error::Result;
 use crate::home::Home;
@@ -50,8 +51,14 @@ pub struct Session<'h> {
     entities: HashMap<Target, Entity>,
     /// All of it, once it was asked for.
     whole: Option<State>,
+    /// Files that were read and taken in, not yet put in place.
+    pub(crate) looked: HashMap<Target, Files>,
+    /// Targets whose files are left alone: they do not parse, or wait for a person.
+    pub(crate) leave: BTreeSet<Target>,
+    /// Whether what a crash left of cards was looked at.
+    pub(crate) swaps_seen: bool,
     /// Cards that need a person, met on the way.
-    pub(crate) met: crate::cards::Placed,
+    pub(crate) met: Placed,
 }
 
 impl<'h> Session<'h> {
@@ -67,7 +74,10 @@ impl<'h> Session<'h> {
             touched: BTreeSet::new(),
             entities: HashMap::new(),
             whole: None,
-            met: crate::cards::Placed::default(),
+            looked: HashMap::new(),
+            leave: BTreeSet::new(),
+            swaps_seen: false,
+            met: Placed::default(),
         };
         session.trust_the_log()?;
         Ok(session)
@@ -142,6 +152,11 @@ impl<'h> Session<'h> {
             self.entities.insert(target, entity);
         }
         Ok(())
+    }
+
+    /// Who removed a target that [`Session::entity`] was asked for.
+    pub(crate) fn removed_from(&self, target: &Target) -> Option<Entry> {
+        self.removed(target).map(|(_, entry)| entry)
     }
 
     /// Who removed the target, or what it stands below.

@@ -106,6 +106,12 @@ pub fn in_checkpoint(name: &str) -> String {
     format!("{CHECKPOINT}/{name}")
 }
 
+/// A card, or a list of tags, of a target that was removed: kept for the person who wrote in it.
+#[must_use]
+pub fn removed(target: &Target, hash: u128, ending: &str) -> String {
+    format!("{ASIDE}/{}-{hash:032x}.{ending}", target.as_str().replace('/', "-"))
+}
+
 /// The kept projections of the targets of a shard.
 #[must_use]
 pub fn projections(shard: u8) -> String {

@@ -23,7 +23,7 @@ fn the_nearest_home_upwards_is_found_and_keys_stay_out_of_git() {
     let home = Home::new();
     home.run(&["add", "company", "Acme"]).ok();
     let below = home.file("companies/acme");
-    let out = run(cocli(&below).arg("data-path"), b"").ok();
+    let out = run(cocli(home.dir.path()).current_dir(below).arg("data-path"), b"").ok();
     assert_eq!(out.trim(), home.path.display().to_string());
     assert_eq!(home.read(".cocli/.gitignore"), "*\n");
 }

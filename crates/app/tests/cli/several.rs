@@ -1,45 +1,7 @@
 //! Several nodes on loopback, each its own process.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-
+use crate::cluster::{daemon, level, member};
 use crate::support::{Home, cocli, run};
-
-struct Daemon {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn daemon(home: &Home, peers: &[&str]) -> Daemon {
-    let mut command = home.command();
-    command.args(["--json", "daemon", "--bind", "127.0.0.1", "--port", "0"]);
-    for peer in peers {
-        command.args(["--peer", peer]);
-    }
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-    Daemon { child, address: ready["listening"].as_str().unwrap().to_string() }
-}
-
-fn member(of: &Home, node: &str) -> Home {
-    let ticket = of.run(&["ticket"]).ok();
-    let home = Home::none();
-    run(
-        cocli(home.dir.path()).args(["init", "home", "--node", node, "--join", "-"]),
-        ticket.as_bytes(),
-    )
-    .ok();
-    home
-}
 
 #[test]
 fn a_write_is_on_the_other_node_when_wait_returns_both_ways() {
@@ -85,4 +47,42 @@ fn a_wrong_ticket_is_refused_plainly() {
     let home = Home::none();
     run(cocli(home.dir.path()).args(["init", "home", "--join", "rubbish"]), b"").fails(2, "ticket");
     assert!(!home.path.join(".cocli").exists());
+}
+
+#[test]
+fn a_hand_edit_on_one_node_is_in_the_card_of_the_other() {
+    let one = Home::new();
+    one.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    let _second = daemon(&other, &[&first.address]);
+    level(&[&one, &other]);
+    let card = "companies/acme/_index.md";
+    let text = other.read(card);
+    std::fs::write(other.file(card), text.replace("city: Dallas", "city: Austin")).unwrap();
+    one.run(&["set", "companies/acme", "state=TX", "--wait", "1"]).ok();
+    level(&[&one, &other]);
+    assert!(one.read(card).contains("city: Austin"), "{}", one.read(card));
+    assert!(other.read(card).contains("state: TX"), "{}", other.read(card));
+}
+
+#[test]
+fn a_clone_of_a_home_loses_nothing() {
+    let one = Home::new();
+    one.run(&["set", "companies/acme", "city=Dallas"]).ok();
+    let clone = Home::none();
+    let copied = std::process::Command::new("cp")
+        .args(["-a", &one.path.display().to_string(), &clone.path.display().to_string()])
+        .status();
+    assert!(copied.unwrap().success());
+    one.run(&["set", "companies/acme", "state=TX"]).ok();
+    clone.run(&["set", "companies/acme", "country=US"]).ok();
+    let first = daemon(&one, &[]);
+    let _second = daemon(&clone, &[&first.address]);
+    level(&[&one, &clone]);
+    for home in [&one, &clone] {
+        for (field, value) in [("city", "Dallas"), ("state", "TX"), ("country", "US")] {
+            assert_eq!(home.run(&["get", "companies/acme", field]).ok(), format!("{value}\n"));
+        }
+    }
 }

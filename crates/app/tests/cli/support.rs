@@ -98,6 +98,11 @@ impl Home {
         std::fs::read_to_string(self.file(path)).unwrap()
     }
 
+    /// Bytes in all journals.
+    pub(crate) fn written(&self) -> u64 {
+        self.journals().iter().map(|path| path.metadata().unwrap().len()).sum()
+    }
+
     pub(crate) fn journals(&self) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> =
             std::fs::read_dir(self.file("wal")).unwrap().map(|e| e.unwrap().path()).collect();

@@ -1,0 +1,71 @@
+//! Several homes with their daemons.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::support::{Home, cocli, run};
+
+/// How long nodes may take to be level.
+const LEVEL_WITHIN: Duration = Duration::from_secs(30);
+
+pub(crate) struct Daemon {
+    child: Child,
+    pub(crate) address: String,
+}
+
+impl Daemon {
+    /// Without a word, as a power cut.
+    pub(crate) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub(crate) fn daemon(home: &Home, peers: &[&str]) -> Daemon {
+    let mut command = home.command();
+    command.args(["--json", "daemon", "--bind", "127.0.0.1", "--port", "0"]);
+    for peer in peers {
+        command.args(["--peer", peer]);
+    }
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+    Daemon { child, address: ready["listening"].as_str().unwrap().to_string() }
+}
+
+pub(crate) fn member(of: &Home, node: &str) -> Home {
+    let ticket = of.run(&["ticket"]).ok();
+    let home = Home::none();
+    run(
+        cocli(home.dir.path()).args(["init", "home", "--node", node, "--join", "-"]),
+        ticket.as_bytes(),
+    )
+    .ok();
+    home
+}
+
+/// Waits until all hold the same state and their cards show it.
+#[expect(clippy::disallowed_methods, reason = "looks from outside, as a person would")]
+pub(crate) fn level(homes: &[&Home]) {
+    let began = Instant::now();
+    loop {
+        let all: Vec<serde_json::Value> = homes
+            .iter()
+            .map(|home| serde_json::from_str(&home.run(&["--json", "state", "--digest"]).ok()).unwrap())
+            .collect();
+        let equal = all.windows(2).all(|w| w[0]["digest"] == w[1]["digest"]);
+        if equal && all.iter().all(|state| state["cards_level"] == true) {
+            return;
+        }
+        assert!(began.elapsed() < LEVEL_WITHIN, "not level: {all:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

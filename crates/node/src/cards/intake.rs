@@ -1,0 +1,180 @@
+//! Hand edits in: what people changed in files becomes datagrams.
+
+use std::collections::BTreeSet;
+
+use cocli_core::{Entity, Target};
+use cocli_store::card::place::{self, Leftover};
+
+use super::{Files, Held, TakenIn, Verdict, examine, kind_of, read_files, touched};
+use crate::change::Change;
+use crate::config::Project;
+use crate::error::Result;
+use crate::session::Session;
+
+/// Cards without a known `_rev` that may change before a person is asked.
+const UNASKED_CARDS_MAX: usize = 200;
+
+/// Edits of one card whose `_rev` is not known.
+struct Unasked {
+    target: Target,
+    path: String,
+    changes: Vec<Change>,
+}
+
+impl Session<'_> {
+    /// Takes in what people changed in the cards of these targets, if anything.
+    ///
+    /// # Errors
+    /// When the disk refuses. A card that does not parse is no error: it is left alone and told by
+    /// [`Session::place`].
+    pub fn take_in(&mut self, targets: &[Target]) -> Result<TakenIn> {
+        if self.home.config().cards.project == Project::None {
+            return Ok(TakenIn::default());
+        }
+        self.recover_swaps()?;
+        let mut seen = BTreeSet::new();
+        let mut changes = Vec::new();
+        let mut unasked = Vec::new();
+        for target in targets.iter().filter(|target| kind_of(target).is_some()) {
+            if !seen.insert(target) || self.looked.contains_key(target) {
+                continue;
+            }
+            let entity = self.entity(target)?;
+            if !touched(&*self.home.disk, target, &entity)? {
+                continue;
+            }
+            match read_files(&*self.home.disk, target, &entity) {
+                None => {}
+                Some(Err(broken)) => self.break_off(target, broken),
+                Some(Ok(files)) => self.weigh(target, files, &entity, &mut changes, &mut unasked)?,
+            }
+        }
+        self.ask(unasked, &mut changes);
+        self.write_edits(&changes)
+    }
+
+    /// Takes in all cards that somebody touched.
+    ///
+    /// # Errors
+    /// As [`Session::take_in`].
+    pub fn take_in_all(&mut self) -> Result<TakenIn> {
+        let edited = self.home.cards_edited()?;
+        self.take_in(&edited)
+    }
+
+    pub(super) fn weigh_files(
+        &mut self,
+        target: &Target,
+        files: Files,
+        entity: &Entity,
+    ) -> Result<TakenIn> {
+        let (mut changes, mut unasked) = (Vec::new(), Vec::new());
+        self.weigh(target, files, entity, &mut changes, &mut unasked)?;
+        self.ask(unasked, &mut changes);
+        self.write_edits(&changes)
+    }
+
+    fn weigh(
+        &mut self,
+        target: &Target,
+        files: Files,
+        entity: &Entity,
+        changes: &mut Vec<Change>,
+        unasked: &mut Vec<Unasked>,
+    ) -> Result<()> {
+        match examine(&*self.home.disk, target, &files, entity)? {
+            Verdict::Broken { path, why } => self.break_off(target, (path, why)),
+            Verdict::Held { why, .. } => {
+                let held = Held { target: target.clone(), path: files.path, why };
+                self.leave.insert(target.clone());
+                self.met.held.push(held);
+            }
+            Verdict::Edits { changes: some, known } => {
+                let path = files.path.clone();
+                self.touched.insert(target.clone());
+                self.looked.insert(target.clone(), files);
+                if known || some.is_empty() || entity.fields.is_empty() {
+                    changes.extend(some);
+                } else {
+                    unasked.push(Unasked { target: target.clone(), path, changes: some });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Many strange cards at once (an old checkout, a script) wait for a person, all of them.
+    fn ask(&mut self, unasked: Vec<Unasked>, changes: &mut Vec<Change>) {
+        if unasked.len() <= UNASKED_CARDS_MAX {
+            changes.extend(unasked.into_iter().flat_map(|card| card.changes));
+            return;
+        }
+        let why = format!("{} cards without a known `_rev` would change at once", unasked.len());
+        for Unasked { target, path, .. } in unasked {
+            self.leave.insert(target.clone());
+            self.looked.remove(&target);
+            self.met.held.push(Held { target, path, why: why.clone() });
+        }
+    }
+
+    fn break_off(&mut self, target: &Target, broken: (String, String)) {
+        self.leave.insert(target.clone());
+        self.met.broken.push(broken);
+    }
+
+    fn write_edits(&mut self, changes: &[Change]) -> Result<TakenIn> {
+        if changes.is_empty() {
+            return Ok(TakenIn::default());
+        }
+        let written = self.write("edit", changes, false)?;
+        let end = (written.datagrams > 0).then_some(written.end);
+        Ok(TakenIn { edits: written.datagrams, end })
+    }
+
+    /// What a crash left of cards that were being put in place may be a person's: it is taken in like
+    /// a card that was found changed.
+    fn recover_swaps(&mut self) -> Result<()> {
+        if std::mem::replace(&mut self.swaps_seen, true) {
+            return Ok(());
+        }
+        for left in place::leftovers(&*self.home.disk, &self.lock)? {
+            let Leftover { target, path, bytes, swap, before } = left;
+            let entity = self.entity(&target)?;
+            let files = match (kind_of(&target), before) {
+                (None, _) => None,
+                (Some(kind), None) => {
+                    let tags_path = cocli_store::paths::tags(&target);
+                    Some(Files { kind, path, card: Some(bytes), tags_path, tags: None })
+                }
+                (Some(_), Some(before)) => {
+                    self.take_in_tags(&target, &bytes, &before, &entity)?;
+                    None
+                }
+            };
+            if let Some(files) = files {
+                self.weigh_files(&target, files, &entity)?;
+                // Its bytes are not those that stand in the card's place.
+                self.looked.remove(&target);
+                self.touched.insert(target.clone());
+            }
+            // A person decides about what is held or does not parse: it stays where it is.
+            if !self.leave.contains(&target) {
+                place::forget(&*self.home.disk, &self.lock, &swap)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_in_tags(
+        &mut self,
+        target: &Target,
+        bytes: &[u8],
+        before: &cocli_store::card::Projection,
+        entity: &Entity,
+    ) -> Result<()> {
+        let Ok(tags) = cocli_store::card::tags::read(bytes) else { return Ok(()) };
+        let edits = cocli_store::card::tag_edits(before, &tags, Some(entity));
+        self.touched.insert(target.clone());
+        self.write_edits(&super::changes_of(target, &edits)).map(drop)
+    }
+}

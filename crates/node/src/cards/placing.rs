@@ -1,0 +1,212 @@
+//! Projections out: the cards of targets that changed are put in place.
+
+use cocli_core::{Entity, Field, Target};
+use cocli_store::card::kept::{FileMark, History};
+use cocli_store::card::place::{self, CardPut, FilePut};
+use cocli_store::card::{self, Projection, tags};
+use cocli_store::{Disk, paths};
+
+use super::{Files, Placed, kind_of, read_files};
+use crate::config::Project;
+use crate::error::Result;
+use crate::session::Session;
+
+/// How often a card is rendered again when an editor writes at the same moment.
+const TRIES_MAX: usize = 5;
+
+impl Session<'_> {
+    /// Puts the cards of all that this session touched in place, after taking in what people changed
+    /// in them. Tells what needs a person.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn place(&mut self) -> Result<Placed> {
+        for _ in 0..TRIES_MAX {
+            if self.touched.is_empty() {
+                break;
+            }
+            let targets: Vec<Target> = self.touched.iter().cloned().collect();
+            self.take_in(&targets)?;
+            let targets = std::mem::take(&mut self.touched);
+            let mut puts = Vec::new();
+            if self.home.config().cards.project == Project::All {
+                for target in targets {
+                    puts.extend(self.put_of(&target)?);
+                }
+            }
+            self.put(puts)?;
+        }
+        Ok(std::mem::take(&mut self.met))
+    }
+
+    /// Puts the cards of these targets in place.
+    ///
+    /// # Errors
+    /// As [`Session::place`].
+    pub fn place_these(&mut self, targets: &[Target]) -> Result<Placed> {
+        self.touched.extend(targets.iter().cloned());
+        self.place()
+    }
+
+    /// Puts every card in place that is behind the state.
+    ///
+    /// # Errors
+    /// As [`Session::place`].
+    pub fn place_all(&mut self) -> Result<Placed> {
+        let behind = self.home.cards_behind()?;
+        self.place_these(&behind)
+    }
+
+    /// What is to be put for a target; `None` when its files are as they should be, or are to be left.
+    fn put_of(&mut self, target: &Target) -> Result<Option<CardPut>> {
+        let Some(kind) = kind_of(target) else { return Ok(None) };
+        if self.leave.contains(target) {
+            return Ok(None);
+        }
+        let entity = self.entity(target)?;
+        let disk = self.home.disk.clone();
+        let files = match self.looked.remove(target) {
+            Some(files) => files,
+            None => match read_files(&*disk, target, &entity) {
+                Some(Ok(files)) => files,
+                Some(Err(broken)) => {
+                    self.met.broken.push(broken);
+                    return Ok(None);
+                }
+                None => return Ok(None),
+            },
+        };
+        let projection = Projection::of(kind, &entity);
+        if self.removed_from(target).is_some() || projection.values.is_empty() {
+            self.clear(target, &files)?;
+            return Ok(None);
+        }
+        let text = match &files.card {
+            None => card::render(kind, &projection.values).into_bytes(),
+            Some(bytes) => match splice(kind, bytes, &projection) {
+                Ok(text) => text,
+                Err(why) => {
+                    self.met.broken.push((files.path, why));
+                    return Ok(None);
+                }
+            },
+        };
+        let put = CardPut {
+            target: target.clone(),
+            tags: tags_put(&files, &projection),
+            card: Some(FilePut { path: files.path, read: files.card, text }),
+            projection,
+        };
+        Ok((!stands(&*disk, &put)?).then_some(put))
+    }
+
+    fn put(&mut self, puts: Vec<CardPut>) -> Result<()> {
+        if puts.is_empty() {
+            return Ok(());
+        }
+        let placed = place::place(&*self.home.disk, &self.lock, self.now, &puts)?;
+        for (put, placed) in puts.into_iter().zip(placed) {
+            self.met.written += 1;
+            if let Some(place::Placed::Raced(raced)) = placed.card {
+                self.met.written -= 1;
+                self.take_in_raced(&put, raced)?;
+            }
+            if let Some(place::Placed::Raced(raced)) = placed.tags {
+                let entity = self.entity(&put.target)?;
+                let before = put.projection.clone();
+                self.take_in_tags(&put.target, &raced.bytes, &before, &entity)?;
+                self.forget(raced.swap)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody wrote in the moment of the exchange: that is an edit like any other, and the card is
+    /// rendered again.
+    fn take_in_raced(&mut self, put: &CardPut, raced: place::Raced) -> Result<()> {
+        let Some(kind) = kind_of(&put.target) else { return Ok(()) };
+        let path = put.card.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+        let entity = self.entity(&put.target)?;
+        let tags_path = paths::tags(&put.target);
+        let files = Files { kind, path, card: Some(raced.bytes), tags_path, tags: None };
+        self.weigh_files(&put.target, files, &entity)?;
+        self.looked.remove(&put.target);
+        self.touched.insert(put.target.clone());
+        if self.leave.contains(&put.target) {
+            return Ok(());
+        }
+        self.forget(raced.swap)
+    }
+
+    fn forget(&self, swap: Option<String>) -> Result<()> {
+        match swap {
+            Some(swap) => Ok(place::forget(&*self.home.disk, &self.lock, &swap)?),
+            None => Ok(()),
+        }
+    }
+
+    /// The files of a removed target go where a person finds them, and out of the pool.
+    fn clear(&mut self, target: &Target, files: &Files) -> Result<()> {
+        let disk = &*self.home.disk;
+        let moves = [
+            (Some(&files.path), &files.card, "md"),
+            (files.tags_path.as_ref(), &files.tags, "lst"),
+        ];
+        for (path, bytes, ending) in moves {
+            let (Some(path), Some(bytes)) = (path, bytes) else { continue };
+            let aside = paths::removed(target, cocli_core::digest::hash(bytes), ending);
+            let doing = |doing| {
+                move |source| cocli_store::StoreError::Io { path: path.clone(), doing, source }
+            };
+            disk.make_folder(paths::ASIDE).map_err(doing("make a place for"))?;
+            disk.rename(path, &aside).map_err(doing("put aside"))?;
+        }
+        Ok(())
+    }
+}
+
+fn splice(
+    kind: cocli_core::Kind,
+    bytes: &[u8],
+    projection: &Projection,
+) -> std::result::Result<Vec<u8>, String> {
+    let file = card::parse(bytes).map_err(|error| error.to_string())?;
+    card::splice(kind, &file, &projection.values).map_err(|error| error.to_string())
+}
+
+/// The list of tags, where it should say something else; none is made for nothing.
+fn tags_put(files: &Files, projection: &Projection) -> Option<FilePut> {
+    let path = files.tags_path.clone()?;
+    let field = Field::read("tags").ok()?;
+    let text = tags::write(&tags::of(projection.values.get(&field))).into_bytes();
+    if files.tags.is_none() && text.is_empty() {
+        return None;
+    }
+    Some(FilePut { path, read: files.tags.clone(), text })
+}
+
+/// Whether everything stands there, and is known to: then there is nothing to keep and nothing to sync.
+fn stands(disk: &dyn Disk, put: &CardPut) -> Result<bool> {
+    let same = |file: &Option<FilePut>| {
+        file.as_ref().is_none_or(|file| file.read.as_deref() == Some(&file.text[..]))
+    };
+    if !same(&put.card) || !same(&put.tags) {
+        return Ok(false);
+    }
+    let history = History::read(disk, &put.target)?;
+    let Some(kept) = history.latest() else { return Ok(false) };
+    let marked = |file: &Option<FilePut>, mark: Option<FileMark>| match file {
+        None => true,
+        Some(file) => disk.stat(&file.path).ok().flatten().map(FileMark::from) == mark,
+    };
+    Ok(kept.rev == put.projection.rev()
+        && kept.projection == put.projection
+        && marked(&put.card, kept.card)
+        && marked(&put.tags, kept.tags))
+}
+
+/// What stands at a field, so that a reader of this module finds it in one place.
+pub(super) fn shows(entity: &Entity, target: &Target) -> Option<Projection> {
+    let projection = Projection::of(kind_of(target)?, entity);
+    (!projection.values.is_empty()).then_some(projection)
+}

@@ -1,0 +1,160 @@
+//! The pool as a whole: which cards somebody touched, which are behind the state, whether the files
+//! show what the state says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cocli_core::digest::hash;
+use cocli_core::schema::POOL;
+use cocli_core::{Entity, State, Target};
+use cocli_store::card::kept::{self, Head};
+use cocli_store::disk::FileKind;
+use cocli_store::{Reader, StoreError, card, paths};
+
+use super::placing::shows;
+use super::{Held, Placed, Verdict, card_path, differs, examine, kind_of, read_files, touched};
+use crate::config::Project;
+use crate::error::Result;
+use crate::home::Home;
+
+impl Home {
+    fn keeps_cards(&self) -> bool {
+        self.config().cards.project == Project::All
+    }
+
+    /// Whether somebody touched the card of a target.
+    pub(crate) fn card_changed(&self, target: &Target) -> Result<bool> {
+        if !self.keeps_cards() || kind_of(target).is_none() {
+            return Ok(false);
+        }
+        let entity = self.read(|reader| reader.entity(target))?;
+        touched(&*self.disk, target, &entity)
+    }
+
+    /// The last projection of every target.
+    fn heads(&self) -> Result<BTreeMap<Target, Head>> {
+        let mut heads = BTreeMap::new();
+        for shard in 0..=u8::MAX {
+            heads.extend(kept::heads(&*self.disk, shard)?);
+        }
+        Ok(heads)
+    }
+
+    /// The entities that have a folder in the pool.
+    fn folders(&self) -> Result<BTreeSet<Target>> {
+        let mut folders = BTreeSet::new();
+        for collection in POOL {
+            let names = self.disk.list(collection).map_err(|source| StoreError::Io {
+                path: collection.to_string(),
+                doing: "list",
+                source,
+            })?;
+            for (name, kind) in names {
+                if kind == FileKind::Folder {
+                    folders.extend(Target::read(&format!("{collection}/{name}")).ok());
+                }
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Targets whose files somebody touched since they were put in place.
+    ///
+    /// # Errors
+    /// When the home cannot be read.
+    pub fn cards_edited(&self) -> Result<Vec<Target>> {
+        if !self.keeps_cards() {
+            return Ok(Vec::new());
+        }
+        let heads = self.heads()?;
+        let nothing = Entity::default();
+        let edited = |target: &Target| match heads.get(target) {
+            Some(head) => {
+                let tags = paths::tags(target);
+                differs(&*self.disk, &head.file, head.card)
+                    || tags.is_some_and(|tags| differs(&*self.disk, &tags, head.tags))
+            }
+            None => card_path(&*self.disk, target, &nothing)
+                .is_some_and(|path| differs(&*self.disk, &path, None)),
+        };
+        Ok(self.folders()?.into_iter().filter(edited).collect())
+    }
+
+    /// Targets whose cards somebody touched, or do not show the state.
+    ///
+    /// # Errors
+    /// When the home cannot be read.
+    pub fn cards_behind(&self) -> Result<Vec<Target>> {
+        if !self.keeps_cards() {
+            return Ok(Vec::new());
+        }
+        let heads = self.heads()?;
+        let mut behind: BTreeSet<Target> = self.cards_edited()?.into_iter().collect();
+        let state = self.read(Reader::state)?;
+        for (target, entity) in state.entities().filter(|(target, _)| kind_of(target).is_some()) {
+            let head = heads.get(target);
+            let there = |head: &Head| {
+                self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some())
+            };
+            let shown = shows(entity, target).filter(|_| state.removed(target).is_none());
+            let level = match (&shown, head) {
+                (Some(projection), Some(head)) => projection.rev() == head.rev && there(head),
+                (Some(_), None) => false,
+                (None, Some(head)) => !there(head),
+                (None, None) => true,
+            };
+            if !level {
+                behind.insert(target.clone());
+            }
+        }
+        Ok(behind.into_iter().collect())
+    }
+
+    /// What needs a person, without writing anything.
+    pub(crate) fn look_at_cards(&self) -> Result<Placed> {
+        let mut met = Placed::default();
+        if !self.keeps_cards() {
+            return Ok(met);
+        }
+        for target in self.cards_edited()? {
+            let entity = self.read(|reader| reader.entity(&target))?;
+            match read_files(&*self.disk, &target, &entity) {
+                None => {}
+                Some(Err(broken)) => met.broken.push(broken),
+                Some(Ok(files)) => match examine(&*self.disk, &target, &files, &entity)? {
+                    Verdict::Edits { .. } => {}
+                    Verdict::Broken { path, why } => met.broken.push((path, why)),
+                    Verdict::Held { why, .. } => {
+                        met.held.push(Held { target, path: files.path, why });
+                    }
+                },
+            }
+        }
+        Ok(met)
+    }
+
+    /// A hash over what the cards show, and whether that is what the state says. What people add
+    /// around fields (comments, order, white space) lives in one copy and is not part of it.
+    ///
+    /// # Errors
+    /// When the pool cannot be read.
+    pub fn pool_hash(&self, state: &State) -> Result<(u128, bool)> {
+        let (mut sum, mut level) = (0_u128, true);
+        if !self.keeps_cards() {
+            return Ok((sum, level));
+        }
+        for (target, entity) in state.entities().filter(|(target, _)| kind_of(target).is_some()) {
+            let removed = state.removed(target).is_some();
+            let expected = shows(entity, target).filter(|_| !removed).map(|p| p.rev());
+            let files = read_files(&*self.disk, target, entity).and_then(std::result::Result::ok);
+            let shown = files.and_then(|files| {
+                let file = card::parse(files.card.as_deref()?).ok()?;
+                Some(card::rev(files.kind, &file.fields(files.kind)))
+            });
+            level &= expected == shown;
+            if let Some(rev) = shown {
+                sum = sum.wrapping_add(hash(format!("{target} {rev}").as_bytes()));
+            }
+        }
+        Ok((sum, level))
+    }
+}
