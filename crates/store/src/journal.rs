@@ -117,8 +117,7 @@ impl Journals {
         for id in known.into_iter().take(LOGS_MAX) {
             self.look_at(&id, found.remove(&id).unwrap_or_default(), marks.get(&id).copied())?;
         }
-        self.doubt_a_shortened_own_log();
-        Ok(())
+        self.judge_own()
     }
 
     fn look_at(&mut self, id: &LogId, found: Vec<(Day, Stat)>, marks: Option<Stat>) -> Result<()> {
@@ -152,18 +151,23 @@ impl Journals {
         Ok(())
     }
 
-    /// The own log ends before its own marks: bytes that were durable are gone. What comes next must
-    /// not take their place.
-    fn doubt_a_shortened_own_log(&mut self) {
-        let Some(log) = self.logs.get(&self.own) else { return };
-        if self.doubt.is_none() && log.marked > log.end {
+    /// What marks and commands prove of the own log. When it ends before that, bytes that were durable
+    /// are gone, and what comes next must not take their place.
+    fn judge_own(&mut self) -> Result<()> {
+        let Some(log) = self.logs.get_mut(&self.own) else { return Ok(()) };
+        let newest = command::newest(&*self.disk)?.filter(|newest| newest.log == self.own);
+        let proven = log.marked.max(newest.map_or(0, |newest| newest.to));
+        if proven <= log.end {
+            log.durable = log.durable.max(proven);
+        } else if self.doubt.is_none() {
             self.doubt = Some(Doubt {
                 log: self.own.clone(),
                 trusted: log.end,
-                why: format!("its marks say that it once had {} bytes", log.marked),
+                why: format!("it ends at byte {}, and once had {proven}", log.end),
                 epoch: None,
             });
         }
+        Ok(())
     }
 
     /// The log that this home appends to.

@@ -13,6 +13,9 @@ use crate::paths;
 /// The list is cut to its newer half when it passes this.
 const COMMANDS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// Where the newest command is looked for: verbs are short.
+const NEWEST_BYTES: u64 = 4096;
+
 /// Who writes, for the list of commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
@@ -107,17 +110,19 @@ impl Intent {
             ..self.written.line()
         };
         let text = json(&line);
-        let before = disk.stat(paths::INTENT).tried("look at", paths::INTENT)?;
-        if before.is_some_and(|stat| stat.len > 0) {
-            disk.cut(paths::INTENT, 0).tried("cut", paths::INTENT)?;
+        let before = disk.stat(paths::INTENT).tried("look at", paths::INTENT)?.map(|stat| stat.len);
+        if before.is_none_or(|len| len == 0) {
+            // Its name has to be durable before its first byte says that it is.
+            disk.write_at(paths::INTENT, 0, &[], true).tried_to_write(paths::INTENT, 1)?;
+            disk.sync_folder(paths::OWN).tried("sync", paths::OWN)?;
+            disk.write_at(paths::INTENT, 0, b"\n", true).tried_to_write(paths::INTENT, 1)?;
+        } else if before.is_some_and(|len| len > 1) {
+            disk.cut(paths::INTENT, 1).tried("cut", paths::INTENT)?;
         }
-        disk.write_at(paths::INTENT, 0, &text, true)
+        disk.write_at(paths::INTENT, 1, &text, true)
             .tried_to_write(paths::INTENT, text.len() as u64)?;
         if sync {
             disk.sync(paths::INTENT).tried("sync", paths::INTENT)?;
-            if before.is_none() {
-                disk.sync_folder(paths::OWN).tried("sync", paths::OWN)?;
-            }
         }
         Ok(())
     }
@@ -126,7 +131,8 @@ impl Intent {
     pub(crate) fn read(disk: &dyn Disk) -> Result<Option<Self>> {
         let bytes = if_there(disk.read(paths::INTENT)).tried("read", paths::INTENT)?;
         let bytes = bytes.unwrap_or_default();
-        let Some(end) = memchr::memchr(b'\n', &bytes) else { return Ok(None) };
+        let Some((b'\n', bytes)) = bytes.split_first() else { return Ok(None) };
+        let Some(end) = memchr::memchr(b'\n', bytes) else { return Ok(None) };
         // One that cannot be read was torn before its sync: the batch had not begun.
         Ok(serde_json::from_slice::<Line>(&bytes[..end]).ok().and_then(|line| {
             Some(Self {
@@ -140,7 +146,7 @@ impl Intent {
 
     /// The append is finished or undone.
     pub(crate) fn clear(disk: &dyn Disk) -> Result<()> {
-        if_there(disk.cut(paths::INTENT, 0)).tried("cut", paths::INTENT).map(|_| ())
+        disk.cut(paths::INTENT, 1).tried("cut", paths::INTENT)
     }
 
     /// Notes a finished append among the commands.
@@ -162,15 +168,27 @@ impl Intent {
 
     /// Whether the newest command in the list is this one.
     pub(crate) fn is_noted(&self, disk: &dyn Disk) -> Result<bool> {
-        Ok(commands(disk)?.last() == Some(&self.written))
+        Ok(newest(disk)?.as_ref() == Some(&self.written))
     }
+}
+
+/// The newest command in the list: it was written down after its bytes were synced.
+pub(crate) fn newest(disk: &dyn Disk) -> Result<Option<Written>> {
+    let stat = disk.stat(paths::COMMANDS).tried("look at", paths::COMMANDS)?;
+    let Some(stat) = stat.filter(|stat| stat.len > 0) else { return Ok(None) };
+    let from = stat.len.saturating_sub(NEWEST_BYTES);
+    let bytes = disk.read_at(paths::COMMANDS, from, usize::try_from(NEWEST_BYTES).unwrap_or(0));
+    Ok(lines(&bytes.tried("read", paths::COMMANDS)?).pop())
 }
 
 fn commands(disk: &dyn Disk) -> Result<Vec<Written>> {
     let bytes = if_there(disk.read(paths::COMMANDS)).tried("read", paths::COMMANDS)?;
-    let bytes = bytes.unwrap_or_default();
+    Ok(lines(&bytes.unwrap_or_default()))
+}
+
+fn lines(bytes: &[u8]) -> Vec<Written> {
     let lines = bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    Ok(lines.filter_map(|line: Line| Written::of(&line)).collect())
+    lines.filter_map(|line: Line| Written::of(&line)).collect()
 }
 
 impl Journals {

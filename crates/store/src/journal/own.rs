@@ -76,10 +76,10 @@ impl Journals {
     fn write_batch(&mut self, intent: &Intent, batch: &[u8]) -> Result<()> {
         let path = paths::journal(&self.own, intent.day);
         let result = self.disk.write_at(&path, intent.offset, batch, false);
-        if result.is_err() && self.disk.cut(&path, intent.offset).is_ok() {
-            let _ = Intent::clear(&*self.disk);
+        if result.is_err() {
+            // The intent stands: where this fails, too, the next append undoes the rest first.
+            let _ = self.disk.cut(&path, intent.offset);
         }
-        // When the cut failed too, the intent stands, and the next append has to undo the rest first.
         result.tried_to_write(&path, batch.len() as u64)
     }
 

@@ -6,7 +6,7 @@ use cocli_core::digest::hash;
 use super::Journals;
 use super::command::Intent;
 use crate::disk::{FileKind, Stat};
-use crate::error::{Result, StoreError, Tried};
+use crate::error::{Result, Tried};
 use crate::lock::HomeLock;
 use crate::paths;
 
@@ -67,8 +67,7 @@ impl Journals {
         if !found.is_empty() || marks.is_some() {
             self.look_at(&own, found, marks)?;
         }
-        self.doubt_a_shortened_own_log();
-        Ok(())
+        self.judge_own()
     }
 
     /// An append was begun and not seen to end.
@@ -95,14 +94,15 @@ impl Journals {
                 return Err(self.begin_doubt(intent.written.from, &why));
             }
             intent.note(&*self.disk)?;
-        } else if there > intent.offset {
-            self.disk.cut(&path, intent.offset).tried("cut the torn end of", &path)?;
-            self.disk.sync(&path).map_err(|source| StoreError::Io {
-                path: path.clone(),
-                doing: "sync",
-                source,
-            })?;
+            return Intent::clear(&*self.disk);
         }
-        Intent::clear(&*self.disk)
+        if there > intent.offset {
+            self.disk.cut(&path, intent.offset).tried("cut the torn end of", &path)?;
+            self.disk.sync(&path).tried("sync", &path)?;
+        }
+        // Something else will stand there next: should the power go then, an intent that came back
+        // would undo that.
+        Intent::clear(&*self.disk)?;
+        self.disk.sync(paths::INTENT).tried("sync", paths::INTENT)
     }
 }

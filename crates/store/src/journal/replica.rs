@@ -58,6 +58,11 @@ impl Journals {
             // Its journals were shortened: the marks of what is gone must not judge what comes.
             self.cut_marks(lock, &range.log, head.position)?;
         }
+        self.remove_empty_days(lock, range)?;
+        if self.begins_day_unsynced(range) {
+            // Else a power cut could leave the later day without the earlier one.
+            self.sync(lock)?;
+        }
         let path = paths::journal(&range.log, range.day);
         let offset = {
             let log = self.entry(&range.log);
@@ -109,11 +114,34 @@ impl Journals {
         if range.hash_before != head.hash {
             return Some(Misplaced::Hash);
         }
-        let newest = log.and_then(super::Log::newest_day);
+        let newest = log.and_then(|log| log.days.iter().rev().find(|file| file.whole > 0));
+        let newest = newest.map(|file| file.day);
         newest.is_some_and(|newest| range.day < newest).then_some(Misplaced::Day)
     }
 
-    /// The end of a log that is held only in part, as the id says it.
+    fn begins_day_unsynced(&self, range: &Range) -> bool {
+        let log = self.logs.get(&range.log);
+        log.is_some_and(|log| log.durable < log.end && log.newest_day() != Some(range.day))
+    }
+
+    /// A power cut may leave the name of a later day without its bytes, and an earlier day without
+    /// its name.
+    fn remove_empty_days(&mut self, lock: &HomeLock, range: &Range) -> Result<()> {
+        let Some(log) = self.logs.get(&range.log) else { return Ok(()) };
+        let later: Vec<DayFile> = log.days.iter().filter(|f| f.day > range.day).cloned().collect();
+        if later.is_empty() {
+            return Ok(());
+        }
+        for file in later.iter().filter(|file| file.there) {
+            let path = paths::journal(&range.log, file.day);
+            self.disk.remove(&path).tried("remove", &path)?;
+        }
+        self.cut_marks(lock, &range.log, range.position)?;
+        self.refresh()?;
+        self.head(&range.log).map(|_| ())
+    }
+
+    /// Whether any whole record of a log is held.
     #[must_use]
     pub fn holds(&self, log: &LogId) -> bool {
         self.logs.get(log).is_some_and(|log| log.end > 0)

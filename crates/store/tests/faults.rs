@@ -1,0 +1,306 @@
+//! Every operation of appending, recovery, compaction and closing fails once and for good, with an
+//! error, a full disk and a power cut. Afterwards all that was acknowledged is there, nothing stands
+//! half, and the state is right.
+
+mod support;
+
+use cocli_core::{Datagram, LogId};
+use cocli_store::disk::fake::{Fault, Times};
+use cocli_store::journal::{Misplaced, Placed};
+use cocli_store::{FakeDisk, StoreError, checkpoint};
+use support::*;
+
+/// A batch that was tried, and whether its writer was told that it is safe.
+struct Tried {
+    batch: Vec<Datagram>,
+    acked: bool,
+}
+
+/// Runs `work` on copies of `base`, failing its k-th operation for every k until it runs through,
+/// and checks what is left after a kill and after power cuts.
+fn at_every_step(
+    base: &FakeDisk,
+    work: impl Fn(&FakeDisk) -> Vec<Tried>,
+    check: impl Fn(&FakeDisk, &[Tried], &str),
+) -> u64 {
+    let mut steps = 0;
+    for fault in [Fault::Error, Fault::NoSpace, Fault::Crash] {
+        for times in [Times::Once, Times::ForGood] {
+            for k in 1.. {
+                let disk = base.copy();
+                disk.fail_at(k, fault, times);
+                let tried = work(&disk);
+                let through = disk.ops() < k;
+                for ending in 0..4 {
+                    let after = disk.copy();
+                    match ending {
+                        0 if fault != Fault::Crash => after.kill(),
+                        _ => after.crash(k * 4 + ending),
+                    }
+                    check(&after, &tried, &format!("{fault:?} {times:?} at {k}, ending {ending}"));
+                }
+                steps += 1;
+                if through {
+                    break;
+                }
+            }
+        }
+    }
+    steps
+}
+
+fn try_append(disk: &FakeDisk, today: &str, batch: Vec<Datagram>) -> Tried {
+    let acked = append(disk, "pi1", today, &batch).is_ok();
+    Tried { batch, acked }
+}
+
+/// The next writer comes, then everything is looked at.
+fn check_after(disk: &FakeDisk, earlier: &[Datagram], tried: &[Tried], what: &str) {
+    let last = batch("pi1", 90, 2);
+    append_or_close(disk, "pi1", "20261124", &last, "zzzzzzzz")
+        .unwrap_or_else(|e| panic!("{what}: {e}"));
+    check_home(disk, "pi1");
+    let state = state(disk, "pi1").unwrap();
+    assert_eq!(held(&state, earlier), earlier.len(), "{what}: lost what was there before");
+    assert_eq!(held(&state, &last), 2, "{what}: lost what came after");
+    let mut count = earlier.len() + 2;
+    for Tried { batch, acked } in tried {
+        let there = held(&state, batch);
+        assert!(
+            there == batch.len() || (there == 0 && !acked),
+            "{what}: {there} of {}, acknowledged: {acked}",
+            batch.len()
+        );
+        count += there;
+    }
+    assert_eq!(state.len(), count, "{what}: something that nobody wrote");
+}
+
+/// A home with some history of its own, and the datagrams in it.
+fn home_with_history() -> (FakeDisk, Vec<Datagram>) {
+    let disk = home();
+    let mut all = Vec::new();
+    for number in 0..6 {
+        let batch = batch("pi1", number, 1 + number % 3);
+        append(&disk, "pi1", if number < 3 { "20261121" } else { "20261122" }, &batch).unwrap();
+        all.extend(batch);
+    }
+    (disk, all)
+}
+
+#[test]
+fn an_append_that_fails_anywhere_loses_nothing_and_leaves_nothing_half() {
+    let (disk, earlier) = home_with_history();
+    let work = |disk: &FakeDisk| {
+        vec![
+            try_append(disk, "20261122", batch("pi1", 10, 3)),
+            try_append(disk, "20261122", batch("pi1", 11, 1)),
+            try_append(disk, "20261123", batch("pi1", 12, 4)),
+        ]
+    };
+    let steps =
+        at_every_step(&disk, work, |disk, tried, what| check_after(disk, &earlier, tried, what));
+    assert!(steps > 150, "{steps}");
+}
+
+#[test]
+fn the_first_append_of_a_home_that_fails_anywhere_leaves_a_home() {
+    let work = |disk: &FakeDisk| vec![try_append(disk, "20261123", batch("pi1", 10, 2))];
+    at_every_step(&home(), work, |disk, tried, what| check_after(disk, &[], tried, what));
+}
+
+#[test]
+fn a_recovery_that_fails_anywhere_is_done_by_the_next_one() {
+    // A batch of three whose writer was killed in the middle of the write.
+    let (disk, earlier) = home_with_history();
+    let torn = disk.copy();
+    torn.start_trace();
+    append(&torn, "pi1", "20261122", &batch("pi1", 10, 3)).unwrap();
+    let write = torn.trace().iter().position(|op| op.contains("write_at wal/")).unwrap() as u64;
+    disk.fail_at(write + 1, Fault::Error, Times::ForGood);
+    append(&disk, "pi1", "20261122", &batch("pi1", 10, 3)).unwrap_err();
+    disk.heal();
+    assert!(disk.peek("wal/20261122_pi1.usv").unwrap().len() > bytes_of(&earlier[6..]).len());
+    let work = |disk: &FakeDisk| {
+        vec![
+            Tried { batch: batch("pi1", 10, 3), acked: false },
+            try_append(disk, "20261122", batch("pi1", 11, 1)),
+        ]
+    };
+    at_every_step(&disk, work, |disk, tried, what| {
+        check_after(disk, &earlier, tried, what);
+        let state = state(disk, "pi1").unwrap();
+        assert_eq!(held(&state, &tried[0].batch), 0, "{what}: a batch that was torn came back");
+    });
+}
+
+#[test]
+fn a_compaction_that_fails_anywhere_leaves_the_old_state_or_the_new() {
+    let (disk, mut earlier) = home_with_history();
+    let compact = |disk: &FakeDisk, memory| -> Result<(), StoreError> {
+        let mut journals = open(disk, "pi1")?;
+        let lock = take_lock(disk)?;
+        checkpoint::compact(&lock, &mut journals, memory).map(|_| ())
+    };
+    compact(&disk, 1 << 20).unwrap();
+    for number in 20..24 {
+        let batch = batch("pi1", number, 3);
+        append(&disk, "pi1", "20261123", &batch).unwrap();
+        earlier.extend(batch);
+    }
+    let expected = state_of(&earlier);
+    let work = |disk: &FakeDisk| {
+        let _ = compact(disk, 1 << 20);
+        Vec::new()
+    };
+    let steps = at_every_step(&disk, work, |disk, _, what| {
+        assert_eq!(state(disk, "pi1").unwrap(), expected, "{what}");
+        compact(disk, 1 << 20).unwrap_or_else(|e| panic!("{what}: {e}"));
+        let mut journals = open(disk, "pi1").unwrap();
+        let reader = cocli_store::Reader::open(&mut journals).unwrap();
+        assert_eq!(reader.tail_bytes(), 0, "{what}");
+        assert_eq!(reader.manifest().digest(), expected.digest(), "{what}");
+        let stale = disk.files().into_iter().filter(|path| path.ends_with(".new")).count();
+        assert_eq!(stale, 0, "{what}: {:?}", disk.files());
+    });
+    assert!(steps > 100, "{steps}");
+}
+
+#[test]
+fn closing_a_log_that_fails_anywhere_loses_nothing_and_is_finished_by_the_next_writer() {
+    let (disk, earlier) = home_with_history();
+    // Only the first two batches are trusted: the rest has to move.
+    let trusted = bytes_of(&earlier[..3]).len() as u64;
+    let work = |disk: &FakeDisk| {
+        let close = || -> Result<(), StoreError> {
+            let mut journals = open(disk, "pi1")?;
+            let lock = take_lock(disk)?;
+            journals.close_and_copy(&lock, trusted, &epoch("aaaaaaaa")).map(|_| ())
+        };
+        let _ = close();
+        vec![try_append(disk, "20261123", batch("pi1", 10, 2))]
+    };
+    at_every_step(&disk, work, |disk, tried, what| {
+        check_after(disk, &earlier, tried, what);
+        let mut journals = open(disk, "pi1").unwrap();
+        if journals.own() == &log("pi1~aaaaaaaa") {
+            assert_eq!(journals.head(&log("pi1")).unwrap().position, trusted, "{what}");
+            assert_eq!(journals.doubt(), None, "{what}");
+        }
+    });
+}
+
+#[test]
+fn a_batch_whose_sync_failed_is_safe_once_the_log_is_closed() {
+    let (disk, earlier) = home_with_history();
+    for number in 10..12 {
+        disk.start_trace();
+        let written = batch("pi1", number, 3);
+        let traced = disk.copy();
+        traced.start_trace();
+        append(&traced, "pi1", "20261122", &written).unwrap();
+        let sync = traced.trace().iter().position(|op| op.contains("sync wal/")).unwrap() as u64;
+        disk.fail_at(sync + 1, Fault::Error, Times::Once);
+        let error = append(&disk, "pi1", "20261122", &written).unwrap_err();
+        let StoreError::Doubted { trusted, .. } = error else { panic!("{error}") };
+        // Nobody can append, and nobody has to wait for anybody.
+        assert!(matches!(
+            append(&disk, "pi1", "20261122", &written),
+            Err(StoreError::Doubted { .. })
+        ));
+        let mut journals = open(&disk, "pi1").unwrap();
+        let lock = take_lock(&disk).unwrap();
+        let fresh = format!("epoch{number:03}");
+        let closed = journals.close_and_copy(&lock, trusted, &epoch(&fresh)).unwrap();
+        assert_eq!(closed.trusted.position, trusted);
+        assert_eq!(closed.copied.position, bytes_of(&written).len() as u64);
+        drop(lock);
+        disk.crash(number as u64);
+        let state = state(&disk, "pi1").unwrap();
+        assert_eq!(held(&state, &written), 3);
+        assert_eq!(held(&state, &earlier), earlier.len());
+    }
+}
+
+#[test]
+fn a_branch_set_aside_is_kept_and_travels_on_whatever_fails() {
+    let (origin, theirs) = home_with_history();
+    let mut from = open(&origin, "pi1").unwrap();
+    let disk = home();
+    let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+    for range in ranges(&mut from, &log("pi1"), 4096) {
+        journals.append_range(&lock, &range).unwrap();
+    }
+    journals.sync(&lock).unwrap();
+    drop(lock);
+    let own = batch("mac", 50, 2);
+    append(&disk, "mac", "20261123", &own).unwrap();
+    let position = bytes_of(&theirs[..4]).len() as u64;
+    let set_aside = |disk: &FakeDisk| -> Result<(), StoreError> {
+        let mut journals = open(disk, "mac")?;
+        let lock = take_lock(disk)?;
+        let id: LogId = log("pi1");
+        journals.set_branch_aside(&lock, &id, position, day("20261123"), &command()).map(|_| ())
+    };
+    let work = |disk: &FakeDisk| {
+        let _ = set_aside(disk);
+        Vec::new()
+    };
+    at_every_step(&disk, work, |disk, _, what| {
+        let late = batch("mac", 91, 1);
+        append_or_close(disk, "mac", "20261124", &late, "zzzzzzzz").unwrap();
+        set_aside(disk).unwrap_or_else(|e| panic!("{what}: {e}"));
+        check_home(disk, "mac");
+        let state = state(disk, "mac").unwrap();
+        for all in [&theirs, &own, &late] {
+            assert_eq!(held(&state, all), all.len(), "{what}");
+        }
+        assert_eq!(
+            open(disk, "mac").unwrap().head(&log("pi1")).unwrap().position,
+            position,
+            "{what}"
+        );
+    });
+}
+
+#[test]
+fn ranges_whose_append_or_sync_fails_are_taken_again() {
+    let (origin, theirs) = home_with_history();
+    let all = ranges(&mut open(&origin, "pi1").unwrap(), &log("pi1"), 1);
+    let disk = home();
+    append(&disk, "mac", "20261122", &batch("mac", 50, 2)).unwrap();
+    let take = |disk: &FakeDisk| -> Result<u64, StoreError> {
+        let mut journals = open(disk, "mac")?;
+        let lock = take_lock(disk)?;
+        while let Some(range) = all.iter().find(|range| range.position == journals.end(&log("pi1")))
+        {
+            match journals.append_range(&lock, range)? {
+                Placed::Appended(_) => {}
+                // What was not synced may be anything after a power cut. A node takes it for a fork.
+                Placed::Misplaced { why: Misplaced::Hash, .. } => {
+                    let (log, today) = (log("pi1"), day("20261123"));
+                    journals.set_branch_aside(&lock, &log, 0, today, &command())?;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        journals.sync(&lock)?;
+        Ok(journals.vector()?.position(&log("pi1")))
+    };
+    let length = bytes_of(&theirs).len() as u64;
+    let work = |disk: &FakeDisk| {
+        let acked = take(disk).is_ok_and(|position| position == length);
+        vec![Tried { batch: theirs.clone(), acked }]
+    };
+    at_every_step(&disk, work, |disk, tried, what| {
+        let before = state(disk, "mac").unwrap();
+        assert!(!tried[0].acked || held(&before, &theirs) == theirs.len(), "{what}");
+        // What is durable by the vector is there: nobody was told of more.
+        let mut journals = open(disk, "mac").unwrap();
+        assert!(journals.vector().unwrap().position(&log("pi1")) <= journals.end(&log("pi1")));
+        drop(journals);
+        assert_eq!(take(disk).unwrap_or_else(|e| panic!("{what}: {e}")), length, "{what}");
+        check_home(disk, "mac");
+        assert_eq!(held(&state(disk, "mac").unwrap(), &theirs), theirs.len(), "{what}");
+    });
+}

@@ -1,0 +1,167 @@
+//! A home on the fake disk, and records to put into it.
+#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs of this")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cocli_core::frame::Range;
+use cocli_core::{
+    Causality, ClusterId, Datagram, Day, Entry, Epoch, Field, Instant, LogId, NodeId, Stamp, State,
+    Target, Value, usv,
+};
+use cocli_store::disk::{Disk, FakeDisk, SharedDisk};
+use cocli_store::{Command, HomeLock, Journals, Reader, Result, StoreError, Written};
+
+pub const CLUSTER: ClusterId = ClusterId([7; 16]);
+
+pub fn day(text: &str) -> Day {
+    Day::read(text).unwrap()
+}
+
+pub fn node(name: &str) -> NodeId {
+    NodeId::read(name).unwrap()
+}
+
+pub fn log(name: &str) -> LogId {
+    LogId::read(name).unwrap()
+}
+
+pub fn epoch(text: &str) -> Epoch {
+    Epoch::read(text).unwrap()
+}
+
+pub fn command() -> Command {
+    Command { at: Instant::from_micros(5).unwrap(), verb: "set".to_owned() }
+}
+
+/// A datagram of its own field, so that it is seen in the state whatever else there is.
+pub fn put(writer: &str, target: &str, field: &str, value: &str, at: i64) -> Datagram {
+    Datagram {
+        target: Target::read(target).unwrap(),
+        field: Field::read(field).unwrap(),
+        entry: Entry {
+            stamp: Stamp { instant: Instant::from_micros(at).unwrap(), node: node(writer) },
+            value: Value::text(value),
+            causality: Causality::nothing(),
+        },
+    }
+}
+
+pub fn bytes_of<'a>(datagrams: impl IntoIterator<Item = &'a Datagram>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    datagrams.into_iter().for_each(|datagram| usv::write(datagram, &mut bytes));
+    bytes
+}
+
+/// A batch of `size` datagrams that no other batch has.
+pub fn batch(writer: &str, number: usize, size: usize) -> Vec<Datagram> {
+    let one = |at: usize| {
+        let target = format!("companies/c{}", (number + at) % 5);
+        put(
+            writer,
+            &target,
+            &format!("f_{writer}_{number}_{at}"),
+            &format!("v{number} {at}"),
+            1000 + number as i64,
+        )
+    };
+    (0..size).map(one).collect()
+}
+
+/// How much of a batch a state holds.
+pub fn held(state: &State, batch: &[Datagram]) -> usize {
+    batch.iter().filter(|d| state.winner(&d.target, &d.field) == Some(&d.entry)).count()
+}
+
+pub fn state_of<'a>(datagrams: impl IntoIterator<Item = &'a Datagram>) -> State {
+    let mut state = State::default();
+    state.extend(datagrams.into_iter().cloned());
+    state
+}
+
+/// An empty home.
+pub fn home() -> FakeDisk {
+    let disk = FakeDisk::new();
+    disk.plant_folder(".cocli");
+    disk
+}
+
+pub fn shared(disk: &FakeDisk) -> SharedDisk {
+    Arc::new(disk.clone())
+}
+
+pub fn open(disk: &FakeDisk, name: &str) -> Result<Journals> {
+    Journals::open(shared(disk), CLUSTER, node(name))
+}
+
+pub fn take_lock(disk: &dyn Disk) -> Result<HomeLock> {
+    HomeLock::try_take(disk, "test")
+}
+
+/// Opens the home, takes its lock, appends one batch.
+pub fn append(disk: &FakeDisk, name: &str, today: &str, batch: &[Datagram]) -> Result<Written> {
+    let mut journals = open(disk, name)?;
+    let lock = take_lock(disk)?;
+    journals.append_own(&lock, day(today), &bytes_of(batch), &command())
+}
+
+/// As `append`; where the log is in doubt, closes it first, as a node does.
+pub fn append_or_close(
+    disk: &FakeDisk,
+    name: &str,
+    today: &str,
+    batch: &[Datagram],
+    fresh: &str,
+) -> Result<Written> {
+    match append(disk, name, today, batch) {
+        Err(StoreError::Doubted { trusted, .. }) => {
+            let mut journals = open(disk, name)?;
+            let lock = take_lock(disk)?;
+            journals.close_and_copy(&lock, trusted, &epoch(fresh))?;
+            drop(lock);
+            append(disk, name, today, batch)
+        }
+        other => other,
+    }
+}
+
+pub fn state(disk: &FakeDisk, name: &str) -> Result<State> {
+    Reader::open(&mut open(disk, name)?)?.state()
+}
+
+/// All ranges of a log, as another node would get them.
+pub fn ranges(journals: &mut Journals, log: &LogId, each: usize) -> Vec<Range> {
+    let (mut from, end) = (0, journals.end(log));
+    let mut ranges = Vec::new();
+    while let Some(range) = journals.read(log, from, end, each).unwrap() {
+        from = range.position + range.bytes.len() as u64;
+        ranges.push(range);
+    }
+    ranges
+}
+
+/// Everything that must be true of a home after any fault: no block fails its marks, the marks say
+/// what the bytes say, and the digest is that of the state.
+pub fn check_home(disk: &FakeDisk, name: &str) {
+    let mut journals = open(disk, name).unwrap();
+    let logs: Vec<LogId> = journals.logs().cloned().collect();
+    let mut heads = BTreeMap::new();
+    for log in &logs {
+        journals.scrub(log).unwrap();
+        heads.insert(log.clone(), journals.head(log).unwrap());
+    }
+    assert_eq!(journals.holes(), [], "a hole without damage");
+    let reader = Reader::open(&mut journals).unwrap();
+    assert_eq!(reader.digest().unwrap(), reader.state().unwrap().digest());
+    // The chain worked out from nothing.
+    let bare = disk.copy();
+    for path in bare.files() {
+        if path.starts_with(".cocli/marks/") {
+            bare.unplant(&path);
+        }
+    }
+    let mut bare = open(&bare, name).unwrap();
+    for log in &logs {
+        assert_eq!(bare.head(log).unwrap(), heads[log], "{log}");
+    }
+}
