@@ -9,6 +9,7 @@ mod call;
 pub mod event;
 mod job;
 mod view;
+mod writer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -24,6 +25,7 @@ use self::call::Calls;
 use self::view::View;
 
 pub use event::{Input, Job, JobDone, Output};
+pub use writer::Writer;
 
 /// What a replica is born with; both numbers are random.
 #[derive(Debug, Clone, Copy)]
@@ -351,19 +353,20 @@ impl Replica {
             self.want_rescan(out);
         }
         let mut inputs = Vec::new();
-        let head_of = |log: &LogId| heads.iter().find(|(of, _)| of == log).map(|(_, head)| *head);
+        let head_of = |log: &LogId| {
+            let hash = cocli_core::ChainHash::start(&self.journals.cluster(), log);
+            let held = heads.iter().find(|(of, _)| of == log).map(|(_, head)| *head);
+            held.unwrap_or(Head { position: 0, hash })
+        };
+        let gone = self.engine.vector().0.keys().filter(|log| head_of(log).position == 0);
+        let gone: Vec<_> = gone.map(|log| (log.clone(), head_of(log))).collect();
         if own != *self.engine.own() {
             // Another process of this home closed the log.
-            let start = |log: &LogId| Head {
-                position: 0,
-                hash: cocli_core::ChainHash::start(&self.journals.cluster(), log),
-            };
-            let trusted = head_of(self.engine.own()).unwrap_or(start(self.engine.own()));
-            let copied = head_of(&own).unwrap_or(start(&own));
+            let (trusted, copied) = (head_of(self.engine.own()), head_of(&own));
             out.push(Output::NewEpoch { log: own.clone() });
             inputs.push(gossip::Input::NewEpoch { log: own, trusted, copied });
         }
-        for (log, head) in heads {
+        for (log, head) in heads.into_iter().chain(gone) {
             inputs.push(self.durable(log, head));
         }
         inputs.extend(self.find_holes());

@@ -175,7 +175,9 @@ impl World {
         }
         let shrunk =
             daemon.shown.0.iter().find(|(log, head)| {
-                shown.position(log) < head.position && !machine.cut.contains(log)
+                shown.position(log) < head.position
+                    && !machine.cut.contains(log)
+                    && !machine.failed
             });
         let what = shrunk.map(|(log, head)| {
             format!(
@@ -199,7 +201,9 @@ impl World {
         let Ok(held) = content(&self.machines[at], cluster) else { return };
         let machine = &self.machines[at];
         let broken = machine.promised.0.iter().find(|(log, head)| {
-            held.vector.position(log) < head.position && !machine.cut.contains(log)
+            held.vector.position(log) < head.position
+                && !machine.cut.contains(log)
+                && !machine.failed
         });
         if let Some((log, head)) = broken {
             let what = format!(

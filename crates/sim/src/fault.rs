@@ -1,8 +1,10 @@
 //! What goes wrong, and when it is mended.
 
 use cocli_core::Vector;
+use cocli_store::FakeDisk;
 use cocli_store::disk::fake::{Fault as DiskFault, Times};
 
+use crate::disk::content;
 use crate::machine::Machine;
 use crate::network::address;
 use crate::world::{Event, World};
@@ -195,6 +197,7 @@ impl World {
                 let fault = if full { DiskFault::NoSpace } else { DiskFault::Error };
                 let times = if for_good { Times::ForGood } else { Times::Once };
                 self.machines[machine].disk.fail_at(operation, fault, times);
+                self.machines[machine].failed = true;
                 let later = self.chance.between(SECOND, 10 * SECOND);
                 self.after(later, Event::Fault(Fault::DiskWell { machine }));
             }
@@ -223,12 +226,31 @@ impl World {
     fn restore(&mut self, machine: usize) {
         let seed = self.chance.next();
         let Some(image) = self.machines[machine].image.take() else { return };
+        image.crash(seed);
+        self.forget_what_was_nowhere_else(machine, &image);
         let home = &mut self.machines[machine];
         home.stop();
-        image.crash(seed);
         home.disk = image;
         home.promised = Vector::default();
         self.start(machine);
+    }
+
+    /// What only the lost disk held is lost, whoever acknowledged it.
+    fn forget_what_was_nowhere_else(&mut self, machine: usize, image: &FakeDisk) {
+        let now = std::mem::replace(&mut self.machines[machine].disk, image.clone());
+        let contents = self.machines.iter().map(|machine| {
+            let seen =
+                Machine::with_disk(machine.node.clone(), machine.address, machine.disk.copy());
+            seen.disk.kill();
+            content(&seen, self.cluster)
+        });
+        let kept: Option<Vec<_>> = contents.map(Result::ok).collect();
+        self.machines[machine].disk = now;
+        // A disk that cannot be read now may hold anything: nothing is asked of it then.
+        let keeps = |record: &Vec<u8>| {
+            kept.as_ref().is_some_and(|kept| kept.iter().any(|held| held.records.contains(record)))
+        };
+        self.acknowledged.retain(keeps);
     }
 
     fn clone_home(&mut self, machine: usize) {

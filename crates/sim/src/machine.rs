@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cocli_core::gossip::Boot;
 use cocli_core::{ClusterId, LogId, NodeId, Vector};
-use cocli_node::replica::{Born, Job, Replica};
+use cocli_node::replica::{Born, Job, Replica, Writer};
 use cocli_store::{FakeDisk, Journals, Result, paths};
 
 use crate::chance::Chance;
@@ -15,8 +15,7 @@ use crate::chance::Chance;
 #[derive(Debug)]
 pub(crate) struct Daemon {
     pub(crate) replica: Replica,
-    /// The writer thread's own view.
-    pub(crate) writer: Journals,
+    pub(crate) writer: Writer,
     pub(crate) jobs: VecDeque<Job>,
     /// The writer is at work.
     pub(crate) busy: bool,
@@ -42,6 +41,8 @@ pub(crate) struct Machine {
     pub(crate) image: Option<FakeDisk>,
     /// The newest vector shown to anybody since the home's last image or fork.
     pub(crate) promised: Vector,
+    /// Its disk failed once: what a failed sync covered is cut, whether it had been durable or not.
+    pub(crate) failed: bool,
     /// Logs cut on purpose: a branch was set aside or the log was closed.
     pub(crate) cut: std::collections::BTreeSet<LogId>,
 }
@@ -64,6 +65,7 @@ impl Machine {
             life: 0,
             image: None,
             promised: Vector::default(),
+            failed: false,
             cut: std::collections::BTreeSet::new(),
         }
     }
@@ -86,7 +88,7 @@ impl Machine {
         self.life += 1;
         self.daemon = Some(Daemon {
             replica,
-            writer: self.open(cluster)?,
+            writer: Writer::new(Arc::new(self.disk.clone()), cluster, self.node.clone()),
             jobs: VecDeque::new(),
             busy: false,
             tick_at: None,

@@ -97,8 +97,8 @@ impl Options {
                 kills: some(chance, 3),
                 partitions: some(chance, 5),
                 disks: some(chance, 3),
-                clones: u64::from(chance.permille(150)),
-                restores: u64::from(chance.permille(250)),
+                clones: u64::from(chance.permille(250)),
+                restores: u64::from(chance.permille(350)),
                 moves: some(chance, 1),
             },
             ..Self::calm(seed, usize::try_from(chance.between(3, 5)).unwrap_or(3))

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 
 use cocli_core::digest::hash;
 use cocli_core::{ClusterId, LogId, NodeId};
-use cocli_node::replica::{Input, Job, JobDone, Output};
-use cocli_store::{Disk, HomeLock};
+use cocli_node::replica::{Input, JobDone, Output};
+use cocli_store::Disk;
 
 use crate::chance::Chance;
 use crate::fault::Fault;
@@ -19,6 +19,8 @@ use crate::stream::Asker;
 
 const MS: u64 = 1000;
 const SECOND: u64 = 1_000_000;
+/// Within this time every daemon has looked at its files.
+const LOOK_MS: u64 = 6_000;
 
 /// Something that happens at a time.
 #[derive(Debug, Clone)]
@@ -177,6 +179,8 @@ impl World {
             self.start(machine);
         }
         let begun = self.now;
+        // What nobody told the daemons of is found by their next look.
+        self.pass(LOOK_MS);
         while !self.is_level() && self.now < begun + self.options.quiet_seconds * SECOND {
             self.pass(500);
         }
@@ -368,13 +372,9 @@ impl World {
         if self.machines[at].life != life {
             return;
         }
-        let disk = self.machines[at].disk.clone();
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
         let Some(job) = daemon.jobs.pop_front() else { return };
-        let done = match HomeLock::try_take(&disk, "writer") {
-            Ok(lock) => job.run(&mut daemon.writer, &lock, wall),
-            Err(error) => refused(job, &error.to_string()),
-        };
+        let done = daemon.writer.run(job, "daemon", wall);
         let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
         self.after(delay, Event::JobDone { at, life, done: Box::new(done) });
     }
@@ -400,16 +400,5 @@ impl World {
         }
         self.step(at, Input::Done(done));
         self.next_job(at);
-    }
-}
-
-/// What a writer says of a job that it could not begin.
-fn refused(job: Job, why: &str) -> JobDone {
-    let why = why.to_owned();
-    match job {
-        Job::Commit(ranges) => {
-            JobDone::CommitFailed { logs: ranges.into_iter().map(|range| range.log).collect(), why }
-        }
-        job => JobDone::Failed { job, why },
     }
 }

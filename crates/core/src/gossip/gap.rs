@@ -11,8 +11,8 @@ use crate::vector::Head;
 pub(crate) enum Ask {
     /// Ranges in packets, up to about `full`.
     Want { peer: Boot, from: Head, full: u64, deadline: Micros },
-    /// Ranges over a stream.
-    Stream { peer: Boot },
+    /// Ranges over a stream, from a position on.
+    Stream { peer: Boot, from: u64 },
     /// The comparison of two branches.
     Branch { peer: Boot },
     /// The home looks whether it must close its own log.

@@ -11,23 +11,40 @@ impl Job {
     /// Does it. `at` is the wall clock: copies go into the journal of its day.
     #[must_use]
     pub fn run(self, journals: &mut Journals, lock: &HomeLock, at: Instant) -> JobDone {
+        self.try_run(journals, lock, at).unwrap_or_else(|error| self.refused(&error))
+    }
+
+    pub(super) fn try_run(
+        &self,
+        journals: &mut Journals,
+        lock: &HomeLock,
+        at: Instant,
+    ) -> Result<JobDone> {
         match self {
-            Self::Commit(ranges) => commit(journals, lock, &ranges),
-            Self::Rescan => {
-                rescan(journals, lock).unwrap_or_else(|error| failed_at(Self::Rescan, &error))
-            }
-            Self::Doubt { log, claimed, epoch } => doubt(journals, lock, &log, claimed, &epoch)
-                .unwrap_or_else(|error| failed_at(Self::Doubt { log, claimed, epoch }, &error)),
-            Self::Aside { log, common } => aside(journals, lock, at, &log, common)
-                .unwrap_or_else(|error| failed_at(Self::Aside { log, common }, &error)),
-            Self::Heal(ranges) => heal(journals, lock, at, &ranges)
-                .unwrap_or_else(|error| failed_at(Self::Heal(Vec::new()), &error)),
+            Self::Commit(ranges) => commit(journals, lock, ranges),
+            Self::Rescan => rescan(journals, lock),
+            Self::Doubt { log, claimed, epoch } => doubt(journals, lock, log, *claimed, epoch),
+            Self::Aside { log, common } => aside(journals, lock, at, log, *common),
+            Self::Heal(ranges) => heal(journals, lock, at, ranges),
+        }
+    }
+
+    /// What a job that failed, or could not be begun, comes to.
+    #[must_use]
+    pub fn refused(self, why: &dyn std::fmt::Display) -> JobDone {
+        let why = why.to_string();
+        match self {
+            Self::Commit(ranges) => JobDone::CommitFailed { logs: logs_of(&ranges), why },
+            job => JobDone::Failed { job, why },
         }
     }
 }
 
-fn failed_at(job: Job, error: &dyn std::fmt::Display) -> JobDone {
-    JobDone::Failed { job, why: error.to_string() }
+fn logs_of(ranges: &[Range]) -> Vec<LogId> {
+    let mut logs: Vec<LogId> = ranges.iter().map(|range| range.log.clone()).collect();
+    logs.sort();
+    logs.dedup();
+    logs
 }
 
 fn command(at: Instant, verb: &str) -> Command {
@@ -43,22 +60,7 @@ fn durable(journals: &mut Journals, log: &LogId) -> Result<Head> {
     Ok(Head { position: 0, hash })
 }
 
-fn commit(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> JobDone {
-    let mut logs: Vec<LogId> = ranges.iter().map(|range| range.log.clone()).collect();
-    logs.sort();
-    logs.dedup();
-    match try_commit(journals, lock, ranges, &logs) {
-        Ok(done) => done,
-        Err(error) => JobDone::CommitFailed { logs, why: error.to_string() },
-    }
-}
-
-fn try_commit(
-    journals: &mut Journals,
-    lock: &HomeLock,
-    ranges: &[Range],
-    logs: &[LogId],
-) -> Result<JobDone> {
+fn commit(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<JobDone> {
     journals.refresh()?;
     let (mut refused, mut failed) = (Vec::new(), None);
     for range in ranges {
@@ -78,7 +80,7 @@ fn try_commit(
         return Err(error);
     }
     refused.dedup();
-    let heads = logs.iter().map(|log| Ok((log.clone(), durable(journals, log)?)));
+    let heads = logs_of(ranges).into_iter().map(|log| Ok((log.clone(), durable(journals, &log)?)));
     Ok(JobDone::Committed { heads: heads.collect::<Result<_>>()?, refused })
 }
 

@@ -64,13 +64,16 @@ impl Engine {
             return;
         }
         let until = self.now + PASS_OVER_US;
+        let received = self.received(log).position;
         let Some(gap) = self.gaps.get_mut(log) else { return };
-        if !matches!(gap.ask, Some(Ask::Stream { peer }) if peer == boot) {
+        let Some(Ask::Stream { peer, from }) = gap.ask else { return };
+        if peer != boot {
             return;
         }
         match end {
-            FetchEnd::Whole => gap.ask = None,
-            FetchEnd::Cut => {
+            FetchEnd::Whole if received > from => gap.ask = None,
+            // Nothing came although it is said to be there: the next is asked, later.
+            FetchEnd::Whole | FetchEnd::Cut => {
                 gap.failed();
                 self.pass_over(boot, log, until);
             }
@@ -234,7 +237,14 @@ impl Engine {
     }
 
     fn ask(&mut self, log: &LogId, gap: &mut Gap, holder: Boot, far: u64, out: &mut Vec<Output>) {
+        let durable = self.durable(log);
+        if self.inbox.connect(log, durable, &self.lost) {
+            self.counts.forks += 1;
+        }
         let from = self.received(log);
+        if far <= from.position {
+            return;
+        }
         let long = gap.long == Some(from.position);
         let streams_fail = !long && gap.failures % 3 == 2;
         let stream = long || (far - from.position > GAP_BYTES_MAX && !streams_fail);
@@ -249,7 +259,7 @@ impl Engine {
         };
         let until = self.inbox.early_from(log).unwrap_or(u64::MAX);
         if stream {
-            gap.ask = Some(Ask::Stream { peer: holder });
+            gap.ask = Some(Ask::Stream { peer: holder, from: from.position });
             let to = peer.address();
             out.push(Output::Fetch { log: log.clone(), from, until, peer: holder, to });
         } else {

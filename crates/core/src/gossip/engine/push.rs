@@ -36,16 +36,21 @@ impl Engine {
         }
         let before = self.durable(log).position;
         if head.position <= before {
-            if head.position < before && *log != self.own {
-                self.set_head(log, head);
-                self.inbox.forget(log);
-            }
+            self.cut_back(log, head);
             return;
         }
         let grown = head.position - before;
         self.advance(log, head, out);
         let targets = self.peers.some(self.now, &mut self.dice, PUSH_PEERS_MAX, PUSH_FEW);
         self.push(log, grown, ranges, &targets);
+    }
+
+    /// The disk holds less of a log than it did: somebody cut it, or a failed sync did.
+    fn cut_back(&mut self, log: &LogId, head: Head) {
+        if head.position < self.durable(log).position && *log != self.own {
+            self.set_head(log, head);
+            self.inbox.forget(log);
+        }
     }
 
     /// Sends the new bytes of a log, or only how far it goes when they are too many.
@@ -171,6 +176,7 @@ impl Engine {
         for (log, head) in heads {
             let before = self.durable(&log).position;
             if head.position <= before {
+                self.cut_back(&log, head);
                 continue;
             }
             self.advance(&log, head, out);
