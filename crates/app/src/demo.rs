@@ -53,10 +53,10 @@ pub(crate) fn run(screen: Screen, dir: Option<&Path>) -> Result<(), Failure> {
     ));
     let home = dir.join("laptop");
     for (command, what) in [
-        ("show apple", "a company as people read it"),
-        ("log apple", "what was written there, when and by whom"),
+        ("show apple-inc", "a company as people read it"),
+        ("log apple-inc", "what was written there, when and by whom"),
         ("list companies --where country=Germany", "a part of the pool"),
-        ("set apple city=Berlin; cocli undo", "write, and take it back"),
+        ("set apple-inc city=Berlin", "write; `cocli undo` takes it back"),
     ] {
         let command = format!("cocli --data {} {command}", home.display());
         screen.line(format!("  {command}  {}", screen.paint(Tone::Faint, &format!("# {what}"))));

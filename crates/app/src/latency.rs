@@ -59,7 +59,7 @@ pub(crate) fn measure(writer: &Path, others: &[&Path], count: usize) -> Result<S
     let home = Home::open(writer, clock::rim())?;
     let others =
         others.iter().map(|path| Home::open(path, clock::rim())).collect::<Result<Vec<_>, _>>()?;
-    let target = Target::read("companies/apple")?;
+    let target = Target::read("companies/apple-inc")?;
     let field = Field::read("demo_latency")?;
     let (mut visible, mut bare) = (Vec::new(), Vec::new());
     for n in 0..=count {

@@ -85,6 +85,11 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// Makes a folder and those above it, durably.
     fn make_folder(&self, folder: &str) -> io::Result<()>;
+    /// Makes a folder and those above it; a power cut may take them away again. For folders of cards,
+    /// which are put in place anew when they are gone.
+    fn make_folder_unsynced(&self, folder: &str) -> io::Result<()> {
+        self.make_folder(folder)
+    }
     /// Takes the lock that the file at `path` (made when absent) stands for, against other processes
     /// and other threads; without `wait` it is `None` when somebody holds it.
     fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>>;

@@ -15,8 +15,8 @@ use crate::clock;
 const QUIET: Duration = Duration::from_millis(200);
 /// All cards are looked at this often: watching is a hint.
 const RESCAN: Duration = Duration::from_secs(30);
-/// Cards put in place under one lock.
-const CARDS_AT_ONCE: usize = 64;
+/// Cards put in place under one lock: as many as take a fraction of a second. Each time costs a sync.
+const CARDS_AT_ONCE: usize = 512;
 
 struct Cards {
     home: Home,

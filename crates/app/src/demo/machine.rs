@@ -29,6 +29,7 @@ impl Machine {
 
     fn made(dir: &Path, name: &'static str, ticket: Option<&str>) -> Result<Self, Failure> {
         let (home, settings) = (dir.join(name), dir.join("settings").join(name));
+        std::fs::create_dir_all(&settings)?;
         let machine = Self { name, home, settings, daemon: None, address: None };
         let mut words = vec!["init", "--node", name];
         words.extend(ticket.map(|_| ["--join", "-"]).into_iter().flatten());

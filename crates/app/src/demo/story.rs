@@ -13,7 +13,7 @@ use crate::render::{Screen, Tone};
 /// How long nodes may take to be level before the demo gives up.
 const LEVEL_WITHIN: Duration = Duration::from_secs(30);
 /// How often it looks.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Writes whose way is timed.
 const TIMED_WRITES: usize = 30;
 
@@ -82,16 +82,16 @@ impl Story {
         self.step("edit Apple on two nodes at once: different fields, then the same one");
         let (laptop, pi1) = (&self.machines[0], &self.machines[1]);
         both(
-            || laptop.cocli(&["set", "companies/apple", "phone_number=14089961010"]),
-            || pi1.cocli(&["set", "companies/apple", "tags+=to-call"]),
+            || laptop.cocli(&["set", "companies/apple-inc", "phone_number=14089961010"]),
+            || pi1.cocli(&["set", "companies/apple-inc", "tags+=to-call"]),
         )?;
         both(
-            || laptop.cocli(&["set", "companies/apple", "city=Cupertino"]),
-            || pi1.cocli(&["set", "companies/apple", "city=Cupertino, California"]),
+            || laptop.cocli(&["set", "companies/apple-inc", "city=Cupertino"]),
+            || pi1.cocli(&["set", "companies/apple-inc", "city=Cupertino, California"]),
         )?;
         self.level()?;
         let cloud1 = &self.machines[2];
-        let get = |field: &str| cloud1.cocli(&["get", "companies/apple", field]);
+        let get = |field: &str| cloud1.cocli(&["get", "companies/apple-inc", field]);
         let (phone, tags, city) = (get("phone_number")?, get("tags")?, get("city")?);
         if phone.trim() != "14089961010" || !tags.contains("to-call") {
             return Err(Failure::new(Exit::Failed, format!("an edit is lost: {phone} {tags}")));
@@ -125,9 +125,9 @@ impl Story {
         self.machines[2].kill()?;
         for n in 0..5 {
             let value = format!("demo_away=laptop {n}");
-            self.machines[0].cocli(&["set", "companies/apple", &value])?;
+            self.machines[0].cocli(&["set", "companies/apple-inc", &value])?;
             let value = format!("demo_alone=cloud1 {n}");
-            self.machines[2].cocli(&["set", "companies/apple", &value])?;
+            self.machines[2].cocli(&["set", "companies/apple-inc", &value])?;
         }
         let peers: Vec<String> =
             self.machines[..2].iter().filter_map(|m| m.address.clone()).collect();
@@ -140,15 +140,15 @@ impl Story {
 
     fn save_a_stale_buffer(&mut self) -> Result<(), Failure> {
         self.step("save a stale editor buffer on laptop over a card that changed meanwhile");
-        let card = self.machines[0].card("apple");
+        let card = self.machines[0].card("apple-inc");
         let buffer = std::fs::read_to_string(&card)?;
-        self.machines[1].cocli(&["set", "companies/apple", "city=Austin"])?;
-        self.visible("apple", "city: Austin")?;
-        let edited = buffer.replacen("\nname: Apple\n", "\nname: Apple Computer\n", 1);
+        self.machines[1].cocli(&["set", "companies/apple-inc", "city=Austin"])?;
+        self.visible("apple-inc", "city: Austin")?;
+        let edited = buffer.replacen("\nname: Apple Inc.\n", "\nname: Apple Computer\n", 1);
         std::fs::write(&card, edited)?;
-        self.visible("apple", "name: Apple Computer")?;
+        self.visible("apple-inc", "name: Apple Computer")?;
         self.level()?;
-        let city = self.machines[0].cocli(&["get", "companies/apple", "city"])?;
+        let city = self.machines[0].cocli(&["get", "companies/apple-inc", "city"])?;
         if city.trim() != "Austin" {
             let message = format!("the stale buffer reverted the city to {:?}", city.trim());
             return Err(Failure::new(Exit::Failed, message));

@@ -78,5 +78,5 @@ fn the_real_table_comes_in_whole() {
     assert!(out.contains("0 skipped"), "{out}");
     let listed = home.run(&["list", "companies"]).ok();
     assert!(listed.lines().count() > 1800, "{}", listed.lines().count());
-    assert!(home.read("companies/apple/_index.md").contains("name: Apple"));
+    assert!(home.read("companies/apple-inc/_index.md").contains("name: Apple Inc."));
 }

@@ -219,7 +219,7 @@ fn first(disk: &dyn Disk, bare: &str, file: &FilePut) -> Result<Placed> {
     let folder = paths::folder(&file.path);
     let mut renamed = disk.rename_new(bare, &file.path);
     if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-        disk.make_folder(folder).tried("make the folder", folder)?;
+        disk.make_folder_unsynced(folder).tried("make the folder", folder)?;
         renamed = disk.rename_new(bare, &file.path);
     }
     match renamed {

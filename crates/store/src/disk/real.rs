@@ -245,6 +245,13 @@ impl Disk for RealDisk {
         Ok(())
     }
 
+    fn make_folder_unsynced(&self, folder: &str) -> io::Result<()> {
+        match self.home.create_dir_all(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>> {
         let file = self.for_writing(path, true)?.into_std();
         if wait {
