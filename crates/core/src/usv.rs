@@ -117,16 +117,16 @@ fn parse(record: &[u8], checked: bool) -> Result<Datagram, Odd> {
 
 /// Reads a record where it stands in a block.
 ///
-/// A flipped bit can turn a byte of a value into an RS. What stands before it is then a well-formed
-/// record of five fields, without a check and with a wrong value; what stands behind it is a rest that
-/// ends in a check. So a record of five fields with such a rest behind it is damaged.
+/// A flipped bit can turn a byte of a record of ours into an RS. What stands before it may then be a
+/// well-formed record without a check, with a wrong value or without its causality; what stands behind
+/// it is a rest that ends in a check. So a record without a check that has such a rest behind it is
+/// damaged.
 ///
 /// # Errors
 /// As [`read`].
 pub fn read_in(block: &[u8], record: Record<'_>) -> Result<Datagram, Odd> {
     let datagram = read(record.bytes)?;
-    let separators = memchr::memchr_iter(US, record.bytes).count();
-    if separators == 4 {
+    if !is_checked(record.bytes) {
         let behind = &block[record.at + record.bytes.len()..];
         let rest = &behind[..memchr::memchr(RS, behind).unwrap_or(behind.len())];
         let rest_text = core::str::from_utf8(rest).unwrap_or_default();
