@@ -35,8 +35,34 @@ impl Log {
         self.add_mark(Mark { begins: true, day, head: self.tip, saved: false });
     }
 
+    /// Marks the beginnings of days whose lines in the marks were lost.
+    fn mend(&mut self, disk: &dyn Disk) -> Result<()> {
+        for at in 0..self.days.len() {
+            let (day, start) = (self.days[at].day, self.days[at].start);
+            if start >= self.tip.position || self.marks.iter().any(|m| m.begins && m.day == day) {
+                continue;
+            }
+            let before = self.mark_before(start).map(|at| self.marks[at]);
+            let (mut head, of) = match before {
+                Some(mark) => (mark.head, mark.day),
+                None => (Head { position: 0, hash: self.start }, day),
+            };
+            if head.position < start {
+                let file =
+                    self.days.iter().find(|file| file.day == of).map_or(0, |file| file.start);
+                let path = paths::journal(&self.id, of);
+                let len = usize::try_from(start - head.position).unwrap_or(usize::MAX);
+                let bytes = disk.read_at(&path, head.position - file, len).tried("read", &path)?;
+                head = Head { position: start, hash: head.hash.over(of, &bytes) };
+            }
+            self.add_mark(Mark { begins: true, day, head, saved: false });
+        }
+        Ok(())
+    }
+
     /// Works the chain out up to the end of what is there.
     pub(crate) fn advance(&mut self, disk: &dyn Disk) -> Result<()> {
+        self.mend(disk)?;
         let from = self.days.partition_point(|day| day.start + day.whole < self.tip.position);
         for at in from..self.days.len() {
             let (day, start, whole) = {

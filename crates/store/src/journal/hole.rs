@@ -216,6 +216,7 @@ impl Journals {
         }
         if !touched.is_empty() {
             self.disk.sync_folder(paths::WAL).tried("sync", paths::WAL)?;
+            self.save_holes(lock)?;
             self.refresh()?;
         }
         Ok(())

@@ -42,6 +42,8 @@ pub enum Trouble {
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) id: LogId,
+    /// h(0).
+    pub(crate) start: ChainHash,
     pub(crate) days: Vec<DayFile>,
     pub(crate) marks: Vec<Mark>,
     /// As far as the chain was worked out; never before the last mark.
@@ -64,6 +66,7 @@ impl Log {
     pub(crate) fn new(id: LogId, start: ChainHash) -> Self {
         Self {
             id,
+            start,
             days: Vec::new(),
             marks: Vec::new(),
             tip: Head { position: 0, hash: start },
