@@ -129,8 +129,8 @@ pub fn read_in(block: &[u8], record: Record<'_>) -> Result<Datagram, Odd> {
     if !is_checked(record.bytes) {
         let behind = &block[record.at + record.bytes.len()..];
         let rest = &behind[..memchr::memchr(RS, behind).unwrap_or(behind.len())];
-        let rest_text = core::str::from_utf8(rest).unwrap_or_default();
-        if ends_in_check(rest_text) && memchr::memchr_iter(US, rest).count() < 4 {
+        // The rest may begin in the middle of a character.
+        if is_checked(rest) && memchr::memchr_iter(US, rest).count() < 4 {
             return Err(Odd::Check);
         }
     }
