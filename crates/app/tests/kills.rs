@@ -6,12 +6,12 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-#[path = "cli/support.rs"]
-#[expect(dead_code, reason = "shared with the other tests of the binary")]
-mod support;
 #[path = "cli/cluster.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod cluster;
+#[path = "cli/support.rs"]
+#[expect(dead_code, reason = "shared with the other tests of the binary")]
+mod support;
 
 use cluster::{daemon, level, member};
 use support::Home;

@@ -86,9 +86,8 @@ pub(crate) fn card_path(disk: &dyn Disk, target: &Target, entity: &Entity) -> Op
     let named = named.map(|entry| entry.value.shown().into_owned());
     if named.is_none() && Kind::of(target) == Some(Kind::Person) {
         let names = disk.list(target.as_str()).unwrap_or_default();
-        let is_card = |(name, kind): &(String, FileKind)| {
-            *kind == FileKind::File && name.ends_with(".md")
-        };
+        let is_card =
+            |(name, kind): &(String, FileKind)| *kind == FileKind::File && name.ends_with(".md");
         if let Some((name, _)) = names.iter().find(|entry| is_card(entry)) {
             return paths::card(target, Some(name));
         }
@@ -161,7 +160,8 @@ pub(crate) fn examine(
     let Some(bytes) = &files.card else {
         // Only the list of tags stands there: what differs from what it showed last.
         let before = history.latest().map(|kept| kept.projection.clone()).unwrap_or_default();
-        let edits = listed.map(|tags| card::tag_edits(&before, &tags, Some(entity))).unwrap_or_default();
+        let edits =
+            listed.map(|tags| card::tag_edits(&before, &tags, Some(entity))).unwrap_or_default();
         return Ok(Verdict::Edits { changes: changes_of(target, &edits), known: true });
     };
     let file = match card::parse(bytes) {

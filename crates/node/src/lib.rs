@@ -21,6 +21,7 @@ pub use config::{Config, Project};
 pub use error::{NodeError, Result};
 pub use health::{Finding, Health};
 pub use home::{Birth, Home, Membership, Rim};
+pub use propagate::Writer;
 pub use reading::watched;
 pub use resolve::nearest;
 pub use session::{End, Session, Written};

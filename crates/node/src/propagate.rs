@@ -1,7 +1,7 @@
 //! The propagation of a home: its replica, and the jobs that the replica gives to a writer.
 
 use cocli_core::Instant;
-use cocli_store::HomeLock;
+use cocli_store::{HomeLock, Journals};
 
 use crate::error::Result;
 use crate::home::Home;
@@ -16,16 +16,38 @@ impl Home {
         Ok(Replica::new(self.journals()?, born, 0)?)
     }
 
-    /// Runs a job under the home's lock; it may wait for the disk.
+    /// What runs the replica's jobs.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn writer(&self) -> Result<Writer> {
+        Ok(Writer { home: self.again()?, journals: self.journals()? })
+    }
+}
+
+/// Runs the replica's jobs, each under the home's lock; it may wait for the disk.
+#[derive(Debug)]
+pub struct Writer {
+    home: Home,
+    /// Kept between jobs: a look at what changed costs less than a look at all.
+    journals: Journals,
+}
+
+impl Writer {
+    /// Runs a job.
     #[must_use]
-    pub fn run(&self, job: Job, at: Instant) -> JobDone {
-        let opened = || {
-            let lock = HomeLock::take(&*self.disk, "the daemon")?;
-            Ok::<_, crate::NodeError>((lock, self.journals()?))
+    pub fn run(&mut self, job: Job, at: Instant) -> JobDone {
+        let done = match HomeLock::take(&*self.home.disk, "the daemon") {
+            Err(error) => return JobDone::Failed { job, why: error.to_string() },
+            Ok(lock) => match self.journals.refresh() {
+                Err(error) => JobDone::Failed { job, why: error.to_string() },
+                Ok(()) => job.run(&mut self.journals, &lock, at),
+            },
         };
-        match opened() {
-            Ok((lock, mut journals)) => job.run(&mut journals, &lock, at),
-            Err(error) => JobDone::Failed { job, why: error.to_string() },
+        let failed = matches!(done, JobDone::Failed { .. } | JobDone::CommitFailed { .. });
+        if failed && let Ok(journals) = self.home.journals() {
+            self.journals = journals;
         }
+        done
     }
 }

@@ -21,6 +21,9 @@ use crate::{clock, door};
 
 /// Journals are looked at this often: watching and waking are hints.
 const RESCAN: Duration = Duration::from_secs(5);
+/// A journal that changed is looked at after this: its writer has said so by the door before, as a
+/// rule, and every commit of our own shows here too.
+const SETTLED: Duration = Duration::from_millis(200);
 /// UDP and TCP port when nobody says another.
 pub(super) const PORT: u16 = 9999;
 
@@ -72,6 +75,8 @@ struct Wiring {
     refused: u64,
     listening: SocketAddr,
     screen: Screen,
+    /// When journals are looked at next.
+    rescan: Instant,
     stop: bool,
 }
 
@@ -96,7 +101,7 @@ pub(crate) fn run(
     let replica = home.replica(born)?;
     udp::listen(Arc::clone(&socket), ring, cluster, events.clone());
     calls::listen(listener, Arc::clone(&side), events.clone());
-    let jobs = writer::start(home.again()?, events.clone());
+    let jobs = writer::start(home.writer()?, events.clone());
     let cards = cards::start(home.again()?, events.clone());
     let watcher = files::watch(home.path(), events.clone(), cards.clone());
     if watcher.is_none() {
@@ -120,6 +125,7 @@ pub(crate) fn run(
         refused: 0,
         listening,
         screen,
+        rescan: clock::monotonic() + RESCAN,
         stop: false,
     };
     match screen.json {
@@ -160,16 +166,15 @@ impl Wiring {
     }
 
     fn serve(&mut self, queue: &Receiver<Event>) {
-        let mut rescan = clock::monotonic() + RESCAN;
         while !self.stop {
             let now = clock::monotonic();
-            if now >= rescan {
-                rescan = now + RESCAN;
+            if now >= self.rescan {
+                self.rescan = now + RESCAN;
                 self.step(Input::Rescan);
             }
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
             let waiter = self.waiters.values().map(|waiter| waiter.until).min();
-            let next = waiter.into_iter().chain([deadline]).fold(rescan, Instant::min);
+            let next = waiter.into_iter().chain([deadline]).fold(self.rescan, Instant::min);
             match queue.recv_timeout(next.saturating_duration_since(now)) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => self.step(Input::Tick),
@@ -201,7 +206,7 @@ impl Wiring {
             Event::Edited(end) => {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }
-            Event::Journals => self.step(Input::Rescan),
+            Event::Journals => self.rescan = self.rescan.min(clock::monotonic() + SETTLED),
             Event::Stop => self.stop = true,
         }
     }
@@ -333,7 +338,8 @@ impl Wiring {
             })
         });
         json!({
-            "listening": self.listening.to_string(), "peers": peers.collect::<Vec<_>>(),
+            "listening": self.listening.to_string(),
+            "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
             "packets_refused": self.refused,
         })
     }

@@ -3,18 +3,18 @@
 
 use std::sync::mpsc::{Sender, channel};
 
-use cocli_node::Home;
+use cocli_node::Writer;
 use cocli_node::replica::Job;
 
 use super::Event;
 use crate::clock;
 
 /// Starts the thread; it ends when the sender is dropped.
-pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<Job> {
+pub(super) fn start(mut writer: Writer, events: Sender<Event>) -> Sender<Job> {
     let (jobs, queue) = channel::<Job>();
     std::thread::spawn(move || {
         while let Ok(job) = queue.recv() {
-            if events.send(Event::Done(home.run(job, clock::now()))).is_err() {
+            if events.send(Event::Done(writer.run(job, clock::now()))).is_err() {
                 return;
             }
         }

@@ -4,9 +4,11 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value as Json;
+use cocli_node::Home;
+use serde_json::{Value as Json, json};
 
 use crate::failure::{Exit, Failure};
+use crate::{clock, door};
 
 #[derive(Debug)]
 pub(super) struct Machine {
@@ -72,6 +74,13 @@ impl Machine {
         serde_json::from_str(text.trim()).map_err(|error| {
             Failure::new(Exit::Failed, format!("{}: {}: {error}", self.name, words.join(" ")))
         })
+    }
+
+    /// The hash of the running daemon's version vector.
+    pub(super) fn vector(&self) -> Result<Option<String>, Failure> {
+        let home = Home::open(&self.home, clock::rim())?;
+        let status = door::ask(&home, &json!({"verb": "status"}))?;
+        Ok(status.and_then(|status| status.get("vector")?.as_str().map(ToString::to_string)))
     }
 
     pub(super) fn ticket(&self) -> Result<String, Failure> {

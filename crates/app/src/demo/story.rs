@@ -172,6 +172,11 @@ impl Story {
         };
         wait(
             || {
+                let vectors: Vec<_> =
+                    self.machines.iter().map(Machine::vector).collect::<Result<_, _>>()?;
+                if vectors.windows(2).any(|w| w[0] != w[1]) {
+                    return Ok(false);
+                }
                 let all = digests()?;
                 Ok(all.windows(2).all(|w| w[0]["digest"] == w[1]["digest"]))
                     .map(|level| level && all.iter().all(|d| d["cards_level"] == Json::Bool(true)))

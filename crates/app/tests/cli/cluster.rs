@@ -59,7 +59,9 @@ pub(crate) fn level(homes: &[&Home]) {
     loop {
         let all: Vec<serde_json::Value> = homes
             .iter()
-            .map(|home| serde_json::from_str(&home.run(&["--json", "state", "--digest"]).ok()).unwrap())
+            .map(|home| {
+                serde_json::from_str(&home.run(&["--json", "state", "--digest"]).ok()).unwrap()
+            })
             .collect();
         let equal = all.windows(2).all(|w| w[0]["digest"] == w[1]["digest"]);
         if equal && all.iter().all(|state| state["cards_level"] == true) {

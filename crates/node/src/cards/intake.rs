@@ -46,7 +46,9 @@ impl Session<'_> {
             match read_files(&*self.home.disk, target, &entity) {
                 None => {}
                 Some(Err(broken)) => self.break_off(target, broken),
-                Some(Ok(files)) => self.weigh(target, files, &entity, &mut changes, &mut unasked)?,
+                Some(Ok(files)) => {
+                    self.weigh(target, files, &entity, &mut changes, &mut unasked)?
+                }
             }
         }
         self.ask(unasked, &mut changes);

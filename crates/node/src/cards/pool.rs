@@ -92,9 +92,7 @@ impl Home {
         let state = self.read(Reader::state)?;
         for (target, entity) in state.entities().filter(|(target, _)| kind_of(target).is_some()) {
             let head = heads.get(target);
-            let there = |head: &Head| {
-                self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some())
-            };
+            let there = |head: &Head| self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some());
             let shown = shows(entity, target).filter(|_| state.removed(target).is_none());
             let level = match (&shown, head) {
                 (Some(projection), Some(head)) => projection.rev() == head.rev && there(head),
