@@ -278,7 +278,7 @@ impl Reader {
         let Some(info) = self.manifest.shards.get(&shard) else { return Ok(Delta::new()) };
         match checkpoint::lookup(&*self.disk, shard, info, target.as_str(), below) {
             Err(StoreError::Damaged { .. }) => {
-                let mut found = self.from_journals(shard)?;
+                let mut found = self.remade(shard)?;
                 let prefix = format!("{target}/");
                 found.retain(|at, _| at == target || (below && at.as_str().starts_with(&prefix)));
                 Ok(found)
@@ -303,7 +303,7 @@ impl Reader {
         });
         match read {
             Err(StoreError::Damaged { .. }) => {
-                let mut found = self.from_journals(shard)?;
+                let mut found = self.remade(shard)?;
                 found.retain(|target, _| target.as_str().starts_with(prefix));
                 Ok(found)
             }
@@ -312,7 +312,7 @@ impl Reader {
     }
 
     /// A damaged shard costs a reading of all journals and no value: they still hold everything.
-    fn from_journals(&self, shard: u8) -> Result<Delta> {
+    fn remade(&self, shard: u8) -> Result<Delta> {
         let mut delta =
             checkpoint::from_journals(&*self.disk, &self.all, &BTreeSet::from([shard]))?;
         Ok(delta.remove(&shard).unwrap_or_default())

@@ -1,6 +1,7 @@
 //! Every operation of appending, recovery, compaction and closing fails once and for good, with an
 //! error, a full disk and a power cut. Afterwards all that was acknowledged is there, nothing stands
 //! half, and the state is right.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
 

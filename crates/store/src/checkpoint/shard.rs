@@ -133,18 +133,20 @@ impl Searched<'_> {
 
     /// The line that begins at `at`, and where the next one does.
     fn line_at(&self, at: u64) -> Result<Option<(Vec<u8>, u64)>> {
+        if at >= self.len {
+            return Ok(None);
+        }
         let mut want = STEP_BYTES;
-        while at < self.len {
+        loop {
             let bytes = self.read(at, want)?;
             if let Some(end) = memchr::memmem::find(&bytes, &END) {
                 return Ok(Some((bytes[..end].to_vec(), at + (end + END.len()) as u64)));
             }
             if bytes.len() < want {
-                break;
+                return Ok(None);
             }
             want *= 4;
         }
-        Ok(None)
     }
 
     /// Where the first line that begins at or behind `at` begins.

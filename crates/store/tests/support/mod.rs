@@ -1,5 +1,5 @@
 //! A home on the fake disk, and records to put into it.
-#![allow(dead_code, unreachable_pub, reason = "each test file takes what it needs of this")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file takes what it needs of this")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

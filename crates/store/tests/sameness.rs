@@ -1,0 +1,145 @@
+//! Law 3 on the disk: the same datagrams, in any order, over any number of journals, compacted at any
+//! time, are one state with one digest.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+use cocli_core::{Datagram, Target};
+use cocli_store::{Reader, checkpoint};
+use proptest::prelude::*;
+use support::*;
+
+/// Few targets, fields and times, so that much is written over and much is written at once.
+fn datagram() -> impl Strategy<Value = Datagram> {
+    let target = prop_oneof![
+        (0..4_u8).prop_map(|n| format!("companies/c{n}")),
+        (0..4_u8).prop_map(|n| format!("companies/c{n}/notes/n-{n}")),
+        (0..3_u8).prop_map(|n| format!("people/p{n}")),
+        Just("companies/c1-b".to_owned()),
+    ];
+    let field = prop_oneof![Just("name"), Just("tags.a"), Just("tags.b%20c"), Just("_deleted")];
+    let writer = prop_oneof![Just("pi1"), Just("pi2"), Just("mac")];
+    (target, field, writer, "[a-c\n\u{1e}\u{e9}]{0,3}", 0..5_i64)
+        .prop_map(|(target, field, writer, value, at)| put(writer, &target, field, &value, at))
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Append { writer: usize, batch: Vec<Datagram>, day: u32 },
+    Compact { memory: usize },
+}
+
+fn steps(all: Vec<Datagram>) -> impl Strategy<Value = Vec<Step>> {
+    let compactions = prop::collection::vec((0..40_usize, 1..2000_usize), 0..4);
+    let cuts = prop::collection::vec((1..6_usize, 0..3_usize, 0..2_u32), 1..30);
+    (Just(all).prop_shuffle(), cuts, compactions).prop_map(|(all, cuts, compactions)| {
+        let mut steps = Vec::new();
+        let mut rest = &all[..];
+        for (size, writer, day) in cuts.into_iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (batch, more) = rest.split_at(size.min(rest.len()));
+            steps.push(Step::Append { writer, batch: batch.to_vec(), day });
+            rest = more;
+        }
+        for (at, memory) in compactions {
+            steps.insert(at.min(steps.len()), Step::Compact { memory });
+        }
+        steps
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn the_same_datagrams_are_one_state_however_they_came(
+        (all, orders) in prop::collection::vec(datagram(), 1..60).prop_flat_map(|all| {
+            (Just(all.clone()), prop::collection::vec(steps(all), 2))
+        })
+    ) {
+        let expected = state_of(&all);
+        let mut shards = Vec::new();
+        for order in orders {
+            let disk = home();
+            for step in order {
+                match step {
+                    Step::Append { writer, batch, day } => {
+                        let (writer, today) = (["pi1", "pi2", "mac"][writer], 20_261_121 + day);
+                        append(&disk, writer, &today.to_string(), &batch).unwrap();
+                    }
+                    Step::Compact { memory } => {
+                        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+                        checkpoint::compact(&lock, &mut journals, memory).unwrap();
+                    }
+                }
+            }
+            for compacted in [false, true] {
+                if compacted {
+                    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+                    checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+                }
+                let reader = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap();
+                prop_assert_eq!(reader.digest().unwrap(), expected.digest());
+                prop_assert_eq!(&reader.state().unwrap(), &expected);
+                for (target, entity) in expected.entities() {
+                    prop_assert_eq!(&reader.entity(target).unwrap(), entity);
+                    let below = reader.below(target).unwrap();
+                    let prefix = format!("{target}/");
+                    let count = expected.entities().filter(|(at, _)| *at == target || at.as_str().starts_with(&prefix)).count();
+                    prop_assert_eq!(below.len(), count);
+                    prop_assert_eq!(reader.removed(target).unwrap(), expected.removed(target).cloned());
+                }
+                prop_assert!(reader.entity(&Target::read("companies/none").unwrap()).unwrap().fields.is_empty());
+            }
+            // The very same files, too.
+            shards.push(disk.files().into_iter().filter(|p| p.starts_with("checkpoint/") && p.contains('-')).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(&shards[0], &shards[1]);
+    }
+}
+
+#[test]
+fn history_tells_every_datagram_with_its_place() {
+    let disk = home();
+    let (one, two) =
+        (put("pi1", "companies/a", "name", "A", 1), put("mac", "companies/a", "name", "B", 2));
+    append(&disk, "pi1", "20261122", &[one.clone(), put("pi1", "companies/b", "name", "A", 1)])
+        .unwrap();
+    append(&disk, "mac", "20261122", &[two.clone()]).unwrap();
+    let mut journals = open(&disk, "pi1").unwrap();
+    let lock = take_lock(&disk).unwrap();
+    checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+    let reader = Reader::open(&mut journals).unwrap();
+    let history = reader.history(&one.target, Some(&one.field)).unwrap();
+    let told: Vec<_> =
+        history.into_iter().map(|placed| (placed.log, placed.position, placed.datagram)).collect();
+    assert_eq!(told, [(log("pi1"), 0, one), (log("mac"), 0, two)]);
+}
+
+#[test]
+fn odd_records_are_kept_once_and_in_nobodys_way() {
+    let disk = home();
+    let odd = b"what\x1fis\x1fthis\x1e".to_vec();
+    let bytes = [
+        bytes_of(&batch("pi1", 1, 1)),
+        odd.clone(),
+        vec![0xff, 0x1e],
+        bytes_of(&batch("pi1", 2, 1)),
+    ]
+    .concat();
+    disk.plant("wal/20261122_pi1.usv", &bytes);
+    let mut journals = open(&disk, "mac").unwrap();
+    let lock = take_lock(&disk).unwrap();
+    for _ in 0..3 {
+        let reader = Reader::open(&mut journals).unwrap();
+        assert_eq!(reader.state().unwrap().len(), 2);
+        let list = reader.odd().unwrap();
+        assert_eq!(list.len(), 2);
+        assert_eq!(list[0].bytes, odd[..odd.len() - 1]);
+        assert_eq!(list[0].position, bytes_of(&batch("pi1", 1, 1)).len() as u64);
+        assert!(list[0].why.contains("3 fields"), "{}", list[0].why);
+        checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+    }
+}
