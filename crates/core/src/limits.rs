@@ -101,7 +101,7 @@ pub const STALL_MAX_US: u64 = 60_000_000;
 /// Shortest time-out of a want.
 pub const WANT_MIN_US: u64 = 100_000;
 /// Longest time-out of a want.
-pub const WANT_MAX_US: u64 = 5_000_000;
+pub const WANT_MAX_US: u64 = 1_000_000;
 /// Time in which a holder that failed is passed over.
 pub const PASS_OVER_US: u64 = 5_000_000;
 /// Round trips above twice the shortest by more than this are far.

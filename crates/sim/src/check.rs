@@ -9,6 +9,22 @@ use crate::disk::{Content, content};
 use crate::world::World;
 
 impl World {
+    /// Whether a machine's disk holds a record with this value.
+    #[must_use]
+    pub fn holds(&self, at: usize, value: &str) -> bool {
+        let value = format!("\u{1f}{value}\u{1f}");
+        let within = |record: &Vec<u8>| String::from_utf8_lossy(record).contains(&value);
+        content(&self.machines[at], self.cluster).is_ok_and(|held| held.records.iter().any(within))
+    }
+
+    /// The logs that a machine's daemon shows, with the bytes of each.
+    #[must_use]
+    pub fn shows(&self, at: usize) -> Vec<(String, u64)> {
+        let daemon = self.machines[at].daemon.as_ref();
+        let vector = daemon.map(|daemon| daemon.replica.vector().clone()).unwrap_or_default();
+        vector.0.into_iter().map(|(log, head)| (log.to_string(), head.position)).collect()
+    }
+
     /// All checks of a world at rest.
     pub(crate) fn check(&mut self) {
         self.everybody_is_level();
@@ -173,12 +189,9 @@ impl World {
         if *shown == daemon.shown {
             return;
         }
-        let shrunk =
-            daemon.shown.0.iter().find(|(log, head)| {
-                shown.position(log) < head.position
-                    && !machine.cut.contains(log)
-                    && !machine.failed
-            });
+        let shrunk = daemon.shown.0.iter().find(|(log, head)| {
+            shown.position(log) < head.position && !machine.cut.contains(log) && !machine.failed
+        });
         let what = shrunk.map(|(log, head)| {
             format!(
                 "machine {at} showed {log} to {} and then to {}",

@@ -51,7 +51,7 @@ impl Network {
         }
         let copies = if !calm && chance.permille(options.duplicates) {
             self.doubled += 1;
-            1 + chance.between(1, 3)
+            chance.between(2, options.copies.max(2))
         } else {
             1
         };

@@ -13,6 +13,8 @@ pub struct Options {
     pub loss: u64,
     /// Packets doubled, in a thousand.
     pub duplicates: u64,
+    /// How often a doubled packet arrives, at most.
+    pub copies: u64,
     /// Packets delayed by up to [`Self::late_ms`], in a thousand; the others take a few milliseconds.
     pub late: u64,
     /// The longest delay of a packet, milliseconds.
@@ -21,6 +23,8 @@ pub struct Options {
     pub cuts: u64,
     /// Longest time that the disk takes for a job, milliseconds.
     pub disk_ms: u64,
+    /// Time between two looks of a daemon at its files, milliseconds; up to twice that.
+    pub look_ms: u64,
     /// Writes, spread over the time of the faults.
     pub writes: usize,
     /// Bytes of the longest value.
@@ -63,10 +67,12 @@ impl Options {
             nodes,
             loss: 0,
             duplicates: 0,
+            copies: 4,
             late: 0,
             late_ms: 5_000,
             cuts: 0,
             disk_ms: 5,
+            look_ms: 2_500,
             writes: 30,
             value_bytes: 40,
             seconds: 30,

@@ -54,6 +54,19 @@ pub struct Report {
     pub commits: u64,
 }
 
+impl Report {
+    /// The run again, if nothing failed.
+    ///
+    /// # Panics
+    /// When something did, with what it was.
+    #[must_use]
+    #[track_caller]
+    pub fn sound(self) -> Self {
+        assert!(self.failures.is_empty(), "{self}");
+        self
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(

@@ -19,8 +19,6 @@ use crate::stream::Asker;
 
 const MS: u64 = 1000;
 const SECOND: u64 = 1_000_000;
-/// Within this time every daemon has looked at its files.
-const LOOK_MS: u64 = 6_000;
 
 /// Something that happens at a time.
 #[derive(Debug, Clone)]
@@ -180,7 +178,7 @@ impl World {
         }
         let begun = self.now;
         // What nobody told the daemons of is found by their next look.
-        self.pass(LOOK_MS);
+        self.pass(2 * self.options.look_ms + 1_000);
         while !self.is_level() && self.now < begun + self.options.quiet_seconds * SECOND {
             self.pass(500);
         }
@@ -287,7 +285,8 @@ impl World {
     }
 
     pub(crate) fn rescan_later(&mut self, machine: usize) {
-        let delay = self.chance.between(2 * SECOND, 5 * SECOND);
+        let least = self.options.look_ms * MS;
+        let delay = self.chance.between(least, 2 * least);
         self.after(delay, Event::Fault(Fault::Rescan { machine }));
     }
 

@@ -21,6 +21,20 @@ impl World {
         self.write_batch(at, &batch);
     }
 
+    /// Writes one record with this value on a machine, and tells its daemon at once; true when it was
+    /// acknowledged.
+    pub fn say(&mut self, at: usize, value: &str) -> bool {
+        let mut batch = Vec::new();
+        let mut datagram = self.datagram(at);
+        datagram.entry.value = Value::read(value);
+        usv::write(&datagram, &mut batch);
+        let before = self.machines[at].life;
+        let Some((log, position)) = self.append(at, &batch) else { return false };
+        self.acknowledged.insert(batch);
+        self.woken(at, before, log, position);
+        true
+    }
+
     /// Writes these records on a machine; true when they were acknowledged.
     pub fn write_batch(&mut self, at: usize, batch: &[u8]) -> bool {
         let Some((log, position)) = self.append(at, batch) else {

@@ -79,5 +79,7 @@ fn the_same_seed_gives_the_same_run() {
 }
 
 fn replay(seed: u64) -> String {
-    format!("replay: COCLI_SIM_SEED={seed} cargo test -p cocli-sim --test seeds -- --nocapture every_seed")
+    format!(
+        "replay: COCLI_SIM_SEED={seed} cargo test -p cocli-sim --test seeds -- --nocapture every_seed"
+    )
 }

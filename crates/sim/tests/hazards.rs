@@ -1,0 +1,319 @@
+//! One hazard at a time, with nothing left to chance but the small things.
+
+use cocli_sim::{Fault, Faults, Options, World};
+
+const SECOND: u64 = 1_000;
+const MINUTE: u64 = 60 * SECOND;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+fn world(nodes: usize) -> World {
+    let mut world = World::new(Options { writes: 0, ..Options::calm(7, nodes) });
+    world.pass(10 * SECOND);
+    world
+}
+
+fn block(world: &mut World, one: usize, other: usize) {
+    world.happen(Fault::Block { from: one, to: other });
+    world.happen(Fault::Block { from: other, to: one });
+}
+
+fn free(world: &mut World, one: usize, other: usize) {
+    world.happen(Fault::Free { from: one, to: other });
+    world.happen(Fault::Free { from: other, to: one });
+}
+
+fn end(mut world: World) -> cocli_sim::Report {
+    world.settle();
+    world.report().sound()
+}
+
+#[test]
+fn third_node_heals_two_that_cannot_talk() {
+    let mut world = world(3);
+    block(&mut world, 0, 1);
+    for n in 0..20 {
+        assert!(world.say(n % 2, &format!("v{n}")));
+        world.pass(100);
+    }
+    world.pass(10 * SECOND);
+    assert!(world.is_level());
+    end(world);
+}
+
+#[test]
+fn one_way_partition_loses_nothing_and_heals() {
+    let mut world = world(2);
+    world.happen(Fault::Block { from: 0, to: 1 });
+    world.say(0, "unheard");
+    world.say(1, "heard");
+    world.pass(10 * SECOND);
+    assert!(world.holds(0, "heard") && !world.holds(1, "unheard"));
+    world.pass(10 * MINUTE);
+    world.happen(Fault::Free { from: 0, to: 1 });
+    world.pass(61 * SECOND);
+    assert!(world.is_level() && world.holds(1, "unheard"));
+    end(world);
+}
+
+#[test]
+fn one_way_partition_is_healed_by_a_third() {
+    let mut world = world(3);
+    world.happen(Fault::Block { from: 0, to: 1 });
+    world.say(0, "first");
+    world.pass(5 * SECOND);
+    assert!(world.is_level() && world.holds(1, "first"));
+    end(world);
+}
+
+#[test]
+fn restored_home_loses_nothing() {
+    for writes_before_it_hears in [0, 3] {
+        let mut world = world(3);
+        world.say(0, "before");
+        world.pass(5 * SECOND);
+        world.happen(Fault::Image { machine: 0 });
+        for n in 0..5 {
+            world.say(0, &format!("after the image {n}"));
+        }
+        world.pass(5 * SECOND);
+        block(&mut world, 0, 1);
+        block(&mut world, 0, 2);
+        world.happen(Fault::Restore { machine: 0 });
+        for n in 0..writes_before_it_hears {
+            world.say(0, &format!("on the same positions {n}"));
+        }
+        world.pass(20 * SECOND);
+        free(&mut world, 0, 1);
+        free(&mut world, 0, 2);
+        world.pass(2 * MINUTE);
+        assert!(world.is_level());
+        for n in 0..5 {
+            assert!(world.holds(0, &format!("after the image {n}")));
+        }
+        for n in 0..writes_before_it_hears {
+            assert!(world.holds(1, &format!("on the same positions {n}")));
+        }
+        let report = end(world);
+        assert_eq!(report.epochs, 1);
+    }
+}
+
+#[test]
+fn cloned_home_loses_nothing() {
+    let mut world = world(3);
+    world.say(0, "common");
+    world.pass(5 * SECOND);
+    world.happen(Fault::Clone { machine: 0 });
+    world.happen(Fault::Clone { machine: 0 });
+    for n in 0..10 {
+        for at in [0, 3, 4] {
+            world.say(at, &format!("v{n} of {at}"));
+        }
+        world.pass(50);
+    }
+    world.pass(2 * MINUTE);
+    assert!(world.is_level());
+    for n in 0..10 {
+        for at in [0, 3, 4] {
+            assert!(world.holds(1, &format!("v{n} of {at}")));
+        }
+    }
+    end(world);
+}
+
+#[test]
+fn clones_that_never_met_the_others_lose_nothing() {
+    let mut world = world(4);
+    world.say(0, "common");
+    world.pass(5 * SECOND);
+    world.happen(Fault::Clone { machine: 0 });
+    // Two halves: each with one of the twins.
+    for (one, other) in [(0, 4), (0, 3), (1, 4), (1, 3), (2, 4), (2, 3)] {
+        block(&mut world, one, other);
+    }
+    for n in 0..20 {
+        world.say(0, &format!("left {n}"));
+        world.say(4, &format!("right {n}"));
+        world.pass(SECOND);
+    }
+    assert!(world.holds(2, "left 19") && world.holds(3, "right 19"));
+    for (one, other) in [(0, 4), (0, 3), (1, 4), (1, 3), (2, 4), (2, 3)] {
+        free(&mut world, one, other);
+    }
+    world.pass(3 * MINUTE);
+    assert!(world.is_level());
+    for n in 0..20 {
+        assert!(world.holds(1, &format!("left {n}")) && world.holds(1, &format!("right {n}")));
+    }
+    end(world);
+}
+
+#[test]
+fn crash_before_sync_is_never_advertised() {
+    for operation in 1..60 {
+        let mut world =
+            World::new(Options { writes: 0, disk_ms: 300, ..Options::calm(operation, 3) });
+        world.pass(10 * SECOND);
+        world.say(0, "one");
+        world.pass(100);
+        world.happen(Fault::CrashAt { machine: 1, operation });
+        world.say(0, "two");
+        world.say(1, "mine");
+        world.pass(20 * SECOND);
+        end(world);
+    }
+}
+
+#[test]
+fn a_month_away() {
+    let mut world = World::new(Options { writes: 0, look_ms: 3_600_000, ..Options::calm(7, 2) });
+    world.pass(10 * SECOND);
+    world.say(0, "common");
+    world.pass(5 * SECOND);
+    let down_ms = 30 * DAY;
+    world.happen(Fault::Kill { machine: 1, down_ms });
+    world.say(1, "written without a daemon");
+    for day in 0..30 {
+        assert!(world.say(0, &format!("day {day}")));
+        world.pass(DAY);
+    }
+    world.pass(2 * MINUTE);
+    assert!(world.is_level());
+    assert!(world.holds(1, "day 29") && world.holds(0, "written without a daemon"));
+    end(world);
+}
+
+#[test]
+fn fifty_copies_of_every_packet_add_no_bytes() {
+    let mut world = World::new(Options {
+        duplicates: 1000,
+        copies: 50,
+        late: 500,
+        writes: 30,
+        seconds: 10,
+        ..Options::calm(3, 3)
+    });
+    world.suffer();
+    world.settle();
+    let bytes: u64 = world.shows(0).iter().map(|(_, bytes)| bytes).sum();
+    let report = world.report().sound();
+    assert!(report.doubled * 20 > report.packets);
+    assert_eq!((report.journal_bytes, report.asides), (bytes, 0));
+}
+
+#[test]
+fn the_origin_may_be_gone_for_good() {
+    let mut world = world(3);
+    block(&mut world, 0, 2);
+    world.say(0, "last words");
+    world.pass(5 * SECOND);
+    world.happen(Fault::Kill { machine: 0, down_ms: DAY });
+    block(&mut world, 0, 1);
+    world.pass(5 * SECOND);
+    assert!(world.holds(2, "last words"));
+}
+
+#[test]
+fn long_values_come_over_streams_that_are_cut_again_and_again() {
+    let mut world = World::new(Options {
+        cuts: 400,
+        loss: 200,
+        value_bytes: 100_000,
+        writes: 30,
+        seconds: 30,
+        ..Options::calm(11, 3)
+    });
+    world.suffer();
+    world.settle();
+    let report = world.report().sound();
+    assert!(report.cut > 5, "{report}");
+}
+
+#[test]
+fn a_full_disk_refuses_writes_shows_what_it_has_and_recovers_by_itself() {
+    let mut world = world(2);
+    world.say(0, "before");
+    world.pass(5 * SECOND);
+    world.happen(Fault::Disk { machine: 1, operation: 1, for_good: true, full: true });
+    world.say(0, "while it is full");
+    assert!(!world.say(1, "refused"));
+    world.pass(SECOND);
+    assert!(!world.holds(1, "refused"));
+    world.happen(Fault::DiskWell { machine: 1 });
+    world.pass(70 * SECOND);
+    assert!(world.is_level() && world.holds(1, "while it is full"));
+    assert!(world.say(1, "taken again"));
+    end(world);
+}
+
+#[test]
+fn a_machine_whose_address_changes_is_followed() {
+    let mut world = world(3);
+    world.happen(Fault::Move { machine: 1, port: 40_000 });
+    world.pass(5 * SECOND);
+    world.say(1, "from the new port");
+    world.pass(5 * SECOND);
+    assert!(world.is_level());
+    end(world);
+}
+
+#[test]
+fn all_restart_at_once_and_send_little_more_than_what_is_missing() {
+    let mut world = world(5);
+    for n in 0..20 {
+        world.say(n % 5, &format!("v{n}"));
+        world.pass(300);
+    }
+    world.pass(5 * SECOND);
+    for machine in 0..5 {
+        world.happen(Fault::Crash { machine, down_ms: 500 });
+    }
+    world.pass(20 * SECOND);
+    assert!(world.is_level());
+    let report = end(world);
+    let seconds = report.simulated_ms / 1000;
+    assert!(report.packet_bytes < 5 * seconds * 1_500, "{report}");
+}
+
+#[test]
+fn thirty_percent_loss_delays_a_write_by_seconds_at_most() {
+    let mut world = World::new(Options { loss: 300, writes: 0, ..Options::calm(5, 4) });
+    world.pass(10 * SECOND);
+    let mut slowest = 0;
+    for n in 0..100 {
+        assert!(world.say(n % 4, &format!("v{n}")));
+        let mut waited = 0;
+        while !world.is_level() {
+            world.pass(50);
+            waited += 50;
+            assert!(waited < 20 * SECOND);
+        }
+        slowest = slowest.max(waited);
+    }
+    assert!(slowest < 10 * SECOND, "{slowest} ms");
+    end(world);
+}
+
+#[test]
+fn many_clones_and_restores_in_one_cluster_end_level() {
+    for seed in 0..60 {
+        let world = World::new(Options {
+            faults: Faults {
+                clones: 2,
+                restores: 3,
+                crashes: 2,
+                partitions: 3,
+                ..Faults::default()
+            },
+            loss: 100,
+            seconds: 30,
+            quiet_seconds: 400,
+            ..Options::calm(seed, 3)
+        });
+        let mut world = world;
+        world.suffer();
+        world.settle();
+        let report = world.report();
+        assert!(report.failures.is_empty(), "{report}");
+    }
+}
