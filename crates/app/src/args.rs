@@ -331,11 +331,12 @@ pub(crate) struct Man {
 
 #[derive(Debug, Args)]
 pub(crate) struct Sim {
-    #[arg(long, default_value_t = 3)]
-    pub(crate) nodes: usize,
-    /// Packets lost, percent.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) loss: u8,
+    /// Machines (default: as the seed says).
+    #[arg(long)]
+    pub(crate) nodes: Option<usize>,
+    /// Packets lost, percent (default: as the seed says).
+    #[arg(long)]
+    pub(crate) loss: Option<u64>,
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// How many seeds, from `--seed` on.

@@ -14,6 +14,8 @@ mod daily;
 mod homes;
 #[path = "cli/imports.rs"]
 mod imports;
+#[path = "cli/python.rs"]
+mod python;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/support.rs"]

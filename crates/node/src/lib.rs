@@ -5,6 +5,7 @@ mod cards;
 pub mod change;
 mod config;
 mod error;
+mod foreign;
 mod health;
 mod home;
 pub mod import;

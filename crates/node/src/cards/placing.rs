@@ -94,7 +94,8 @@ impl Session<'_> {
         let put = CardPut {
             target: target.clone(),
             tags: tags_put(&files, &projection),
-            card: Some(FilePut { path: files.path, read: files.card, text }),
+            card: Some(FilePut { read: files.card, text }),
+            file: files.path,
             projection,
         };
         Ok((!stands(&*disk, &put)?).then_some(put))
@@ -125,7 +126,7 @@ impl Session<'_> {
     /// rendered again.
     fn take_in_raced(&mut self, put: &CardPut, raced: place::Raced) -> Result<()> {
         let Some(kind) = kind_of(&put.target) else { return Ok(()) };
-        let path = put.card.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+        let path = put.file.clone();
         let entity = self.entity(&put.target)?;
         let tags_path = paths::tags(&put.target);
         let files = Files { kind, path, card: Some(raced.bytes), tags_path, tags: None };
@@ -176,13 +177,13 @@ fn splice(
 
 /// The list of tags, where it should say something else; none is made for nothing.
 fn tags_put(files: &Files, projection: &Projection) -> Option<FilePut> {
-    let path = files.tags_path.clone()?;
+    files.tags_path.as_ref()?;
     let field = Field::read("tags").ok()?;
     let text = tags::write(&tags::of(projection.values.get(&field))).into_bytes();
     if files.tags.is_none() && text.is_empty() {
         return None;
     }
-    Some(FilePut { path, read: files.tags.clone(), text })
+    Some(FilePut { read: files.tags.clone(), text })
 }
 
 /// Whether everything stands there, and is known to: then there is nothing to keep and nothing to sync.
@@ -195,17 +196,16 @@ fn stands(disk: &dyn Disk, put: &CardPut) -> Result<bool> {
     }
     let history = History::read(disk, &put.target)?;
     let Some(kept) = history.latest() else { return Ok(false) };
-    let marked = |file: &Option<FilePut>, mark: Option<FileMark>| match file {
-        None => true,
-        Some(file) => disk.stat(&file.path).ok().flatten().map(FileMark::from) == mark,
+    let marked = |path: &str, mark: Option<FileMark>| {
+        disk.stat(path).ok().flatten().map(FileMark::from) == mark
     };
-    Ok(kept.rev == put.projection.rev()
-        && kept.projection == put.projection
-        && marked(&put.card, kept.card)
-        && marked(&put.tags, kept.tags))
+    let tags = paths::tags(&put.target).filter(|_| put.tags.is_some());
+    Ok(kept.projection == put.projection
+        && marked(&put.file, kept.card)
+        && tags.is_none_or(|tags| marked(&tags, kept.tags)))
 }
 
-/// What stands at a field, so that a reader of this module finds it in one place.
+/// What the card of a target shows, if it has anything to show.
 pub(super) fn shows(entity: &Entity, target: &Target) -> Option<Projection> {
     let projection = Projection::of(kind_of(target)?, entity);
     (!projection.values.is_empty()).then_some(projection)
