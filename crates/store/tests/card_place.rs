@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::{Causality, Entity, Entry, Field, Instant, Kind, NodeId, Stamp, Target, Value};
-use cocli_store::card::kept::{FileMark, History, Kept, append, compact, heads, sync};
+use cocli_store::card::kept::{FileMark, History, Kept, append, compact, heads, latest, sync};
 use cocli_store::card::place::{CardPut, FilePut, Placed, forget, leftovers, place};
 use cocli_store::card::{Projection, parse, render, tags};
 use cocli_store::disk::fake::{Fault, Times};
@@ -47,11 +47,10 @@ fn list(projection: &Projection) -> Vec<u8> {
 }
 
 fn put(old: Option<&Projection>, new: &Projection) -> CardPut {
-    let card =
-        FilePut { path: "companies/acme/_index.md".into(), read: old.map(text), text: text(new) };
-    let tags =
-        FilePut { path: "companies/acme/tags.lst".into(), read: old.map(list), text: list(new) };
-    CardPut { target: acme(), projection: new.clone(), card: Some(card), tags: Some(tags) }
+    let card = FilePut { read: old.map(text), text: text(new) };
+    let tags = FilePut { read: old.map(list), text: list(new) };
+    let file = "companies/acme/_index.md".to_owned();
+    CardPut { target: acme(), projection: new.clone(), file, card: Some(card), tags: Some(tags) }
 }
 
 fn disk() -> FakeDisk {
@@ -76,6 +75,7 @@ fn a_card_is_put_in_place_and_known_by_its_mark() {
         let history = History::read(&disk, &acme()).unwrap();
         let kept = history.latest().unwrap();
         assert_eq!((&kept.projection, kept.rev, kept.instant), (is, is.rev(), at(micros)));
+        assert_eq!(latest(&disk, &acme()).unwrap().as_ref(), Some(kept));
         let stat = disk.stat("companies/acme/_index.md").unwrap().unwrap();
         assert_eq!(kept.card, Some(FileMark::from(stat)));
         let head = &heads(&disk, cocli_core::digest::shard(&acme())).unwrap()[&acme()];
@@ -207,9 +207,9 @@ fn many_cards_are_made_durable_at_once() {
         .map(|n| {
             let target = Target::read(&format!("companies/c{n}")).unwrap();
             let new = named(&format!("Company {n}"));
-            let path = paths::card(&target, None).unwrap();
-            let card = FilePut { path, read: None, text: text(&new) };
-            CardPut { target, projection: new, card: Some(card), tags: None }
+            let file = paths::card(&target, None).unwrap();
+            let card = FilePut { read: None, text: text(&new) };
+            CardPut { target, projection: new, file, card: Some(card), tags: None }
         })
         .collect();
     disk.start_trace();
@@ -337,6 +337,8 @@ proptest! {
         for (target, all) in expected {
             let history = History::read(&disk, &target).unwrap();
             prop_assert_eq!(history.kept(), &all[..]);
+            let last = latest(&disk, &target).unwrap();
+            prop_assert_eq!(last.as_ref(), all.last());
         }
     }
 }

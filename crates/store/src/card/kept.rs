@@ -90,12 +90,13 @@ impl History {
     /// # Errors
     /// Of the disk, but for a file that is not there.
     pub fn read(disk: &dyn Disk, target: &Target) -> Result<Self> {
-        Ok(Self::of(&read_shard(disk, shard(target))?, target))
+        let bytes = read_shard(disk, shard(target))?;
+        Ok(Self::of(target, &line::of_target(&bytes, target)))
     }
 
-    fn of(bytes: &[u8], target: &Target) -> Self {
+    fn of(target: &Target, lines: &[Line]) -> Self {
         let mut kept: Vec<Kept> = Vec::new();
-        for line in line::of_target(bytes, target) {
+        for line in lines {
             kept.extend(line.restore(target, &kept));
         }
         Self { kept }
@@ -142,7 +143,18 @@ pub fn heads(disk: &dyn Disk, shard: u8) -> Result<BTreeMap<Target, Head>> {
     Ok(line::all(&bytes).filter_map(line::head).collect())
 }
 
-/// Appends projections, each to its shard's file. They are not durable before [`sync`].
+/// The last projection of a target, without the ones before it.
+///
+/// # Errors
+/// Of the disk, but for a file that is not there.
+pub fn latest(disk: &dyn Disk, target: &Target) -> Result<Option<Kept>> {
+    let bytes = read_shard(disk, shard(target))?;
+    let lines = line::of_target(&bytes, target);
+    Ok(History::of(target, line::since_whole(&lines)).kept.pop())
+}
+
+/// Appends projections, each to its shard's file, and names the files. They are not durable before
+/// [`sync`]. A mark that is `None` is taken over from the target's last line.
 ///
 /// # Errors
 /// Of the disk; a line may stand there in part, and is cut by the next append.
@@ -151,30 +163,68 @@ pub fn append(disk: &dyn Disk, _lock: &HomeLock, batch: &[Kept]) -> Result<BTree
     for kept in batch {
         shards.entry(shard(&kept.target)).or_default().push(kept);
     }
-    let mut files = BTreeSet::new();
-    for (shard, batch) in shards {
-        let path = paths::projections(shard);
-        let before = read_shard(disk, shard)?;
-        let lines = lines_of(&before, &batch);
-        let at = whole_lines(&before) as u64;
-        if at < before.len() as u64 {
-            disk.cut(&path, at).tried("cut", &path)?;
-        }
-        write(disk, &path, at, &lines)?;
-        if at == 0 {
-            disk.sync_folder(paths::PROJECTIONS).tried("sync", paths::PROJECTIONS)?;
-        }
-        let after = at + lines.len() as u64;
-        let doubled = after.ilog2() > at.max(1).ilog2();
-        if doubled
-            && after > REWRITE_BYTES_MIN
-            && let Some(newest) = batch.iter().map(|kept| kept.instant).max()
-        {
-            rewrite(disk, shard, newest)?;
-        }
-        files.insert(path);
+    let append = |(shard, batch): (u8, Vec<&Kept>)| append_to(disk, shard, &batch);
+    shards.into_iter().map(append).collect()
+}
+
+fn append_to(disk: &dyn Disk, shard: u8, batch: &[&Kept]) -> Result<String> {
+    let path = paths::projections(shard);
+    let before = read_shard(disk, shard)?;
+    let targets = batch.iter().map(|kept| &kept.target).collect();
+    let mut lines = Vec::new();
+    let mut last = line::of_targets(&before, &targets);
+    let mut shelves: BTreeMap<&Target, Shelf> = BTreeMap::new();
+    for kept in batch {
+        let shelf = shelves.entry(&kept.target).or_insert_with(|| {
+            Shelf::of(&kept.target, &last.remove(&kept.target).unwrap_or_default())
+        });
+        shelf.add(kept, &mut lines);
     }
-    Ok(files)
+    let at = whole_lines(&before) as u64;
+    if at < before.len() as u64 {
+        disk.cut(&path, at).tried("cut", &path)?;
+    }
+    super::place::write(disk, &path, at, &lines, true)?;
+    if at == 0 {
+        disk.sync_folder(paths::PROJECTIONS).tried("sync", paths::PROJECTIONS)?;
+    }
+    // Looked at again whenever its length has doubled.
+    let after = at + lines.len() as u64;
+    let newest = batch.iter().map(|kept| kept.instant).max();
+    if after > REWRITE_BYTES_MIN
+        && after.ilog2() > at.max(1).ilog2()
+        && let Some(newest) = newest
+    {
+        rewrite(disk, shard, newest)?;
+    }
+    Ok(path)
+}
+
+/// The end of a target's lines.
+#[derive(Default)]
+struct Shelf {
+    last: Option<Kept>,
+    differences: usize,
+}
+
+impl Shelf {
+    fn of(target: &Target, lines: &[Line]) -> Self {
+        let lines = line::since_whole(lines);
+        let last = History::of(target, lines).kept.pop();
+        Self { last, differences: lines.len().saturating_sub(1) }
+    }
+
+    fn add(&mut self, kept: &Kept, out: &mut Vec<u8>) {
+        let mut kept = kept.clone();
+        if let Some(last) = &self.last {
+            kept.card = kept.card.or(last.card);
+            kept.tags = kept.tags.or(last.tags);
+        }
+        let base = self.last.as_ref().filter(|_| self.differences < DIFFERENCES_MAX);
+        self.differences = if base.is_some() { self.differences + 1 } else { 0 };
+        Line::of(&kept, base).write(out);
+        self.last = Some(kept);
+    }
 }
 
 /// Makes appended projections durable: the files that [`append`] named, and others
@@ -208,44 +258,28 @@ fn rewrite(disk: &dyn Disk, shard: u8, now: Instant) -> Result<bool> {
     let bytes = read_shard(disk, shard)?;
     let targets: BTreeSet<Target> = line::all(&bytes).filter_map(line::target).collect();
     let oldest = now.micros() - KEPT_DAYS * DAY_MICROS;
-    let mut lines = Vec::new();
-    for target in &targets {
-        let kept = History::of(&bytes, target).kept;
+    let mut fresh_lines = Vec::new();
+    for (target, lines) in line::of_targets(&bytes, &targets.iter().collect()) {
+        let kept = History::of(target, &lines).kept;
         let last = kept.len().saturating_sub(KEPT_MIN);
-        let stays = |at: usize, kept: &Kept| at >= last || kept.instant.micros() >= oldest;
-        let stay: Vec<&Kept> =
-            kept.iter().enumerate().filter(|(at, kept)| stays(*at, kept)).map(|(_, k)| k).collect();
-        lines.extend_from_slice(&lines_of(&[], &stay));
+        let mut shelf = Shelf::default();
+        for (at, kept) in kept.iter().enumerate() {
+            if at >= last || kept.instant.micros() >= oldest {
+                shelf.add(kept, &mut fresh_lines);
+            }
+        }
     }
-    if lines.len() * 4 > bytes.len() * 3 {
+    if fresh_lines.len() * 4 > bytes.len() * 3 {
         return Ok(false);
     }
     let path = paths::projections(shard);
     let fresh = paths::fresh(&path);
-    write(disk, &fresh, 0, &lines)?;
-    disk.cut(&fresh, lines.len() as u64).tried("cut", &fresh)?;
+    super::place::write(disk, &fresh, 0, &fresh_lines, true)?;
+    disk.cut(&fresh, fresh_lines.len() as u64).tried("cut", &fresh)?;
     disk.sync(&fresh).tried("sync", &fresh)?;
     disk.rename(&fresh, &path).tried("put in place", &path)?;
     disk.sync_folder(paths::PROJECTIONS).tried("sync", paths::PROJECTIONS)?;
     Ok(true)
-}
-
-/// The lines of a batch, each as the difference to the one before it of its target.
-fn lines_of(before: &[u8], batch: &[&Kept]) -> Vec<u8> {
-    let mut last: BTreeMap<&Target, (Option<Kept>, usize)> = BTreeMap::new();
-    let mut out = Vec::new();
-    for kept in batch {
-        let (base, differences) = last.entry(&kept.target).or_insert_with(|| {
-            let mut history = History::of(before, &kept.target).kept;
-            (history.pop(), line::differences(before, &kept.target))
-        });
-        let whole = base.is_none() || *differences >= DIFFERENCES_MAX;
-        let line = Line::of(kept, base.as_ref().filter(|_| !whole));
-        *differences = if whole { 0 } else { *differences + 1 };
-        *base = Some((*kept).clone());
-        line.write(&mut out);
-    }
-    out
 }
 
 fn read_shard(disk: &dyn Disk, shard: u8) -> Result<Vec<u8>> {
@@ -255,8 +289,4 @@ fn read_shard(disk: &dyn Disk, shard: u8) -> Result<Vec<u8>> {
 
 fn whole_lines(bytes: &[u8]) -> usize {
     memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1)
-}
-
-fn write(disk: &dyn Disk, path: &str, at: u64, bytes: &[u8]) -> Result<()> {
-    super::place::write(disk, path, at, bytes, true)
 }

@@ -19,11 +19,9 @@ use crate::error::{Result, StoreError, Tried, if_there};
 use crate::lock::HomeLock;
 use crate::paths;
 
-/// One file that is to be put in place.
+/// A text that is to be put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePut {
-    /// Relative to the home: [`paths::card`] or [`paths::tags`].
-    pub path: String,
     /// What was read there before; `None` when nothing stood there.
     pub read: Option<Vec<u8>>,
     /// What shall stand there.
@@ -37,9 +35,11 @@ pub struct CardPut {
     pub target: Target,
     /// What the card shows.
     pub projection: Projection,
-    /// The card; `None` leaves it.
+    /// The card, relative to the home: [`paths::card`].
+    pub file: String,
+    /// Its text; `None` leaves the card.
     pub card: Option<FilePut>,
-    /// The list of tags; `None` leaves it.
+    /// The text of the list of tags, [`paths::tags`]; `None` leaves that.
     pub tags: Option<FilePut>,
 }
 
@@ -98,21 +98,15 @@ pub fn place(
     batch: &[CardPut],
 ) -> Result<Vec<CardPlaced>> {
     let mut fresh = BTreeSet::new();
-    let mut lines = Vec::with_capacity(batch.len());
-    for put in batch {
-        let prepared = prepare(disk, now, put, &mut fresh);
-        lines.extend(prepared.inspect_err(|_| discard(disk, &fresh))?);
-    }
+    let prepared = batch.iter().map(|put| prepare(disk, now, put, &mut fresh)).collect();
+    let prepared: Result<Vec<Kept>> = prepared;
+    let lines = prepared.inspect_err(|_| discard(disk, &fresh))?;
     let appended = kept::append(disk, lock, &lines).inspect_err(|_| discard(disk, &fresh))?;
     let synced: BTreeSet<String> = fresh.iter().cloned().chain(appended).collect();
     kept::sync(disk, &synced).inspect_err(|_| discard(disk, &fresh))?;
-    let files = |put: &CardPut| -> Result<CardPlaced> {
-        let one = |file: &Option<FilePut>| {
-            file.as_ref().map(|file| exchange(disk, &put.target, file)).transpose()
-        };
-        Ok(CardPlaced { card: one(&put.card)?, tags: one(&put.tags)? })
-    };
-    batch.iter().map(files).collect()
+    let one = |spot: Option<Spot<'_>>| spot.map(|spot| spot.exchange(disk)).transpose();
+    let placed = |put: &CardPut| Ok(CardPlaced { card: one(put.card())?, tags: one(put.tags())? });
+    batch.iter().map(placed).collect()
 }
 
 /// Writes the new texts beside and gives the line that is to be kept.
@@ -121,130 +115,144 @@ fn prepare(
     now: Instant,
     put: &CardPut,
     fresh: &mut BTreeSet<String>,
-) -> Result<Option<Kept>> {
-    let mut mark = |file: &Option<FilePut>| -> Result<Option<FileMark>> {
-        file.as_ref().map(|file| write_fresh(disk, &put.target, file, fresh)).transpose()
-    };
-    let (card, tags) = (mark(&put.card)?, mark(&put.tags)?);
-    let before = match (&put.card, &put.tags) {
-        (Some(_), Some(_)) => None,
-        _ => History::read(disk, &put.target)?.latest().cloned(),
-    };
-    let file = put.card.as_ref().map(|file| file.path.clone());
-    let file = file.or_else(|| before.as_ref().map(|kept| kept.file.clone()));
-    Ok(file.map(|file| Kept {
+) -> Result<Kept> {
+    let mut mark = |spot: Option<Spot<'_>>| spot.map(|spot| spot.write(disk, fresh)).transpose();
+    Ok(Kept {
         target: put.target.clone(),
         rev: put.projection.rev(),
         instant: now,
-        file,
-        card: card.or_else(|| before.as_ref()?.card),
-        tags: tags.or_else(|| before.as_ref()?.tags),
+        file: put.file.clone(),
+        card: mark(put.card())?,
+        tags: mark(put.tags())?,
         projection: put.projection.clone(),
-    }))
+    })
 }
 
-fn write_fresh(
-    disk: &dyn Disk,
-    target: &Target,
-    file: &FilePut,
-    fresh: &mut BTreeSet<String>,
-) -> Result<FileMark> {
-    let path = if file.is_there() { file.path.clone() } else { paths::fresh(&swap(target, file)) };
-    if !file.is_there() {
-        // The name first: what is left of a failed write is removed by it.
-        fresh.insert(path.clone());
-        write(disk, &path, 0, &file.text, false)?;
-        disk.cut(&path, file.text.len() as u64).tried("cut", &path)?;
+impl CardPut {
+    fn card(&self) -> Option<Spot<'_>> {
+        Some(Spot::new(&self.target, self.file.clone(), self.card.as_ref()?))
     }
-    let stat = disk.stat(&path).tried("look at", &path)?;
-    Ok(stat.map_or(FileMark { len: 0, modified_ns: 0 }, FileMark::from))
+
+    fn tags(&self) -> Option<Spot<'_>> {
+        Some(Spot::new(&self.target, paths::tags(&self.target)?, self.tags.as_ref()?))
+    }
 }
 
-impl FilePut {
+/// A text on its way to its place.
+struct Spot<'a> {
+    put: &'a FilePut,
+    /// Where it shall stand.
+    path: String,
+    /// Where it waits, whole.
+    bare: String,
+    /// Where it is written.
+    fresh: String,
+}
+
+impl<'a> Spot<'a> {
+    fn new(target: &Target, path: String, put: &'a FilePut) -> Self {
+        let bare = paths::swap(shard(target), hash(path.as_bytes()));
+        let fresh = paths::fresh(&bare);
+        Self { put, path, bare, fresh }
+    }
+
     /// Whether the text stands there already.
     fn is_there(&self) -> bool {
-        self.read.as_ref() == Some(&self.text)
+        self.put.read.as_ref() == Some(&self.put.text)
     }
-}
 
-fn swap(target: &Target, file: &FilePut) -> String {
-    paths::swap(shard(target), hash(file.path.as_bytes()))
-}
-
-/// Puts one durable text in its place.
-fn exchange(disk: &dyn Disk, target: &Target, file: &FilePut) -> Result<Placed> {
-    if file.is_there() {
-        return standing(disk, file);
-    }
-    let bare = swap(target, file);
-    let fresh = paths::fresh(&bare);
-    match disk.rename_new(&fresh, &bare) {
-        // A crash left it, or somebody has not yet taken it in: it may be a person's.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let bytes = disk.read(&bare).tried("read", &bare)?;
-            disk.remove(&fresh).tried("remove", &fresh)?;
-            return Ok(Placed::Raced(Raced { bytes, swap: Some(bare) }));
+    fn write(&self, disk: &dyn Disk, fresh: &mut BTreeSet<String>) -> Result<FileMark> {
+        let look = |path: &str| disk.stat(path).tried("look at", path);
+        let absent = FileMark { len: 0, modified_ns: 0 };
+        if self.is_there() {
+            return Ok(look(&self.path)?.map_or(absent, FileMark::from));
         }
-        other => other.tried("rename", &fresh)?,
-    }
-    let Some(read) = &file.read else { return first(disk, &bare, file) };
-    match disk.exchange(&bare, &file.path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::Unsupported => {
-            return compare_and_rename(disk, &bare, file, read);
+        // The name first: what is left of a failed write is removed by it.
+        fresh.insert(self.fresh.clone());
+        write(disk, &self.fresh, 0, &self.put.text, false)?;
+        let mut stat = look(&self.fresh)?;
+        let len = self.put.text.len() as u64;
+        if stat.is_some_and(|stat| stat.len > len) {
+            // A crash left a longer one.
+            disk.cut(&self.fresh, len).tried("cut", &self.fresh)?;
+            stat = look(&self.fresh)?;
         }
-        // Somebody removed it: that removes nothing.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return first(disk, &bare, file),
-        Err(error) => return Err(error).tried("put in place", &file.path),
+        Ok(stat.map_or(absent, FileMark::from))
     }
-    let out = disk.read(&bare).tried("read", &bare)?;
-    if out != *read {
-        return Ok(Placed::Raced(Raced { bytes: out, swap: Some(bare) }));
-    }
-    disk.remove(&bare).tried("remove", &bare)?;
-    Ok(Placed::Done)
-}
 
-/// A file that has the text already must still have it now that its mark is kept.
-fn standing(disk: &dyn Disk, file: &FilePut) -> Result<Placed> {
-    let bytes = disk.read(&file.path).tried("read", &file.path)?;
-    if bytes == file.text {
-        return Ok(Placed::Done);
-    }
-    Ok(Placed::Raced(Raced { bytes, swap: None }))
-}
-
-/// A card where none stood.
-fn first(disk: &dyn Disk, bare: &str, file: &FilePut) -> Result<Placed> {
-    let folder = paths::folder(&file.path);
-    let mut renamed = disk.rename_new(bare, &file.path);
-    if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-        disk.make_folder_unsynced(folder).tried("make the folder", folder)?;
-        renamed = disk.rename_new(bare, &file.path);
-    }
-    match renamed {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken(disk, bare, file),
-        other => other.tried("put in place", &file.path).map(|()| Placed::Done),
-    }
-}
-
-/// For file systems that cannot exchange: a short moment stays in which a save is lost.
-fn compare_and_rename(disk: &dyn Disk, bare: &str, file: &FilePut, read: &[u8]) -> Result<Placed> {
-    match if_there(disk.read(&file.path)).tried("read", &file.path)? {
-        None => first(disk, bare, file),
-        Some(bytes) if bytes == read => {
-            disk.rename(bare, &file.path).tried("put in place", &file.path)?;
-            Ok(Placed::Done)
+    /// Puts the durable text in its place.
+    fn exchange(&self, disk: &dyn Disk) -> Result<Placed> {
+        if self.is_there() {
+            return self.standing(disk);
         }
-        Some(_) => taken(disk, bare, file),
+        match disk.rename_new(&self.fresh, &self.bare) {
+            // A crash left it, or somebody has not yet taken it in: it may be a person's.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let bytes = disk.read(&self.bare).tried("read", &self.bare)?;
+                disk.remove(&self.fresh).tried("remove", &self.fresh)?;
+                return Ok(Placed::Raced(Raced { bytes, swap: Some(self.bare.clone()) }));
+            }
+            other => other.tried("rename", &self.fresh)?,
+        }
+        let Some(read) = &self.put.read else { return self.first(disk) };
+        match disk.exchange(&self.bare, &self.path) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                return self.compare_and_rename(disk, read);
+            }
+            // Somebody removed it: that removes nothing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.first(disk),
+            Err(error) => return Err(error).tried("put in place", &self.path),
+        }
+        let bytes = disk.read(&self.bare).tried("read", &self.bare)?;
+        if bytes != *read {
+            return Ok(Placed::Raced(Raced { bytes, swap: Some(self.bare.clone()) }));
+        }
+        disk.remove(&self.bare).tried("remove", &self.bare)?;
+        Ok(Placed::Done)
     }
-}
 
-/// The place is taken: the new text goes, what stands there is to be taken in.
-fn taken(disk: &dyn Disk, bare: &str, file: &FilePut) -> Result<Placed> {
-    let bytes = disk.read(&file.path).tried("read", &file.path)?;
-    disk.remove(bare).tried("remove", bare)?;
-    Ok(Placed::Raced(Raced { bytes, swap: None }))
+    /// A file that has the text already must still have it now that its mark is kept.
+    fn standing(&self, disk: &dyn Disk) -> Result<Placed> {
+        let bytes = disk.read(&self.path).tried("read", &self.path)?;
+        if bytes == self.put.text {
+            return Ok(Placed::Done);
+        }
+        Ok(Placed::Raced(Raced { bytes, swap: None }))
+    }
+
+    /// A card where none stood.
+    fn first(&self, disk: &dyn Disk) -> Result<Placed> {
+        let mut renamed = disk.rename_new(&self.bare, &self.path);
+        if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+            let folder = paths::folder(&self.path);
+            disk.make_folder(folder).tried("make the folder", folder)?;
+            renamed = disk.rename_new(&self.bare, &self.path);
+        }
+        match renamed {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.taken(disk),
+            other => other.tried("put in place", &self.path).map(|()| Placed::Done),
+        }
+    }
+
+    /// For file systems that cannot exchange: a short moment stays in which a save is lost.
+    fn compare_and_rename(&self, disk: &dyn Disk, read: &[u8]) -> Result<Placed> {
+        match if_there(disk.read(&self.path)).tried("read", &self.path)? {
+            None => self.first(disk),
+            Some(bytes) if bytes == read => {
+                disk.rename(&self.bare, &self.path).tried("put in place", &self.path)?;
+                Ok(Placed::Done)
+            }
+            Some(_) => self.taken(disk),
+        }
+    }
+
+    /// The place is taken: the new text goes, what stands there is to be taken in.
+    fn taken(&self, disk: &dyn Disk) -> Result<Placed> {
+        let bytes = disk.read(&self.path).tried("read", &self.path)?;
+        disk.remove(&self.bare).tried("remove", &self.bare)?;
+        Ok(Placed::Raced(Raced { bytes, swap: None }))
+    }
 }
 
 /// What a crash left in `.cocli/swap/`, each to be taken in like a card that was found changed. What

@@ -1,6 +1,6 @@
 //! One kept projection as one line of JSON, whole or as the difference to the one before it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::{Field, Instant, Stamp, Target, Value};
 use memchr::memmem;
@@ -9,6 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::{FileMark, Head, Kept};
 use crate::card::Projection;
 use crate::card::rev::Rev;
+
+/// How every line begins.
+const START: &str = "{\"target\":\"";
+/// Targets that are looked for one by one; for more the whole file is read through once.
+const FOUND_SINGLY_MAX: usize = 4;
 
 /// The line; `target` must be its first key, for [`of_target`] finds it by its bytes.
 #[derive(Debug, Serialize, Deserialize)]
@@ -135,14 +140,38 @@ pub(super) fn of_target(bytes: &[u8], target: &Target) -> Vec<Line> {
     found(bytes, target).filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
-/// How many differences follow the last whole line of a target.
-pub(super) fn differences(bytes: &[u8], target: &Target) -> usize {
-    of_target(bytes, target).iter().rev().take_while(|line| line.base.is_some()).count()
+/// The lines of some targets: found one by one when they are few, else in one pass.
+pub(super) fn of_targets<'a>(
+    bytes: &[u8],
+    targets: &BTreeSet<&'a Target>,
+) -> BTreeMap<&'a Target, Vec<Line>> {
+    if targets.len() <= FOUND_SINGLY_MAX {
+        return targets.iter().map(|target| (*target, of_target(bytes, target))).collect();
+    }
+    let names: BTreeMap<&str, &Target> = targets.iter().map(|t| (t.as_str(), *t)).collect();
+    let mut lines: BTreeMap<&Target, Vec<Line>> = BTreeMap::new();
+    for bytes in all(bytes) {
+        let name = bytes
+            .strip_prefix(START.as_bytes())
+            .and_then(|rest| str::from_utf8(&rest[..memchr::memchr(b'"', rest)?]).ok());
+        if let Some(target) = name.and_then(|name| names.get(name))
+            && let Ok(line) = serde_json::from_slice(bytes)
+        {
+            lines.entry(target).or_default().push(line);
+        }
+    }
+    lines
+}
+
+/// The lines from the last whole one on: all that the last projection is worked out from.
+pub(super) fn since_whole(lines: &[Line]) -> &[Line] {
+    let whole = lines.iter().rposition(|line| line.base.is_none()).unwrap_or(0);
+    &lines[whole..]
 }
 
 fn found<'a>(bytes: &'a [u8], target: &Target) -> impl Iterator<Item = &'a [u8]> {
     // A target has no character that JSON escapes, and no other string follows a `{` at a line's start.
-    let start = format!("{{\"target\":\"{target}\",");
+    let start = format!("{START}{target}\",");
     let places: Vec<usize> = memmem::find_iter(bytes, start.as_bytes()).collect();
     places.into_iter().filter_map(move |at| {
         let begins = at == 0 || bytes[at - 1] == b'\n';
