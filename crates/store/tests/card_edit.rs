@@ -1,4 +1,5 @@
 //! What a hand edit is: only what a person changed, whatever the state did meanwhile.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
 //! Cards as other programs and people wrote them.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! Cards on the disk: nobody's save is lost, no card is torn, and what a card showed is known
 //! whenever it stands there.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

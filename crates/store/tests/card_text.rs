@@ -1,5 +1,6 @@
 //! The laws of card texts: what is rendered is read back, and a splice touches nothing but what
 //! changed.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
