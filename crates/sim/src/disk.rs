@@ -50,3 +50,14 @@ pub(crate) fn content(machine: &Machine, cluster: ClusterId) -> Result<Content> 
     }
     Ok(content)
 }
+
+/// Flips a bit of a log's first journal, at an offset, as a bad sector does.
+pub(crate) fn damage(machine: &Machine, log: &str, offset: usize) -> bool {
+    let file = |path: &String| path.starts_with("wal/") && path.ends_with(&format!("_{log}.usv"));
+    let Some(path) = machine.disk.files().into_iter().find(file) else { return false };
+    let Some(mut bytes) = machine.disk.peek(&path) else { return false };
+    let Some(byte) = bytes.get_mut(offset) else { return false };
+    *byte ^= 1;
+    machine.disk.plant(&path, &bytes);
+    true
+}

@@ -4,7 +4,7 @@ use cocli_core::Vector;
 use cocli_store::FakeDisk;
 use cocli_store::disk::fake::{Fault as DiskFault, Times};
 
-use crate::disk::content;
+use crate::disk::{content, damage};
 use crate::machine::Machine;
 use crate::network::address;
 use crate::world::{Event, World};
@@ -91,6 +91,15 @@ pub enum Fault {
         machine: usize,
         /// Its new port.
         port: u16,
+    },
+    /// A bit of the first journal of machine `origin`'s first log is flipped.
+    Rot {
+        /// On whose disk.
+        machine: usize,
+        /// Whose log.
+        origin: usize,
+        /// Where in the file.
+        offset: usize,
     },
     /// The daemon looks whether files have grown.
     Rescan {
@@ -210,6 +219,12 @@ impl World {
             Fault::Clone { machine } => self.clone_home(machine),
             Fault::Move { machine, port } => {
                 self.machines[machine].address = address(machine, port);
+            }
+            Fault::Rot { machine, origin, offset } => {
+                let log = self.machines[origin].node.to_string();
+                if !damage(&self.machines[machine], &log, offset) {
+                    self.fail("there_is_something_to_damage", format!("{fault:?}"));
+                }
             }
             Fault::Rescan { machine } => self.rescan(machine),
         }

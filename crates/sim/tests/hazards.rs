@@ -247,6 +247,22 @@ fn a_full_disk_refuses_writes_shows_what_it_has_and_recovers_by_itself() {
 }
 
 #[test]
+fn a_damaged_block_is_fetched_again_and_never_passed_on() {
+    let mut world = world(3);
+    world.happen(Fault::Kill { machine: 2, down_ms: 5 * MINUTE });
+    for n in 0..80 {
+        world.say(0, &format!("v{n} {}", "x".repeat(3_000)));
+        world.pass(300);
+    }
+    // By now the first block of the log has its mark on 1.
+    world.happen(Fault::Rot { machine: 1, origin: 0, offset: 30_000 });
+    block(&mut world, 0, 2);
+    world.pass(7 * MINUTE);
+    assert!(world.is_level() && world.holds(2, &format!("v70 {}", "x".repeat(3_000))));
+    end(world);
+}
+
+#[test]
 fn a_machine_whose_address_changes_is_followed() {
     let mut world = world(3);
     world.happen(Fault::Move { machine: 1, port: 40_000 });

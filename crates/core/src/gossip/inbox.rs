@@ -8,8 +8,8 @@ use super::event::Micros;
 use crate::digest::ChainHash;
 use crate::frame::{Boot, Range};
 use crate::limits::{
-    COMMIT_BYTES, COMMIT_US, EARLY_BYTES_ALL_MAX, EARLY_BYTES_MAX, INBOX_BYTES_MAX, STALL_MAX_US,
-    STALL_MIN_US,
+    COMMIT_BYTES, COMMIT_US, EARLY_BYTES_ALL_MAX, EARLY_BYTES_MAX, INBOX_BYTES_MAX, LOGS_MAX,
+    STALL_MAX_US, STALL_MIN_US,
 };
 use crate::name::LogId;
 use crate::usv::records;
@@ -165,7 +165,9 @@ impl Inbox {
 
     /// Who is to be told when the log is durable.
     pub(crate) fn owe(&mut self, log: &LogId, boot: Boot) {
-        self.senders.entry(log.clone()).or_default().insert(boot);
+        if self.senders.len() < LOGS_MAX || self.senders.contains_key(log) {
+            self.senders.entry(log.clone()).or_default().insert(boot);
+        }
     }
 
     /// Who was to be told.
@@ -175,8 +177,10 @@ impl Inbox {
 
     /// Somebody waits for the log up to a position.
     pub(crate) fn hurry(&mut self, log: &LogId, position: u64) {
-        let wanted = self.hurries.entry(log.clone()).or_default();
-        *wanted = (*wanted).max(position);
+        if self.hurries.len() < LOGS_MAX || self.hurries.contains_key(log) {
+            let wanted = self.hurries.entry(log.clone()).or_default();
+            *wanted = (*wanted).max(position);
+        }
     }
 
     /// When the next commit is due; none when nothing waits or the writer is at work.

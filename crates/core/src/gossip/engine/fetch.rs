@@ -18,7 +18,8 @@ use crate::vector::Head;
 impl Engine {
     /// Somebody holds more of a log than has come here.
     pub(super) fn lacking(&mut self, log: &LogId, head: Head) {
-        if !self.vector.0.contains_key(log) && self.vector.0.len() >= LOGS_MAX {
+        let held = self.vector.0.contains_key(log) || self.gaps.contains_key(log);
+        if !held && self.vector.0.len().max(self.gaps.len()) >= LOGS_MAX {
             return;
         }
         let own = *log == self.own;
@@ -28,8 +29,11 @@ impl Engine {
         }
     }
 
-    /// Somebody has another branch of a log.
+    /// Somebody has another branch of a log that is held here.
     pub(super) fn forked(&mut self, log: &LogId, boot: Boot) {
+        if !self.vector.0.contains_key(log) {
+            return;
+        }
         self.gaps.entry(log.clone()).or_default().forks.insert(boot);
     }
 

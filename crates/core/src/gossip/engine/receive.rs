@@ -96,11 +96,7 @@ impl Engine {
             Message::Want { log, from, .. } => self.on_want(boot, log, from, out),
             Message::Range(range) => self.on_range(boot, counter, range),
             Message::Long { log, position } => self.on_long(&log, position),
-            Message::Differs { log, position } => {
-                if position > 0 && self.durable(&log).position > 0 {
-                    self.forked(&log, boot);
-                }
-            }
+            Message::Differs { log, .. } => self.forked(&log, boot),
             Message::Hurry { log, position } => self.on_hurry(boot, &log, position),
             Message::Bye => {
                 if let Some(peer) = self.peers.get_mut(boot) {
@@ -250,7 +246,7 @@ impl Engine {
     fn on_hurry(&mut self, boot: Boot, log: &LogId, position: u64) {
         if self.durable(log).position >= position {
             self.tell(boot, log);
-        } else if self.vector.0.len() < LOGS_MAX {
+        } else {
             self.inbox.hurry(log, position);
             self.inbox.owe(log, boot);
         }
