@@ -7,7 +7,6 @@ use std::process::Stdio;
 use std::time::Duration;
 
 #[path = "cli/cluster.rs"]
-#[expect(dead_code, reason = "shared with the other tests of the binary")]
 mod cluster;
 #[path = "cli/support.rs"]
 #[expect(dead_code, reason = "shared with the other tests of the binary")]

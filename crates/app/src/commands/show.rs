@@ -1,5 +1,7 @@
 //! `cocli show`: a target as a person reads it.
 
+use std::collections::BTreeMap;
+
 use cocli_core::value::Plain;
 use cocli_core::{Field, Kind, Value};
 use cocli_node::Placed;
@@ -60,10 +62,10 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<(), Failure> {
 }
 
 /// Fields in the order of the schema, then the others by name.
-fn ordered<'a>(
+fn ordered(
     kind: Option<Kind>,
-    shown: &'a std::collections::BTreeMap<Field, Value>,
-) -> impl Iterator<Item = (&'a Field, &'a Value)> {
+    shown: &BTreeMap<Field, Value>,
+) -> impl Iterator<Item = (&Field, &Value)> {
     let known = kind.map(Kind::fields).unwrap_or_default();
     let place = move |field: &Field| known.iter().position(|spec| spec.name == field.as_str());
     let mut rows: Vec<_> = shown.iter().collect();
