@@ -6,7 +6,7 @@ mod placing;
 mod pool;
 
 use cocli_core::{Entity, Field, Kind, Target};
-use cocli_store::card::kept::{FileMark, History};
+use cocli_store::card::kept::{FileMark, History, Kept};
 use cocli_store::card::{self, Basis, CardText, Edit, Taken, tags};
 use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
@@ -106,12 +106,17 @@ fn differs(disk: &dyn Disk, path: &str, mark: Option<FileMark>) -> bool {
 
 /// Whether somebody touched the files of a target since they were put in place.
 pub(crate) fn touched(disk: &dyn Disk, target: &Target, entity: &Entity) -> Result<bool> {
-    let Some(path) = card_path(disk, target, entity) else { return Ok(false) };
     let history = History::read(disk, target)?;
-    let latest = history.latest();
-    let tags = paths::tags(target);
-    Ok(differs(disk, &path, latest.and_then(|kept| kept.card))
-        || tags.is_some_and(|tags| differs(disk, &tags, latest.and_then(|kept| kept.tags))))
+    Ok(match history.latest() {
+        Some(kept) => touched_since(disk, target, kept),
+        None => card_path(disk, target, entity).is_some_and(|path| differs(disk, &path, None)),
+    })
+}
+
+/// The same, against what was kept of them.
+fn touched_since(disk: &dyn Disk, target: &Target, kept: &Kept) -> bool {
+    differs(disk, &kept.file, kept.card)
+        || paths::tags(target).is_some_and(|tags| differs(disk, &tags, kept.tags))
 }
 
 /// Reads the files of a target; what cannot be read is an error text.

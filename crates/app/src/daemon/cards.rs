@@ -22,8 +22,10 @@ struct Cards {
     home: Home,
     /// Up to where each log's targets were looked at.
     seen: Vector,
-    /// Targets whose card may be behind, or edited.
+    /// Targets whose card may be behind.
     due: BTreeSet<Target>,
+    /// Targets whose files changed, be it by our own hand.
+    changed: BTreeSet<Target>,
     all: bool,
     events: Sender<Event>,
 }
@@ -33,7 +35,8 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
     let (sender, queue) = channel();
     std::thread::spawn(move || {
         let seen = home.vector().unwrap_or_default();
-        let mut cards = Cards { home, seen, due: BTreeSet::new(), all: true, events };
+        let mut cards =
+            Cards { home, seen, due: BTreeSet::new(), changed: BTreeSet::new(), all: true, events };
         cards.run(&queue);
     });
     sender
@@ -43,7 +46,7 @@ impl Cards {
     fn run(&mut self, queue: &Receiver<CardEvent>) {
         let mut rescan = clock::monotonic() + RESCAN;
         loop {
-            let idle = self.due.is_empty() && !self.all;
+            let idle = self.due.is_empty() && self.changed.is_empty() && !self.all;
             let wait =
                 if idle { rescan.saturating_duration_since(clock::monotonic()) } else { QUIET };
             match queue.recv_timeout(wait) {
@@ -67,7 +70,7 @@ impl Cards {
                 }
                 self.seen.0.insert(log, head);
             }
-            CardEvent::Changed(path) => self.due.extend(self.home.target_of(&path)),
+            CardEvent::Changed(path) => self.changed.extend(self.home.target_of(&path)),
             CardEvent::All => self.all = true,
             CardEvent::Stop => {}
         }
@@ -81,6 +84,9 @@ impl Cards {
                 Err(error) => self.complain(&error),
             }
         }
+        let changed = std::mem::take(&mut self.changed);
+        let edited = |target: &Target| self.home.card_changed(target).unwrap_or(true);
+        self.due.extend(changed.into_iter().filter(edited));
         while !self.due.is_empty() {
             let rest = match self.due.iter().nth(CARDS_AT_ONCE).cloned() {
                 Some(first) => self.due.split_off(&first),

@@ -10,7 +10,7 @@ use super::Event;
 
 /// Whatever comes by UDP fits; what is longer than a packet of ours does not open.
 const BUFFER_BYTES: usize = 65_536;
-/// How long it waits before it looks whether the daemon still lives.
+/// How long one wait for a packet is.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// Opens packets under the cluster's keys until the daemon ends.
@@ -18,13 +18,8 @@ pub(super) fn listen(udp: Arc<Udp>, ring: Ring, cluster: [u8; 16], events: Sende
     std::thread::spawn(move || {
         let mut buffer = vec![0_u8; BUFFER_BYTES];
         loop {
-            // An error of the socket passes (an interface that comes and goes); the wait paces it.
-            let Ok(Some((length, from))) = udp.recv(&mut buffer, WAIT) else {
-                if events.send(Event::Journals).is_err() {
-                    return;
-                }
-                continue;
-            };
+            // An error of the socket passes (an interface that comes and goes).
+            let Ok(Some((length, from))) = udp.recv(&mut buffer, WAIT) else { continue };
             let event = match cocli_net::open(&ring, &cluster, &buffer[..length]) {
                 Ok(bytes) => Event::Packet { from, bytes },
                 Err(_) => Event::Refused,

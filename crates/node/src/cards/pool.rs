@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use cocli_core::digest::hash;
 use cocli_core::schema::POOL;
 use cocli_core::{Entity, State, Target};
-use cocli_store::card::kept::{self, Head};
+use cocli_store::card::kept::{self, Head, History};
 use cocli_store::disk::FileKind;
 use cocli_store::{Reader, StoreError, card, paths};
 
 use super::placing::shows;
-use super::{Held, Placed, Verdict, card_path, differs, examine, kind_of, read_files, touched};
+use super::{
+    Held, Placed, Verdict, card_path, differs, examine, kind_of, read_files, touched_since,
+};
 use crate::config::Project;
 use crate::error::Result;
 use crate::home::Home;
@@ -21,13 +23,23 @@ impl Home {
         self.config().cards.project == Project::All
     }
 
-    /// Whether somebody touched the card of a target.
-    pub(crate) fn card_changed(&self, target: &Target) -> Result<bool> {
+    /// Whether somebody touched the files of a target since they were put in place: one `stat` each.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn card_changed(&self, target: &Target) -> Result<bool> {
         if !self.keeps_cards() || kind_of(target).is_none() {
             return Ok(false);
         }
-        let entity = self.read(|reader| reader.entity(target))?;
-        touched(&*self.disk, target, &entity)
+        let history = History::read(&*self.disk, target)?;
+        match history.latest() {
+            Some(kept) => Ok(touched_since(&*self.disk, target, kept)),
+            None => {
+                let entity = self.read(|reader| reader.entity(target))?;
+                Ok(card_path(&*self.disk, target, &entity)
+                    .is_some_and(|path| differs(&*self.disk, &path, None)))
+            }
+        }
     }
 
     /// The last projection of every target.
