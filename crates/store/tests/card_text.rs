@@ -409,3 +409,44 @@ fn the_rev_is_the_same_on_every_node_and_of_the_values_only() {
     assert_eq!(rev(Kind::Company, &fields), rev(Kind::Company, &other));
     assert_eq!(rev(Kind::Company, &fields).to_string(), "53ed7a0dd0");
 }
+
+#[test]
+fn hostile_files_cost_time_by_their_size_only() {
+    let size = 128 * 1024;
+    let keys: String = (0..20_000).map(|n| format!("k{n}: v\n")).collect();
+    let flow: Vec<String> = (0..20_000).map(|n| format!("k{n}: v")).collect();
+    let fronts = [
+        keys,
+        format!("{{{}}}\n", flow.join(", ")),
+        format!("a: [{}]\n", "x, ".repeat(size / 3)),
+        format!("a:\n{}", "- x\n".repeat(size / 4)),
+        format!("a: \"{}\"\n", "\\n".repeat(size / 2)),
+        format!("a: |\n{}", "  x\n\n".repeat(size / 6)),
+        format!("a: {}\n", "[".repeat(size)),
+        "- ".repeat(size / 2),
+        "? ".repeat(size / 2),
+        "# x\n".repeat(size / 4),
+        format!("a: '{}", "x\n ".repeat(size / 3)),
+        format!("a: b{}\n", " ".repeat(size)),
+        "a: &a [*a]\n".repeat(size / 11),
+    ];
+    for front in fronts {
+        let text = format!("---\n{front}---\n{}", "---\n".repeat(size / 8));
+        let Ok(card) = parse(text.as_bytes()) else { continue };
+        let mut fields = card.fields(Kind::Company);
+        fields.retain(|field, _| !field.as_str().ends_with('7'));
+        for n in 0..2000 {
+            fields.insert(Field::read(&format!("new{n}")).unwrap(), Value::text("x"));
+        }
+        let _ = splice(Kind::Company, &card, &fields);
+    }
+}
+
+#[test]
+fn the_card_in_the_document_is_what_we_write() {
+    let document = include_str!("../../../docs/cards.md");
+    let (_, rest) = document.split_once("```card\n").unwrap();
+    let (text, _) = rest.split_once("```").unwrap();
+    let card = parse(text.as_bytes()).unwrap();
+    assert_eq!(render(Kind::Company, &card.fields(Kind::Company)), text);
+}

@@ -7,7 +7,7 @@ use std::ops::Range;
 use cocli_core::{Field, Kind, Value};
 
 use super::body;
-use super::normal::{normal, same, shown, visible};
+use super::normal::{normal, same, shown};
 use super::render::{self, Rank};
 use super::rev::{Rev, of_shown};
 use super::text::{CardText, Entry, REV, parse};
@@ -90,7 +90,7 @@ impl Splice<'_> {
         self.body(&mut front, &mut patches);
         let mut put: Vec<&Field> = Vec::new();
         for entry in &self.old.entries {
-            let Some(field) = entry.field.as_ref().filter(|field| visible(field)) else { continue };
+            let Some(field) = entry.field() else { continue };
             let was = normal(self.kind, field, &entry.value);
             let want = front.get(field);
             if same(self.kind, field, was.as_ref(), want) {
@@ -105,8 +105,9 @@ impl Splice<'_> {
         }
         put.extend(front.keys().filter(|field| self.old.entry(field).is_none()));
         put.sort_by_key(|field| Rank::of(self.kind, field));
+        let places = self.places(&front);
         for field in put {
-            let at = self.place(field, &front);
+            let at = self.place(&Rank::of(self.kind, field), &places);
             patches.push(Patch { at: at..at, with: self.lines(field, &front[field]) });
         }
         patches.extend(self.rev_patch());
@@ -161,28 +162,33 @@ impl Splice<'_> {
         lines.lines().map(|line| format!("{indent}{line}{end}")).collect()
     }
 
+    /// The keys that stay in the file, by the order that the schema has them in.
+    fn places(&self, front: &BTreeMap<Field, Value>) -> Vec<(Rank, &Entry)> {
+        let place = |entry| {
+            let field = Entry::field(entry).filter(|field| self.stays(entry, field, front))?;
+            Some((Rank::of(self.kind, field), entry))
+        };
+        let mut places: Vec<(Rank, &Entry)> = self.old.entries.iter().filter_map(place).collect();
+        places.sort_by(|a, b| a.0.cmp(&b.0));
+        places
+    }
+
     /// Where a key that the file lacks is to stand: behind the nearest one that the schema has before
     /// it, else before the first that it has after it.
-    fn place(&self, field: &Field, front: &BTreeMap<Field, Value>) -> usize {
-        let entries = &self.old.entries;
-        let end = entries.iter().find(|entry| entry.key == REV).map(|entry| entry.lines.start);
-        let end = end.unwrap_or(self.old.front.end);
+    fn place(&self, rank: &Rank, places: &[(Rank, &Entry)]) -> usize {
+        let rev = self.rev_entry().map(|entry| entry.lines.start);
+        let end = rev.unwrap_or(self.old.front.end);
         if self.way == Way::AtEnd {
             return end;
         }
-        let rank = Rank::of(self.kind, field);
-        let stays = |entry: &&Entry| {
-            entry.field.as_ref().is_some_and(|f| visible(f) && self.stays(entry, f, front))
-        };
-        let ranked = entries
-            .iter()
-            .filter(stays)
-            .filter_map(|entry| Some((Rank::of(self.kind, entry.field.as_ref()?), entry)));
-        let before = ranked.clone().filter(|(other, _)| *other < rank).max_by(|a, b| a.0.cmp(&b.0));
-        if let Some((_, entry)) = before {
-            return entry.after;
+        match places.partition_point(|(other, _)| other < rank).checked_sub(1) {
+            Some(before) => places[before].1.after,
+            None => places.iter().map(|(_, entry)| entry.lines.start).min().unwrap_or(end),
         }
-        ranked.map(|(_, entry)| entry.lines.start).min().unwrap_or(end)
+    }
+
+    fn rev_entry(&self) -> Option<&Entry> {
+        self.old.entry(&Field::read(REV).ok()?)
     }
 
     fn stays(&self, entry: &Entry, field: &Field, front: &BTreeMap<Field, Value>) -> bool {
@@ -196,7 +202,7 @@ impl Splice<'_> {
             return None;
         }
         let with = self.indented(&render::rev_line(self.rev));
-        let at = match self.old.entries.iter().find(|entry| entry.key == REV) {
+        let at = match self.rev_entry() {
             Some(entry) => entry.lines.clone(),
             None => self.old.front.end..self.old.front.end,
         };

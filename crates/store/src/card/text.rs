@@ -8,7 +8,7 @@ use cocli_core::{Field, Kind, Value};
 use super::fault::{CardError, CardFault};
 use super::normal::{normal, visible};
 use super::rev::Rev;
-use super::yaml::{self, Form, Pair};
+use super::yaml::{self, Form, Front, Pair};
 use super::{CARD_BYTES_MAX, body};
 
 /// The key that names what the file was made from.
@@ -24,6 +24,7 @@ pub struct CardText {
     pub(super) rest: Range<usize>,
     pub(super) crlf: bool,
     pub(super) entries: Vec<Entry>,
+    by_field: BTreeMap<Field, usize>,
     rev: Option<Rev>,
 }
 
@@ -42,6 +43,13 @@ pub(super) struct Entry {
     pub(super) lines: Range<usize>,
     /// Where another key can stand behind it.
     pub(super) after: usize,
+}
+
+impl Entry {
+    /// The field that is read from it.
+    pub(super) fn field(&self) -> Option<&Field> {
+        self.field.as_ref().filter(|field| visible(field))
+    }
 }
 
 /// A key that stands in the file and is not read.
@@ -63,15 +71,19 @@ pub fn parse(bytes: &[u8]) -> Result<CardText, CardError> {
     }
     let text = str::from_utf8(bytes).map_err(|error| not_utf8(bytes, error.valid_up_to()))?;
     let (front, rest, crlf) = fences(text)?;
-    let pairs = yaml::read(&text[front.clone()])?;
-    let entries =
-        pairs.into_iter().map(|pair| entry(text, &front, pair)).collect::<Result<Vec<_>, _>>()?;
+    let Front { pairs, flow } = yaml::read(&text[front.clone()])?;
+    let lines =
+        |pair: &Pair| if flow { Lines::none(&front) } else { Lines::of(text, &front, pair) };
+    let entries = pairs.into_iter().map(|pair| entry(&front, lines(&pair), pair));
+    let entries = entries.collect::<Result<Vec<_>, _>>()?;
     let rev = entries.iter().find(|entry| entry.key == REV);
     let rev = rev.and_then(|entry| Rev::read(&entry.value.shown()));
     if let Some(body) = body::read(&text[rest.clone()]) {
         bounded(body, "the body", 1, 1)?;
     }
-    Ok(CardText { text: text.to_owned(), front, rest, crlf, entries, rev })
+    let place = |(at, entry): (usize, &Entry)| Some((entry.field.clone()?, at));
+    let by_field = entries.iter().enumerate().filter_map(place).collect();
+    Ok(CardText { text: text.to_owned(), front, rest, crlf, entries, by_field, rev })
 }
 
 impl CardText {
@@ -94,7 +106,7 @@ impl CardText {
             .entries
             .iter()
             .filter_map(|entry| {
-                let field = entry.field.as_ref().filter(|field| visible(field))?;
+                let field = entry.field()?;
                 Some((field.clone(), normal(kind, field, &entry.value)?))
             })
             .collect();
@@ -123,13 +135,13 @@ impl CardText {
     /// Keys that no field can have, and those of the program's own that a person wrote.
     #[must_use]
     pub fn passed_over(&self) -> Vec<PassedOver> {
-        let read = |entry: &&Entry| entry.key == REV || entry.field.as_ref().is_some_and(visible);
+        let read = |entry: &&Entry| entry.key == REV || entry.field().is_some();
         let over = self.entries.iter().filter(|entry| !read(entry));
         over.map(|entry| PassedOver { line: entry.line, key: entry.key.clone() }).collect()
     }
 
     pub(super) fn entry(&self, field: &Field) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.field.as_ref() == Some(field))
+        self.by_field.get(field).and_then(|at| self.entries.get(*at))
     }
 
     pub(super) fn body(&self) -> Option<Value> {
@@ -172,26 +184,45 @@ fn is_fence(line: &str) -> bool {
         .is_some_and(|rest| rest.trim_matches([' ', '\t', '\r', '\n']).is_empty())
 }
 
-fn entry(text: &str, front: &Range<usize>, pair: Pair) -> Result<Entry, CardError> {
-    let moved = |range: &Range<usize>| range.start + front.start..range.end + front.start;
-    let (key_at, at) = (moved(&pair.key_at), moved(&pair.at));
-    let value = bounded(pair.tree.value(), &pair.key, pair.line, pair.column)?;
-    let start = line_start(text, key_at.start).max(front.start);
-    // A block scalar's bytes run on over the blank lines behind it.
-    let last = text[..at.end].trim_end().len().max(key_at.end);
-    let end = line_end(text, last).min(front.end);
-    let after =
-        if pair.form == Form::Block { behind(text, at.end).clamp(end, front.end) } else { end };
+/// The lines of a key: with their line breaks, and without blank ones behind a block scalar.
+struct Lines {
+    own: Range<usize>,
+    after: usize,
+}
+
+impl Lines {
+    /// Of a key that shares its line with others: nothing can be replaced there.
+    fn none(front: &Range<usize>) -> Self {
+        Self { own: front.clone(), after: front.end }
+    }
+
+    fn of(text: &str, front: &Range<usize>, pair: &Pair) -> Self {
+        let (key, at) = (moved(&pair.key_at, front), moved(&pair.at, front));
+        let start = line_start(text, key.start).max(front.start);
+        // A block scalar's bytes run on over the blank lines behind it.
+        let last = text[..at.end].trim_end().len().max(key.end);
+        let end = line_end(text, last).min(front.end);
+        let block = pair.form == Form::Block;
+        let after = if block { behind(text, at.end).clamp(end, front.end) } else { end };
+        Self { own: start..end, after }
+    }
+}
+
+fn moved(range: &Range<usize>, front: &Range<usize>) -> Range<usize> {
+    range.start + front.start..range.end + front.start
+}
+
+fn entry(front: &Range<usize>, lines: Lines, pair: Pair) -> Result<Entry, CardError> {
     Ok(Entry {
         field: Field::of_key(&pair.key).ok(),
+        value: bounded(pair.tree.value(), &pair.key, pair.line, pair.column)?,
         key: pair.key,
         line: pair.line,
-        value,
-        key_at,
-        at,
+        key_at: moved(&pair.key_at, front),
+        at: moved(&pair.at, front),
         form: pair.form,
-        lines: start..end,
-        after,
+        lines: lines.own,
+        after: lines.after,
     })
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use cocli_core::limits::JSON_DEPTH_MAX;
-use granit_parser::{Event, Parser, ScalarStyle, Span, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Span, StructureStyle, Tag};
 
 use super::fault::{CardError, CardFault};
 use super::tree::Tree;
@@ -37,8 +37,16 @@ pub(super) enum Form {
     Other,
 }
 
+/// The keys of the front matter.
+#[derive(Debug, Default)]
+pub(super) struct Front {
+    pub(super) pairs: Vec<Pair>,
+    /// Whether it is one `{...}`: then keys have no lines of their own.
+    pub(super) flow: bool,
+}
+
 /// Reads the front matter; its first line is the file's second.
-pub(super) fn read(front: &str) -> Result<Vec<Pair>, CardError> {
+pub(super) fn read(front: &str) -> Result<Front, CardError> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(front) {
         let (event, span) = event.map_err(|error| {
@@ -47,12 +55,12 @@ pub(super) fn read(front: &str) -> Result<Vec<Pair>, CardError> {
         })?;
         builder.take(event, span)?;
     }
-    Ok(builder.pairs)
+    Ok(builder.front)
 }
 
 #[derive(Default)]
 struct Builder {
-    pairs: Vec<Pair>,
+    front: Front,
     /// Line of each key of the root map.
     seen: BTreeMap<String, usize>,
     documents: usize,
@@ -83,7 +91,10 @@ impl Builder {
                     return fail(CardFault::SecondDocument, &span);
                 }
             }
-            Event::MappingStart(..) if !self.in_root => self.in_root = true,
+            Event::MappingStart(style, ..) if !self.in_root => {
+                self.in_root = true;
+                self.front.flow = style == StructureStyle::Flow;
+            }
             // A front matter of nothing but comments.
             Event::Scalar(text, ScalarStyle::Plain, ..) if !self.in_root && is_null(&text) => {}
             Event::SequenceStart(..) | Event::Scalar(..) if !self.in_root => {
@@ -170,7 +181,7 @@ impl Builder {
         span: &Span,
     ) -> Result<(), CardError> {
         if let Some(pair) = self.key.take() {
-            self.pairs.push(Pair { tree, at, form, ..pair });
+            self.front.pairs.push(Pair { tree, at, form, ..pair });
             return Ok(());
         }
         let key = tree.member().unwrap_or_else(|| "null".to_owned());
