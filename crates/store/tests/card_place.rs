@@ -9,7 +9,7 @@ use cocli_store::card::kept::{FileMark, History, Kept, append, compact, heads, l
 use cocli_store::card::place::{CardPut, FilePut, Placed, forget, leftovers, place};
 use cocli_store::card::{Projection, parse, render, tags};
 use cocli_store::disk::fake::{Fault, Times};
-use cocli_store::{Disk, FakeDisk, HomeLock, paths};
+use cocli_store::{Disk, FakeDisk, HomeLock, RealDisk, paths};
 use proptest::prelude::*;
 
 const KIND: Kind = Kind::Company;
@@ -342,4 +342,35 @@ proptest! {
             prop_assert_eq!(last.as_ref(), all.last());
         }
     }
+}
+
+#[test]
+fn on_the_disk_of_this_machine_an_editor_loses_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".cocli")).unwrap();
+    let disk = RealDisk::open(home.path()).unwrap();
+    let held = HomeLock::take(&disk, "test").unwrap();
+    let (old, new) = (named("Acme"), named("Acme Inc"));
+    place(&disk, &held, at(1), &[put(None, &old)]).unwrap();
+    let card = home.path().join("companies/acme/_index.md");
+    assert_eq!(std::fs::read(&card).unwrap(), text(&old));
+    std::fs::write(&card, "saved meanwhile").unwrap();
+    let placed = place(&disk, &held, at(2), &[put(Some(&old), &new)]).unwrap();
+    let Some(Placed::Raced(raced)) = &placed[0].card else { panic!("{placed:?}") };
+    assert_eq!(raced.bytes, b"saved meanwhile");
+    if let Some(swap) = &raced.swap {
+        assert_eq!(std::fs::read(&card).unwrap(), text(&new));
+        assert_eq!(leftovers(&disk, &held).unwrap().len(), 1);
+        forget(&disk, &held, swap).unwrap();
+    }
+    let read = std::fs::read(&card).unwrap();
+    let again = FilePut { read: Some(read), text: text(&old) };
+    let again = CardPut { card: Some(again), tags: None, ..put(None, &old) };
+    assert_eq!(place(&disk, &held, at(3), &[again]).unwrap()[0].card, Some(Placed::Done));
+    assert_eq!(std::fs::read(&card).unwrap(), text(&old));
+    let stat = disk.stat("companies/acme/_index.md").unwrap().unwrap();
+    let kept = latest(&disk, &acme()).unwrap().unwrap();
+    assert_eq!((kept.card, kept.rev), (Some(FileMark::from(stat)), old.rev()));
+    assert!(kept.tags.is_some(), "a mark that is not known is taken over");
+    assert!(std::fs::read_dir(home.path().join(".cocli/swap")).unwrap().next().is_none());
 }

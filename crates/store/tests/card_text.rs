@@ -411,6 +411,18 @@ fn the_rev_is_the_same_on_every_node_and_of_the_values_only() {
 }
 
 #[test]
+fn the_deepest_value_that_a_record_may_hold_is_read_back() {
+    let deep = format!("{}\"x\"{}", "[".repeat(64), "]".repeat(64));
+    let maps = format!("{}\"x\"{}", "{\"a\":".repeat(64), "}".repeat(64));
+    for json in [deep, maps] {
+        let fields = Fields::from([(Field::read("zz").unwrap(), Value::read(&json))]);
+        let card = parse(render(Kind::Company, &fields).as_bytes()).unwrap();
+        assert_eq!(card.fields(Kind::Company), fields);
+        assert_eq!(fields.values().next().unwrap().as_str(), json);
+    }
+}
+
+#[test]
 fn hostile_files_cost_time_by_their_size_only() {
     let size = 128 * 1024;
     let keys: String = (0..20_000).map(|n| format!("k{n}: v\n")).collect();
