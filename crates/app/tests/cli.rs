@@ -16,6 +16,8 @@ mod homes;
 mod imports;
 #[path = "cli/python.rs"]
 mod python;
+#[path = "cli/readme.rs"]
+mod readme;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/support.rs"]

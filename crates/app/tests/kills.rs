@@ -57,7 +57,7 @@ fn a_killed_writer_loses_nothing_acknowledged_and_tears_no_card() {
         let mut command = home.command();
         command.args(["set", &target, &change]).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(dice(&mut seed) % 15_000));
+        std::thread::sleep(Duration::from_micros(dice(&mut seed) % 40_000));
         let _ = child.kill();
         if child.wait().unwrap().success() {
             acked.push(n);
