@@ -130,7 +130,7 @@ impl Journals {
             return Ok(());
         }
         let path = paths::marks(id);
-        if log.marks_stat != marks || log.marks.is_empty() {
+        if log.marks_stat != marks || log.marks.is_empty() || log.marked > log.end {
             let bytes = if_there(self.disk.read(&path)).tried("read", &path)?.unwrap_or_default();
             let before = std::mem::replace(&mut log.marks, mark::read(&bytes));
             // Marks that vanished were cut with what they marked.
@@ -154,16 +154,18 @@ impl Journals {
     /// What marks and commands prove of the own log. When it ends before that, bytes that were durable
     /// are gone, and what comes next must not take their place.
     fn judge_own(&mut self) -> Result<()> {
-        let Some(log) = self.logs.get_mut(&self.own) else { return Ok(()) };
+        let (end, marked) = self.logs.get(&self.own).map_or((0, 0), |log| (log.end, log.marked));
         let newest = command::newest(&*self.disk)?.filter(|newest| newest.log == self.own);
-        let proven = log.marked.max(newest.map_or(0, |newest| newest.to));
-        if proven <= log.end {
-            log.durable = log.durable.max(proven);
+        let proven = marked.max(newest.map_or(0, |newest| newest.to));
+        if proven <= end {
+            if let Some(log) = self.logs.get_mut(&self.own) {
+                log.durable = log.durable.max(proven);
+            }
         } else if self.doubt.is_none() {
             self.doubt = Some(Doubt {
                 log: self.own.clone(),
-                trusted: log.end,
-                why: format!("it ends at byte {}, and once had {proven}", log.end),
+                trusted: end,
+                why: format!("it ends at byte {end}, and once had {proven}"),
                 epoch: None,
             });
         }

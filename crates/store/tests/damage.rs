@@ -417,3 +417,80 @@ fn a_shard_flipped_or_gone_is_read_from_the_journals_and_made_anew() {
     checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
     assert_eq!(torn.peek("checkpoint/manifest.json"), disk.peek("checkpoint/manifest.json"));
 }
+
+#[test]
+fn an_own_log_whose_journals_and_marks_are_gone_does_not_begin_again() {
+    let (disk, all) = small_home();
+    let others = replica_of(&disk);
+    for path in disk.files() {
+        if path.starts_with("wal/") || path.starts_with(".cocli/marks/") {
+            disk.unplant(&path);
+        }
+    }
+    let next = batch("pi1", 99, 2);
+    let error = append(&disk, "pi1", "20261123", &next).unwrap_err();
+    assert!(matches!(error, StoreError::Doubted { trusted: 0, .. }), "{error}");
+    append_or_close(&disk, "pi1", "20261123", &next, "abcdefgh").unwrap();
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    for range in ranges(&mut open(&others, "mac").unwrap(), &log("pi1"), 4096) {
+        journals.append_range(&lock, &range).unwrap();
+    }
+    journals.sync(&lock).unwrap();
+    drop(lock);
+    check_home(&disk, "pi1");
+    let state = state(&disk, "pi1").unwrap();
+    assert_eq!((held(&state, &all), held(&state, &next)), (all.len(), 2));
+}
+
+#[test]
+fn a_sector_that_cannot_be_read_costs_its_block_until_others_heal_it() {
+    let (origin, all) = marked_home();
+    let disk = replica_of(&origin);
+    disk.spoil(FILE, 70_000..70_512);
+    let mut journals = open(&disk, "mac").unwrap();
+    let reader = Reader::open(&mut journals).unwrap();
+    let state_now = reader.state().unwrap();
+    assert_only_missing(&state_now, &all, 80, "spoilt");
+    assert!(held(&state_now, &all) < all.len());
+    journals.scrub(&log("pi1")).unwrap();
+    assert_eq!(journals.holes().len(), 1);
+    let lock = take_lock(&disk).unwrap();
+    checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
+    assert_eq!(Reader::open(&mut journals).unwrap().state().unwrap(), state_now);
+    drop(lock);
+    heal_from(&origin, &mut journals, &disk);
+    check_home(&disk, "mac");
+    assert_eq!(held(&state(&disk, "mac").unwrap(), &all), all.len());
+}
+
+#[test]
+fn a_record_without_a_check_is_believed_only_in_a_sound_block() {
+    // As the Python program writes: nothing in the record tells that a byte of its value changed.
+    let line = |number: usize| {
+        let value = format!("value {number} {}", "y".repeat(400));
+        format!(
+            "2026-11-22T08:00:00Z\u{1f}old\u{1f}companies/c{number}\u{1f}name\u{1f}{value}\u{1f}\u{1e}"
+        )
+    };
+    let bytes: Vec<u8> = (0..400).flat_map(|number| line(number).into_bytes()).collect();
+    let disk = home();
+    disk.plant("wal/20261122_old.usv", &bytes);
+    let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+    journals.sync(&lock).unwrap();
+    drop(lock);
+    let sound = state(&disk, "mac").unwrap();
+    assert_eq!(sound.len(), 400);
+    let record = usv::records(&bytes).nth(20).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[record.at + record.bytes.len() - 20] ^= 1;
+    disk.plant("wal/20261122_old.usv", &flipped);
+    let reader = Reader::open(&mut open(&disk, "mac").unwrap()).unwrap();
+    let damaged = reader.state().unwrap();
+    assert!(damaged.entries().all(|(t, f, e)| sound.winner(t, f) == Some(e)), "a wrong value");
+    assert!(damaged.len() > 200, "more than the block was held back: {}", damaged.len());
+    for (target, entity) in sound.entities() {
+        let read = reader.entity(target).unwrap();
+        assert!(read == *entity || read.fields.is_empty(), "{target}: a wrong value");
+        assert_eq!(read.fields.is_empty(), damaged.entity(target).is_none(), "{target}");
+    }
+}

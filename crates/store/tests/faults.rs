@@ -8,7 +8,7 @@ mod support;
 use cocli_core::{Datagram, LogId};
 use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::journal::{Misplaced, Placed};
-use cocli_store::{FakeDisk, StoreError, checkpoint};
+use cocli_store::{Disk, FakeDisk, StoreError, checkpoint};
 use support::*;
 
 /// A batch that was tried, and whether its writer was told that it is safe.
@@ -25,6 +25,8 @@ fn at_every_step(
     check: impl Fn(&FakeDisk, &[Tried], &str),
 ) -> u64 {
     let mut steps = 0;
+    // What stood there before has been there for long.
+    base.sync_all().unwrap();
     for fault in [Fault::Error, Fault::NoSpace, Fault::Crash] {
         for times in [Times::Once, Times::ForGood] {
             for k in 1.. {
@@ -94,7 +96,8 @@ fn an_append_that_fails_anywhere_loses_nothing_and_leaves_nothing_half() {
     let (disk, earlier) = home_with_history();
     let work = |disk: &FakeDisk| {
         vec![
-            try_append(disk, "20261122", batch("pi1", 10, 3)),
+            // Over several sectors, each of which may be lost alone.
+            try_append(disk, "20261122", long_batch("pi1", 10, 3)),
             try_append(disk, "20261122", batch("pi1", 11, 1)),
             try_append(disk, "20261123", batch("pi1", 12, 4)),
         ]
@@ -304,4 +307,91 @@ fn ranges_whose_append_or_sync_fails_are_taken_again() {
         check_home(disk, "mac");
         assert_eq!(held(&state(disk, "mac").unwrap(), &theirs), theirs.len(), "{what}");
     });
+}
+
+#[test]
+fn a_healing_that_fails_anywhere_heals_the_next_time_and_loses_no_record() {
+    let (origin, theirs) = home_with_history();
+    let disk = home();
+    let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+    let all = ranges(&mut open(&origin, "pi1").unwrap(), &log("pi1"), 4096);
+    for range in &all {
+        journals.append_range(&lock, range).unwrap();
+    }
+    journals.sync(&lock).unwrap();
+    drop(lock);
+    // The first of two days loses its end, and a sound record that nobody else has stands in it.
+    let path = "wal/20261121_pi1.usv";
+    let stray = put("stranger", "companies/c9", "stray", "kept", 7);
+    let bytes = disk.peek(path).unwrap();
+    disk.plant(path, &[&bytes_of([&stray])[..], &bytes[..bytes.len() / 2]].concat());
+    let heal = |disk: &FakeDisk| -> Result<usize, StoreError> {
+        let mut journals = open(disk, "mac")?;
+        let lock = take_lock(disk)?;
+        journals.scrub(&log("pi1"))?;
+        Ok(journals.heal(&lock, &all, day("20261123"), &command())?.len())
+    };
+    let work = |disk: &FakeDisk| {
+        let _ = heal(disk);
+        Vec::new()
+    };
+    at_every_step(&disk, work, |disk, _, what| {
+        append_or_close(disk, "mac", "20261124", &batch("mac", 91, 1), "zzzzzzzz").unwrap();
+        heal(disk).unwrap_or_else(|e| panic!("{what}: {e}"));
+        check_home(disk, "mac");
+        let state = state(disk, "mac").unwrap();
+        assert_eq!(held(&state, &theirs), theirs.len(), "{what}");
+        assert_eq!(
+            held(&state, std::slice::from_ref(&stray)),
+            1,
+            "{what}: the stray record was lost"
+        );
+        assert_eq!(disk.peek(path), origin.peek(path), "{what}");
+    });
+}
+
+#[test]
+fn a_journal_that_does_not_fit_is_adopted_whatever_fails() {
+    let (disk, earlier) = home_with_history();
+    let (other, strays) = (home(), batch("pi2", 60, 4));
+    append(&other, "pi2", "20261120", &strays).unwrap();
+    disk.plant("wal/20261120_pi1.usv", &other.peek("wal/20261120_pi2.usv").unwrap());
+    let adopt = |disk: &FakeDisk| -> Result<(), StoreError> {
+        let mut journals = open(disk, "pi1")?;
+        let lock = take_lock(disk)?;
+        journals.adopt(&lock, day("20261123"), &command()).map(|_| ())
+    };
+    let work = |disk: &FakeDisk| {
+        let _ = adopt(disk);
+        Vec::new()
+    };
+    at_every_step(&disk, work, |disk, _, what| {
+        append_or_close(disk, "pi1", "20261124", &batch("pi1", 91, 1), "zzzzzzzz").unwrap();
+        adopt(disk).unwrap_or_else(|e| panic!("{what}: {e}"));
+        check_home(disk, "pi1");
+        let state = state(disk, "pi1").unwrap();
+        assert_eq!(held(&state, &strays), 4, "{what}");
+        assert_eq!(held(&state, &earlier), earlier.len(), "{what}");
+        assert_eq!(disk.peek("wal/20261120_pi1.usv"), None, "{what}");
+    });
+}
+
+#[test]
+fn a_power_cut_leaves_no_later_day_without_the_earlier_one() {
+    let (origin, theirs) = home_with_history();
+    let all = ranges(&mut open(&origin, "pi1").unwrap(), &log("pi1"), 1);
+    for seed in 0..60 {
+        let disk = home();
+        let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+        for range in &all {
+            journals.append_range(&lock, range).unwrap();
+        }
+        drop(lock);
+        disk.crash(seed);
+        let first = origin.peek("wal/20261121_pi1.usv").unwrap();
+        if disk.peek("wal/20261122_pi1.usv").is_some() {
+            assert_eq!(disk.peek("wal/20261121_pi1.usv"), Some(first), "{seed}");
+        }
+        assert!(held(&state(&disk, "mac").unwrap(), &theirs) <= theirs.len());
+    }
 }

@@ -12,7 +12,7 @@ use cocli_store::{HomeLock, Journals, Reader, RealDisk, checkpoint};
 use support::*;
 
 fn datagrams(count: usize) -> impl Iterator<Item = Datagram> {
-    (0..count).map(|number| {
+    (0..count).map(move |number| {
         let target = format!("companies/company-{}", number % (count / 12).max(1));
         put(
             "pi1",

@@ -268,10 +268,7 @@ fn merge_met(delta: &mut Delta, read: Result<cocli_core::Datagram, cocli_core::u
 /// The damaged blocks of a stretch, as positions of its log.
 fn gaps_of(stretch: &Stretch) -> Vec<Gap> {
     let section = &stretch.section;
-    let mut cuts: Vec<usize> = section.points.iter().map(|point| point.0).collect();
-    cuts.extend([0, section.len]);
-    cuts.sort_unstable();
-    cuts.dedup();
+    let cuts = section.cuts();
     let blocks = cuts.windows(2).zip(stretch.blocks()).filter(|(_, block)| block.damaged);
     blocks
         .map(|(cut, _)| Gap {

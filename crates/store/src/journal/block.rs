@@ -5,6 +5,7 @@ use cocli_core::usv;
 use cocli_core::{ChainHash, Day, Head, LogId};
 
 use super::Journals;
+use super::file::is_loss;
 use super::hole::Gap;
 use crate::error::{Result, StoreError, Tried};
 use crate::paths;
@@ -53,13 +54,9 @@ impl Journals {
             usize::try_from(len).unwrap_or(usize::MAX),
         );
         let bytes = match bytes {
-            Ok(bytes) => bytes,
-            // What is gone or no file is a damaged block like any other.
-            Err(error) if error.raw_os_error() != Some(5) && next.is_some() => {
-                let _ = error;
-                Vec::new()
-            }
-            Err(error) => return Err(error).tried("read", &path),
+            // What is gone, no file or unreadable is a damaged block like any other.
+            Err(error) if next.is_some() && is_loss(&error) => Vec::new(),
+            other => other.tried("read", &path)?,
         };
         let sound = bytes.len() as u64 == len
             && usv::whole(&bytes) == bytes.len()

@@ -37,6 +37,9 @@ impl Log {
 
     /// Marks the beginnings of days whose lines in the marks were lost.
     fn mend(&mut self, disk: &dyn Disk) -> Result<()> {
+        if self.mended {
+            return Ok(());
+        }
         for at in 0..self.days.len() {
             let (day, start) = (self.days[at].day, self.days[at].start);
             if start >= self.tip.position || self.marks.iter().any(|m| m.begins && m.day == day) {
@@ -57,6 +60,7 @@ impl Log {
             }
             self.add_mark(Mark { begins: true, day, head, saved: false });
         }
+        self.mended = true;
         Ok(())
     }
 

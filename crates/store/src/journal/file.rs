@@ -13,6 +13,26 @@ use crate::paths;
 /// Bytes looked at in one step when searching backwards.
 const STEP_BYTES: u64 = 64 * 1024;
 
+/// Whether a failed read says that the bytes are not to be had, today or tomorrow: a state of the
+/// journal, and no reason to stop reading others. Anything else may pass.
+pub(crate) fn is_loss(error: &io::Error) -> bool {
+    let gone = matches!(
+        error.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::PermissionDenied
+    );
+    gone || is_rot(error)
+}
+
+/// Whether the medium itself could not read (EIO).
+pub(crate) fn is_rot(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(EIO)
+}
+
+const EIO: i32 = 5;
+
 /// Where the last whole record among the first `raw` bytes of a journal ends; not before `floor`.
 pub(crate) fn whole(disk: &dyn Disk, path: &str, raw: u64, floor: u64) -> io::Result<u64> {
     if raw <= floor {

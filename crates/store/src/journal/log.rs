@@ -52,6 +52,8 @@ pub(crate) struct Log {
     pub(crate) end: u64,
     /// As far as the bytes are known to be synced.
     pub(crate) durable: u64,
+    /// Every day up to the tip is known to have its beginning marked.
+    pub(crate) mended: bool,
     pub(crate) troubles: Vec<(Day, Trouble)>,
     /// How far the marks say that the log once was durable.
     pub(crate) marked: u64,
@@ -72,6 +74,7 @@ impl Log {
             tip: Head { position: 0, hash: start },
             end: 0,
             durable: 0,
+            mended: false,
             troubles: Vec::new(),
             marked: 0,
             found: Vec::new(),
@@ -87,10 +90,12 @@ impl Log {
     ) -> std::io::Result<()> {
         self.days.clear();
         self.troubles.clear();
+        self.mended = false;
         self.marked = self.marks.last().map_or(0, |mark| mark.head.position);
-        for day in self.known_days(&found) {
-            let stat = found.iter().find(|(found, _)| *found == day).map(|(_, stat)| *stat);
-            self.lay_day(day, stat, whole)?;
+        let begins: Vec<(Day, u64)> = self.begins().collect();
+        for day in self.known_days(&begins, &found) {
+            let at = found.binary_search_by_key(&day, |(found, _)| *found);
+            self.lay_day(day, at.ok().map(|at| found[at].1), &begins, whole)?;
         }
         self.trim();
         self.found = found;
@@ -103,8 +108,7 @@ impl Log {
     }
 
     /// The days of files and marks, but for files that do not fit between what the marks know.
-    fn known_days(&mut self, found: &[(Day, Stat)]) -> Vec<Day> {
-        let begins: Vec<(Day, u64)> = self.begins().collect();
+    fn known_days(&mut self, begins: &[(Day, u64)], found: &[(Day, Stat)]) -> Vec<Day> {
         let last_marked = begins.last().map(|(day, _)| *day);
         let mut days: Vec<Day> = begins.iter().map(|(day, _)| *day).collect();
         for (day, stat) in found {
@@ -112,7 +116,7 @@ impl Log {
                 continue;
             }
             if last_marked.is_some_and(|last| *day < last)
-                && !fills_gap(&begins, found, *day, stat.len)
+                && !fills_gap(begins, found, *day, stat.len)
             {
                 self.troubles.push((*day, Trouble::Misfit { offset: 0 }));
                 continue;
@@ -127,19 +131,21 @@ impl Log {
         self.marks.iter().filter(|mark| mark.begins).map(|mark| (mark.day, mark.head.position))
     }
 
-    /// Where a day begins by the marks.
-    fn begin_of(&self, day: Day) -> Option<u64> {
-        self.begins().find(|(begins, _)| *begins == day).map(|(_, at)| at)
-    }
-
-    fn lay_day(&mut self, day: Day, stat: Option<Stat>, whole: &Whole<'_>) -> std::io::Result<()> {
+    fn lay_day(
+        &mut self,
+        day: Day,
+        stat: Option<Stat>,
+        begins: &[(Day, u64)],
+        whole: &Whole<'_>,
+    ) -> std::io::Result<()> {
         let before = self.days.last().map_or(0, |last| last.start + last.whole);
-        let start = self.begin_of(day).unwrap_or(before);
+        let at = begins.partition_point(|(other, _)| *other < day);
+        let start = begins.get(at).filter(|(other, _)| *other == day).map_or(before, |b| b.1);
         let is_file = stat.is_some_and(|stat| stat.kind == FileKind::File);
         let raw = stat.filter(|_| is_file).map_or(0, |stat| stat.len);
         // Where the next known day begins this one ends; the last one ends where its records do.
-        let next =
-            self.begins().find(|(other, _)| *other > day).map(|(_, at)| at.max(start) - start);
+        let next = begins[at..].iter().find(|(other, _)| *other > day);
+        let next = next.map(|(_, at)| (*at).max(start) - start);
         let marked = next.unwrap_or_else(|| {
             let inside = self.marks.iter().filter(|mark| mark.day == day).map(|m| m.head.position);
             inside.max().unwrap_or(start).max(start) - start
@@ -154,18 +160,7 @@ impl Log {
         };
         let floor = if raw >= marked { marked } else { 0 };
         let whole = if len == marked && raw >= marked { len } else { whole(day, len, floor)? };
-        if raw < marked {
-            self.troubles.push((
-                day,
-                match stat {
-                    None => Trouble::Missing,
-                    Some(_) if !is_file => Trouble::NoFile,
-                    Some(_) => Trouble::Short { missing: marked - raw },
-                },
-            ));
-        } else if stat.is_some() && !is_file {
-            self.troubles.push((day, Trouble::NoFile));
-        }
+        self.troubles.extend(trouble(stat, raw, marked).map(|trouble| (day, trouble)));
         self.days.push(DayFile { day, start, raw, whole, there: is_file });
         Ok(())
     }
@@ -202,6 +197,16 @@ impl Log {
         if !self.marks.get(at).is_some_and(same) {
             self.marks.insert(at, mark);
         }
+    }
+}
+
+/// What is wrong with a journal that the marks know up to `marked`.
+fn trouble(stat: Option<Stat>, raw: u64, marked: u64) -> Option<Trouble> {
+    match stat {
+        Some(stat) if stat.kind != FileKind::File => Some(Trouble::NoFile),
+        _ if raw >= marked => None,
+        None => Some(Trouble::Missing),
+        Some(_) => Some(Trouble::Short { missing: marked - raw }),
     }
 }
 

@@ -64,7 +64,7 @@ impl Journals {
         }
         let path = paths::marks(&own);
         let marks = self.disk.stat(&path).tried("look at", &path)?;
-        if !found.is_empty() || marks.is_some() {
+        if !found.is_empty() || marks.is_some() || self.logs.contains_key(&own) {
             self.look_at(&own, found, marks)?;
         }
         self.judge_own()

@@ -7,6 +7,7 @@ use std::ops::Range;
 use cocli_core::usv::{self, Odd, Record};
 use cocli_core::{ChainHash, Datagram, Day, LogId};
 
+use super::file::{is_loss, is_rot};
 use crate::disk::Disk;
 use crate::paths;
 
@@ -64,38 +65,48 @@ impl Section {
         self.position + self.len as u64
     }
 
-    /// Reads its bytes. A journal that is gone or shorter gives what is there.
+    /// Reads its bytes. A journal that is gone or shorter gives what is there; what the medium cannot
+    /// read is zeros, and so a damaged block.
     ///
     /// # Errors
     /// Of the file system.
     pub fn load(&self, disk: &dyn Disk) -> io::Result<Stretch> {
         let path = paths::journal(&self.log, self.day);
         let bytes = match disk.read_at(&path, self.offset, self.len) {
-            // Gone, or a folder in its place: a state that `troubles` tells; nothing to be read.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound
-                        | io::ErrorKind::IsADirectory
-                        | io::ErrorKind::InvalidInput
-                        | io::ErrorKind::PermissionDenied
-                ) =>
-            {
-                Vec::new()
-            }
+            Err(error) if is_rot(&error) => self.load_blocks(disk, &path)?,
+            Err(error) if is_loss(&error) => Vec::new(),
             other => other?,
         };
         Ok(Stretch { section: self.clone(), bytes })
+    }
+
+    /// Block by block, so that one bad sector costs one block.
+    fn load_blocks(&self, disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(self.len);
+        for cut in self.cuts().windows(2) {
+            let len = cut[1] - cut[0];
+            match disk.read_at(path, self.offset + cut[0] as u64, len) {
+                Err(error) if is_rot(&error) => bytes.resize(bytes.len() + len, 0),
+                other => bytes.extend_from_slice(&other?),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Where its blocks begin and end.
+    pub(crate) fn cuts(&self) -> Vec<usize> {
+        let mut cuts: Vec<usize> = self.points.iter().map(|(at, _)| *at).collect();
+        cuts.extend([0, self.len]);
+        cuts.sort_unstable();
+        cuts.dedup();
+        cuts
     }
 }
 
 impl Stretch {
     /// The blocks, each judged.
     pub(crate) fn blocks(&self) -> impl Iterator<Item = Block> + '_ {
-        let mut cuts: Vec<usize> = self.section.points.iter().map(|(at, _)| *at).collect();
-        cuts.extend([0, self.section.len]);
-        cuts.sort_unstable();
-        cuts.dedup();
+        let cuts = self.section.cuts();
         (1..cuts.len()).map(move |end| self.judged(cuts[end - 1]..cuts[end]))
     }
 

@@ -1,5 +1,10 @@
 //! A home on the fake disk, and records to put into it.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test file takes what it needs of this")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file takes what it needs of this"
+)]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +71,16 @@ pub fn batch(writer: &str, number: usize, size: usize) -> Vec<Datagram> {
         )
     };
     (0..size).map(one).collect()
+}
+
+/// A batch whose records are longer than a sector.
+pub fn long_batch(writer: &str, number: usize, size: usize) -> Vec<Datagram> {
+    let mut batch = batch(writer, number, size);
+    for datagram in &mut batch {
+        let text = format!("{} {}", datagram.entry.value.as_str(), "long ".repeat(120));
+        datagram.entry.value = Value::text(&text);
+    }
+    batch
 }
 
 /// How much of a batch a state holds.
