@@ -14,7 +14,7 @@ pub(crate) struct Content {
     pub(crate) records: BTreeSet<Vec<u8>>,
     pub(crate) state: State,
     pub(crate) bytes: u64,
-    pub(crate) odd: usize,
+    pub(crate) odd: Vec<String>,
 }
 
 /// Reads a disk. What no mark proves to be durable is synced first, as a start does.
@@ -30,7 +30,7 @@ pub(crate) fn content(machine: &Machine, cluster: ClusterId) -> Result<Content> 
         records: BTreeSet::new(),
         state: State::default(),
         bytes: 0,
-        odd: 0,
+        odd: Vec::new(),
     };
     for (log, head) in &vector.0 {
         let mut position = 0;
@@ -40,7 +40,9 @@ pub(crate) fn content(machine: &Machine, cluster: ClusterId) -> Result<Content> 
                     Ok(datagram) => {
                         content.state.merge(datagram);
                     }
-                    Err(_) => content.odd += 1,
+                    Err(odd) => content
+                        .odd
+                        .push(format!("{log}: {odd}: {:?}", String::from_utf8_lossy(record.bytes))),
                 }
                 content.records.insert(record.bytes.to_vec());
             }

@@ -247,6 +247,7 @@ impl World {
         home.stop();
         home.disk = image;
         home.promised = Vector::default();
+        home.restored = true;
         self.start(machine);
     }
 

@@ -292,6 +292,19 @@ fn all_restart_at_once_and_send_little_more_than_what_is_missing() {
 }
 
 #[test]
+fn forty_nodes_hear_of_a_write_though_each_pushes_to_few() {
+    let mut world = World::new(Options { writes: 0, loss: 50, ..Options::calm(9, 40) });
+    world.pass(15 * SECOND);
+    for n in 0..3 {
+        assert!(world.say(n * 10, &format!("v{n}")));
+        world.pass(8 * SECOND);
+        assert!(world.is_level(), "write {n}");
+    }
+    let report = end(world);
+    assert!(report.packet_bytes < 40 * (report.simulated_ms / 1000) * 4_000, "{report}");
+}
+
+#[test]
 fn thirty_percent_loss_delays_a_write_by_seconds_at_most() {
     let mut world = World::new(Options { loss: 300, writes: 0, ..Options::calm(5, 4) });
     world.pass(10 * SECOND);
