@@ -143,3 +143,31 @@ fn odd_records_are_kept_once_and_in_nobodys_way() {
         checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
     }
 }
+
+#[test]
+fn a_branch_that_gives_way_leaves_the_state_right_and_no_odd_record_behind() {
+    // Two cards cloned from one image wrote differently; one branch was here first, and compacted.
+    let (ours, theirs) = (batch("pi1", 1, 3), batch("pi1", 2, 40));
+    let odd = b"what\x1fis\x1fthis\x1e".to_vec();
+    let disk = home();
+    disk.plant("wal/20261122_pi1.usv", &[odd.clone(), bytes_of(&ours)].concat());
+    let other = home();
+    append(&other, "pi1", "20261122", &theirs).unwrap();
+    let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+    checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+    journals.set_branch_aside(&lock, &log("pi1"), 0, day("20261123"), &command()).unwrap();
+    for range in ranges(&mut open(&other, "pi1").unwrap(), &log("pi1"), 4096) {
+        journals.append_range(&lock, &range).unwrap();
+    }
+    journals.sync(&lock).unwrap();
+    let expected = state_of(ours.iter().chain(&theirs));
+    for _ in 0..2 {
+        let reader = Reader::open(&mut journals).unwrap();
+        assert_eq!(reader.state().unwrap(), expected);
+        assert_eq!(reader.digest().unwrap(), expected.digest());
+        checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+    }
+    let list = Reader::open(&mut journals).unwrap().odd().unwrap();
+    let places: Vec<_> = list.iter().map(|odd| (odd.log.clone(), odd.position)).collect();
+    assert_eq!(places, [(log("mac"), 0)], "{list:?}");
+}
