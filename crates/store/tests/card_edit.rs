@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::{Causality, Entity, Entry, Field, Instant, Kind, NodeId, Stamp, Value};
-use cocli_store::card::{Basis, Edit, Projection, Taken, edits, parse, render, shown, splice};
+use cocli_store::card::{
+    Basis, Edit, Projection, Taken, edits, parse, render, shown, splice, tag_edits,
+};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -260,6 +262,17 @@ fn tags_in_both_files_are_joined() {
         of(taken),
         pairs(&[("tags.a", "null"), ("tags.b", "null"), ("tags.t", "true"), ("tags.y", "true")])
     );
+}
+
+#[test]
+fn a_list_saved_while_another_took_its_place_undoes_nothing_of_that_one() {
+    let mut state = acme();
+    let read = BTreeSet::from(["a".to_owned(), "b".to_owned()]);
+    write(&mut state, 60, &field("tags.remote"), Value::truth());
+    let put = Projection::of(Kind::Company, &state);
+    let saved = BTreeSet::from(["a".to_owned(), "mine".to_owned()]);
+    let taken = tag_edits(&put.with_tags(&read), &saved, Some(&state));
+    assert_eq!(of(Taken::Edits(taken)), pairs(&[("tags.mine", "true"), ("tags.b", "null")]));
 }
 
 #[test]

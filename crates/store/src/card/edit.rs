@@ -87,7 +87,7 @@ pub fn edits(
 }
 
 /// What was changed in a `tags.lst` that showed `projected`: for one that was saved while another was
-/// put in its place.
+/// put in its place (then that is [`Projection::with_tags`] of the list read before).
 #[must_use]
 pub fn tag_edits(
     projected: &Projection,

@@ -1,11 +1,12 @@
 //! What a card showed when it was put in place, and which datagrams it was made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::{Entity, Field, Kind, Stamp, Value};
 
 use super::normal::shown;
 use super::rev::{Rev, of_shown};
+use super::tree::Tree;
 
 /// A moment of an entity as its card shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +28,18 @@ impl Projection {
             values: shown(kind, &entity.shown(Some(kind))),
             seen: seen.map(|(field, entry)| (field.clone(), entry.stamp.clone())).collect(),
         }
+    }
+
+    /// The same with these tags: what a `tags.lst` is compared with that was saved while another took its
+    /// place. The person saw the list that was read then, and not yet the new one.
+    #[must_use]
+    pub fn with_tags(&self, tags: &BTreeSet<String>) -> Self {
+        let mut with = self.clone();
+        if let Ok(field) = Field::read("tags") {
+            let list = Tree::List(tags.iter().cloned().map(Tree::Text).collect());
+            with.values.insert(field, list.value());
+        }
+        with
     }
 
     /// Its name.
