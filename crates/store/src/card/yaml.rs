@@ -85,15 +85,12 @@ impl Builder {
         }
         let range = span.byte_range().unwrap_or_default();
         match event {
-            Event::DocumentStart(..) => {
-                self.documents += 1;
-                if self.documents > 1 {
-                    return fail(CardFault::SecondDocument, &span);
-                }
+            Event::DocumentStart(..) if self.documents > 0 => {
+                return fail(CardFault::SecondDocument, &span);
             }
+            Event::DocumentStart(..) => self.documents += 1,
             Event::MappingStart(style, ..) if !self.in_root => {
-                self.in_root = true;
-                self.front.flow = style == StructureStyle::Flow;
+                (self.in_root, self.front.flow) = (true, style == StructureStyle::Flow);
             }
             // A front matter of nothing but comments.
             Event::Scalar(text, ScalarStyle::Plain, ..) if !self.in_root && is_null(&text) => {}
