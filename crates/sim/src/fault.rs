@@ -35,6 +35,14 @@ pub enum Fault {
         /// Until it is up again, milliseconds.
         down_ms: u64,
     },
+    /// Everything that runs there is killed in the middle of what the disk does next; what was
+    /// written stays, synced or not.
+    KillAt {
+        /// Whose.
+        machine: usize,
+        /// With which operation of the disk.
+        operation: u64,
+    },
     /// The daemon starts.
     Start {
         /// Whose.
@@ -123,7 +131,12 @@ impl World {
         }
         for _ in 0..faults.kills {
             let (machine, down_ms) = (self.any_machine(), self.chance.between(0, 6_000));
-            self.plan(Fault::Kill { machine, down_ms });
+            let fault = if self.chance.permille(500) {
+                Fault::Kill { machine, down_ms }
+            } else {
+                Fault::KillAt { machine, operation: self.chance.between(1, 60) }
+            };
+            self.plan(fault);
         }
         for _ in 0..faults.partitions {
             self.plan_partition();
@@ -193,6 +206,12 @@ impl World {
                 let down_ms = self.chance.between(0, 3_000);
                 let later = self.chance.between(0, 3 * SECOND);
                 self.after(later, Event::Fault(Fault::Crash { machine, down_ms }));
+            }
+            Fault::KillAt { machine, operation } => {
+                self.machines[machine].disk.fail_at(operation, DiskFault::Crash, Times::ForGood);
+                let down_ms = self.chance.between(0, 3_000);
+                let later = self.chance.between(0, 3 * SECOND);
+                self.after(later, Event::Fault(Fault::Kill { machine, down_ms }));
             }
             Fault::Kill { machine, down_ms } => {
                 self.machines[machine].stop();
