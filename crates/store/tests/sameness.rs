@@ -107,7 +107,7 @@ fn history_tells_every_datagram_with_its_place() {
         (put("pi1", "companies/a", "name", "A", 1), put("mac", "companies/a", "name", "B", 2));
     append(&disk, "pi1", "20261122", &[one.clone(), put("pi1", "companies/b", "name", "A", 1)])
         .unwrap();
-    append(&disk, "mac", "20261122", &[two.clone()]).unwrap();
+    append(&disk, "mac", "20261122", std::slice::from_ref(&two)).unwrap();
     let mut journals = open(&disk, "pi1").unwrap();
     let lock = take_lock(&disk).unwrap();
     checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();

@@ -1,5 +1,5 @@
 //! Figures, not claims: `cargo test --release -p cocli-store --test speed -- --ignored --nocapture`.
-#![allow(clippy::disallowed_methods, reason = "a figure needs a clock")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "a figure needs a clock")]
 #![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
@@ -58,7 +58,7 @@ fn figures() {
         });
         timed("head of all", count, || journals.head(&log("pi1")).unwrap());
         drop(journals);
-        let mut journals = timed("open", 1, &open);
+        let mut journals = timed("open", 1, open);
         let reader =
             timed("reader on an uncompacted log", 1, || Reader::open(&mut journals).unwrap());
         let target = Target::read("companies/company-7").unwrap();
@@ -70,7 +70,7 @@ fn figures() {
         let tail: Vec<Datagram> = datagrams(30_000).collect();
         journals.append_own(&lock, day("20261123"), &bytes_of(&tail), &command()).unwrap();
         drop(journals);
-        let mut journals = timed("open", 1, &open);
+        let mut journals = timed("open", 1, open);
         let reader = timed("reader", 1, || Reader::open(&mut journals).unwrap());
         println!(
             "tail {} bytes, checkpoint {} bytes",

@@ -75,7 +75,8 @@ impl Inode {
         }
         let (short, long) =
             (self.durable.len().min(self.live.len()), self.durable.len().max(self.live.len()));
-        let len = short + seed.below(long - short + 1);
+        // Often the new length stands although its bytes do not.
+        let len = if seed.coin() { self.live.len() } else { short + seed.below(long - short + 1) };
         let mut image = vec![0; len];
         let whole = seed.coin();
         for start in (0..len).step_by(SECTOR_BYTES) {
