@@ -137,8 +137,9 @@ impl Session<'_> {
     /// # Errors
     /// As [`Session::compact`].
     pub fn compact_if_long(&mut self) -> Result<()> {
-        if Reader::open(&mut self.journals)?.tail_bytes() > cocli_core::limits::TAIL_BYTES_MAX {
+        if self.tail_bytes > cocli_core::limits::TAIL_BYTES_MAX {
             self.compact()?;
+            self.tail_bytes = 0;
         }
         Ok(())
     }

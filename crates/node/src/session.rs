@@ -51,6 +51,8 @@ pub struct Session<'h> {
     entities: HashMap<Target, Entity>,
     /// All of it, once it was asked for.
     whole: Option<State>,
+    /// Bytes of journals behind the checkpoint, as far as this session knows.
+    pub(crate) tail_bytes: u64,
     /// Files that were read and taken in, not yet put in place.
     pub(crate) looked: HashMap<Target, Files>,
     /// Targets whose files are left alone: they do not parse, or wait for a person.
@@ -74,6 +76,7 @@ impl<'h> Session<'h> {
             touched: BTreeSet::new(),
             entities: HashMap::new(),
             whole: None,
+            tail_bytes: 0,
             looked: HashMap::new(),
             leave: BTreeSet::new(),
             swaps_seen: false,
@@ -101,7 +104,9 @@ impl<'h> Session<'h> {
     }
 
     pub(crate) fn reader(&mut self) -> Result<Reader> {
-        Ok(Reader::open(&mut self.journals)?)
+        let reader = Reader::open(&mut self.journals)?;
+        self.tail_bytes = reader.tail_bytes();
+        Ok(reader)
     }
 
     /// What is known of a target now, this session's writes included.
@@ -232,6 +237,7 @@ impl<'h> Session<'h> {
             usv::write(datagram, &mut batch);
         }
         if !batch.is_empty() {
+            self.tail_bytes += batch.len() as u64;
             let command = Command { at: self.now, verb: verb.to_string() };
             let appended = self.journals.append_own(&self.lock, self.now.day(), &batch, &command);
             match appended {

@@ -39,7 +39,8 @@ pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
     if !args.dry_run {
         let written = session.write("import csv", &changes, false)?;
         datagrams = written.datagrams;
-        session.compact_if_long()?;
+        // Everything that is asked next is asked of the checkpoint.
+        session.compact()?;
         let placed = session.place()?;
         drop(session);
         door::wake(&home, &written.end);

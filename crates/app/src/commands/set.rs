@@ -98,6 +98,7 @@ fn write(
         return Err(super::rm::removed(target, by));
     }
     let placed = session.place()?;
+    session.compact_if_long()?;
     drop(session);
     door::wake(home, &written.end);
     super::show::report_cards(context, &placed);
