@@ -15,7 +15,7 @@ impl Journals {
     /// a torn tail. Done by every append; costs a listing of names and three small reads.
     ///
     /// # Errors
-    /// [`StoreError::Doubted`] when the log has to be closed first.
+    /// [`StoreError::Doubted`](crate::StoreError::Doubted) when the log has to be closed first.
     pub fn recover(&mut self, _lock: &HomeLock) -> Result<()> {
         self.look_at_own()?;
         if let Some(doubt) = &self.doubt {
