@@ -438,3 +438,28 @@ fn a_healed_hole_is_merged_even_when_a_compaction_in_rounds_fails_anywhere() {
         assert_eq!(state(disk, "mac").unwrap(), expected, "{what}");
     });
 }
+
+#[test]
+fn a_power_cut_in_a_batch_of_several_leaves_all_of_it_or_no_trace() {
+    let (disk, _) = home_with_history();
+    disk.sync_all().unwrap();
+    let several = long_batch("pi1", 10, 3);
+    let traced = disk.copy();
+    traced.start_trace();
+    append(&traced, "pi1", "20261122", &several).unwrap();
+    let sync = traced.trace().iter().position(|op| op.contains(" sync wal/")).unwrap() as u64;
+    let mut ends = [0, 0];
+    for seed in 0..60 {
+        let torn = disk.copy();
+        torn.fail_at(sync + 1, Fault::Crash, Times::Once);
+        append(&torn, "pi1", "20261122", &several).unwrap_err();
+        torn.crash(seed);
+        append(&torn, "pi1", "20261122", &batch("pi1", 90, 1)).unwrap();
+        let reader = cocli_store::Reader::open(&mut open(&torn, "pi1").unwrap()).unwrap();
+        assert_eq!(reader.odd().unwrap(), [], "{seed}: a trace of a torn batch");
+        let there = held(&reader.state().unwrap(), &several);
+        assert!(there == 0 || there == 3, "{seed}: {there} of 3");
+        ends[there / 3] += 1;
+    }
+    assert!(ends[0] > 5 && ends[1] > 5, "{ends:?}");
+}
