@@ -6,6 +6,7 @@ use cocli_core::{NodeId, usv};
 use cocli_node::replica::Job;
 
 use crate::disk::{Content, content};
+use crate::machine::Machine;
 use crate::world::World;
 
 impl World {
@@ -241,19 +242,22 @@ impl World {
         }
     }
 
-    /// When a waiter is told: so many other disks hold it, now.
+    /// When a waiter is told: so many other disks hold it, now, and would after a power cut.
     pub(crate) fn check_waited(&mut self, id: u64, nodes: &[NodeId]) {
-        let Some((at, log, position, wanted)) = self.waiting.remove(&id) else { return };
+        let Some((at, batch, wanted)) = self.waiting.remove(&id) else { return };
         let node = self.machines[at].node.clone();
-        let holds = |machine: &crate::machine::Machine| {
-            let promised = machine.promised.position(&log) >= position;
-            let was_there = promised || machine.restored || machine.cut.contains(&log);
-            machine.node != node && was_there
+        let holds = |machine: &Machine| {
+            let disk = machine.disk.copy();
+            disk.crash(id);
+            let left = Machine::with_disk(machine.node.clone(), machine.address, disk);
+            let held = content(&left, self.cluster).is_ok_and(|held| {
+                usv::records(&batch).all(|record| held.records.contains(record.bytes))
+            });
+            machine.node != node && (held || machine.restored || machine.failed)
         };
         let held = self.machines.iter().filter(|machine| holds(machine)).count();
         if nodes.len() < wanted || held < wanted {
-            let what =
-                format!("machine {at} was told {nodes:?} hold {log} to {position}; {held} do");
+            let what = format!("machine {at} was told that {nodes:?} hold it; {held} do");
             self.fail("spread_tells_the_truth", what);
         }
     }

@@ -1,9 +1,10 @@
 //! What stands on a machine's disk, read as a stranger would: record by record.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cocli_core::{ClusterId, State, Vector, usv};
-use cocli_store::{HomeLock, Result};
+use cocli_store::{HomeLock, Journals, Result};
 
 use crate::machine::Machine;
 
@@ -17,11 +18,14 @@ pub(crate) struct Content {
     pub(crate) odd: Vec<String>,
 }
 
-/// Reads a disk. What no mark proves to be durable is synced first, as a start does.
+/// Reads a copy of a disk, so that looking changes nothing. There, what no mark proves to be durable
+/// is synced first, as a start does.
 pub(crate) fn content(machine: &Machine, cluster: ClusterId) -> Result<Content> {
-    let mut journals = machine.open(cluster)?;
+    let disk = machine.disk.copy();
+    disk.kill();
+    let mut journals = Journals::open(Arc::new(disk.clone()), cluster, machine.node.clone())?;
     {
-        let lock = HomeLock::try_take(&machine.disk, "check")?;
+        let lock = HomeLock::try_take(&disk, "check")?;
         journals.sync(&lock)?;
     }
     let vector = journals.vector()?;

@@ -273,12 +273,7 @@ impl World {
     /// What only the lost disk held is lost, whoever acknowledged it.
     fn forget_what_was_nowhere_else(&mut self, machine: usize, image: &FakeDisk) {
         let now = std::mem::replace(&mut self.machines[machine].disk, image.clone());
-        let contents = self.machines.iter().map(|machine| {
-            let seen =
-                Machine::with_disk(machine.node.clone(), machine.address, machine.disk.copy());
-            seen.disk.kill();
-            content(&seen, self.cluster)
-        });
+        let contents = self.machines.iter().map(|machine| content(machine, self.cluster));
         let kept: Option<Vec<_>> = contents.map(Result::ok).collect();
         self.machines[machine].disk = now;
         // A disk that cannot be read now may hold anything: nothing is asked of it then.

@@ -92,7 +92,8 @@ pub struct World {
     pub(crate) asked: BTreeMap<u64, Asker>,
     pub(crate) acknowledged: BTreeSet<Vec<u8>>,
     pub(crate) waits: u64,
-    pub(crate) waiting: BTreeMap<u64, (usize, LogId, u64, usize)>,
+    /// Who waits, for which records, on how many others.
+    pub(crate) waiting: BTreeMap<u64, (usize, Vec<u8>, usize)>,
     pub(crate) report: Report,
 }
 

@@ -51,11 +51,11 @@ impl World {
             let life = self.machines[at].life;
             let delay = self.chance.between(MS / 10, MS);
             self.after(delay, Event::Woken { at, life, log: log.clone(), position });
-            if self.chance.permille(100) {
+            if self.chance.permille(150) {
                 let nodes = usize::try_from(self.chance.between(1, 2)).unwrap_or(1);
                 self.waits += 1;
                 let id = self.waits;
-                self.waiting.insert(id, (at, log.clone(), position, nodes));
+                self.waiting.insert(id, (at, batch.to_vec(), nodes));
                 let life = self.machines[at].life;
                 self.after(delay + MS, Event::Wait { at, life, id, log, position, nodes });
             }

@@ -165,6 +165,25 @@ fn crash_before_sync_is_never_advertised() {
 }
 
 #[test]
+fn what_a_killed_writer_left_unsynced_is_not_shown_before_it_is_synced() {
+    for operation in 1..40 {
+        let mut world = world(3);
+        world.say(0, "one");
+        world.pass(SECOND);
+        // Killed in the middle of a write or a commit; up again, it shows what it found.
+        world.happen(Fault::KillAt { machine: 0, operation });
+        world.say(0, "two");
+        world.say(1, "three");
+        world.pass(300);
+        world.happen(Fault::Kill { machine: 0, down_ms: 100 });
+        world.pass(400);
+        world.happen(Fault::Crash { machine: 0, down_ms: 100 });
+        world.pass(20 * SECOND);
+        end(world);
+    }
+}
+
+#[test]
 fn a_month_away() {
     let mut world = World::new(Options { writes: 0, look_ms: 3_600_000, ..Options::calm(7, 2) });
     world.pass(10 * SECOND);

@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 
 use super::event::Micros;
 use crate::frame::Boot;
+use crate::limits::{PASS_OVER_US, WANT_MIN_US};
 use crate::vector::Head;
 
 /// What is in flight for a log; one at a time.
@@ -53,9 +54,10 @@ impl Gap {
         matches!(self.ask, Some(Ask::Want { .. }))
     }
 
-    /// A request brought nothing.
-    pub(crate) fn failed(&mut self) {
+    /// A request brought nothing. The next one waits, longer each time.
+    pub(crate) fn failed(&mut self, now: Micros) {
         self.ask = None;
+        self.not_before = now + (WANT_MIN_US << self.failures.min(6)).min(PASS_OVER_US);
         self.failures = self.failures.saturating_add(1);
     }
 

@@ -1,6 +1,9 @@
 //! Ranges that came and are not durable yet: in order for the disk, or early and waiting for what
 //! stands in front of them.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -237,6 +240,11 @@ impl Inbox {
         self.hurries.remove(log);
         self.waiting.retain(|range| range.log != *log);
         self.waiting_bytes = self.waiting.iter().map(|range| range.bytes.len()).sum();
+        self.forget_early(log);
+    }
+
+    /// Forgets what came early: it may be of another branch, and then nothing ever leads up to it.
+    pub(crate) fn forget_early(&mut self, log: &LogId) {
         if let Some(early) = self.early.remove(log) {
             self.early_bytes -= early.values().map(|range| range.bytes.len()).sum::<usize>();
         }

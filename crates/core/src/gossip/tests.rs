@@ -264,6 +264,20 @@ fn what_is_not_durable_is_neither_shown_nor_acknowledged() {
 }
 
 #[test]
+fn a_peer_with_another_branch_does_not_count_for_those_who_wait() {
+    let mut world = World::met(&["a", "b"]);
+    world.blocked = vec![(1, 2), (2, 1)];
+    let head = world.write(0, "ours");
+    let mut packet = Writer::new(&NodeId::read("b").unwrap(), Boot(102), 9_999);
+    let other = Head { hash: crate::digest::ChainHash([1; 16]), ..head };
+    assert!(packet.put(&Message::Entries(vec![(log("a"), other)])));
+    world.step(0, Input::Wait { id: 1, log: log("a"), position: head.position, nodes: 1 });
+    world.step(0, Input::Packet { from: address(2), bytes: packet.finish() });
+    assert!(world.nodes[0].engine.status().peers[0].live);
+    assert!(world.nodes[0].waited.is_empty());
+}
+
+#[test]
 fn a_failed_disk_is_left_alone_for_a_while_and_then_takes_everything() {
     let mut world = World::met(&["a", "b"]);
     world.nodes[1].hold = true;

@@ -78,7 +78,8 @@ impl Engine {
             FetchEnd::Whole if received > from => gap.ask = None,
             // Nothing came although it is said to be there: the next is asked, later.
             FetchEnd::Whole | FetchEnd::Cut => {
-                gap.failed();
+                gap.failed(self.now);
+                self.inbox.forget_early(log);
                 self.pass_over(boot, log, until);
             }
             FetchEnd::Fork => {
@@ -145,7 +146,8 @@ impl Engine {
         if received > from.position {
             gap.ask = None;
         } else {
-            gap.failed();
+            // The wait for the answer was the pause.
+            gap.failed(0);
             self.pass_over(peer, log, self.now + PASS_OVER_US);
         }
     }
@@ -223,7 +225,10 @@ impl Engine {
                 (held > received).then_some((peer, held))
             })
             .collect();
-        if let Some(winner) = holders.iter().find(|(peer, _)| Some(peer.boot) == gap.winner) {
+        let best = |(peer, _): &&(&super::super::peer::Peer, u64)| {
+            Some(peer.boot) == gap.winner && !peer.is_passed_over(log, self.now)
+        };
+        if let Some(winner) = holders.iter().find(best) {
             return Some((winner.0.boot, winner.1));
         }
         if holders.iter().any(|(peer, _)| !peer.is_passed_over(log, self.now)) {
