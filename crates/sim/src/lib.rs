@@ -8,6 +8,7 @@ mod chance;
 mod check;
 mod disk;
 mod fault;
+mod job;
 mod machine;
 mod network;
 mod options;

@@ -3,6 +3,9 @@ use alloc::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::digest::ChainHash;
+use crate::time::Day;
+use crate::usv::RS;
 
 fn node() -> impl Strategy<Value = NodeId> {
     "[A-Za-z0-9._-]{1,64}".prop_map(|text| NodeId::read(&text).unwrap())

@@ -1,0 +1,56 @@
+//! The writer thread of a machine: one job after the other, each taking its time.
+
+use cocli_node::replica::{Input, JobDone};
+
+use crate::world::{Event, World};
+
+const MS: u64 = 1000;
+
+impl World {
+    /// The writer begins its next job.
+    pub(crate) fn next_job(&mut self, at: usize) {
+        let life = self.machines[at].life;
+        let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
+        if daemon.busy || daemon.jobs.is_empty() {
+            return;
+        }
+        daemon.busy = true;
+        let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
+        self.after(delay, Event::JobRuns { at, life });
+    }
+
+    pub(crate) fn run_job(&mut self, at: usize, life: u64) {
+        let wall = self.wall();
+        if self.machines[at].life != life {
+            return;
+        }
+        let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
+        let Some(job) = daemon.jobs.pop_front() else { return };
+        let done = daemon.writer.run(job, "daemon", wall);
+        let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
+        self.after(delay, Event::JobDone { at, life, done: Box::new(done) });
+    }
+
+    pub(crate) fn job_done(&mut self, at: usize, life: u64, done: JobDone) {
+        if self.machines[at].life != life {
+            return;
+        }
+        self.note(|| format!("{at}: {done:?}"));
+        match &done {
+            JobDone::Aside { log, .. } => {
+                self.report.asides += 1;
+                self.machines[at].cut.insert(log.clone());
+            }
+            JobDone::NewEpoch { .. } => {
+                let own = self.machines[at].daemon.as_ref().map(|d| d.replica.own().clone());
+                self.machines[at].cut.extend(own);
+            }
+            _ => {}
+        }
+        if let Some(daemon) = &mut self.machines[at].daemon {
+            daemon.busy = false;
+        }
+        self.step(at, Input::Done(done));
+        self.next_job(at);
+    }
+}
