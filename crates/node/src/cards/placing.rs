@@ -6,7 +6,7 @@ use cocli_store::card::place::{self, CardPut, FilePut};
 use cocli_store::card::{self, Projection, tags};
 use cocli_store::{Disk, paths};
 
-use super::{Files, Placed, kind_of, read_files};
+use super::{Files, Placed, kind_of, read_files, touched};
 use crate::config::Project;
 use crate::error::Result;
 use crate::session::Session;
@@ -68,6 +68,12 @@ impl Session<'_> {
         let files = match self.looked.remove(target) {
             Some(files) => files,
             None => match read_files(&*disk, target, &entity) {
+                // Somebody saved between the look of `take_in` and this reading: that is taken in first.
+                // What comes later is seen by the exchange.
+                Some(Ok(_)) if touched(&*disk, target, &entity)? => {
+                    self.touched.insert(target.clone());
+                    return Ok(None);
+                }
                 Some(Ok(files)) => files,
                 Some(Err(broken)) => {
                     self.met.broken.push(broken);
@@ -114,7 +120,13 @@ impl Session<'_> {
             }
             if let Some(place::Placed::Raced(raced)) = placed.tags {
                 let entity = self.entity(&put.target)?;
-                let before = put.projection.clone();
+                // What the person saw is what was read, not what we were about to put there.
+                let read =
+                    put.tags.as_ref().and_then(|file| file.read.as_deref()).unwrap_or_default();
+                let before = match tags::read(read) {
+                    Ok(seen) => put.projection.with_tags(&seen),
+                    Err(_) => put.projection.clone(),
+                };
                 self.take_in_tags(&put.target, &raced.bytes, &before, &entity)?;
                 self.forget(raced.swap)?;
             }
