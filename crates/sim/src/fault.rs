@@ -125,7 +125,7 @@ impl World {
             let fault = if self.chance.permille(500) {
                 Fault::Crash { machine, down_ms }
             } else {
-                Fault::CrashAt { machine, operation: self.chance.between(1, 60) }
+                Fault::CrashAt { machine, operation: self.chance.between(1, 150) }
             };
             self.plan(fault);
         }
@@ -134,7 +134,7 @@ impl World {
             let fault = if self.chance.permille(500) {
                 Fault::Kill { machine, down_ms }
             } else {
-                Fault::KillAt { machine, operation: self.chance.between(1, 60) }
+                Fault::KillAt { machine, operation: self.chance.between(1, 150) }
             };
             self.plan(fault);
         }

@@ -150,7 +150,7 @@ fn clones_that_never_met_the_others_lose_nothing() {
 
 #[test]
 fn crash_before_sync_is_never_advertised() {
-    for operation in 1..60 {
+    for operation in 1..120 {
         let mut world =
             World::new(Options { writes: 0, disk_ms: 300, ..Options::calm(operation, 3) });
         world.pass(10 * SECOND);
@@ -166,8 +166,9 @@ fn crash_before_sync_is_never_advertised() {
 
 #[test]
 fn what_a_killed_writer_left_unsynced_is_not_shown_before_it_is_synced() {
-    for operation in 1..40 {
-        let mut world = world(3);
+    for (operation, seed) in (40..90).flat_map(|operation| (0..3).map(move |n| (operation, n))) {
+        let mut world = World::new(Options { writes: 0, ..Options::calm(seed, 3) });
+        world.pass(3 * SECOND);
         world.say(0, "one");
         world.pass(SECOND);
         // Killed in the middle of a write or a commit; up again, it shows what it found.
