@@ -85,14 +85,36 @@ pub(crate) fn card_path(disk: &dyn Disk, target: &Target, entity: &Entity) -> Op
     let named = entity.fields.get(&file).filter(|entry| !entry.value.is_null());
     let named = named.map(|entry| entry.value.shown().into_owned());
     if named.is_none() && Kind::of(target) == Some(Kind::Person) {
-        let names = disk.list(target.as_str()).unwrap_or_default();
-        let is_card =
-            |(name, kind): &(String, FileKind)| *kind == FileKind::File && name.ends_with(".md");
-        if let Some((name, _)) = names.iter().find(|entry| is_card(entry)) {
-            return paths::card(target, Some(name));
-        }
+        let kept =
+            History::read(disk, target).ok().and_then(|h| h.latest().map(|k| k.file.clone()));
+        let there = kept.filter(|file| matches!(disk.stat(file), Ok(Some(_))));
+        return there.or_else(|| persons_card(disk, target));
     }
     paths::card(target, named.as_deref())
+}
+
+/// The file in a person's folder that is the card: the only one, or the only one that bears a `_rev`;
+/// any other Markdown beside it is somebody's text.
+fn persons_card(disk: &dyn Disk, target: &Target) -> Option<String> {
+    let names = disk.list(target.as_str()).unwrap_or_default();
+    let is_text =
+        |(name, kind): &&(String, FileKind)| *kind == FileKind::File && name.ends_with(".md");
+    let mut files: Vec<String> = names
+        .iter()
+        .filter(is_text)
+        .filter_map(|(name, _)| paths::card(target, Some(name)))
+        .collect();
+    if files.len() > 1 {
+        let has_rev = |path: &String| {
+            let bytes = disk.read(path).unwrap_or_default();
+            card::parse(&bytes).is_ok_and(|file| file.rev().is_some())
+        };
+        files.retain(has_rev);
+    }
+    match files.len() {
+        1 => files.pop(),
+        _ => paths::card(target, None),
+    }
 }
 
 /// Whether a file is no longer the one that was put in place. One that was deleted is: that deletes
@@ -108,9 +130,18 @@ fn differs(disk: &dyn Disk, path: &str, mark: Option<FileMark>) -> bool {
 pub(crate) fn touched(disk: &dyn Disk, target: &Target, entity: &Entity) -> Result<bool> {
     let history = History::read(disk, target)?;
     Ok(match history.latest() {
-        Some(kept) => touched_since(disk, target, kept),
+        Some(kept) => {
+            touched_since(disk, target, kept) || renamed(disk, target, entity, &kept.file)
+        }
         None => card_path(disk, target, entity).is_some_and(|path| differs(disk, &path, None)),
     })
+}
+
+/// Whether the card was given another name.
+fn renamed(disk: &dyn Disk, target: &Target, entity: &Entity, before: &str) -> bool {
+    Kind::of(target) == Some(Kind::Person)
+        && card_path(disk, target, entity)
+            .is_some_and(|path| path != before && matches!(disk.stat(&path), Ok(Some(_))))
 }
 
 /// The same, against what was kept of them.

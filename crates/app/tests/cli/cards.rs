@@ -138,3 +138,27 @@ fn a_card_without_a_known_rev_that_would_change_much_waits_for_a_person() {
     assert_eq!(home.run(&["get", "companies/acme", "field_7"]).ok(), "new 7\n");
     assert!(home.read(CARD).contains("new 7"));
 }
+
+#[test]
+fn another_text_in_a_persons_folder_is_left_as_it_is() {
+    let home = Home::new();
+    home.run(&["add", "person", "Jane", "--set", "role=CEO"]).ok();
+    let text = "---\ntitle: Call\n---\n\nShe called.\n";
+    std::fs::write(home.file("people/jane/2024-call.md"), text).unwrap();
+    home.run(&["set", "people/jane", "phone=1"]).ok();
+    assert_eq!(home.read("people/jane/2024-call.md"), text);
+    assert!(home.read("people/jane/jane.md").contains("role: CEO"));
+}
+
+#[test]
+fn an_edit_in_a_persons_renamed_card_is_taken_in() {
+    let home = Home::new();
+    home.run(&["add", "person", "Jane", "--set", "role=CEO"]).ok();
+    let text = home.read("people/jane/jane.md").replace("role: CEO", "role: CFO");
+    std::fs::remove_file(home.file("people/jane/jane.md")).unwrap();
+    std::fs::write(home.file("people/jane/jane-doe.md"), text).unwrap();
+    assert_eq!(home.run(&["get", "people/jane", "role"]).ok(), "CFO\n");
+    home.run(&["set", "people/jane", "phone=1"]).ok();
+    assert!(home.read("people/jane/jane-doe.md").contains("role: CFO"));
+    assert!(!home.file("people/jane/jane.md").exists());
+}

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use cocli_core::digest::hash;
 use cocli_core::schema::POOL;
 use cocli_core::{Entity, State, Target};
-use cocli_store::card::kept::{self, Head, History};
+use cocli_store::card::kept::{self, Head};
 use cocli_store::disk::FileKind;
 use cocli_store::{Reader, StoreError, card, paths};
 
 use super::placing::shows;
 use super::{
-    Held, Placed, Verdict, card_path, differs, examine, kind_of, read_files, touched_since,
+    Held, Placed, Verdict, card_path, differs, examine, kind_of, read_files, renamed, touched,
 };
 use crate::config::Project;
 use crate::error::Result;
@@ -31,15 +31,7 @@ impl Home {
         if !self.keeps_cards() || kind_of(target).is_none() {
             return Ok(false);
         }
-        let history = History::read(&*self.disk, target)?;
-        match history.latest() {
-            Some(kept) => Ok(touched_since(&*self.disk, target, kept)),
-            None => {
-                let entity = self.read(|reader| reader.entity(target))?;
-                Ok(card_path(&*self.disk, target, &entity)
-                    .is_some_and(|path| differs(&*self.disk, &path, None)))
-            }
-        }
+        touched(&*self.disk, target, &Entity::default())
     }
 
     /// The last projection of every target.
@@ -83,6 +75,7 @@ impl Home {
             Some(head) => {
                 let tags = paths::tags(target);
                 differs(&*self.disk, &head.file, head.card)
+                    || renamed(&*self.disk, target, &nothing, &head.file)
                     || tags.is_some_and(|tags| differs(&*self.disk, &tags, head.tags))
             }
             None => card_path(&*self.disk, target, &nothing)
