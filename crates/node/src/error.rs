@@ -24,6 +24,9 @@ pub enum NodeError {
     /// A member for a field that is no set.
     #[error(transparent)]
     NoSet(#[from] NoSet),
+    /// A value over the ceiling.
+    #[error(transparent)]
+    TooLong(#[from] cocli_core::value::TooLong),
     /// A second `init`.
     #[error("{0} is a data home already")]
     HomeExists(String),

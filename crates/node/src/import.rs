@@ -173,6 +173,9 @@ impl<'a> Importer<'a> {
         else {
             return (Row::Skipped("the row has no name".into()), Vec::new());
         };
+        if let Some(error) = values.iter().find_map(|(_, value)| value.clone().bounded().err()) {
+            return (Row::Skipped(error.to_string()), Vec::new());
+        }
         let values: BTreeMap<Field, Value> = values.iter().cloned().collect();
         let target = match self.target(&slug(&name), &values) {
             Ok(target) => target,

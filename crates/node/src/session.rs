@@ -219,6 +219,8 @@ impl<'h> Session<'h> {
         let entries = writer.entries(change, entity)?;
         let count = entries.len();
         for (field, entry) in entries {
+            // A longer record would be odd for every reader, and no stream would carry it.
+            entry.value.clone().bounded()?;
             entity.merge(field.clone(), entry.clone());
             datagrams.push(Datagram { target: change.target.clone(), field, entry });
         }

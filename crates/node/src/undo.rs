@@ -8,6 +8,9 @@ use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::session::Session;
 
+/// What the program writes by itself: nobody typed it, so nobody takes it back.
+const NOT_UNDONE: [&str; 3] = ["init", "adopt", "doctor"];
+
 /// What an undo would do.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -77,7 +80,8 @@ impl Session<'_> {
 
     /// The newest command here that wrote something that fits.
     fn last_command(&mut self, fits: impl Fn(&Datagram) -> bool) -> Result<Vec<Datagram>> {
-        for command in self.journals.commands()?.into_iter().rev() {
+        let commands = self.journals.commands()?.into_iter().rev();
+        for command in commands.filter(|command| !NOT_UNDONE.contains(&command.verb.as_str())) {
             let wrote = self.home.written_between(&command.log, command.from, command.to)?;
             let fitting: Vec<Datagram> = wrote.into_iter().filter(&fits).collect();
             if !fitting.is_empty() {
@@ -90,7 +94,11 @@ impl Session<'_> {
     fn own_since(&mut self, since: Instant) -> Result<Vec<Datagram>> {
         let node = self.home.node().clone();
         let mut all = self.home.history(None, None)?;
-        all.retain(|d| d.entry.stamp.node == node && d.entry.stamp.instant >= since);
+        all.retain(|d| {
+            d.entry.stamp.node == node
+                && d.entry.stamp.instant >= since
+                && d.target.collection() != "nodes"
+        });
         Ok(all)
     }
 }

@@ -118,3 +118,12 @@ fn completions_and_man_pages_are_generated() {
     home.run(&["man", "man"]).ok();
     assert!(home.dir.path().join("man/cocli-set.1").is_file());
 }
+
+#[test]
+fn undo_leaves_alone_what_nobody_typed() {
+    let home = Home::new();
+    let key = home.run(&["get", "nodes/pi1", "key"]).ok();
+    home.run(&["undo"]).fails(3, "nothing to undo");
+    home.run(&["undo", "--since", "1h ago"]).fails(3, "nothing to undo");
+    assert_eq!(home.run(&["get", "nodes/pi1", "key"]).ok(), key);
+}

@@ -80,3 +80,12 @@ fn the_real_table_comes_in_whole() {
     assert!(listed.lines().count() > 1800, "{}", listed.lines().count());
     assert!(home.read("companies/apple-inc/_index.md").contains("name: Apple Inc."));
 }
+
+#[test]
+fn a_cell_that_no_record_can_hold_is_skipped_with_its_line() {
+    let home = Home::new();
+    let table = format!("name,note\nAcme,{}\nBeta,x\n", "y".repeat(9 << 20));
+    let ran = import(&home, table.as_bytes(), &[]);
+    assert!(ran.err.contains("t.csv:2: skipped: the value has"), "{}", ran.err);
+    assert!(ran.ok().contains("1 added"));
+}
