@@ -272,13 +272,13 @@ impl Replica {
     }
 
     fn want_rescan(&mut self, out: &mut Vec<Output>) {
-        match &mut self.rescan {
-            Some(again) => *again = true,
-            None => {
-                self.rescan = Some(false);
-                out.push(Output::Job(Job::Rescan));
-            }
+        if let Some(again) = &mut self.rescan {
+            *again = true;
+            return;
         }
+        self.rescan = Some(false);
+        let epoch = self.fresh_epoch();
+        out.push(Output::Job(Job::Rescan { epoch }));
     }
 
     fn on_done(&mut self, done: JobDone, out: &mut Vec<Output>) -> Vec<gossip::Input> {
@@ -324,7 +324,7 @@ impl Replica {
                     .into_iter()
                     .collect()
             }
-            Job::Rescan => {
+            Job::Rescan { .. } => {
                 self.rescan = None;
                 Vec::new()
             }

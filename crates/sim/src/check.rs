@@ -156,10 +156,10 @@ impl World {
         }
     }
 
-    /// A disk that failed may have lost what it had taken, and shown zeros in its place: a branch
-    /// that loses, whose records are kept like any other.
+    /// A power cut leaves zeros in the unsynced end of a replica, a disk that failed anywhere: a
+    /// branch like any other, whose damaged records are kept and count for nothing.
     fn nothing_is_odd(&mut self, contents: &[Content]) {
-        if self.machines.iter().any(|machine| machine.failed) {
+        if self.machines.iter().any(|machine| machine.failed || machine.crashed) {
             return;
         }
         for (at, content) in contents.iter().enumerate() {

@@ -253,6 +253,7 @@ impl World {
         let seed = self.chance.next();
         self.machines[machine].stop();
         self.machines[machine].disk.crash(seed);
+        self.machines[machine].crashed = true;
         self.after(down_ms * 1000, Event::Fault(Fault::Start { machine }));
     }
 
@@ -266,7 +267,7 @@ impl World {
         home.stop();
         home.disk = image;
         home.promised = Vector::default();
-        home.restored = true;
+        (home.restored, home.crashed) = (true, true);
         self.start(machine);
     }
 
@@ -290,6 +291,7 @@ impl World {
         let number = self.machines.len();
         let node = self.machines[machine].node.clone();
         self.machines.push(Machine::with_disk(node, address(number, 9999), disk));
+        self.machines[number].crashed = true;
         self.start(number);
         self.rescan_later(number);
     }

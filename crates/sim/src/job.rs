@@ -41,7 +41,7 @@ impl World {
                 self.report.asides += 1;
                 self.machines[at].cut.insert(log.clone());
             }
-            JobDone::NewEpoch { .. } => {
+            JobDone::NewEpoch { .. } | JobDone::Rescanned { .. } if self.closes(at, &done) => {
                 let own = self.machines[at].daemon.as_ref().map(|d| d.replica.own().clone());
                 self.machines[at].cut.extend(own);
             }
@@ -52,5 +52,15 @@ impl World {
         }
         self.step(at, Input::Done(done));
         self.next_job(at);
+    }
+
+    /// Whether the own log is another one from now on.
+    fn closes(&self, at: usize, done: &JobDone) -> bool {
+        let daemon = self.machines[at].daemon.as_ref();
+        let (JobDone::NewEpoch { log: now, .. } | JobDone::Rescanned { own: now, .. }) = done
+        else {
+            return false;
+        };
+        daemon.is_some_and(|daemon| daemon.replica.own() != now)
     }
 }

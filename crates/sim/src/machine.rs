@@ -43,6 +43,8 @@ pub(crate) struct Machine {
     pub(crate) promised: Vector,
     /// Its disk failed once: what a failed sync covered is cut, whether it had been durable or not.
     pub(crate) failed: bool,
+    /// Its power was cut once.
+    pub(crate) crashed: bool,
     /// Its home was set back: what it said before may still be believed.
     pub(crate) restored: bool,
     /// Logs cut on purpose: a branch was set aside or the log was closed.
@@ -68,6 +70,7 @@ impl Machine {
             image: None,
             promised: Vector::default(),
             failed: false,
+            crashed: false,
             restored: false,
             cut: std::collections::BTreeSet::new(),
         }

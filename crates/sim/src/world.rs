@@ -174,6 +174,7 @@ impl World {
                 // The power went in the middle of an operation and has not come back yet.
                 home.stop();
                 home.disk.crash(seed);
+                home.crashed = true;
             }
             self.start(machine);
         }

@@ -213,6 +213,15 @@ impl Inbox {
         self.writing.take().unwrap_or_default()
     }
 
+    /// Whether the writer left out bytes of a log that it was given: what came behind them has
+    /// nothing to stand on.
+    pub(crate) fn is_cut_off(&self, log: &LogId, durable: Head) -> bool {
+        let waiting = self.waiting.iter().find(|range| range.log == *log);
+        let next = waiting.map(|range| range.position);
+        let next = next.or_else(|| self.received.get(log).map(|end| end.position));
+        next.is_some_and(|next| next > durable.position)
+    }
+
     /// A log is durable up to there.
     pub(crate) fn durable(&mut self, log: &LogId, head: Head) {
         if self.received.get(log).is_some_and(|end| end.position <= head.position) {

@@ -66,8 +66,8 @@ pub enum Output {
 pub enum Job {
     /// Append ranges of other nodes' logs, then one sync.
     Commit(Vec<Range>),
-    /// Take in and sync what other hands appended below `wal/`.
-    Rescan,
+    /// Take in and sync what other hands appended below `wal/`; close the own log if it is in doubt.
+    Rescan { epoch: Epoch },
     /// Others hold more of the own log, or another one: look again, else close and copy.
     Doubt { log: LogId, claimed: Option<Head>, epoch: Epoch },
     /// Set the branch behind `common` aside and append its records verbatim to the own log.

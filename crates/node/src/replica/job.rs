@@ -3,7 +3,7 @@
 use cocli_core::frame::Range;
 use cocli_core::{Epoch, Head, Instant, LogId};
 use cocli_store::journal::Placed;
-use cocli_store::{Command, HomeLock, Journals, Result};
+use cocli_store::{Command, HomeLock, Journals, Result, StoreError};
 
 use super::event::{Job, JobDone};
 
@@ -22,7 +22,7 @@ impl Job {
     ) -> Result<JobDone> {
         match self {
             Self::Commit(ranges) => commit(journals, lock, ranges),
-            Self::Rescan => rescan(journals, lock),
+            Self::Rescan { epoch } => rescan(journals, lock, epoch),
             Self::Doubt { log, claimed, epoch } => doubt(journals, lock, log, *claimed, epoch),
             Self::Aside { log, common } => aside(journals, lock, at, log, *common),
             Self::Heal(ranges) => heal(journals, lock, at, ranges),
@@ -87,10 +87,13 @@ fn commit(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<
     Ok(JobDone::Committed { heads: heads.collect::<Result<_>>()?, refused })
 }
 
-fn rescan(journals: &mut Journals, lock: &HomeLock) -> Result<JobDone> {
+fn rescan(journals: &mut Journals, lock: &HomeLock, epoch: &Epoch) -> Result<JobDone> {
     journals.refresh()?;
-    // A doubted own log is for whoever writes next to close; others' bytes count meanwhile.
-    let _ = journals.recover(lock);
+    if let Err(error) = journals.recover(lock)
+        && let StoreError::Doubted { trusted, .. } = error
+    {
+        journals.close_and_copy(lock, trusted, epoch)?;
+    }
     journals.sync(lock)?;
     let heads = journals.vector()?.0.into_iter().collect();
     Ok(JobDone::Rescanned { own: journals.own().clone(), heads })
@@ -111,7 +114,7 @@ fn doubt(
         None => false,
     };
     if held || journals.own() != log {
-        return rescan(journals, lock);
+        return rescan(journals, lock, epoch);
     }
     let trusted = journals.durable(log);
     let closed = journals.close_and_copy(lock, trusted, epoch)?;

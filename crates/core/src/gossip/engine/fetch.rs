@@ -105,7 +105,7 @@ impl Engine {
                 self.inbox.forget(log);
                 self.remember_lost(lost);
                 self.set_head(log, common);
-                self.announce_soon(log);
+                self.lost_some(log);
             }
             BranchEnd::Kept => {
                 let position = self.durable(log).position;

@@ -50,6 +50,20 @@ impl Engine {
         if head.position < self.durable(log).position && *log != self.own {
             self.set_head(log, head);
             self.inbox.forget(log);
+            self.lost_some(log);
+        }
+    }
+
+    /// Less is held of a log than was told: the others are told so, and asked for what they have.
+    pub(super) fn lost_some(&mut self, log: &LogId) {
+        self.announce_soon(log);
+        let boots: Vec<Boot> = self.peers.live(self.now).map(|peer| peer.boot).collect();
+        for boot in boots {
+            self.tell(boot, log);
+            let known = self.peers.get(boot).and_then(|peer| peer.known(log));
+            if let Some(head) = known.filter(|h| h.position > self.durable(log).position) {
+                self.lacking(log, head);
+            }
         }
     }
 
@@ -94,8 +108,10 @@ impl Engine {
 
     /// Tells a peer how far a log is durable here.
     pub(super) fn tell(&mut self, boot: Boot, log: &LogId) {
-        let Some(head) = self.vector.get(log) else { return };
-        if let Some(peer) = self.peers.get_mut(boot) {
+        let head = self.durable(log);
+        let Some(peer) = self.peers.get_mut(boot) else { return };
+        // That nothing is held of a log is news only to one who believes something else.
+        if head.position > 0 || peer.told(log).is_some() {
             peer.tell(log, head, self.now);
             self.queue(boot).entry(log.clone(), head);
         }
@@ -167,8 +183,11 @@ impl Engine {
     ) {
         let ranges = self.inbox.written();
         self.inbox.well();
-        for log in refused {
+        let short = heads.iter().filter(|(log, head)| self.inbox.is_cut_off(log, *head));
+        let short: Vec<LogId> = short.map(|(log, _)| log.clone()).collect();
+        for log in refused.iter().chain(&short) {
             self.inbox.forget(log);
+            self.lost_some(log);
             if let Some(gap) = self.gaps.get_mut(log) {
                 gap.not_before = self.now + PASS_OVER_US;
             }
@@ -227,10 +246,11 @@ impl Engine {
     /// Own writes go to another log from now on.
     pub(super) fn on_new_epoch(&mut self, log: LogId, trusted: Head, copied: Head) {
         let old = core::mem::replace(&mut self.own, log.clone());
+        self.inbox.forget(&old);
         if trusted.position < self.durable(&old).position {
             self.set_head(&old, trusted);
+            self.lost_some(&old);
         }
-        self.inbox.forget(&old);
         if let Some(gap) = self.gaps.get_mut(&old) {
             gap.ask = None;
             gap.claimed = None;

@@ -71,11 +71,30 @@ impl Engine {
             }
             cursor = Some(log.clone());
         }
+        if logs.is_empty() {
+            // Each believes to know what the other holds, and yet the sums differ: tell everything.
+            (logs, cursor) = self.by_turns(cursor.as_ref(), room);
+            full = true;
+        }
         if let Some(peer) = self.peers.get_mut(boot) {
             peer.cursor = cursor.filter(|_| full);
         }
         for log in logs {
             self.tell(boot, &log);
         }
+    }
+
+    /// The logs behind `cursor`, and from the beginning on, as far as there is room.
+    fn by_turns(&self, cursor: Option<&LogId>, mut room: usize) -> (Vec<LogId>, Option<LogId>) {
+        let behind = cursor.map_or(0, |cursor| self.vector.0.range(..=cursor).count());
+        let turns = self.vector.0.keys().skip(behind).chain(self.vector.0.keys().take(behind));
+        let fits = |log: &&LogId| {
+            let length = entry_len(log);
+            room = room.saturating_sub(length);
+            room > 0
+        };
+        let logs: Vec<LogId> = turns.take_while(fits).cloned().collect();
+        let last = logs.last().cloned();
+        (logs, last)
     }
 }
