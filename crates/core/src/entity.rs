@@ -111,6 +111,19 @@ impl Entity {
         shown
     }
 
+    /// Whether it has a visible field: what [`Entity::shown`] would not be empty for, without folding
+    /// sets as long as one plain field says so.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        let plain = |(field, entry): (&Field, &Entry)| {
+            field.element().is_none()
+                && !field.as_str().starts_with('_')
+                && !entry.value.is_null()
+                && self.elements(field).next().is_none()
+        };
+        self.fields.iter().any(plain) || !self.shown(None).is_empty()
+    }
+
     /// The value of a field as it is read: a set or map folded from its elements, else the winner's.
     #[must_use]
     pub fn value(&self, kind: Option<Kind>, field: &Field) -> Option<Value> {

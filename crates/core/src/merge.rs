@@ -1,7 +1,6 @@
 //! The winner of each field, and all winners: the state. The laws are in `tests/laws.rs`.
 
 use alloc::collections::BTreeMap;
-use alloc::collections::btree_map;
 
 use crate::datagram::{Causality, Datagram};
 use crate::digest::StateDigest;
@@ -27,35 +26,30 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
     entities: BTreeMap<Target, Entity>,
-    digest: StateDigest,
+}
+
+impl From<BTreeMap<Target, Entity>> for State {
+    fn from(entities: BTreeMap<Target, Entity>) -> Self {
+        Self { entities }
+    }
 }
 
 impl State {
     /// Merges one datagram; tells whether it became the winner of its field.
     pub fn merge(&mut self, datagram: Datagram) -> bool {
         let Datagram { target, field, entry } = datagram;
-        let line = line_of(&target, &field, &entry);
-        let entity = self.entities.entry(target.clone()).or_default();
-        match entity.fields.entry(field) {
-            btree_map::Entry::Vacant(place) => {
-                place.insert(entry);
-            }
-            btree_map::Entry::Occupied(mut place) => {
-                if entry <= *place.get() {
-                    return false;
-                }
-                self.digest.subtract(line_of(&target, place.key(), place.get()).as_bytes());
-                place.insert(entry);
-            }
-        }
-        self.digest.add(line.as_bytes());
-        true
+        self.entities.entry(target).or_default().merge(field, entry)
     }
 
-    /// The state digest (law 3).
+    /// The state digest (law 3), summed up over all winners: whoever asks often keeps it, and adds
+    /// and subtracts what changes.
     #[must_use]
     pub fn digest(&self) -> StateDigest {
-        self.digest
+        let mut digest = StateDigest::default();
+        for (target, field, entry) in self.entries() {
+            digest.add(line_of(target, field, entry).as_bytes());
+        }
+        digest
     }
 
     /// What is known of a target.

@@ -20,6 +20,8 @@ pub const US: u8 = 0x1f;
 /// Behind a record.
 pub const RS: u8 = 0x1e;
 
+/// Fields of the longest known form.
+const FIELDS_MAX: usize = 8;
 /// Bytes of a timestamp as we write it.
 const TIMESTAMP_BYTES: usize = 32;
 
@@ -100,8 +102,13 @@ fn parse(record: &[u8], checked: bool) -> Result<Datagram, Odd> {
     }
     let record = record.strip_suffix(&[RS]).unwrap_or(record).trim_ascii_start();
     let text = core::str::from_utf8(record).map_err(|e| Odd::NotUtf8(e.valid_up_to()))?;
-    let fields: Vec<&str> = text.split(char::from(US)).take(9).collect();
-    let [timestamp, node, target, field, value, causality] = ours(&fields)?;
+    let mut fields = [""; FIELDS_MAX + 1];
+    let mut count = 0;
+    for (place, part) in fields.iter_mut().zip(text.split(char::from(US))) {
+        *place = part;
+        count += 1;
+    }
+    let [timestamp, node, target, field, value, causality] = ours(&fields[..count])?;
     let causality = causality_of(text, causality, checked)?;
     let instant = Instant::read(timestamp).ok_or_else(|| Odd::Timestamp(cut(timestamp)))?;
     Ok(Datagram {

@@ -66,7 +66,7 @@ impl Home {
             let here = state.entities().filter(|(target, entity)| {
                 target.is_entity()
                     && target.collection() == collection
-                    && !entity.shown(None).is_empty()
+                    && entity.is_shown()
                     && state.removed(target).is_none()
             });
             here.count()

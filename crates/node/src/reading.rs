@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use cocli_core::schema::POOL;
 use cocli_core::{Datagram, Entity, Entry, Field, Instant, LogId, State, Target};
 use cocli_store::{Reader, StoreError, paths};
 
@@ -35,8 +36,27 @@ impl Home {
     pub fn resolve(&self, name: &str) -> Result<Target> {
         match resolve::spelled(name)? {
             Some(target) => Ok(target),
-            None => resolve::by_name(&self.read(Reader::state)?, name),
+            None => match &self.by_slug(name)?[..] {
+                [target] => Ok(target.clone()),
+                _ => resolve::by_name(&self.read(Reader::state)?, name),
+            },
         }
+    }
+
+    /// The entities of the pool that bear a slug: a look at one target each, where a name costs a
+    /// look at all.
+    fn by_slug(&self, name: &str) -> Result<Vec<Target>> {
+        let spelled = |pool| Target::read(&format!("{pool}/{}", name.to_lowercase()));
+        let targets: Vec<Target> = POOL.into_iter().flat_map(spelled).collect();
+        self.read(|reader| {
+            let mut found = Vec::new();
+            for target in &targets {
+                if reader.entity(target)?.is_shown() && reader.removed(target)?.is_none() {
+                    found.push(target.clone());
+                }
+            }
+            Ok(found)
+        })
     }
 
     /// As [`Home::resolve`]; a full target need not exist.

@@ -50,7 +50,7 @@ pub(crate) fn by_name(state: &State, name: &str) -> Result<Target> {
     let is = |target: &Target, text: &str| target.slug() == wanted || text.to_lowercase() == wanted;
     let entities = || {
         state.entities().filter(|(target, entity)| {
-            target.is_entity() && !entity.shown(None).is_empty() && state.removed(target).is_none()
+            target.is_entity() && entity.is_shown() && state.removed(target).is_none()
         })
     };
     let field = Field::read("name")?;

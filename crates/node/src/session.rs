@@ -285,7 +285,7 @@ impl<'h> Session<'h> {
         for slug in crate::slug::variants(wanted.slug()) {
             let target = Target::read(&format!("{}/{slug}", wanted.collection()))?;
             let entity = self.entity(&target)?;
-            if entity.shown(None).is_empty() && self.removed(&target).is_none() {
+            if !entity.is_shown() && self.removed(&target).is_none() {
                 return Ok(Some(target));
             }
             let other = ["domain", "email"].iter().any(|name| {

@@ -4,6 +4,8 @@
 //! afterwards changes its answers. (A compaction takes its files away; then it reads the journals
 //! instead, which is slow: who lives long opens a new reader now and then.)
 
+mod count;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -142,15 +144,9 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn state(&self) -> Result<State> {
-        let mut state = State::default();
-        self.scan("", |target, entity| {
-            state.extend(entity.fields.iter().map(|(field, entry)| Datagram {
-                target: target.clone(),
-                field: field.clone(),
-                entry: entry.clone(),
-            }));
-        })?;
-        Ok(state)
+        let mut all = Delta::new();
+        self.each_shard("", |_| true, |shard| all.extend(shard))?;
+        Ok(State::from(all))
     }
 
     /// Every target whose text begins with `prefix`, with what is known of it: shard by shard, sorted
@@ -159,6 +155,18 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn scan(&self, prefix: &str, mut take: impl FnMut(&Target, &Entity)) -> Result<()> {
+        let wanted = |line: &[u8]| target_of(line).starts_with(prefix.as_bytes());
+        self.each_shard(prefix, wanted, |shard| shard.iter().for_each(|(t, e)| take(t, e)))
+    }
+
+    /// Every target that begins with `prefix`, with the tail's news and of the checkpoint at least the
+    /// lines that are `wanted`.
+    fn each_shard(
+        &self,
+        prefix: &str,
+        mut wanted: impl FnMut(&[u8]) -> bool,
+        mut take: impl FnMut(Delta),
+    ) -> Result<()> {
         let mut news: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
         for (target, entity) in self.delta() {
             if target.as_str().starts_with(prefix) {
@@ -168,11 +176,12 @@ impl Reader {
         let shards: BTreeSet<u8> =
             self.manifest.shards.keys().chain(news.keys()).copied().collect();
         for shard in shards {
-            let mut found = self.shard(shard, prefix)?;
+            let mut found = self.shard(shard, &mut wanted)?;
+            found.retain(|target, _| target.as_str().starts_with(prefix));
             for (target, entity) in news.get(&shard).into_iter().flatten() {
                 join(found.entry((*target).clone()).or_default(), entity);
             }
-            found.iter().for_each(|(target, entity)| take(target, entity));
+            take(found);
         }
         Ok(())
     }
@@ -188,7 +197,7 @@ impl Reader {
             touched.entry(shard_of(target)).or_default().push((target, entity));
         }
         for (shard, news) in touched {
-            let found = self.shard(shard, "")?;
+            let found = self.shard(shard, &mut |_| true)?;
             for (target, entity) in news {
                 let old = found.get(target);
                 for (field, entry) in &entity.fields {
@@ -287,26 +296,19 @@ impl Reader {
         }
     }
 
-    /// All targets of a shard of the checkpoint that begin with `prefix`.
-    fn shard(&self, shard: u8, prefix: &str) -> Result<Delta> {
+    /// What a shard of the checkpoint says by the lines that are `wanted`; more when it is damaged.
+    fn shard(&self, shard: u8, wanted: &mut dyn FnMut(&[u8]) -> bool) -> Result<Delta> {
         let Some(info) = self.manifest.shards.get(&shard) else { return Ok(Delta::new()) };
         let read = checkpoint::read_shard(&*self.disk, shard, info).and_then(|bytes| {
             let mut found = Delta::new();
             let path = paths::shard(shard, info.hash);
-            for line in checkpoint::lines(&bytes) {
-                let mut fields = line.split(|b| *b == US);
-                if fields.nth(2).is_some_and(|target| target.starts_with(prefix.as_bytes())) {
-                    checkpoint::add_line(line, &mut found, &path)?;
-                }
+            for line in checkpoint::lines(&bytes).filter(|line| wanted(line)) {
+                checkpoint::add_line(line, &mut found, &path)?;
             }
             Ok(found)
         });
         match read {
-            Err(StoreError::Damaged { .. }) => {
-                let mut found = self.remade(shard)?;
-                found.retain(|target, _| target.as_str().starts_with(prefix));
-                Ok(found)
-            }
+            Err(StoreError::Damaged { .. }) => self.remade(shard),
             other => other,
         }
     }
@@ -323,6 +325,11 @@ fn join(entity: &mut Entity, news: &Entity) {
     for (field, entry) in &news.fields {
         entity.merge(field.clone(), entry.clone());
     }
+}
+
+/// The target of a state line.
+fn target_of(line: &[u8]) -> &[u8] {
+    line.split(|b| *b == US).nth(2).unwrap_or_default()
 }
 
 /// What stands in every record of a target.

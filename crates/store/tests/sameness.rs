@@ -83,6 +83,17 @@ proptest! {
                 let reader = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap();
                 prop_assert_eq!(reader.digest().unwrap(), expected.digest());
                 prop_assert_eq!(&reader.state().unwrap(), &expected);
+                let lives = |collection: &str| {
+                    let here = |(at, entity): &(&Target, &cocli_core::Entity)| {
+                        at.is_entity()
+                            && at.collection() == collection
+                            && !entity.shown(None).is_empty()
+                            && expected.removed(at).is_none()
+                    };
+                    expected.entities().filter(here).count()
+                };
+                let counts = ["companies", "people"].map(lives);
+                prop_assert_eq!(reader.count(["companies", "people"]).unwrap(), counts);
                 for (target, entity) in expected.entities() {
                     prop_assert_eq!(&reader.entity(target).unwrap(), entity);
                     let below = reader.below(target).unwrap();

@@ -119,11 +119,17 @@ fn write(
 }
 
 fn report(context: &Context, home: &Home, written: &Written) -> Result<(), Failure> {
-    for target in &written.new {
-        let near = home.nearest(target)?;
-        let near =
-            near.map(|near| format!(" (the nearest that was there: {near})")).unwrap_or_default();
-        context.screen.note(format!("{target} is new{near}"));
+    match &written.new[..] {
+        [target] => {
+            let near = home.nearest(target)?;
+            let near = near.map(|near| format!(" (the nearest that was there: {near})"));
+            context.screen.note(format!("{target} is new{}", near.unwrap_or_default()));
+        }
+        [] => {}
+        [first, .., last] => {
+            let count = written.new.len();
+            context.screen.note(format!("{count} targets are new: {first} to {last}"));
+        }
     }
     if context.screen.json {
         context

@@ -1,6 +1,6 @@
 //! `cocli status`: how this home and its cluster are, and what needs a person.
 
-use cocli_node::{Health, Home};
+use cocli_node::{Health, Held, Home};
 use serde_json::{Value as Json, json};
 
 use super::Context;
@@ -47,19 +47,22 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
 /// The page that `cocli` alone shows in a home.
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
-    let health = home.health()?;
+    let glance = home.glance()?;
     let daemon = door::ask(&home, &json!({"verb": "status"}))?;
+    let mut problems = damage(glance.holes);
+    problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
-            "daemon": daemon, "problems": problems(&health),
+            "companies": glance.companies, "people": glance.people,
+            "daemon": daemon, "problems": problems,
         }));
         return Ok(());
     }
     first_line(context.screen, &home, daemon.as_ref());
-    pool(context.screen, &health);
+    context.screen.line(format!("{} companies, {} people", glance.companies, glance.people));
     peers(context.screen, daemon.as_ref());
-    for problem in problems(&health) {
+    for problem in problems {
         context.screen.line(format!("{} {problem}", context.screen.paint(Tone::Bad, "needs you:")));
     }
     context.screen.line(context.screen.paint(Tone::Faint, "`cocli --help` lists every verb"));
@@ -125,16 +128,28 @@ fn problems(health: &Health) -> Vec<String> {
     if health.odd > 0 {
         problems.push(format!("{} odd records are kept apart: `cocli doctor`", health.odd));
     }
-    if health.holes > 0 {
-        problems.push(format!("{} blocks of journals are damaged: `cocli doctor`", health.holes));
+    problems.extend(damage(health.holes));
+    problems.extend(decisions(&health.held, &health.broken));
+    problems
+}
+
+fn damage(holes: usize) -> Vec<String> {
+    match holes {
+        0 => Vec::new(),
+        _ => vec![format!("{holes} blocks of journals are damaged: `cocli doctor`")],
     }
-    for held in &health.held {
+}
+
+/// What a person has to decide about cards.
+fn decisions(held: &[Held], broken: &[(String, String)]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for held in held {
         problems.push(format!(
             "{}: its edits wait ({}): `cocli accept {}` or `cocli reject {}`",
             held.path, held.why, held.target, held.target
         ));
     }
-    for (path, why) in &health.broken {
+    for (path, why) in broken {
         problems.push(format!("{path} does not parse: {why}"));
     }
     problems

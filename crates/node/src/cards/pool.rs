@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cocli_core::digest::hash;
+use cocli_core::digest::{hash, shard};
 use cocli_core::schema::POOL;
 use cocli_core::{Entity, State, Target};
 use cocli_store::card::kept::{self, Head};
@@ -61,7 +61,8 @@ impl Home {
         Ok(folders)
     }
 
-    /// Targets whose files somebody touched since they were put in place.
+    /// Targets whose files somebody touched since they were put in place: one `stat` each, on all
+    /// cores.
     ///
     /// # Errors
     /// When the home cannot be read.
@@ -69,9 +70,34 @@ impl Home {
         if !self.keeps_cards() {
             return Ok(Vec::new());
         }
-        let heads = self.heads()?;
+        let mut shards: Vec<Vec<Target>> = vec![Vec::new(); usize::from(u8::MAX) + 1];
+        for target in self.folders()? {
+            shards[usize::from(shard(&target))].push(target);
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let mut edited = std::thread::scope(|scope| {
+            let look = |part: &[Vec<Target>]| -> Result<Vec<Target>> {
+                let looks = part.iter().map(|targets| self.edited_of(targets));
+                Ok(looks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+            };
+            let parts = shards.chunks(shards.len().div_ceil(cores));
+            let looks: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
+            // A thread that panicked has said so; the next look finds what it would have found.
+            let found =
+                looks.into_iter().map(|look| look.join().unwrap_or_else(|_| Ok(Vec::new())));
+            found.collect::<Result<Vec<_>>>()
+        })?
+        .concat();
+        edited.sort();
+        Ok(edited)
+    }
+
+    /// Those of one shard's targets that somebody touched.
+    fn edited_of(&self, targets: &[Target]) -> Result<Vec<Target>> {
+        let Some(first) = targets.first() else { return Ok(Vec::new()) };
+        let heads = kept::heads(&*self.disk, shard(first))?;
         let nothing = Entity::default();
-        let edited = |target: &Target| match heads.get(target) {
+        let edited = |target: &&Target| match heads.get(target) {
             Some(head) => {
                 let tags = paths::tags(target);
                 differs(&*self.disk, &head.file, head.card)
@@ -81,7 +107,7 @@ impl Home {
             None => card_path(&*self.disk, target, &nothing)
                 .is_some_and(|path| differs(&*self.disk, &path, None)),
         };
-        Ok(self.folders()?.into_iter().filter(edited).collect())
+        Ok(targets.iter().filter(edited).cloned().collect())
     }
 
     /// Targets whose cards somebody touched, or do not show the state.
