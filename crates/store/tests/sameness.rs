@@ -4,7 +4,7 @@
 
 mod support;
 
-use cocli_core::{Datagram, Target};
+use cocli_core::{Datagram, Target, Value};
 use cocli_store::{Reader, checkpoint};
 use proptest::prelude::*;
 use support::*;
@@ -17,10 +17,24 @@ fn datagram() -> impl Strategy<Value = Datagram> {
         (0..3_u8).prop_map(|n| format!("people/p{n}")),
         Just("companies/c1-b".to_owned()),
     ];
-    let field = prop_oneof![Just("name"), Just("tags.a"), Just("tags.b%20c"), Just("_deleted")];
+    let field = prop_oneof![
+        Just("city"),
+        Just("name"),
+        Just("tags.a"),
+        Just("tags.b%20c"),
+        Just("_deleted")
+    ];
     let writer = prop_oneof![Just("pi1"), Just("pi2"), Just("mac")];
-    (target, field, writer, "[a-c\n\u{1e}\u{e9}]{0,3}", 0..5_i64)
-        .prop_map(|(target, field, writer, value, at)| put(writer, &target, field, &value, at))
+    let value = prop_oneof![
+        3 => "[a-c\n\u{1e}\u{e9}]{0,3}".prop_map(|text| Value::text(&text)),
+        1 => Just(Value::truth()),
+        1 => Just(Value::null()),
+    ];
+    (target, field, writer, value, 0..5_i64).prop_map(|(target, field, writer, value, at)| {
+        let mut datagram = put(writer, &target, field, "", at);
+        datagram.entry.value = value;
+        datagram
+    })
 }
 
 #[derive(Debug, Clone)]
@@ -181,4 +195,26 @@ fn a_branch_that_gives_way_leaves_the_state_right_and_no_odd_record_behind() {
     let list = Reader::open(&mut journals).unwrap().odd().unwrap();
     let places: Vec<_> = list.iter().map(|odd| (odd.log.clone(), odd.position)).collect();
     assert_eq!(places, [(log("mac"), 0)], "{list:?}");
+}
+
+#[test]
+fn an_entity_still_counts_when_the_field_that_told_of_it_is_unset_behind_the_checkpoint() {
+    let disk = home();
+    let put_at = |field, at| put("pi1", "companies/a", field, "A", at);
+    append(&disk, "pi1", "20261122", &[put_at("city", 1), put_at("name", 1)]).unwrap();
+    let mut journals = open(&disk, "pi1").unwrap();
+    let lock = take_lock(&disk).unwrap();
+    checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+    drop(lock);
+    let mut unset = put_at("city", 2);
+    unset.entry.value = Value::null();
+    append(&disk, "pi1", "20261122", std::slice::from_ref(&unset)).unwrap();
+    journals.refresh().unwrap();
+    let reader = Reader::open(&mut journals).unwrap();
+    assert_eq!(reader.count(["companies"]).unwrap(), [1]);
+    unset.field = cocli_core::Field::read("name").unwrap();
+    append(&disk, "pi1", "20261122", &[unset]).unwrap();
+    journals.refresh().unwrap();
+    let reader = Reader::open(&mut journals).unwrap();
+    assert_eq!(reader.count(["companies"]).unwrap(), [0]);
 }
