@@ -137,7 +137,7 @@ pub(crate) struct Set {
     #[arg(required_unless_present = "from")]
     pub(crate) target: Option<String>,
     /// `FIELD=VALUE`, `FIELD+=X` and `FIELD-=X` for sets; `FIELD=` is unset.
-    #[arg(required_unless_present = "from", value_name = "FIELD=VALUE")]
+    #[arg(required_unless_present_any = ["from", "revive"], value_name = "FIELD=VALUE")]
     pub(crate) changes: Vec<String>,
     /// Read lines {"target","field","value"} from a file, `-` is standard input: one batch.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "changes"])]

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use cocli_core::Target;
 use cocli_node::{Home, Session};
 
 use crate::args::{Cli, Verb};
 use crate::clock;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::locate;
 use crate::render::Screen;
 
@@ -44,6 +45,17 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn home(&self) -> Result<Home, Failure> {
         Ok(Home::open(&locate::home(self.data.as_deref())?, clock::rim())?)
+    }
+
+    /// Takes in what people changed in cards before something is read. That this cannot be written
+    /// (a full disk, a home that is read-only) is told, and the reading goes on.
+    pub(crate) fn catch_up(&self, home: &Home, only: Option<&Target>) {
+        match home.catch_up(only, clock::now()) {
+            Ok(placed) => show::report_cards(self, &placed),
+            Err(error) => {
+                self.screen.note(format!("edits of cards are not taken in: {}", chain(&error)))
+            }
+        }
     }
 
     /// The home, locked for writing at this moment.

@@ -7,6 +7,7 @@ use cocli_core::schema::POOL;
 use cocli_core::{Datagram, Entity, Entry, Field, Instant, LogId, State, Target};
 use cocli_store::{Reader, StoreError, paths};
 
+use crate::cards::Placed;
 use crate::error::{NodeError, Result};
 use crate::home::Home;
 use crate::resolve;
@@ -43,19 +44,22 @@ impl Home {
         }
     }
 
-    /// The entities of the pool that bear a slug: a look at one target each, where a name costs a
-    /// look at all.
+    /// The entities of the pool that bear a slug, else the removed ones: a look at one target each,
+    /// where a name costs a look at all.
     fn by_slug(&self, name: &str) -> Result<Vec<Target>> {
         let spelled = |pool| Target::read(&format!("{pool}/{}", name.to_lowercase()));
         let targets: Vec<Target> = POOL.into_iter().flat_map(spelled).collect();
         self.read(|reader| {
-            let mut found = Vec::new();
+            let (mut living, mut removed) = (Vec::new(), Vec::new());
             for target in &targets {
-                if reader.entity(target)?.is_shown() && reader.removed(target)?.is_none() {
-                    found.push(target.clone());
+                let entity = reader.entity(target)?;
+                match entity.removed() {
+                    Some(_) => removed.push(target.clone()),
+                    None if entity.is_shown() => living.push(target.clone()),
+                    None => {}
                 }
             }
-            Ok(found)
+            Ok(if living.is_empty() { removed } else { living })
         })
     }
 
@@ -80,31 +84,38 @@ impl Home {
         Ok(resolve::nearest_target(target.slug(), others))
     }
 
-    /// What is known of a target, after its card was taken in if somebody edited it.
+    /// What is known of a target. A card that somebody edited is first [caught up](Home::catch_up).
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn current(&self, target: &Target, now: Instant) -> Result<Entity> {
-        if self.card_changed(target)? {
-            let mut session = self.session(now)?;
-            session.take_in(std::slice::from_ref(target))?;
-            session.place()?;
-        }
+    pub fn entity(&self, target: &Target) -> Result<Entity> {
         self.read(|reader| reader.entity(target))
     }
 
-    /// All that is known, after all edited cards were taken in.
+    /// All that is known.
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn all_current(&self, now: Instant) -> Result<State> {
-        let edited = self.cards_edited()?;
-        if !edited.is_empty() {
-            let mut session = self.session(now)?;
-            session.take_in(&edited)?;
-            session.place()?;
-        }
+    pub fn state(&self) -> Result<State> {
         self.read(Reader::state)
+    }
+
+    /// Takes in what people changed in the card of `only`, or in all cards, and puts them in place.
+    ///
+    /// # Errors
+    /// When the disk refuses to be written: what stands in the journals can still be read.
+    pub fn catch_up(&self, only: Option<&Target>, now: Instant) -> Result<Placed> {
+        let edited = match only {
+            Some(target) if self.card_changed(target)? => vec![target.clone()],
+            Some(_) => Vec::new(),
+            None => self.cards_edited()?,
+        };
+        if edited.is_empty() {
+            return Ok(Placed::default());
+        }
+        let mut session = self.session(now)?;
+        session.take_in(&edited)?;
+        session.place()
     }
 
     /// What was known of a target at a time, by the stamps of its datagrams.
@@ -126,7 +137,7 @@ impl Home {
     /// # Errors
     /// When the disk cannot be read.
     pub fn text(&self, target: &Target, field: &str) -> Result<Option<String>> {
-        let entity = self.read(|reader| reader.entity(target))?;
+        let entity = self.entity(target)?;
         let value = entity.value(None, &Field::read(field)?).filter(|value| !value.is_null());
         Ok(value.map(|value| value.shown().into_owned()))
     }

@@ -118,6 +118,14 @@ impl<'h> Session<'h> {
         Ok(self.entities.get(target).cloned().unwrap_or_default())
     }
 
+    /// Whether anything is known of a target or of what stands below it.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn knows(&mut self, target: &Target) -> Result<bool> {
+        Ok(!self.entity(target)?.fields.is_empty() || !self.reader()?.below(target)?.is_empty())
+    }
+
     /// All that is known, this session's writes included.
     ///
     /// # Errors

@@ -13,12 +13,22 @@ pub(super) fn run(context: &Context, args: &Get) -> Result<(), Failure> {
     let target = home.resolve(&args.target)?;
     let kind = Kind::of(&target);
     let entity = match &args.at {
-        None => home.current(&target, clock::now())?,
+        None => {
+            context.catch_up(&home, Some(&target));
+            home.entity(&target)?
+        }
         Some(time) => {
             let at = clock::moment(time).map_err(Failure::usage)?;
             home.entity_at(&target, at)?
         }
     };
+    let by = match args.at {
+        None => home.removed(&target)?,
+        Some(_) => entity.removed().cloned(),
+    };
+    if let Some(by) = by {
+        return Err(super::rm::removed(&target, &by));
+    }
     let when = args.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
     let Some(name) = &args.field else {
         let shown = entity.shown(kind);

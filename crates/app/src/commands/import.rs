@@ -30,7 +30,10 @@ pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
     let home = context.home()?;
     let text = read(&args.file)?;
     let mut session = context.session(&home)?;
-    session.take_in_all()?;
+    // What people changed is taken in by whoever writes: a dry run writes nothing.
+    if !args.dry_run {
+        session.take_in_all()?;
+    }
     let (changes, report) = {
         let state = session.state()?;
         rows(context, args, &text, state)?

@@ -6,7 +6,6 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::args::List;
-use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::render::Tone;
 
@@ -21,7 +20,8 @@ pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
     let conditions =
         args.filter.iter().map(|text| condition(text)).collect::<Result<Vec<_>, _>>()?;
     let home = context.home()?;
-    let state = home.all_current(clock::now())?;
+    context.catch_up(&home, None);
+    let state = home.state()?;
     let screen = context.screen;
     let mut count = 0;
     for (target, entity) in state.entities() {

@@ -16,6 +16,13 @@ pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
     let change = Change::new(target.clone(), Field::read(DELETED)?, Intent::Put(Value::truth()));
     let mut session = context.session(&home)?;
     session.take_in(std::slice::from_ref(&target))?;
+    if !session.knows(&target)? {
+        let failure = Failure::new(Exit::NotFound, format!("nothing is known of {target}"));
+        return Err(match home.nearest(&target)? {
+            Some(near) => failure.hint(format!("the nearest is `{near}`")),
+            None => failure,
+        });
+    }
     let written = session.write("rm", &[change], false)?;
     if let Some((target, by)) = written.refused.first() {
         return Err(removed(target, by));

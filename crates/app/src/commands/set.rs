@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read};
 
+use cocli_core::entity::DELETED;
 use cocli_core::{Field, Target, Value};
 use cocli_node::change::{Change, Intent};
 use cocli_node::{Home, Written};
@@ -19,9 +20,26 @@ pub(super) fn run(context: &Context, args: &Set) -> Result<(), Failure> {
     }
     let name = args.target.as_deref().unwrap_or_default();
     let target = home.resolve_or_new(name)?;
-    let changes =
+    let mut changes =
         args.changes.iter().map(|text| change(&target, text)).collect::<Result<Vec<_>, _>>()?;
+    if changes.is_empty() {
+        changes = revival(context, &home, &target)?;
+    }
     write(context, &home, "set", &changes, args)
+}
+
+/// `--revive` with nothing to set: the target, and what it stands below, is no longer removed.
+fn revival(context: &Context, home: &Home, target: &Target) -> Result<Vec<Change>, Failure> {
+    if home.removed(target)?.is_none() {
+        context.screen.note(format!("{target} is not removed"));
+        return Ok(Vec::new());
+    }
+    let field = Field::read(DELETED)?;
+    let back = |text| {
+        let above = Target::read(text)?;
+        Ok(Change::new(above, field.clone(), Intent::Put(Value::null())))
+    };
+    target.lineage().map(back).collect()
 }
 
 pub(super) fn unset(context: &Context, args: &Unset) -> Result<(), Failure> {

@@ -17,7 +17,8 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<(), Failure> {
     let home = context.home()?;
     let target = home.resolve(&args.target)?;
     let kind = Kind::of(&target);
-    let entity = home.current(&target, clock::now())?;
+    context.catch_up(&home, Some(&target));
+    let entity = home.entity(&target)?;
     if let Some(by) = home.removed(&target)? {
         return Err(super::rm::removed(&target, &by));
     }

@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::State;
-use crate::clock;
 use crate::failure::Failure;
 
 pub(super) fn run(context: &Context, args: &State) -> Result<(), Failure> {
     let home = context.home()?;
-    let state = home.all_current(clock::now())?;
+    context.catch_up(&home, None);
+    let state = home.state()?;
     if args.digest || context.screen.json {
         let (digest, values) = (state.digest().to_string(), state.len());
         let (pool, level) = home.pool_hash(&state)?;

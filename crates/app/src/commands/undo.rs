@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
     let field = args.field.as_deref().map(Field::read).transpose()?;
     let since = args.since.as_deref().map(clock::moment).transpose().map_err(Failure::usage)?;
     let mut session = context.session(&home)?;
-    if let Some(target) = &target {
+    if let Some(target) = target.as_ref().filter(|_| !args.dry_run) {
         session.take_in(std::slice::from_ref(target))?;
     }
     let plan = session.plan_undo(target.as_ref(), field.as_ref(), since)?;
@@ -40,14 +40,15 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
             }
         };
     }
-    tell(context, &plan);
     if args.dry_run {
+        tell(context, &plan);
         return Ok(());
     }
     let written = session.write("undo", &plan.changes, true)?;
     let placed = session.place()?;
     drop(session);
     door::wake(&home, &written.end);
+    tell(context, &plan);
     super::show::report_cards(context, &placed);
     if plan.kept.is_empty() {
         Ok(())

@@ -42,8 +42,70 @@ fn a_removed_target_refuses_writes_until_it_is_revived() {
     home.run(&["rm", "acme"]).ok();
     assert_eq!(home.run(&["list", "companies"]).ok(), "");
     home.run(&["set", "companies/acme", "city=Austin"]).fails(4, "was removed by pi1");
+    home.run(&["get", "companies/acme", "name"]).fails(4, "was removed by pi1");
+    home.run(&["get", "acme", "name"]).fails(4, "was removed by pi1");
     home.run(&["set", "companies/acme", "city=Austin", "--revive"]).ok();
     assert_eq!(home.run(&["get", "companies/acme", "name"]).ok(), "Acme\n");
+    home.run(&["rm", "acme"]).ok();
+    home.run(&["set", "acme", "--revive"]).ok();
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Austin\n");
+}
+
+#[test]
+fn what_nobody_knows_is_not_removed() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    let before = home.written();
+    home.run(&["rm", "companies/acmi"]).fails(3, "companies/acme");
+    assert_eq!(home.written(), before);
+    home.run(&["set", "companies/acme/notes/n-1", "title=x"]).ok();
+    home.run(&["rm", "companies/acme/notes"]).ok();
+}
+
+#[test]
+fn a_dry_run_writes_nothing_even_when_a_card_was_edited() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    let card = home.file("companies/acme/_index.md");
+    std::fs::write(&card, home.read("companies/acme/_index.md").replace("Dallas", "Austin"))
+        .unwrap();
+    let table = home.dir.path().join("t.csv");
+    std::fs::write(&table, "name\nBeta\n").unwrap();
+    let before = home.written();
+    home.run(&["undo", "acme", "--dry-run"]).ok();
+    home.run(&["import", "csv", table.to_str().unwrap(), "--dry-run"]).ok();
+    assert_eq!(home.written(), before);
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Austin\n");
+}
+
+#[test]
+fn reading_goes_on_when_an_edited_card_cannot_be_taken_in() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    let card = home.file("companies/acme/_index.md");
+    std::fs::write(&card, home.read("companies/acme/_index.md").replace("Dallas", "Austin"))
+        .unwrap();
+    // A folder where the lock's file belongs: nothing can be written, whoever asks.
+    let lock = home.file(".cocli/lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let got = home.run(&["get", "companies/acme", "city"]);
+    assert!(got.err.contains("not taken in"), "{}", got.err);
+    assert_eq!(got.ok(), "Dallas\n");
+    home.run(&["list", "companies"]).ok();
+    std::fs::remove_dir(&lock).unwrap();
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Austin\n");
+}
+
+#[test]
+fn many_new_targets_are_told_in_one_line() {
+    let home = Home::new();
+    let line = |n: usize| {
+        format!("{{\"target\":\"companies/c{n}\",\"field\":\"name\",\"value\":\"C\"}}\n")
+    };
+    let lines: String = (0..50).map(line).collect();
+    let told = home.input(&["set", "--from", "-"], lines.as_bytes());
+    assert_eq!(told.err, "50 targets are new: companies/c0 to companies/c49\n");
 }
 
 #[test]
