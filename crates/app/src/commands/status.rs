@@ -60,7 +60,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
         return Ok(());
     }
     first_line(context.screen, &home, daemon.as_ref());
-    context.screen.line(format!("{} companies, {} people", glance.companies, glance.people));
+    context.screen.line(entities(glance.companies, glance.people));
     peers(context.screen, daemon.as_ref());
     for problem in problems {
         context.screen.line(format!("{} {problem}", context.screen.paint(Tone::Bad, "needs you:")));
@@ -80,13 +80,20 @@ fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>) {
 }
 
 fn pool(screen: Screen, health: &Health) {
-    screen.line(format!(
-        "{} companies, {} people, {} values",
-        health.companies, health.people, health.values
-    ));
+    let entities = entities(health.companies, health.people);
+    screen.line(format!("{entities}, {}", counted(health.values, "value", "values")));
     if health.other_files > 0 {
         screen.line(format!("{} files beside the cards stay on this machine", health.other_files));
     }
+}
+
+fn entities(companies: usize, people: usize) -> String {
+    let companies = counted(companies, "company", "companies");
+    format!("{companies}, {}", counted(people, "person", "people"))
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn peers(screen: Screen, daemon: Option<&Json>) {

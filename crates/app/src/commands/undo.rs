@@ -1,6 +1,7 @@
 //! `cocli undo`: take back, by new datagrams, what was written.
 
 use cocli_core::Field;
+use cocli_core::entity::DELETED;
 use cocli_node::Plan;
 use cocli_node::change::Intent;
 use serde_json::json;
@@ -68,6 +69,11 @@ fn tell(context: &Context, plan: &Plan) {
                 "target": change.target.as_str(), "field": change.field.as_str(),
                 "value": value.to_json(),
             }));
+            continue;
+        }
+        if change.field.as_str() == DELETED {
+            let is = if value.is_null() { "is back" } else { "is removed again" };
+            screen.line(format!("{} {is}", change.target));
             continue;
         }
         let text = if value.is_null() { "nothing".into() } else { value.shown() };
