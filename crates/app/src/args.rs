@@ -73,6 +73,8 @@ pub(crate) enum Verb {
     Completions(Completions),
     /// Write man pages into a folder.
     Man(Man),
+    /// The keys of the cluster on this machine.
+    Key(Key),
     /// Run the simulator.
     #[command(hide = true)]
     Sim(Sim),
@@ -219,6 +221,9 @@ pub(crate) struct Log {
     /// Only what this node wrote.
     #[arg(long)]
     pub(crate) node: Option<String>,
+    /// Go on with what comes, until Ctrl-C.
+    #[arg(short, long)]
+    pub(crate) follow: bool,
     /// Print the records as they stand in the journals.
     #[arg(long)]
     pub(crate) raw: bool,
@@ -327,6 +332,25 @@ pub(crate) struct Completions {
 #[derive(Debug, Args)]
 pub(crate) struct Man {
     pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) what: KeyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyVerb {
+    /// Show the ids of the keys here.
+    List,
+    /// Take a key to open with: a line that `key add` printed elsewhere, `-` reads it from standard
+    /// input; without one, make a new key and print its line.
+    Add { line: Option<String> },
+    /// Seal with this key from now on.
+    Use { id: String },
+    /// Forget a key.
+    Remove { id: String },
 }
 
 #[derive(Debug, Args)]

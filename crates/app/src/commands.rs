@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use cocli_core::Target;
 use cocli_node::{Home, Session};
 
+use serde_json::json;
+
 use crate::args::{Cli, Verb};
 use crate::clock;
 use crate::failure::{Failure, chain};
@@ -22,6 +24,7 @@ mod doctor;
 mod get;
 mod import;
 mod init;
+mod key;
 mod list;
 mod log;
 mod morning;
@@ -73,7 +76,11 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Ticket(args)) => ticket::run(&context, &args),
         Some(Verb::DataPath) => {
             let home = context.home()?;
-            screen.line(home.path().display().to_string());
+            let path = home.path().display().to_string();
+            match screen.json {
+                true => screen.object(&json!({ "home": path })),
+                false => screen.line(path),
+            }
             Ok(())
         }
         Some(Verb::Add(args)) => add::run(&context, &args),
@@ -97,6 +104,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Demo(args)) => demo::run(&context, &args),
         Some(Verb::Completions(args)) => completions::run(&context, &args),
         Some(Verb::Man(args)) => completions::man(&context, &args),
+        Some(Verb::Key(args)) => key::run(&context, &args),
         Some(Verb::Sim(args)) => sim::run(&context, &args),
         Some(Verb::Bench(args)) => bench::run(&context, &args),
     }

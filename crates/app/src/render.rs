@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 
 use serde_json::Value as Json;
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// Where a command's answer goes.
 #[derive(Debug, Clone, Copy)]
@@ -95,13 +95,17 @@ impl Screen {
     }
 }
 
-/// Writes to standard output; a reader that went away ends the program quietly.
+/// Writes to standard output. A reader that went away ends the program quietly; a full disk does not.
 fn write_out(bytes: &[u8], newline: bool) {
     let mut out = std::io::stdout().lock();
     let end: &[u8] = if newline { b"\n" } else { b"" };
-    if out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush()).is_err() {
+    let written = out.write_all(bytes).and_then(|()| out.write_all(end));
+    let Err(error) = written.and_then(|()| out.flush()) else { return };
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
+    let _ = writeln!(std::io::stderr(), "error: standard output: cannot write: {error}");
+    std::process::exit(i32::from(Exit::Failed as u8));
 }
 
 /// Control characters, and the ones that turn the direction of text, as visible escapes.

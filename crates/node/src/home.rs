@@ -238,6 +238,14 @@ impl Home {
         self.disk.read(paths::KEYS).map_err(|e| failed(paths::KEYS, "read", e))
     }
 
+    /// Puts another text in place of the key file's.
+    ///
+    /// # Errors
+    /// When the disk refuses: the old keys stand there then.
+    pub fn keep_keys(&self, text: &[u8]) -> Result<()> {
+        replace(&*self.disk, paths::KEYS, text)
+    }
+
     /// The private half of the key that streams know this node by.
     ///
     /// # Errors

@@ -1,0 +1,136 @@
+//! `cocli key`: the keys of the cluster on this machine. They never travel in datagrams: each is
+//! added by hand, first everywhere, then used everywhere, then the old one removed.
+
+use std::io::{IsTerminal, Read};
+
+use cocli_net::{Key, KeyId, Ring};
+use cocli_node::Home;
+use serde_json::json;
+
+use super::Context;
+use super::init::ring;
+use crate::args::{self, KeyVerb};
+use crate::door;
+use crate::failure::{Exit, Failure, chain};
+use crate::render::Tone;
+
+pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
+    let home = context.home()?;
+    // Held to the end: two changes at once would lose one.
+    let _alone = context.session(&home)?;
+    let mut ring = ring(&home)?;
+    match &args.what {
+        KeyVerb::List => list(context, &ring),
+        KeyVerb::Add { line } => {
+            let key = match line.as_deref() {
+                None => Key::fresh().map_err(|e| Failure::new(Exit::Failed, chain(&e)))?,
+                Some(line) => given(line)?,
+            };
+            ring.add(key.clone()).map_err(refused)?;
+            keep(&home, &ring)?;
+            added(context, &key, line.is_none());
+        }
+        KeyVerb::Use { id } => {
+            let id = read_id(id)?;
+            ring.use_key(id).map_err(refused)?;
+            keep(&home, &ring)?;
+            told(
+                context,
+                json!({ "uses": id.to_string() }),
+                &format!("seals with {id} from now on"),
+            );
+        }
+        KeyVerb::Remove { id } => {
+            let id = read_id(id)?;
+            ring.remove(id).map_err(refused)?;
+            keep(&home, &ring)?;
+            let text = format!("{id} is forgotten here: what is sealed with it no longer opens");
+            told(context, json!({ "removed": id.to_string() }), &text);
+        }
+    }
+    Ok(())
+}
+
+fn list(context: &Context, ring: &Ring) {
+    for (at, id) in ring.list().into_iter().enumerate() {
+        let used = at == 0;
+        if context.screen.json {
+            context.screen.object(&json!({"key": id.to_string(), "in_use": used}));
+            continue;
+        }
+        let what = if used { "seals and opens" } else { "opens" };
+        context.screen.line(format!("{id}  {}", context.screen.paint(Tone::Faint, what)));
+    }
+}
+
+/// The secret line goes to standard output alone, so that it can be handed on by a pipe.
+fn added(context: &Context, key: &Key, fresh: bool) {
+    let id = key.id();
+    let text = Ring::new(key.clone()).to_text();
+    let line = text.lines().last().unwrap_or_default();
+    match (context.screen.json, fresh) {
+        (true, true) => context.screen.object(&json!({"added": id.to_string(), "line": line})),
+        (true, false) => context.screen.object(&json!({"added": id.to_string()})),
+        (false, false) => context.screen.line(format!("{id} opens here from now on")),
+        (false, true) => {
+            context.screen.line(line);
+            if std::io::stdout().is_terminal() {
+                context.screen.note("whoever has this line is in: hand it over by a safe road");
+                context.screen.note("on each other machine: `cocli key add -`, then paste it");
+                context.screen.note(format!("when all have it: `cocli key use {id}` on each"));
+            }
+        }
+    }
+}
+
+fn told(context: &Context, object: serde_json::Value, text: &str) {
+    match context.screen.json {
+        true => context.screen.object(&object),
+        false => context.screen.line(text),
+    }
+}
+
+/// A line of another machine's `cocli key add`; `-` reads it from standard input, so that it stays out
+/// of the shell's history.
+fn given(line: &str) -> Result<Key, Failure> {
+    let mut read = String::new();
+    if line == "-" {
+        std::io::stdin().take(4096).read_to_string(&mut read)?;
+    } else {
+        read.push_str(line);
+    }
+    let ring = Ring::from_text(read.trim()).map_err(|error| {
+        Failure::usage(chain(&error)).hint("`cocli key add` on another machine prints such a line")
+    })?;
+    Ok(ring.in_use().clone())
+}
+
+fn read_id(text: &str) -> Result<KeyId, Failure> {
+    KeyId::read(text).ok_or_else(|| {
+        Failure::usage(format!("{text:?} is no key id: expected eight hexadecimal digits"))
+            .hint("`cocli key list` shows them")
+    })
+}
+
+/// A ring that was left as it was.
+fn refused(error: cocli_net::RingError) -> Failure {
+    let hint = match error {
+        cocli_net::RingError::Full => "`cocli key remove ID` makes room",
+        cocli_net::RingError::InUse(_) => "`cocli key use ID` of another one first",
+        cocli_net::RingError::Known(_) | cocli_net::RingError::Unknown(_) => {
+            "`cocli key list` shows what is there"
+        }
+    };
+    let exit = match error {
+        cocli_net::RingError::Unknown(_) => Exit::NotFound,
+        _ => Exit::Conflict,
+    };
+    Failure::new(exit, chain(&error)).hint(hint)
+}
+
+/// Writes the key file; a running daemon takes it up at once.
+fn keep(home: &Home, ring: &Ring) -> Result<(), Failure> {
+    home.keep_keys(ring.to_text().as_bytes())?;
+    door::ask(home, &json!({"verb": "keys"}))?;
+    Ok(())
+}
