@@ -18,6 +18,12 @@ pub(crate) fn monotonic() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// Lets time pass, for a thread that has nothing else to wait for.
+#[expect(clippy::disallowed_methods, reason = "nothing happens that would end this wait")]
+pub(crate) fn pass(time: std::time::Duration) {
+    std::thread::sleep(time);
+}
+
 /// Random bytes of the system.
 #[expect(clippy::disallowed_methods, reason = "the rim is where randomness comes in")]
 pub(crate) fn random<const N: usize>() -> [u8; N] {

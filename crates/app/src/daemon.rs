@@ -5,6 +5,7 @@ mod calls;
 mod cards;
 mod doors;
 mod files;
+mod peers;
 mod udp;
 mod wiring;
 mod writer;
@@ -37,6 +38,10 @@ enum Event {
     Edited(cocli_node::End),
     /// Files changed; the cards thread knows them too.
     Journals,
+    /// Addresses of a peer that a person named.
+    Candidates(Vec<SocketAddr>),
+    /// Something that a person may want to read in the log.
+    Notice(String),
     /// Somebody asked the process to end.
     Stop,
 }

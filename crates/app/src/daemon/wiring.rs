@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use cocli_core::frame::Boot;
 use cocli_core::{Head, LogId};
-use cocli_net::{Identity, Ring, Udp, listen_at, resolve, seal};
+use cocli_net::{Identity, Ring, Udp, listen_at, seal};
 use cocli_node::Home;
 use cocli_node::replica::{Born, Input, Job, Output, Replica};
 use serde_json::{Value as Json, json};
 
 use super::calls::{self, Side};
-use super::{CardEvent, Event, cards, doors, files, udp, writer};
+use super::{CardEvent, Event, cards, doors, files, peers, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::{clock, door};
@@ -133,7 +133,7 @@ pub(crate) fn run(
             .object(&json!({"node": home.node().as_str(), "listening": listening.to_string()})),
         false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
     }
-    wiring.candidates(&options.peers);
+    peers::look(&options.peers, &wiring.events);
     wiring.serve(&queue);
     drop(door);
     Ok(())
@@ -152,17 +152,6 @@ fn bind(at: SocketAddr) -> Result<(Udp, std::net::TcpListener), Failure> {
 impl Wiring {
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    fn candidates(&mut self, peers: &[String]) {
-        let mut found = Vec::new();
-        for peer in peers {
-            match resolve(peer, PORT) {
-                Ok(addresses) => found.extend(addresses),
-                Err(error) => self.screen.note(chain(&error)),
-            }
-        }
-        self.step(Input::Candidates(found));
     }
 
     fn serve(&mut self, queue: &Receiver<Event>) {
@@ -207,6 +196,8 @@ impl Wiring {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }
             Event::Journals => self.rescan = self.rescan.min(clock::monotonic() + SETTLED),
+            Event::Candidates(found) => self.step(Input::Candidates(found)),
+            Event::Notice(text) => self.screen.note(text),
             Event::Stop => self.stop = true,
         }
     }

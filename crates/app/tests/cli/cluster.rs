@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use crate::support::{Home, cocli, run};
@@ -12,6 +13,8 @@ const LEVEL_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Daemon {
     child: Child,
     pub(crate) address: String,
+    /// What it says on standard error, line by line.
+    notes: Receiver<String>,
 }
 
 impl Daemon {
@@ -19,6 +22,17 @@ impl Daemon {
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Waits for a line on standard error with these words in it.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn says(&self, words: &str) -> String {
+        loop {
+            let line = self.notes.recv_timeout(LEVEL_WITHIN).unwrap();
+            if line.contains(words) {
+                return line;
+            }
+        }
     }
 }
 
@@ -34,11 +48,16 @@ pub(crate) fn daemon(home: &Home, peers: &[&str]) -> Daemon {
     for peer in peers {
         command.args(["--peer", peer]);
     }
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let (note, notes) = channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|l| note.send(l)));
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
-    Daemon { child, address: ready["listening"].as_str().unwrap().to_string() }
+    let address = ready["listening"].as_str().unwrap().to_string();
+    Daemon { child, address, notes }
 }
 
 pub(crate) fn member(of: &Home, node: &str) -> Home {

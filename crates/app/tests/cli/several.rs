@@ -86,3 +86,14 @@ fn a_clone_of_a_home_loses_nothing() {
         }
     }
 }
+
+#[test]
+fn a_peer_whose_name_leads_nowhere_is_told_and_keeps_nobody_waiting() {
+    let one = Home::new();
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    // RFC 6761: `.invalid` never resolves.
+    let second = daemon(&other, &["nobody.invalid", &first.address]);
+    other.run(&["set", "companies/acme", "city=Austin", "--wait", "1"]).ok();
+    assert!(second.says("nobody.invalid").contains("no address"));
+}
