@@ -1,6 +1,7 @@
 //! The daemon: wiring only. Sockets, timers, the writer and the cards thread put events into one
 //! queue; the replica decides; its outputs go back out. Nothing here knows a rule about data.
 
+mod alive;
 mod calls;
 mod cards;
 mod doors;
@@ -24,8 +25,6 @@ pub(crate) use wiring::{Options, run};
 enum Event {
     /// A packet that opened.
     Packet { from: SocketAddr, bytes: Vec<u8> },
-    /// A packet that did not.
-    Refused,
     /// A message over a stream that a peer opened; the answer goes back by the sender.
     Question { bytes: Vec<u8>, answer: Sender<Vec<u8>> },
     /// The answer to a call, or `None` when its stream broke.
@@ -42,6 +41,8 @@ enum Event {
     Candidates(Vec<SocketAddr>),
     /// Something that a person may want to read in the log.
     Notice(String),
+    /// A thread ended that the daemon cannot do without.
+    Died(&'static str),
     /// Somebody asked the process to end.
     Stop,
 }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use cocli_net::{Gate, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
 use super::Event;
+use super::alive::Alive;
 
 /// Bytes of one message over a stream: a chunk holds one record at the most.
 const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 1024;
@@ -32,7 +33,9 @@ impl Side {
 
 /// Lets peers in and answers their questions, a thread each.
 pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Event>) {
+    let alive = Alive::new("the thread that lets peers in", &events);
     std::thread::spawn(move || {
+        let _alive = alive;
         let gate = Gate::default();
         for tcp in listener.incoming() {
             let Ok(tcp) = tcp else { continue };

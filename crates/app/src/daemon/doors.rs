@@ -9,6 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use serde_json::{Value as Json, json};
 
 use super::Event;
+use super::alive::Alive;
 use crate::door::VERSION;
 use crate::failure::{Exit, Failure};
 
@@ -44,7 +45,9 @@ pub(super) fn listen(path: &Path, name: String, events: Sender<Event>) -> Result
     };
     let listener = UnixListener::bind(path).map_err(failed)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    let alive = Alive::new("the thread at the door", &events);
     std::thread::spawn(move || {
+        let _alive = alive;
         for socket in listener.incoming().flatten() {
             let (events, name) = (events.clone(), name.clone());
             std::thread::spawn(move || serve(socket, &name, &events));

@@ -13,7 +13,9 @@ use cocli_node::Home;
 use cocli_node::replica::{Born, Input, Job, Output, Replica};
 use serde_json::{Value as Json, json};
 
+use super::alive::Alive;
 use super::calls::{self, Side};
+use super::udp::Traffic;
 use super::{CardEvent, Event, cards, doors, files, peers, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
@@ -72,12 +74,16 @@ struct Wiring {
     questions: BTreeMap<u64, Sender<Vec<u8>>>,
     waiters: BTreeMap<u64, Waiter>,
     next_id: u64,
-    refused: u64,
+    traffic: Arc<Traffic>,
     listening: SocketAddr,
     screen: Screen,
     /// When journals are looked at next.
     rescan: Instant,
     stop: bool,
+    /// A thread ended that had to live.
+    died: Option<&'static str>,
+    /// Watches as long as it lives.
+    _watcher: Option<notify::RecommendedWatcher>,
 }
 
 /// Runs until somebody asks it to stop.
@@ -91,6 +97,29 @@ pub(crate) fn run(
     options: &Options,
     screen: Screen,
 ) -> Result<(), Failure> {
+    let (mut wiring, queue, door) = open(home, ring, identity, options, screen)?;
+    let stop = wiring.events.clone();
+    ctrlc::set_handler(move || drop(stop.send(Event::Stop)))
+        .map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+    let listening = wiring.listening.to_string();
+    match screen.json {
+        true => screen.object(&json!({"node": home.node().as_str(), "listening": listening})),
+        false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
+    }
+    peers::look(&options.peers, &wiring.events);
+    wiring.serve(&queue);
+    drop(door);
+    wiring.end()
+}
+
+/// Takes the door and the ports and starts the threads.
+fn open(
+    home: &Home,
+    ring: Ring,
+    identity: Identity,
+    options: &Options,
+    screen: Screen,
+) -> Result<(Wiring, Receiver<Event>, doors::Door), Failure> {
     let (events, queue) = channel();
     let door = doors::listen(&door::path(home), home.name(), events.clone())?;
     let (socket, listener) = bind(SocketAddr::new(options.bind, options.port))?;
@@ -99,18 +128,17 @@ pub(crate) fn run(
     let side = Arc::new(Side { ring: ring.clone(), cluster, identity });
     let born = Born { boot: Boot(u64::from_be_bytes(clock::random())), seed: clock::random() };
     let replica = home.replica(born)?;
-    udp::listen(Arc::clone(&socket), ring, cluster, events.clone());
+    let traffic = Arc::new(Traffic::default());
+    udp::listen(Arc::clone(&socket), ring, cluster, Arc::clone(&traffic), events.clone());
     calls::listen(listener, Arc::clone(&side), events.clone());
     let jobs = writer::start(home.writer()?, events.clone());
-    let cards = cards::start(home.again()?, events.clone());
+    let way = Alive::through("the thread that keeps the cards", &events);
+    let cards = cards::start(home.again()?, way);
     let watcher = files::watch(home.path(), events.clone(), cards.clone());
     if watcher.is_none() {
         screen.note("files cannot be watched here: changes are seen by the rescan");
     }
-    let stop = events.clone();
-    ctrlc::set_handler(move || drop(stop.send(Event::Stop)))
-        .map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
-    let mut wiring = Wiring {
+    let wiring = Wiring {
         replica,
         began: clock::monotonic(),
         udp: socket,
@@ -122,21 +150,15 @@ pub(crate) fn run(
         questions: BTreeMap::new(),
         waiters: BTreeMap::new(),
         next_id: 0,
-        refused: 0,
+        traffic,
         listening,
         screen,
         rescan: clock::monotonic() + RESCAN,
         stop: false,
+        died: None,
+        _watcher: watcher,
     };
-    match screen.json {
-        true => screen
-            .object(&json!({"node": home.node().as_str(), "listening": listening.to_string()})),
-        false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
-    }
-    peers::look(&options.peers, &wiring.events);
-    wiring.serve(&queue);
-    drop(door);
-    Ok(())
+    Ok((wiring, queue, door))
 }
 
 /// The same port for packets and streams.
@@ -155,7 +177,7 @@ impl Wiring {
     }
 
     fn serve(&mut self, queue: &Receiver<Event>) {
-        while !self.stop {
+        while !self.stop && self.died.is_none() {
             let now = clock::monotonic();
             if now >= self.rescan {
                 self.rescan = now + RESCAN;
@@ -175,10 +197,21 @@ impl Wiring {
         let _ = self.cards.send(CardEvent::Stop);
     }
 
+    /// How the daemon ended. What is written is whole: a start goes on from there.
+    fn end(&self) -> Result<(), Failure> {
+        match self.died {
+            None => Ok(()),
+            Some(what) => Err(Failure::new(Exit::Failed, format!("{what} died: the daemon ends"))
+                .hint("`cocli daemon` starts it again; nothing that was written is lost")),
+        }
+    }
+
     fn take(&mut self, event: Event) {
         match event {
-            Event::Packet { from, bytes } => self.step(Input::Packet { from, bytes }),
-            Event::Refused => self.refused += 1,
+            Event::Packet { from, bytes } => {
+                self.traffic.taken();
+                self.step(Input::Packet { from, bytes });
+            }
             Event::Question { bytes, answer } => {
                 let stream = self.id();
                 self.questions.insert(stream, answer);
@@ -198,6 +231,7 @@ impl Wiring {
             Event::Journals => self.rescan = self.rescan.min(clock::monotonic() + SETTLED),
             Event::Candidates(found) => self.step(Input::Candidates(found)),
             Event::Notice(text) => self.screen.note(text),
+            Event::Died(what) => self.died = Some(what),
             Event::Stop => self.stop = true,
         }
     }
@@ -331,7 +365,48 @@ impl Wiring {
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
-            "packets_refused": self.refused,
+            "packets_refused": self.traffic.refused(), "packets_dropped": self.traffic.dropped(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cocli_core::{ClusterId, NodeId};
+    use cocli_net::Key;
+    use cocli_node::{Birth, Membership};
+
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_lost_a_thread_says_which_and_ends_with_its_door_closed() {
+        let dir = tempfile::tempdir().unwrap();
+        let ring = Ring::new(Key::fresh().unwrap());
+        let identity = Identity::fresh().unwrap();
+        let membership = Membership {
+            cluster: ClusterId(clock::random()),
+            keys: ring.to_text().as_bytes().to_vec(),
+            peers: Vec::new(),
+        };
+        let birth = Birth {
+            node: NodeId::written("pi1").unwrap(),
+            membership,
+            identity: identity.to_bytes().to_vec(),
+            identity_public: identity.public_hex(),
+            cards: true,
+        };
+        let home = Home::create(dir.path(), &birth, clock::rim(), clock::now()).unwrap();
+        let options = Options { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, peers: Vec::new() };
+        let opened = open(&home, ring, identity, &options, Screen::new(false));
+        let (mut wiring, queue, door) = opened.unwrap();
+        // As a panic in the writer does: what it held is dropped.
+        drop(Alive::new("the writer", &wiring.events));
+        wiring.serve(&queue);
+        assert!(door::path(&home).exists());
+        drop(door);
+        let failure = wiring.end().unwrap_err();
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(failure.message.contains("the writer died"), "{failure}");
+        assert!(!door::path(&home).exists());
     }
 }

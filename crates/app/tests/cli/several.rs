@@ -97,3 +97,20 @@ fn a_peer_whose_name_leads_nowhere_is_told_and_keeps_nobody_waiting() {
     other.run(&["set", "companies/acme", "city=Austin", "--wait", "1"]).ok();
     assert!(second.says("nobody.invalid").contains("no address"));
 }
+
+#[test]
+fn rubbish_by_udp_is_counted_and_keeps_nobody_waiting() {
+    let one = Home::new();
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    let _second = daemon(&other, &[&first.address]);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..5_000 {
+        let _ = socket.send_to(&[7; 1_200], &first.address);
+    }
+    one.run(&["set", "companies/acme", "city=Dallas", "--wait", "1"]).ok();
+    let status = one.run(&["--json", "status"]).ok();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert!(status["daemon"]["packets_refused"].as_u64() > Some(0), "{status}");
+    assert_eq!(status["daemon"]["packets_dropped"], 0, "nothing of a member: {status}");
+}
