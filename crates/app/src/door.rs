@@ -29,6 +29,11 @@ pub(crate) fn path(home: &Home) -> PathBuf {
     folder.join(format!("cocli-{name:032x}.sock"))
 }
 
+/// Whether a daemon runs, of whatever version and however busy.
+pub(crate) fn is_open(home: &Home) -> bool {
+    UnixStream::connect(path(home)).is_ok()
+}
+
 /// Asks a running daemon; `None` when none runs.
 pub(crate) fn ask(home: &Home, request: &Json) -> Result<Option<Json>, Failure> {
     ask_for(home, request, Duration::from_secs(ANSWER_S))
@@ -65,13 +70,13 @@ pub(crate) fn ask_for(
 /// Tells a running daemon that the own log grew. That none runs, or that it is slow, changes nothing
 /// of what was written: it finds it by its own rescan.
 pub(crate) fn wake(home: &Home, end: &End) {
-    let _ = ask(home, &place(home, end, "wake"));
+    let _ = ask(home, &place(end, "wake"));
 }
 
 /// Waits until `nodes` others hold the log durably up to `end`; tells how many do.
 pub(crate) fn wait(home: &Home, end: &End, nodes: usize, seconds: f64) -> Result<usize, Failure> {
     let patience = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::from_secs(10));
-    let mut request = place(home, end, "wait");
+    let mut request = place(end, "wait");
     request["nodes"] = json!(nodes);
     request["timeout_ms"] = json!(u64::try_from(patience.as_millis()).unwrap_or(u64::MAX));
     let answer = ask_for(home, &request, patience + Duration::from_secs(ANSWER_S))?;
@@ -82,17 +87,32 @@ pub(crate) fn wait(home: &Home, end: &End, nodes: usize, seconds: f64) -> Result
         )
         .hint("`cocli daemon`"));
     };
-    let have = answer.get("nodes").and_then(Json::as_array).map_or(0, Vec::len);
-    if have >= nodes {
-        return Ok(have);
+    let names = |key: &str| -> Vec<String> {
+        let nodes = answer.get(key).and_then(Json::as_array).into_iter().flatten();
+        nodes.filter_map(|node| node.as_str().map(ToString::to_string)).collect()
+    };
+    let (have, mut lack) = (names("nodes"), names("lack"));
+    if have.len() >= nodes {
+        return Ok(have.len());
     }
-    let message =
-        format!("it is written here, but after {seconds} s not yet on {nodes} other nodes");
-    Err(Failure::new(Exit::Failed, message).hint("`cocli status --cluster` says who is missing"))
+    let known = home.nodes().unwrap_or_default().into_iter().filter(|node| node != home.node());
+    lack.extend(known.map(|node| node.to_string()).filter(|node| !have.contains(node)));
+    lack.sort();
+    lack.dedup();
+    let mut message = format!(
+        "it is written here, but after {seconds} s durably on {} of {nodes} other nodes",
+        have.len()
+    );
+    if !have.is_empty() {
+        message = format!("{message}: {}", have.join(", "));
+    }
+    if !lack.is_empty() {
+        message = format!("{message}; not on {}", lack.join(", "));
+    }
+    Err(Failure::new(Exit::Failed, message).hint("`cocli status` says who is silent"))
 }
 
-fn place(home: &Home, end: &End, verb: &str) -> Json {
-    let _ = home;
+fn place(end: &End, verb: &str) -> Json {
     json!({
         "verb": verb, "log": end.log.to_string(), "position": end.head.position,
         "hash": end.head.hash.to_string(),

@@ -67,13 +67,23 @@ impl Config {
     }
 }
 
-/// The text of a settings file with these peers in it; everything else stays as it is.
+/// The text of a settings file with these peers added; everything else stays as it is, what a person
+/// wrote beside the settings too.
 #[must_use]
 pub(crate) fn with_peers(text: &str, peers: &[String]) -> String {
-    let mut settings: toml::Table = text.parse().unwrap_or_default();
-    let gossip = settings.entry("gossip").or_insert_with(|| toml::Table::new().into());
-    if let Some(gossip) = gossip.as_table_mut() {
-        gossip.insert("peers".into(), toml::Value::from(peers.to_vec()));
+    use toml_edit::{Array, DocumentMut, Item, Table, value};
+    // The file was read when the home was opened.
+    let mut settings: DocumentMut = text.parse().unwrap_or_default();
+    let gossip = settings.entry("gossip").or_insert(Item::Table(Table::new()));
+    if let Some(gossip) = gossip.as_table_like_mut() {
+        let list = gossip.entry("peers").or_insert(value(Array::new()));
+        if let Some(list) = list.as_array_mut() {
+            for peer in peers {
+                if !list.iter().any(|known| known.as_str() == Some(peer)) {
+                    list.push(peer);
+                }
+            }
+        }
     }
     settings.to_string()
 }
@@ -101,6 +111,22 @@ mod tests {
         let error = Config::read("c.toml", "[gossip]\nport = 1\npeer = []\n").unwrap_err();
         assert_eq!(error.line, 3);
         assert!(error.message.ends_with("the nearest name is `peers`"), "{error}");
+    }
+
+    #[test]
+    fn peers_are_added_and_all_that_a_person_wrote_stays() {
+        let text =
+            "# my own\n[gossip]\nport = 1 # taken: 9999\npeers = [\n  \"a\", # the attic\n]\n";
+        let more = with_peers(text, &["a".into(), "b:1".into()]);
+        assert_eq!(Config::read("c.toml", &more).unwrap().gossip.peers, ["a", "b:1"]);
+        for kept in ["# my own\n", "port = 1 # taken: 9999\n", "# the attic\n"] {
+            assert!(more.contains(kept), "{more}");
+        }
+        for empty in ["", "[cards]\nproject = \"none\"\n"] {
+            let more = with_peers(empty, &["a".into()]);
+            assert_eq!(Config::read("c.toml", &more).unwrap().gossip.peers, ["a"]);
+            assert!(more.contains(empty), "{more}");
+        }
     }
 
     #[test]

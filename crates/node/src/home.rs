@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cocli_core::schema::POOL;
 use cocli_core::{ClusterId, Epoch, Instant, NodeId, Vector};
-use cocli_store::{Disk, Journals, RealDisk, SharedDisk, StoreError, paths};
+use cocli_store::{Disk, HomeLock, Journals, RealDisk, SharedDisk, StoreError, paths};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -162,15 +162,13 @@ impl Home {
     /// anew.
     ///
     /// # Errors
-    /// When the disk refuses.
+    /// When the lock cannot be opened, or the disk refuses.
     pub fn join(&self, membership: &Membership) -> Result<()> {
+        let _lock = HomeLock::take(&*self.disk, "cocli join")?;
         replace(&*self.disk, paths::KEYS, &membership.keys)?;
-        let mut peers = self.config.gossip.peers.clone();
-        peers.extend(
-            membership.peers.iter().filter(|p| !self.config.gossip.peers.contains(p)).cloned(),
-        );
         let text = self.disk.read(paths::CONFIG).unwrap_or_default();
-        let text = crate::config::with_peers(&String::from_utf8_lossy(&text), &peers);
+        let peers = &membership.peers;
+        let text = crate::config::with_peers(&String::from_utf8_lossy(&text), peers);
         replace(&*self.disk, paths::CONFIG, text.as_bytes())?;
         if membership.cluster != self.cluster {
             self.forget_chains()?;

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Context;
 use crate::args::{Init, Join};
 use crate::failure::{Exit, Failure, chain};
-use crate::{clock, locate};
+use crate::{clock, door, locate};
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     let path = wanted(context, args)?;
@@ -48,9 +48,16 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
 pub(super) fn join(context: &Context, args: &Join) -> Result<(), Failure> {
     let home = context.home()?;
     let ticket = ticket(&args.ticket)?;
-    home.join(&membership(Some(&ticket))?)?;
+    if door::is_open(&home) {
+        let message =
+            format!("{}: a daemon runs, and keeps to the old keys", home.path().display());
+        return Err(Failure::new(Exit::Conflict, message)
+            .hint("end it (Ctrl-C where it runs), then join, then start it again"));
+    }
+    let membership = membership(Some(&ticket))?;
+    home.join(&membership)?;
     match context.screen.json {
-        true => context.screen.object(&json!({"cluster": home.cluster().to_string()})),
+        true => context.screen.object(&json!({"cluster": membership.cluster.to_string()})),
         false => {
             context.screen.line(format!("{} is a member of the cluster now", home.node()));
             next(context, true);
