@@ -18,7 +18,7 @@ use cocli_core::frame::{Boot, Range};
 use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer};
 use cocli_core::gossip::{self, BranchEnd, Engine, Micros, Served, Start, Status};
 use cocli_core::limits::PUSH_BYTES_MAX;
-use cocli_core::{Epoch, Head, LogId, Vector};
+use cocli_core::{Epoch, Head, LogId, NodeId, Vector};
 use cocli_store::{Journals, Result};
 
 use self::call::Calls;
@@ -119,6 +119,12 @@ impl Replica {
     #[must_use]
     pub fn own(&self) -> &LogId {
         self.engine.own()
+    }
+
+    /// The other nodes that hold what a waiter waits for, as yet too few.
+    #[must_use]
+    pub fn holders_for(&self, id: u64) -> BTreeSet<NodeId> {
+        self.engine.holders_for(id)
     }
 
     /// Peers, gaps and counts.

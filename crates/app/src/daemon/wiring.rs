@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use cocli_core::frame::Boot;
-use cocli_core::{Head, LogId};
+use cocli_core::{Head, LogId, NodeId};
 use cocli_net::{Identity, Ring, Udp, listen_at, seal};
 use cocli_node::Home;
 use cocli_node::replica::{Born, Input, Job, Output, Replica};
@@ -268,7 +268,7 @@ impl Wiring {
             }
             Output::Waited { id, nodes } => {
                 if let Some(waiter) = self.waiters.remove(&id) {
-                    let nodes: Vec<&str> = nodes.iter().map(cocli_core::NodeId::as_str).collect();
+                    let nodes: Vec<&str> = nodes.iter().map(NodeId::as_str).collect();
                     let _ = waiter.answer.send(json!({ "nodes": nodes }));
                 }
             }
@@ -345,11 +345,24 @@ impl Wiring {
             let Some(waiter) = self.waiters.remove(&id) else { continue };
             let answer = match waiter.reach {
                 Some(_) => json!({"reached": false}),
-                None => json!({"nodes": []}),
+                None => self.so_far(id),
             };
             self.step(Input::Unwait(id));
             let _ = waiter.answer.send(answer);
         }
+    }
+
+    /// Who holds what a waiter waits for, and which peers do not.
+    fn so_far(&self, id: u64) -> Json {
+        let holders = self.replica.holders_for(id);
+        let mut lack: Vec<NodeId> =
+            self.replica.status().peers.into_iter().map(|peer| peer.node).collect();
+        lack.retain(|node| !holders.contains(node));
+        lack.sort();
+        lack.dedup();
+        let holders: Vec<&str> = holders.iter().map(NodeId::as_str).collect();
+        let lack: Vec<&str> = lack.iter().map(NodeId::as_str).collect();
+        json!({"nodes": holders, "lack": lack})
     }
 
     fn status(&self) -> Json {
@@ -372,7 +385,7 @@ impl Wiring {
 
 #[cfg(test)]
 mod tests {
-    use cocli_core::{ClusterId, NodeId};
+    use cocli_core::ClusterId;
     use cocli_net::Key;
     use cocli_node::{Birth, Membership};
 

@@ -22,7 +22,7 @@ fn a_node_without_the_key_gets_nothing() {
     let first = daemon(&one, &[]);
     let _second = daemon(&stranger, &[&first.address]);
     let ran = one.run(&["set", "companies/acme", "city=Dallas", "--wait", "1", "--timeout", "2"]);
-    ran.fails(1, "not yet on 1 other nodes");
+    ran.fails(1, "on 0 of 1 other nodes");
     stranger.run(&["get", "companies/acme", "city"]).fails(3, "acme");
 }
 
@@ -40,6 +40,40 @@ fn wait_without_a_daemon_says_that_it_is_written_here() {
     let home = Home::new();
     home.run(&["set", "companies/acme", "city=Dallas", "--wait", "1"]).fails(1, "cocli daemon");
     assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Dallas\n");
+}
+
+#[test]
+fn a_wait_that_is_over_says_who_holds_it_and_who_does_not() {
+    let one = Home::new();
+    let (other, away) = (member(&one, "laptop"), member(&one, "cloud1"));
+    let first = daemon(&one, &[]);
+    let _second = daemon(&other, &[&first.address]);
+    {
+        let _third = daemon(&away, &[&first.address]);
+        level(&[&one, &other, &away]);
+    }
+    let ran = one.run(&["set", "companies/acme", "city=Dallas", "--wait", "2", "--timeout", "2"]);
+    ran.fails(1, "after 2 s durably on 1 of 2 other nodes: laptop; not on cloud1");
+}
+
+#[test]
+fn joining_waits_for_the_daemon_to_end_and_keeps_what_a_person_wrote_in_the_settings() {
+    let (one, other) = (Home::new(), Home::new());
+    let ticket = one.run(&["ticket", "--address", "192.0.2.1"]).ok();
+    let keys = other.read(".cocli/keys");
+    let mut running = daemon(&other, &[]);
+    let ran = other.input(&["join", "-"], ticket.as_bytes()).fails(4, "a daemon runs");
+    assert!(ran.err.contains("next: end it"), "{}", ran.err);
+    assert_eq!(other.read(".cocli/keys"), keys);
+    running.kill();
+    let settings = other.read(".cocli/config.toml").replace("[cards]", "# mine\n[cards]");
+    std::fs::write(other.file(".cocli/config.toml"), settings).unwrap();
+    let joined = other.input(&["--json", "join", "-"], ticket.as_bytes()).ok();
+    let joined: serde_json::Value = serde_json::from_str(&joined).unwrap();
+    assert!(one.read(".cocli/id").contains(joined["cluster"].as_str().unwrap()), "{joined}");
+    assert_eq!(other.read(".cocli/keys"), one.read(".cocli/keys"));
+    let settings = other.read(".cocli/config.toml");
+    assert!(settings.contains("# mine\n[cards]") && settings.contains("192.0.2.1"), "{settings}");
 }
 
 #[test]

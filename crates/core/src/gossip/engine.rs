@@ -154,6 +154,12 @@ impl Engine {
         self.spread.holders(log, position, &self.sender.node, &self.peers)
     }
 
+    /// The other nodes that hold what a waiter waits for, as yet too few.
+    #[must_use]
+    pub fn holders_for(&self, id: u64) -> BTreeSet<NodeId> {
+        self.spread.holders_for(id, &self.sender.node, &self.peers)
+    }
+
     /// What a person may want to know.
     #[must_use]
     pub fn status(&self) -> Status {

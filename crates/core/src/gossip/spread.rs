@@ -76,6 +76,12 @@ impl Spread {
             .collect()
     }
 
+    /// Other nodes that hold what a waiter waits for; nobody when it waits no more.
+    pub(crate) fn holders_for(&self, id: u64, own: &NodeId, peers: &Peers) -> BTreeSet<NodeId> {
+        let wait = self.waits.get(&id);
+        wait.map(|w| self.holders(&w.log, w.position, own, peers)).unwrap_or_default()
+    }
+
     /// Takes out the waits that are fulfilled.
     pub(crate) fn fulfilled(&mut self, own: &NodeId, peers: &Peers) -> Vec<(u64, Vec<NodeId>)> {
         let mut done = Vec::new();

@@ -278,6 +278,21 @@ fn a_peer_with_another_branch_does_not_count_for_those_who_wait() {
 }
 
 #[test]
+fn a_wait_for_too_many_tells_who_holds_it_so_far() {
+    let mut world = World::met(&["a", "b", "c"]);
+    world.blocked = vec![(1, 3), (3, 1), (2, 3), (3, 2)];
+    let head = world.write(0, "one");
+    world.step(0, Input::Wait { id: 1, log: log("a"), position: head.position, nodes: 2 });
+    assert!(world.nodes[0].engine.holders_for(1).is_empty());
+    while world.deliver() {}
+    let holders: Vec<_> = world.nodes[0].engine.holders_for(1).into_iter().collect();
+    assert_eq!(holders, [NodeId::read("b").unwrap()]);
+    assert!(world.nodes[0].waited.is_empty());
+    world.step(0, Input::Unwait(1));
+    assert!(world.nodes[0].engine.holders_for(1).is_empty());
+}
+
+#[test]
 fn a_failed_disk_is_left_alone_for_a_while_and_then_takes_everything() {
     let mut world = World::met(&["a", "b"]);
     world.nodes[1].hold = true;
