@@ -76,6 +76,7 @@ impl From<NodeError> for Failure {
                 (Exit::NotFound, near.or(Some("`cocli list companies` shows what there is".into())))
             }
             NodeError::NoHome(_) => (Exit::NotFound, Some("`cocli init` makes one".into())),
+            NodeError::CutOff(path) => (Exit::NotFound, Some(format!("`cocli init {path}`"))),
             NodeError::HomeExists(_) => {
                 (Exit::Conflict, Some("`cocli join TICKET` makes it a member of a cluster".into()))
             }

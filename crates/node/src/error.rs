@@ -33,6 +33,9 @@ pub enum NodeError {
     /// No `.cocli/` there.
     #[error("{0} is no data home: expected a folder with .cocli/ in it")]
     NoHome(String),
+    /// `.cocli/` without an id.
+    #[error("{0} is no data home yet: its init was cut off: run it again")]
+    CutOff(String),
     /// A file of `.cocli/` that does not read.
     #[error("{path}: {what}")]
     Own {

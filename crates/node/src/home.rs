@@ -69,14 +69,12 @@ pub struct Home {
 }
 
 impl Home {
-    /// Makes a home; `path` may exist and hold files, but no `.cocli/`.
+    /// Makes a home; `path` may exist and hold files, and what an init that was cut off left, but no
+    /// home.
     ///
     /// # Errors
     /// When there is a home already, or the folder cannot be written.
     pub fn create(path: &Path, birth: &Birth, rim: Rim, now: Instant) -> Result<Self> {
-        if path.join(paths::OWN).exists() {
-            return Err(NodeError::HomeExists(path.display().to_string()));
-        }
         let io =
             |source| StoreError::Io { path: path.display().to_string(), doing: "make", source };
         std::fs::create_dir_all(path).map_err(io)?;
@@ -85,18 +83,26 @@ impl Home {
             disk.make_folder(folder).map_err(|e| failed(folder, "make", e))?;
         }
         restrict(path)?;
-        put(&*disk, paths::GITIGNORE, b"*\n")?;
-        put(&*disk, paths::IDENTITY, &birth.identity)?;
-        put(&*disk, paths::KEYS, &birth.membership.keys)?;
-        put(&*disk, paths::CONFIG, first_config(birth).as_bytes())?;
+        // Of two that begin at once, the second sees the id of the first.
+        let lock = HomeLock::take(&*disk, "cocli init")?;
+        // Whoever has written has the list of commands: keys of such a home stay, even without an id.
+        for proof in [paths::ID, paths::COMMANDS] {
+            if disk.stat(proof).map_err(|e| failed(proof, "look at", e))?.is_some() {
+                return Err(NodeError::HomeExists(path.display().to_string()));
+            }
+        }
+        replace(&*disk, paths::GITIGNORE, b"*\n")?;
+        replace(&*disk, paths::IDENTITY, &birth.identity)?;
+        replace(&*disk, paths::KEYS, &birth.membership.keys)?;
+        replace(&*disk, paths::CONFIG, first_config(birth).as_bytes())?;
         let id = Id {
             node: birth.node.to_string(),
             cluster: birth.membership.cluster.to_string(),
             machine: machine_of(path, &rim),
         };
         // Last: a folder without an id is no home, so an init that was cut off can be run again.
-        put(&*disk, paths::ID, &to_line(&id))?;
-        disk.sync_folder(paths::OWN).map_err(|e| failed(paths::OWN, "sync", e))?;
+        replace(&*disk, paths::ID, &to_line(&id))?;
+        drop(lock);
         let home = Self::open(path, rim)?;
         home.introduce(&birth.identity_public, now)?;
         Ok(home)
@@ -115,6 +121,10 @@ impl Home {
             doing: "open",
             source,
         })?;
+        let begun = |file| matches!(disk.stat(file), Ok(Some(_)));
+        if !begun(paths::ID) && !begun(paths::COMMANDS) {
+            return Err(NodeError::CutOff(path.display().to_string()));
+        }
         Self::over(Arc::new(disk), path, rim)
     }
 
@@ -307,11 +317,6 @@ fn to_line(id: &Id) -> Vec<u8> {
 
 fn failed(path: &str, doing: &'static str, source: std::io::Error) -> NodeError {
     StoreError::Io { path: path.to_string(), doing, source }.into()
-}
-
-fn put(disk: &dyn Disk, path: &'static str, bytes: &[u8]) -> Result<()> {
-    disk.write_at(path, 0, bytes, true).map_err(|e| failed(path, "write", e))?;
-    disk.sync(path).map_err(|e| failed(path, "sync", e))
 }
 
 /// Puts a small file in place of another: old or new, never half.

@@ -12,6 +12,33 @@ fn a_second_init_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn an_init_that_was_cut_off_says_so_and_is_run_again() {
+    let home = Home::none();
+    // As far as the keys, and those of another length.
+    std::fs::create_dir_all(home.file(".cocli")).unwrap();
+    std::fs::write(home.file(".cocli/keys"), "half of a key\n".repeat(100)).unwrap();
+    let ran = home.run(&["list", "companies"]).fails(3, "its init was cut off");
+    assert!(ran.err.contains("next: `cocli init"), "{}", ran.err);
+    let path = home.path.display().to_string();
+    run(cocli(home.dir.path()).args(["init", &path, "--node", "pi1"]), b"").ok();
+    home.run(&["set", "companies/acme", "city=Dallas"]).ok();
+    home.run(&["ticket"]).ok();
+}
+
+#[test]
+fn a_home_that_lost_its_id_keeps_its_keys() {
+    let home = Home::new();
+    let secrets =
+        || [".cocli/keys", ".cocli/identity"].map(|f| std::fs::read(home.file(f)).unwrap());
+    let before = secrets();
+    std::fs::remove_file(home.file(".cocli/id")).unwrap();
+    let path = home.path.display().to_string();
+    run(cocli(home.dir.path()).args(["init", &path]), b"").fails(4, "is a data home already");
+    assert_eq!(secrets(), before);
+    home.run(&["list", "companies"]).fails(1, ".cocli/id");
+}
+
+#[test]
 fn without_a_home_the_error_says_where_was_looked_and_what_to_type() {
     let none = Home::none();
     let ran = none.run(&["list", "companies"]).fails(3, "COCLI_DATA_HOME");
