@@ -59,17 +59,17 @@ impl Screen {
 
     /// A line of text; our own words, data in it made safe before.
     pub(crate) fn line(self, text: impl AsRef<str>) {
-        write_out(text.as_ref().as_bytes(), true);
+        self.write_out(text.as_ref().as_bytes(), true);
     }
 
     /// Bytes as they are.
     pub(crate) fn raw(self, bytes: &[u8]) {
-        write_out(bytes, false);
+        self.write_out(bytes, false);
     }
 
     /// One JSON object on one line.
     pub(crate) fn object(self, json: &Json) {
-        write_out(json.to_string().as_bytes(), true);
+        self.write_out(json.to_string().as_bytes(), true);
     }
 
     /// Something to know that is not the answer: on standard error.
@@ -93,19 +93,22 @@ impl Screen {
             let _ = writeln!(std::io::stderr(), "  next: {}", escape(hint));
         }
     }
-}
 
-/// Writes to standard output. A reader that went away ends the program quietly; a full disk does not.
-fn write_out(bytes: &[u8], newline: bool) {
-    let mut out = std::io::stdout().lock();
-    let end: &[u8] = if newline { b"\n" } else { b"" };
-    let written = out.write_all(bytes).and_then(|()| out.write_all(end));
-    let Err(error) = written.and_then(|()| out.flush()) else { return };
-    if error.kind() == std::io::ErrorKind::BrokenPipe {
-        std::process::exit(0);
+    /// Writes to standard output. A reader that went away ends the program quietly; an answer that
+    /// does not arrive for another reason must not look like one that did.
+    fn write_out(self, bytes: &[u8], newline: bool) {
+        let mut out = std::io::stdout().lock();
+        let end: &[u8] = if newline { b"\n" } else { b"" };
+        let written =
+            out.write_all(bytes).and_then(|()| out.write_all(end)).and_then(|()| out.flush());
+        let Err(error) = written else { return };
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        let message = format!("standard output: cannot write: {error}");
+        self.failure(&Failure::new(Exit::Failed, message));
+        std::process::exit(Exit::Failed as i32);
     }
-    let _ = writeln!(std::io::stderr(), "error: standard output: cannot write: {error}");
-    std::process::exit(i32::from(Exit::Failed as u8));
 }
 
 /// Control characters, and the ones that turn the direction of text, as visible escapes.

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use crate::support::Home;
+use crate::support::{Home, Ran};
 
 #[test]
 fn what_is_set_is_read_back_by_get_show_list_and_in_the_card() {
@@ -116,16 +116,6 @@ fn the_log_goes_on_with_what_comes() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_written_is_a_failure() {
-    let home = Home::new();
-    home.run(&["add", "company", "Acme"]).ok();
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let out = home.command().args(["get", "acme"]).stdout(full).output().unwrap();
-    assert_eq!(out.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&out.stderr).contains("standard output"));
-}
-
-#[test]
 fn many_new_targets_are_told_in_one_line() {
     let home = Home::new();
     let line = |n: usize| {
@@ -216,4 +206,27 @@ fn undo_leaves_alone_what_nobody_typed() {
     home.run(&["undo"]).fails(3, "nothing to undo");
     home.run(&["undo", "--since", "1h ago"]).fails(3, "nothing to undo");
     assert_eq!(home.run(&["get", "nodes/pi1", "key"]).ok(), key);
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error_unless_its_reader_went_away() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    for words in [&["get", "acme", "city"][..], &["--json", "list", "companies"], &["data-path"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ran: Ran = home.command().args(words).stdout(full).output().unwrap().into();
+        ran.fails(1, "standard output");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran: Ran = home.command().args(words).stdout(writer).output().unwrap().into();
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    }
+}
+
+#[test]
+fn the_path_of_the_home_is_json_when_asked() {
+    let home = Home::new();
+    let out: serde_json::Value =
+        serde_json::from_str(&home.run(&["--json", "data-path"]).ok()).unwrap();
+    assert_eq!(out["home"], home.path.display().to_string());
 }
