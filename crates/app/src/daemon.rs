@@ -6,6 +6,7 @@ mod calls;
 mod cards;
 mod doors;
 mod files;
+mod keys;
 mod peers;
 mod udp;
 mod wiring;

@@ -14,6 +14,7 @@ mod failure;
 mod latency;
 mod locate;
 mod render;
+mod ring;
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();

@@ -14,6 +14,8 @@ mod daily;
 mod homes;
 #[path = "cli/imports.rs"]
 mod imports;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/python.rs"]
 mod python;
 #[path = "cli/readme.rs"]

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 
 pub(super) fn run(context: &Context, args: &Daemon) -> Result<(), Failure> {
     let home = context.home()?;
-    let ring = super::init::ring(&home)?;
+    let ring = crate::ring::of(&home)?;
     let private: [u8; 32] = home.identity()?.as_slice().try_into().map_err(|_| {
         Failure::new(Exit::Failed, "the node's own key has not 32 bytes")
             .hint("`cocli doctor --repair` makes a new one")

@@ -1,7 +1,7 @@
 //! `cocli init` and `cocli join`: a home, and the cluster that it belongs to.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cocli_core::{ClusterId, NodeId};
 use cocli_net::{Identity, Key, Ring, Ticket};
@@ -127,18 +127,4 @@ fn membership(ticket: Option<&Ticket>) -> Result<Membership, Failure> {
     };
     let keys = Ring::new(key).to_text().as_bytes().to_vec();
     Ok(Membership { cluster: ClusterId(cluster), keys, peers })
-}
-
-/// The cluster's keys of a home.
-pub(crate) fn ring(home: &Home) -> Result<Ring, Failure> {
-    let bytes = home.keys()?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ring::from_text(&text).map_err(|error| {
-        Failure::new(Exit::Failed, format!("{}: {}", shown(home.path()), chain(&error)))
-            .hint("`cocli join TICKET` writes the keys anew")
-    })
-}
-
-fn shown(path: &Path) -> String {
-    path.join(".cocli").join("keys").display().to_string()
 }

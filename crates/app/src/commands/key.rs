@@ -8,17 +8,17 @@ use cocli_node::Home;
 use serde_json::json;
 
 use super::Context;
-use super::init::ring;
 use crate::args::{self, KeyVerb};
 use crate::door;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Tone;
+use crate::ring;
 
 pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
     let home = context.home()?;
     // Held to the end: two changes at once would lose one.
     let _alone = context.session(&home)?;
-    let mut ring = ring(&home)?;
+    let mut ring = ring::of(&home)?;
     match &args.what {
         KeyVerb::List => list(context, &ring),
         KeyVerb::Add { line } => {

@@ -110,6 +110,14 @@ fn peers(screen: Screen, daemon: Option<&Json>) {
         };
         screen.line(format!("  {}  {}  {state}", screen.safe(&text("node")), text("address")));
     }
+    let strangers = daemon.and_then(|d| d.get("strangers")).and_then(Json::as_array);
+    for stranger in strangers.unwrap_or(&none) {
+        let text = |key: &str| stranger.get(key).and_then(Json::as_str).unwrap_or("?").to_string();
+        screen.line(format!(
+            "  {}  {} seals with key {}, which is not here: if it is one of yours, `cocli key add -`",
+            text("from"), screen.paint(Tone::Warn, "unheard"), text("key")
+        ));
+    }
 }
 
 fn logs(screen: Screen, health: &Health) {

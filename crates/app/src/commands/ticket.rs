@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure, chain};
 
 pub(super) fn run(context: &Context, args: &args::Ticket) -> Result<(), Failure> {
     let home = context.home()?;
-    let ring = super::init::ring(&home)?;
+    let ring = crate::ring::of(&home)?;
     let mut peers = args.address.clone();
     if peers.is_empty() {
         peers.extend(door::ask(&home, &json!({"verb": "status"}))?.and_then(|answer| {

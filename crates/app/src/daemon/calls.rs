@@ -8,6 +8,7 @@ use cocli_net::{Gate, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
 use super::Event;
 use super::alive::Alive;
+use super::keys::Keys;
 
 /// Bytes of one message over a stream: a chunk holds one record at the most.
 const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 1024;
@@ -15,15 +16,15 @@ const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 102
 /// This side of every stream.
 #[derive(Debug)]
 pub(super) struct Side {
-    pub(super) ring: Ring,
+    pub(super) keys: Keys,
     pub(super) cluster: [u8; 16],
     pub(super) identity: Identity,
 }
 
 impl Side {
-    fn party(&self) -> Party<'_> {
+    fn party<'a>(&'a self, ring: &'a Ring) -> Party<'a> {
         Party {
-            ring: &self.ring,
+            ring,
             cluster: &self.cluster,
             identity: &self.identity,
             timeouts: Timeouts::default(),
@@ -43,7 +44,7 @@ pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Even
             let (side, events) = (Arc::clone(&side), events.clone());
             std::thread::spawn(move || {
                 // Whoever fails the handshake gets no answer and no line in the log.
-                if let Ok(stream) = accept(tcp, peer, &side.party(), pass) {
+                if let Ok(stream) = accept(tcp, peer, &side.party(&side.keys.now()), pass) {
                     answer(stream, &events);
                 }
             });
@@ -88,7 +89,7 @@ fn carry(
     questions: &Receiver<Vec<u8>>,
     events: &Sender<Event>,
 ) -> Option<()> {
-    let mut stream = connect(to, &side.party()).ok()?;
+    let mut stream = connect(to, &side.party(&side.keys.now())).ok()?;
     while let Ok(question) = questions.recv() {
         stream.send(&question).ok()?;
         let bytes = stream.recv(MESSAGE_BYTES_MAX).ok()?;

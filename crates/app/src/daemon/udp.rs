@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use cocli_net::{Ring, Udp};
+use cocli_net::{Refused, Udp};
 
 use super::Event;
 use super::alive::Alive;
+use super::keys::{Keys, Strangers};
 
 /// Whatever comes by UDP fits; what is longer than a packet of ours does not open.
 const BUFFER_BYTES: usize = 65_536;
@@ -25,6 +26,8 @@ pub(super) struct Traffic {
     waiting: AtomicUsize,
     /// Packets that did not open.
     refused: AtomicU64,
+    /// Of those, who sealed with keys that are not here.
+    pub(super) strangers: Strangers,
     /// Packets that opened and found no room.
     dropped: AtomicU64,
 }
@@ -58,7 +61,7 @@ impl Traffic {
 /// Opens packets under the cluster's keys until the daemon ends.
 pub(super) fn listen(
     udp: Arc<Udp>,
-    ring: Ring,
+    keys: Keys,
     cluster: [u8; 16],
     traffic: Arc<Traffic>,
     events: Sender<Event>,
@@ -70,9 +73,15 @@ pub(super) fn listen(
         loop {
             // An error of the socket passes (an interface that comes and goes).
             let Ok(Some((length, from))) = udp.recv(&mut buffer, WAIT) else { continue };
-            let Ok(bytes) = cocli_net::open(&ring, &cluster, &buffer[..length]) else {
-                traffic.refused.fetch_add(1, Ordering::Relaxed);
-                continue;
+            let bytes = match cocli_net::open(&keys.now(), &cluster, &buffer[..length]) {
+                Ok(bytes) => bytes,
+                Err(refused) => {
+                    traffic.refused.fetch_add(1, Ordering::Relaxed);
+                    if let Refused::UnknownKey(key) = refused {
+                        traffic.strangers.met(key, from);
+                    }
+                    continue;
+                }
             };
             if traffic.offer(from, bytes, &events).is_none() {
                 return;

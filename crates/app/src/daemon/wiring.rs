@@ -15,11 +15,12 @@ use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
 use super::calls::{self, Side};
+use super::keys::Keys;
 use super::udp::Traffic;
 use super::{CardEvent, Event, cards, doors, files, peers, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
-use crate::{clock, door};
+use crate::{clock, door, ring};
 
 /// Journals are looked at this often: watching and waking are hints.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -63,6 +64,7 @@ struct Waiter {
 }
 
 struct Wiring {
+    home: Home,
     replica: Replica,
     began: Instant,
     udp: Arc<Udp>,
@@ -125,11 +127,12 @@ fn open(
     let (socket, listener) = bind(SocketAddr::new(options.bind, options.port))?;
     let (socket, listening) = (Arc::new(socket), listener.local_addr()?);
     let cluster = home.cluster().0;
-    let side = Arc::new(Side { ring: ring.clone(), cluster, identity });
+    let keys = Keys::new(ring);
+    let side = Arc::new(Side { keys: keys.clone(), cluster, identity });
     let born = Born { boot: Boot(u64::from_be_bytes(clock::random())), seed: clock::random() };
     let replica = home.replica(born)?;
     let traffic = Arc::new(Traffic::default());
-    udp::listen(Arc::clone(&socket), ring, cluster, Arc::clone(&traffic), events.clone());
+    udp::listen(Arc::clone(&socket), keys, cluster, Arc::clone(&traffic), events.clone());
     calls::listen(listener, Arc::clone(&side), events.clone());
     let jobs = writer::start(home.writer()?, events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
@@ -139,6 +142,7 @@ fn open(
         screen.note("files cannot be watched here: changes are seen by the rescan");
     }
     let wiring = Wiring {
+        home: home.again()?,
         replica,
         began: clock::monotonic(),
         udp: socket,
@@ -246,7 +250,7 @@ impl Wiring {
         match output {
             Output::Send { to, bytes } => {
                 let mut packet = Vec::new();
-                if seal(&self.side.ring, &self.side.cluster, &bytes, &mut packet).is_ok() {
+                if seal(&self.side.keys.now(), &self.side.cluster, &bytes, &mut packet).is_ok() {
                     // A packet that cannot be sent is a packet that is lost: repair heals it.
                     let _ = self.udp.send_to(&packet, to);
                 }
@@ -310,6 +314,7 @@ impl Wiring {
                 self.stop = true;
                 let _ = answer.send(json!({}));
             }
+            ("keys", _) => drop(answer.send(self.take_up_keys())),
             ("wake", Ok(log)) => {
                 let _ = answer.send(json!({}));
                 self.step(Input::Woken { log, position });
@@ -327,6 +332,18 @@ impl Wiring {
                 self.waiter(answer, number("timeout_ms"), Some((log, position)));
             }
             (verb, _) => drop(answer.send(json!({"error": format!("no such request: {verb:?}")}))),
+        }
+    }
+
+    /// `cocli key` changed the key file.
+    fn take_up_keys(&self) -> Json {
+        match ring::of(&self.home) {
+            Ok(ring) => {
+                self.traffic.strangers.known(&ring);
+                self.side.keys.change(ring);
+                json!({})
+            }
+            Err(failure) => json!({"error": failure.to_string()}),
         }
     }
 
@@ -378,6 +395,7 @@ impl Wiring {
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
+            "strangers": self.traffic.strangers.shown(),
             "packets_refused": self.traffic.refused(), "packets_dropped": self.traffic.dropped(),
         })
     }
