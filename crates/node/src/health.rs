@@ -46,10 +46,30 @@ pub struct Finding {
     pub place: String,
     /// What is wrong.
     pub what: String,
-    /// Whether it was mended.
-    pub mended: bool,
+    /// Whether anybody has to do something about it.
+    pub kind: Kind,
     /// What mends it.
     pub next: Option<String>,
+}
+
+/// What a finding asks of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It is to be mended.
+    Open,
+    /// It was mended.
+    Mended,
+    /// It is so, and nobody can or need do anything about it.
+    Fact,
+}
+
+/// A fresh key of a node, as the rim drew it.
+#[derive(Debug, Clone)]
+pub struct NodeKey {
+    /// The private half.
+    pub private: Vec<u8>,
+    /// The public half, as hex.
+    pub public: String,
 }
 
 impl Home {
@@ -93,6 +113,44 @@ impl Home {
         let change = Change::new(target, Field::read("key")?, Intent::Put(Value::text(key)));
         self.session(now)?.write("init", &[change], false)?;
         Ok(())
+    }
+
+    /// Looks whether this node has its own key and is known by it. `public` is the public half of the
+    /// key that stands here, `None` when none that fits does; `fresh` takes its place then.
+    ///
+    /// # Errors
+    /// When the home cannot be read, or the disk refuses a repair.
+    pub fn examine_key(
+        &self,
+        public: Option<&str>,
+        fresh: Option<&NodeKey>,
+        repair: bool,
+        now: Instant,
+    ) -> Result<Option<Finding>> {
+        let known = self.text(&Target::read(&format!("nodes/{}", self.node()))?, "key")?;
+        let (what, key) = match public {
+            Some(public) if known.as_deref() == Some(public) => return Ok(None),
+            Some(public) => ("other nodes know this one by another key", Some(public)),
+            None => {
+                let key = fresh.map(|key| key.public.as_str());
+                ("the node's own key is missing or has not 32 bytes", key)
+            }
+        };
+        let mut finding = Finding {
+            place: cocli_store::paths::IDENTITY.into(),
+            what: what.into(),
+            kind: Kind::Open,
+            next: Some("`cocli doctor --repair` makes it good".into()),
+        };
+        if let Some(key) = key.filter(|_| repair) {
+            if let Some(fresh) = fresh {
+                self.replace_identity(&fresh.private)?;
+            }
+            self.introduce(key, now)?;
+            finding.kind = Kind::Mended;
+            finding.next = Some("a daemon that runs takes it when it is started again".into());
+        }
+        Ok(Some(finding))
     }
 
     /// The nodes that have introduced themselves.
@@ -161,7 +219,7 @@ impl Session<'_> {
                         "{} damaged shards were made anew from the journals",
                         done.rebuilt
                     ),
-                    mended: true,
+                    kind: Kind::Mended,
                     next: None,
                 });
             }
@@ -171,7 +229,7 @@ impl Session<'_> {
             findings.push(Finding {
                 place: cocli_store::paths::journal(log, day),
                 what: format!("{trouble:?}"),
-                mended: false,
+                kind: Kind::Open,
                 next: Some("`cocli daemon` fetches what is missing from other nodes".into()),
             });
         }
@@ -182,7 +240,7 @@ impl Session<'_> {
             findings.push(Finding {
                 place: format!("{} at {}", hole.log, hole.from.position),
                 what: format!("{} bytes are damaged", hole.until.position - hole.from.position),
-                mended: false,
+                kind: Kind::Open,
                 next: Some("`cocli daemon` fetches them from another node".into()),
             });
         }
@@ -190,7 +248,7 @@ impl Session<'_> {
             findings.push(Finding {
                 place: format!("{} at {}", odd.log, odd.position),
                 what: odd.why,
-                mended: false,
+                kind: Kind::Fact,
                 next: None,
             });
         }
@@ -200,13 +258,13 @@ impl Session<'_> {
             findings.push(Finding {
                 place: held.path,
                 what: held.why,
-                mended: false,
+                kind: Kind::Open,
                 next: Some(next),
             });
         }
         for (place, what) in cards.broken {
             let next = Some("mend the file in an editor; until then it is left alone".into());
-            findings.push(Finding { place, what, mended: false, next });
+            findings.push(Finding { place, what, kind: Kind::Open, next });
         }
         Ok(findings)
     }

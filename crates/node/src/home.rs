@@ -257,9 +257,18 @@ impl Home {
     /// The private half of the key that streams know this node by.
     ///
     /// # Errors
-    /// When it cannot be read.
-    pub fn identity(&self) -> Result<Vec<u8>> {
-        self.disk.read(paths::IDENTITY).map_err(|e| failed(paths::IDENTITY, "read", e))
+    /// When it stands there and cannot be read.
+    pub fn identity(&self) -> Result<Option<Vec<u8>>> {
+        match self.disk.read(paths::IDENTITY) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(paths::IDENTITY, "read", error)),
+        }
+    }
+
+    pub(crate) fn replace_identity(&self, private: &[u8]) -> Result<()> {
+        let _lock = HomeLock::take(&*self.disk, "cocli doctor")?;
+        replace(&*self.disk, paths::IDENTITY, private)
     }
 
     /// The journals as they are now.

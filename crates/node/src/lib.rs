@@ -24,7 +24,7 @@ pub use config::{Config, Project};
 pub use error::{NodeError, Result};
 pub use following::Following;
 pub use glance::Glance;
-pub use health::{Finding, Health};
+pub use health::{Finding, Health, Kind, NodeKey};
 pub use home::{Birth, Home, Membership, Rim};
 pub use propagate::Writer;
 pub use reading::watched;

@@ -1,31 +1,36 @@
 //! `cocli doctor`: looks at everything, says what is damaged and what mends it.
 
+use cocli_net::Identity;
+use cocli_node::{Finding, Home, Kind, NodeKey};
 use serde_json::json;
 
 use super::Context;
 use crate::args::Doctor;
-use crate::failure::{Exit, Failure};
+use crate::clock;
+use crate::failure::{Exit, Failure, chain};
 use crate::render::Tone;
 
 pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     let home = context.home()?;
-    let findings = {
+    let mut findings = {
         let mut session = context.session(&home)?;
         session.examine(args.repair)?
     };
+    findings.extend(own_key(&home, args.repair)?);
     let screen = context.screen;
     for finding in &findings {
         if screen.json {
             screen.object(&json!({
-                "where": finding.place, "what": finding.what, "mended": finding.mended,
+                "where": finding.place, "what": finding.what,
+                "mended": finding.kind == Kind::Mended, "open": finding.kind == Kind::Open,
                 "next": finding.next,
             }));
             continue;
         }
-        let word = if finding.mended {
-            screen.paint(Tone::Good, "mended")
-        } else {
-            screen.paint(Tone::Bad, "found")
+        let word = match finding.kind {
+            Kind::Mended => screen.paint(Tone::Good, "mended"),
+            Kind::Open => screen.paint(Tone::Bad, "found"),
+            Kind::Fact => screen.paint(Tone::Faint, "note"),
         };
         screen.line(format!(
             "{word}  {}: {}",
@@ -36,12 +41,26 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
             screen.line(format!("       next: {next}"));
         }
     }
-    let open = findings.iter().filter(|finding| !finding.mended).count();
+    let open = findings.iter().filter(|finding| finding.kind == Kind::Open).count();
     if open > 0 {
         return Err(Failure::new(Exit::NeedsPerson, format!("{open} findings")));
     }
-    if findings.is_empty() && !screen.json {
-        screen.line("journals, checkpoint and cards are sound");
+    if findings.iter().all(|finding| finding.kind == Kind::Fact) && !screen.json {
+        screen.line("journals, checkpoint, cards and the node's own key are sound");
     }
     Ok(())
+}
+
+/// The key that streams know this node by: nobody else has its private half, so a lost one is made anew.
+fn own_key(home: &Home, repair: bool) -> Result<Option<Finding>, Failure> {
+    let stands = super::init::identity(home)?.map(|identity| identity.public_hex());
+    let fresh = if repair && stands.is_none() {
+        let identity =
+            Identity::fresh().map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
+        let private = identity.to_bytes().to_vec();
+        Some(NodeKey { private, public: identity.public_hex() })
+    } else {
+        None
+    };
+    Ok(home.examine_key(stands.as_deref(), fresh.as_ref(), repair, clock::now())?)
 }

@@ -128,3 +128,9 @@ fn membership(ticket: Option<&Ticket>) -> Result<Membership, Failure> {
     let keys = Ring::new(key).to_text().as_bytes().to_vec();
     Ok(Membership { cluster: ClusterId(cluster), keys, peers })
 }
+
+/// The key that streams know this node by; `None` when none that fits stands there.
+pub(crate) fn identity(home: &Home) -> Result<Option<Identity>, Failure> {
+    let private = home.identity()?.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    Ok(private.map(Identity::from_bytes))
+}

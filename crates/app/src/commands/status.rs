@@ -85,6 +85,10 @@ fn pool(screen: Screen, health: &Health) {
     if health.other_files > 0 {
         screen.line(format!("{} files beside the cards stay on this machine", health.other_files));
     }
+    if health.odd > 0 {
+        let odd = health.odd;
+        screen.line(format!("{odd} odd records are kept apart (`cocli doctor` lists them)"));
+    }
 }
 
 fn entities(companies: usize, people: usize) -> String {
@@ -139,11 +143,7 @@ fn vector(health: &Health) -> Json {
 
 /// What needs a person, each with its next command.
 fn problems(health: &Health) -> Vec<String> {
-    let mut problems = Vec::new();
-    if health.odd > 0 {
-        problems.push(format!("{} odd records are kept apart: `cocli doctor`", health.odd));
-    }
-    problems.extend(damage(health.holes));
+    let mut problems = damage(health.holes);
     problems.extend(decisions(&health.held, &health.broken));
     problems
 }

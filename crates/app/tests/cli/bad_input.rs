@@ -60,7 +60,8 @@ fn a_damaged_journal_loses_only_the_damaged_record() {
     assert_eq!(home.run(&["get", "companies/a", "city"]).ok(), "Dallas\n");
     assert_eq!(home.run(&["get", "companies/a", "country"]).ok(), "US\n");
     home.run(&["get", "companies/a", "state"]).fails(3, "no state");
-    assert_eq!(home.run(&["doctor"]).code, 5);
+    let out = home.run(&["doctor"]).ok();
+    assert!(out.contains("note  pi1 at ") && out.contains("check"), "{out}");
 }
 
 #[test]
@@ -104,4 +105,24 @@ fn two_processes_that_append_at_once_lose_nothing() {
     let all = home.run(&["--json", "get", "companies/a"]).ok();
     let all: serde_json::Value = serde_json::from_str(&all).unwrap();
     assert_eq!(all.as_object().unwrap().len(), 40);
+}
+
+#[test]
+fn an_odd_record_is_told_as_a_fact_that_needs_nobody() {
+    let home = Home::new();
+    home.run(&["set", "companies/a", "city=Dallas"]).ok();
+    let journal = home.journals().remove(0);
+    let mut bytes = std::fs::read(&journal).unwrap();
+    bytes.extend_from_slice(b"no record at all\x1e\n");
+    std::fs::write(&journal, &bytes).unwrap();
+    home.run(&["set", "companies/a", "state=TX"]).ok();
+    assert!(home.run(&["status"]).ok().contains("1 odd records are kept apart"));
+    let status: serde_json::Value =
+        serde_json::from_str(&home.run(&["--json", "status"]).ok()).unwrap();
+    assert_eq!((&status["odd"], &status["problems"]), (&1.into(), &serde_json::json!([])));
+    let out = home.run(&["doctor"]).ok();
+    assert!(out.contains("note") && out.contains("are sound"), "{out}");
+    let found: serde_json::Value =
+        serde_json::from_str(home.run(&["--json", "doctor"]).ok().trim()).unwrap();
+    assert_eq!((&found["open"], &found["mended"]), (&false.into(), &false.into()), "{found}");
 }

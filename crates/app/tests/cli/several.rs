@@ -148,3 +148,27 @@ fn rubbish_by_udp_is_counted_and_keeps_nobody_waiting() {
     assert!(status["daemon"]["packets_refused"].as_u64() > Some(0), "{status}");
     assert_eq!(status["daemon"]["packets_dropped"], 0, "nothing of a member: {status}");
 }
+
+#[test]
+fn a_lost_node_key_is_made_anew_and_told_to_the_others() {
+    let one = Home::new();
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    for damage in [None, Some(&b"short"[..])] {
+        let before = other.run(&["get", "nodes/laptop", "key"]).ok();
+        match damage {
+            None => std::fs::remove_file(other.file(".cocli/identity")).unwrap(),
+            Some(bytes) => std::fs::write(other.file(".cocli/identity"), bytes).unwrap(),
+        }
+        other.run(&["daemon", "--port", "0"]).fails(1, "`cocli doctor --repair` makes a new one");
+        assert!(other.run(&["doctor"]).fails(5, "1 findings").out.contains(".cocli/identity"));
+        assert!(other.run(&["doctor", "--repair"]).ok().contains("mended  .cocli/identity"));
+        other.run(&["doctor"]).ok();
+        let key = other.run(&["get", "nodes/laptop", "key"]).ok();
+        assert_ne!(key, before);
+        let _second = daemon(&other, &[&first.address]);
+        level(&[&one, &other]);
+        assert_eq!(one.run(&["get", "nodes/laptop", "key"]).ok(), key);
+    }
+    other.run(&["undo"]).fails(3, "nothing to undo");
+}
