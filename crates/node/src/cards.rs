@@ -5,7 +5,9 @@ mod intake;
 mod placing;
 mod pool;
 
-use cocli_core::{Entity, Field, Kind, Target};
+use std::collections::BTreeSet;
+
+use cocli_core::{Entity, Entry, Field, Kind, Stamp, Target};
 use cocli_store::card::kept::{FileMark, History, Kept};
 use cocli_store::card::{self, Basis, CardText, Edit, Taken, tags};
 use cocli_store::disk::FileKind;
@@ -35,8 +37,12 @@ pub struct Placed {
     pub written: usize,
     /// Cards whose edits wait.
     pub held: Vec<Held>,
-    /// Cards that do not parse, and why.
+    /// Cards that do not parse or cannot be written, and why.
     pub broken: Vec<(String, String)>,
+    /// How many could not be put in place since the home cannot be written, and why.
+    pub behind: Option<(usize, String)>,
+    /// What a person wrote and a newer save took the place of: of which file, and where it is now.
+    pub aside: Vec<(String, String)>,
     /// Files in the pool that are no cards.
     pub other_files: usize,
 }
@@ -48,6 +54,34 @@ pub struct TakenIn {
     pub edits: usize,
     /// Where the own log ends, when something was written.
     pub end: Option<End>,
+    /// Targets whose files are left alone: they do not parse, or wait for a person.
+    pub left: BTreeSet<Target>,
+}
+
+/// Cards without a known `_rev` that may change before a person is asked.
+const UNASKED_CARDS_MAX: usize = 200;
+
+/// Edits of one card whose `_rev` is not known.
+#[derive(Debug)]
+pub(crate) struct Unasked {
+    pub(crate) target: Target,
+    pub(crate) path: String,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Many strange cards at once (an old checkout, a script) wait for a person, all of them. Nothing
+/// when they are few.
+pub(crate) fn held_as_many(unasked: &[Unasked]) -> Vec<Held> {
+    if unasked.len() <= UNASKED_CARDS_MAX {
+        return Vec::new();
+    }
+    let why = format!("{} cards without a known `_rev` would change at once", unasked.len());
+    let held = |card: &Unasked| Held {
+        target: card.target.clone(),
+        path: card.path.clone(),
+        why: why.clone(),
+    };
+    unasked.iter().map(held).collect()
 }
 
 /// The files of one target as they were read.
@@ -206,12 +240,24 @@ pub(crate) fn examine(
     };
     let (basis, known) = basis(&history, files.kind, &file);
     let taken = card::edits(files.kind, basis, &file, listed.as_ref(), Some(entity));
-    Ok(match taken {
-        Taken::Edits(edits) => Verdict::Edits { changes: changes_of(target, &edits), known },
-        Taken::Held(held) => {
+    Ok(match (taken, entity.removed()) {
+        (Taken::Edits(edits), Some(by)) if !edits.is_empty() => Verdict::Held {
+            why: removed_meanwhile(target, by),
+            changes: changes_of(target, &edits),
+        },
+        (Taken::Edits(edits), _) => Verdict::Edits { changes: changes_of(target, &edits), known },
+        (Taken::Held(held), _) => {
             Verdict::Held { why: held.reason, changes: changes_of(target, &held.changes) }
         }
     })
+}
+
+/// A card of a removed target that somebody went on writing in.
+fn removed_meanwhile(target: &Target, by: &Entry) -> String {
+    let Stamp { instant, node } = &by.stamp;
+    format!(
+        "{target} was removed by {node} on {instant}; `cocli set {target} --revive` brings it back"
+    )
 }
 
 fn basis<'h>(history: &'h History, kind: Kind, file: &CardText) -> (Basis<'h>, bool) {

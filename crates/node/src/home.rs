@@ -130,8 +130,7 @@ impl Home {
 
     fn over(disk: SharedDisk, path: &Path, rim: Rim) -> Result<Self> {
         let own = |what: String| NodeError::Own { path: paths::ID, what };
-        let bytes = disk.read(paths::ID).map_err(|e| own(format!("cannot read: {e}")))?;
-        let id: Id = serde_json::from_slice(&bytes).map_err(|e| own(e.to_string()))?;
+        let id = read_id(&*disk)?;
         let cluster = ClusterId::read(&id.cluster)
             .ok_or_else(|| own("the cluster's id is not 32 hex digits".into()))?;
         let config = match disk.read(paths::CONFIG) {
@@ -157,6 +156,11 @@ impl Home {
     /// Notes that this machine is where the home lives now.
     pub(crate) fn settle(&self) -> Result<()> {
         self.write_id(self.cluster)
+    }
+
+    /// Whether it was noted, here or by another process, that the home lives on this machine.
+    pub(crate) fn settled(&self) -> Result<bool> {
+        Ok(read_id(&*self.disk)?.machine == machine_of(&self.path, &self.rim))
     }
 
     fn write_id(&self, cluster: ClusterId) -> Result<()> {
@@ -298,6 +302,12 @@ fn machine_of(path: &Path, rim: &Rim) -> String {
     use std::os::unix::fs::MetadataExt;
     let folder = std::fs::metadata(path.join(paths::OWN)).map_or(0, |meta| meta.ino());
     format!("{}/{folder}", rim.machine)
+}
+
+fn read_id(disk: &dyn Disk) -> Result<Id> {
+    let own = |what: String| NodeError::Own { path: paths::ID, what };
+    let bytes = disk.read(paths::ID).map_err(|e| own(format!("cannot read: {e}")))?;
+    serde_json::from_slice(&bytes).map_err(|e| own(e.to_string()))
 }
 
 /// `.cocli/` is for its owner alone.

@@ -30,7 +30,7 @@ impl Home {
         Ok(Reader::open(&mut journals).and_then(|reader| ask(&reader))?)
     }
 
-    /// The target that a person means.
+    /// The target that a person means; a full one need not exist.
     ///
     /// # Errors
     /// When nothing, or more than one thing, bears the name.
@@ -61,14 +61,6 @@ impl Home {
             }
             Ok(if living.is_empty() { removed } else { living })
         })
-    }
-
-    /// As [`Home::resolve`]; a full target need not exist.
-    ///
-    /// # Errors
-    /// As [`Home::resolve`].
-    pub fn resolve_or_new(&self, name: &str) -> Result<Target> {
-        self.resolve(name)
     }
 
     /// The known entity of the same collection whose slug is nearest to this target's, if one is near.
@@ -210,8 +202,7 @@ impl Home {
     /// # Errors
     /// When the target has no card.
     pub fn card_path(&self, target: &Target) -> Result<String> {
-        let file = self.text(target, cocli_core::entity::FILE)?;
-        let card = paths::card(target, file.as_deref())
+        let card = crate::cards::card_path(&*self.disk, target, &self.entity(target)?)
             .ok_or_else(|| NodeError::Unknown { name: target.to_string(), nearest: None })?;
         Ok(self.path().join(card).display().to_string())
     }

@@ -92,7 +92,7 @@ impl<'h> Session<'h> {
             let trusted = doubt.trusted;
             self.journals.close_and_copy(&self.lock, trusted, &(self.home.rim.epoch)())?;
         }
-        if self.home.moved {
+        if self.home.moved && !self.home.settled()? {
             let own = self.journals.own().clone();
             let end = self.journals.end(&own);
             if end > 0 {

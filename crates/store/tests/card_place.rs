@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::{Causality, Entity, Entry, Field, Instant, Kind, NodeId, Stamp, Target, Value};
 use cocli_store::card::kept::{FileMark, History, Kept, append, compact, heads, latest, sync};
-use cocli_store::card::place::{CardPut, FilePut, Placed, forget, leftovers, place};
+use cocli_store::card::place::{self, CardPlaced, CardPut, FilePut, Placed, forget, leftovers};
 use cocli_store::card::{Projection, parse, render, tags};
 use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::{Disk, FakeDisk, HomeLock, RealDisk, paths};
@@ -62,6 +62,16 @@ fn disk() -> FakeDisk {
 
 fn lock(disk: &FakeDisk) -> HomeLock {
     HomeLock::take(disk, "test").unwrap()
+}
+
+/// All of a batch, or the first failure.
+fn place(
+    disk: &dyn Disk,
+    lock: &HomeLock,
+    now: Instant,
+    batch: &[CardPut],
+) -> cocli_store::Result<Vec<CardPlaced>> {
+    place::place(disk, lock, now, batch)?.into_iter().collect()
 }
 
 #[test]
@@ -220,6 +230,53 @@ fn many_cards_are_made_durable_at_once() {
     let syncs = |what: &str| trace.iter().filter(|line| line.contains(what)).count();
     assert_eq!((syncs(" sync_all "), syncs(" sync ")), (1, 0));
     assert_eq!(disk.files().iter().filter(|path| path.ends_with("_index.md")).count(), 40);
+}
+
+#[test]
+fn a_card_that_cannot_be_put_in_place_costs_the_others_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir(home.path().join(".cocli")).unwrap();
+    let disk = RealDisk::open(home.path()).unwrap();
+    let held = HomeLock::take(&disk, "test").unwrap();
+    let put = |n: usize| {
+        let target = Target::read(&format!("companies/c{n}")).unwrap();
+        let (new, file) = (named("Acme"), paths::card(&target, None).unwrap());
+        let card = FilePut { read: None, text: text(&new) };
+        CardPut { target, projection: new, file, card: Some(card), tags: None }
+    };
+    // A file where the folder of a company belongs.
+    std::fs::create_dir(home.path().join("companies")).unwrap();
+    std::fs::write(home.path().join("companies/c1"), "a file").unwrap();
+    let placed = place::place(&disk, &held, at(1), &[put(0), put(1), put(2)]).unwrap();
+    let done: Vec<bool> = placed.iter().map(Result::is_ok).collect();
+    assert_eq!(done, [true, false, true]);
+    let why = placed[1].as_ref().unwrap_err().to_string();
+    assert!(why.contains("companies/c1"), "{why}");
+    assert!(home.path().join("companies/c2/_index.md").exists());
+    assert!(std::fs::read_dir(home.path().join(".cocli/swap")).unwrap().next().is_none());
+}
+
+#[test]
+fn what_a_person_wrote_gets_its_place_back_or_goes_aside_for_a_newer_save() {
+    let (old, new) = (named("Acme"), named("Acme Inc"));
+    for newer in [false, true] {
+        let disk = disk();
+        place(&disk, &lock(&disk), at(1), &[put(None, &old)]).unwrap();
+        let card = paths::card(&acme(), None).unwrap();
+        disk.plant(&card, b"saved meanwhile");
+        let placed = place(&disk, &lock(&disk), at(2), &[put(Some(&old), &new)]).unwrap();
+        let Some(Placed::Raced(raced)) = &placed[0].card else { panic!("{placed:?}") };
+        if newer {
+            disk.plant(&card, b"saved again, and longer");
+        }
+        let swap = raced.swap.as_ref().unwrap();
+        let aside = place::give_back(&disk, &lock(&disk), &acme(), &card, swap).unwrap();
+        let stands: &[u8] = if newer { b"saved again, and longer" } else { b"saved meanwhile" };
+        assert_eq!(disk.read(&card).unwrap(), stands);
+        let kept = aside.map(|aside| disk.read(&aside).unwrap());
+        assert_eq!(kept.as_deref(), newer.then_some(&b"saved meanwhile"[..]));
+        assert!(leftovers(&disk, &lock(&disk)).unwrap().is_empty());
+    }
 }
 
 fn kept(micros: i64, projection: Projection) -> Kept {

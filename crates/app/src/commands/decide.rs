@@ -17,13 +17,16 @@ pub(super) fn reject(context: &Context, args: &Decide) -> Result<(), Failure> {
 
 fn decide(context: &Context, args: &Decide, accept: bool) -> Result<(), Failure> {
     let home = context.home()?;
-    let only = args.target.as_deref().map(|name| home.resolve_or_new(name)).transpose()?;
+    let only = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
     let mut session = context.session(&home)?;
     let decided = session.decide(only.as_ref(), accept)?;
     let placed = session.place()?;
     drop(session);
     door::wake(&home, &decided.end);
     super::show::report_cards(context, &placed);
+    if let Some((target, by)) = decided.removed.first() {
+        return Err(super::rm::removed(target, by));
+    }
     let word = if accept { "accepted" } else { "rejected" };
     match context.screen.json {
         true => context.screen.object(&json!({

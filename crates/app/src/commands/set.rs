@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, args: &Set) -> Result<(), Failure> {
         return from_lines(context, &home, from, args);
     }
     let name = args.target.as_deref().unwrap_or_default();
-    let target = home.resolve_or_new(name)?;
+    let target = home.resolve(name)?;
     let mut changes =
         args.changes.iter().map(|text| change(&target, text)).collect::<Result<Vec<_>, _>>()?;
     if changes.is_empty() {

@@ -88,6 +88,16 @@ pub(super) fn readable(value: &Value) -> String {
 
 /// What a person has to know of cards after a command: edits that wait, files that do not parse.
 pub(super) fn report_cards(context: &Context, placed: &Placed) {
+    if let Some((cards, why)) = &placed.behind {
+        context.screen.note(format!(
+            "it is written, but {cards} cards cannot be put in place: {why}; `cocli compact` does it later"
+        ));
+    }
+    for (path, aside) in &placed.aside {
+        context
+            .screen
+            .note(format!("{path}: an earlier save that was not taken in is kept at {aside}"));
+    }
     for (path, why) in &placed.broken {
         context.screen.note(format!("{path}: left alone: {why}"));
     }

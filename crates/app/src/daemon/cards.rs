@@ -1,22 +1,44 @@
 //! The cards thread: hand edits in, projections out. It acts at its own pace, a few cards at a time,
 //! so that the home's lock is never held for long.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cocli_core::{Target, Vector};
-use cocli_node::Home;
+use cocli_node::{Home, NodeError, Placed};
 
 use super::{CardEvent, Event};
 use crate::clock;
 
-/// A file is taken in when it has been quiet for this long.
+/// What is noted is acted on when nothing more has come for this long, and so is a file's change.
 const QUIET: Duration = Duration::from_millis(200);
+/// What is noted waits no longer than this, however much comes.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// A file that is written again and again is taken in after this all the same.
+const RESTLESS_MAX: Duration = Duration::from_secs(2);
 /// All cards are looked at this often: watching is a hint.
 const RESCAN: Duration = Duration::from_secs(30);
 /// Cards put in place under one lock: as many as take a fraction of a second. Each time costs a sync.
 const CARDS_AT_ONCE: usize = 512;
+
+/// When something was noted first and last.
+#[derive(Debug, Clone, Copy)]
+struct Stir {
+    first: Instant,
+    last: Instant,
+}
+
+impl Stir {
+    fn new(now: Instant) -> Self {
+        Self { first: now, last: now }
+    }
+
+    /// When it is acted on, unless more comes.
+    fn ripe_at(self, longest: Duration) -> Instant {
+        (self.last + QUIET).min(self.first + longest)
+    }
+}
 
 struct Cards {
     home: Home,
@@ -24,9 +46,13 @@ struct Cards {
     seen: Vector,
     /// Targets whose card may be behind.
     due: BTreeSet<Target>,
-    /// Targets whose files changed, be it by our own hand.
-    changed: BTreeSet<Target>,
+    /// Look at all cards.
     all: bool,
+    /// When something became due.
+    noted: Option<Stir>,
+    /// Targets whose files changed, be it by our own hand.
+    changed: BTreeMap<Target, Stir>,
+    rescan: Instant,
     events: Sender<Event>,
 }
 
@@ -34,9 +60,18 @@ struct Cards {
 pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
     let (sender, queue) = channel();
     std::thread::spawn(move || {
+        let now = clock::monotonic();
         let seen = home.vector().unwrap_or_default();
-        let mut cards =
-            Cards { home, seen, due: BTreeSet::new(), changed: BTreeSet::new(), all: true, events };
+        let mut cards = Cards {
+            home,
+            seen,
+            due: BTreeSet::new(),
+            all: true,
+            noted: Some(Stir::new(now)),
+            changed: BTreeMap::new(),
+            rescan: now + RESCAN,
+            events,
+        };
         cards.run(&queue);
     });
     sender
@@ -44,24 +79,28 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
 
 impl Cards {
     fn run(&mut self, queue: &Receiver<CardEvent>) {
-        let mut rescan = clock::monotonic() + RESCAN;
         loop {
-            let idle = self.due.is_empty() && self.changed.is_empty() && !self.all;
-            let wait =
-                if idle { rescan.saturating_duration_since(clock::monotonic()) } else { QUIET };
-            match queue.recv_timeout(wait) {
+            let now = clock::monotonic();
+            if now >= self.next() {
+                self.work(now);
+            }
+            match queue.recv_timeout(self.next().saturating_duration_since(now)) {
                 Ok(CardEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(event) => self.note(event),
-                Err(RecvTimeoutError::Timeout) if idle => {
-                    self.all = true;
-                    rescan = clock::monotonic() + RESCAN;
-                }
-                Err(RecvTimeoutError::Timeout) => self.work(),
+                Err(RecvTimeoutError::Timeout) => {}
             }
         }
     }
 
+    /// When there is something to do.
+    fn next(&self) -> Instant {
+        let noted = self.noted.map(|stir| stir.ripe_at(PATIENCE));
+        let changed = self.changed.values().map(|stir| stir.ripe_at(RESTLESS_MAX));
+        noted.into_iter().chain(changed).fold(self.rescan, Instant::min)
+    }
+
     fn note(&mut self, event: CardEvent) {
+        let now = clock::monotonic();
         match event {
             CardEvent::Advanced { log, head } => {
                 let from = self.seen.position(&log);
@@ -70,48 +109,95 @@ impl Cards {
                 }
                 self.seen.0.insert(log, head);
             }
-            CardEvent::Changed(path) => self.changed.extend(self.home.target_of(&path)),
+            CardEvent::Changed(path) => {
+                let Some(target) = self.home.target_of(&path) else { return };
+                self.changed.entry(target).or_insert(Stir::new(now)).last = now;
+                return;
+            }
             CardEvent::All => self.all = true,
-            CardEvent::Stop => {}
+            CardEvent::Stop => return,
         }
+        self.noted.get_or_insert(Stir::new(now)).last = now;
     }
 
     /// Takes in what people changed and puts in place what is behind.
-    fn work(&mut self) {
+    fn work(&mut self, now: Instant) {
+        if now >= self.rescan {
+            self.rescan = now + RESCAN;
+            self.all = true;
+        }
+        self.noted = None;
         if std::mem::take(&mut self.all) {
             match self.home.cards_behind() {
                 Ok(targets) => self.due.extend(targets),
-                Err(error) => self.complain(&error),
+                Err(error) => self.complain(&crate::failure::chain(&error)),
             }
         }
-        let changed = std::mem::take(&mut self.changed);
+        let ripe: Vec<Target> = self
+            .changed
+            .extract_if(.., |_, stir| stir.ripe_at(RESTLESS_MAX) <= now)
+            .map(|c| c.0)
+            .collect();
         let edited = |target: &Target| self.home.card_changed(target).unwrap_or(true);
-        self.due.extend(changed.into_iter().filter(edited));
-        while !self.due.is_empty() {
-            let rest = match self.due.iter().nth(CARDS_AT_ONCE).cloned() {
-                Some(first) => self.due.split_off(&first),
-                None => BTreeSet::new(),
-            };
-            let some: Vec<Target> = std::mem::replace(&mut self.due, rest).into_iter().collect();
-            if let Err(error) = self.some(&some) {
-                // What failed is found again by the next rescan.
-                self.complain(&error);
-            }
+        self.due.extend(ripe.into_iter().filter(edited));
+        // A file that somebody is writing is looked at when it is quiet.
+        let due: Vec<Target> =
+            self.due.iter().filter(|target| !self.changed.contains_key(target)).cloned().collect();
+        self.due.retain(|target| self.changed.contains_key(target));
+        if !due.is_empty()
+            && let Err(error) = self.keep(due)
+        {
+            // What failed is found again by the next rescan.
+            self.complain(&crate::failure::chain(&error));
         }
     }
 
-    fn some(&self, targets: &[Target]) -> Result<(), cocli_node::NodeError> {
+    /// Hand edits of all of them first, since how many there are decides; then the cards, some at a
+    /// time.
+    fn keep(&self, mut targets: Vec<Target>) -> Result<(), NodeError> {
         let mut session = self.home.session(clock::now())?;
-        let taken = session.take_in(targets)?;
-        session.place_these(targets)?;
+        let taken = session.take_in(&targets)?;
         drop(session);
         if let Some(end) = taken.end {
             let _ = self.events.send(Event::Edited(end));
         }
+        targets.retain(|target| !taken.left.contains(target));
+        for some in targets.chunks(CARDS_AT_ONCE) {
+            let placed = self.home.session(clock::now())?.place_these(some)?;
+            self.tell(&placed);
+        }
         Ok(())
     }
 
-    fn complain(&self, error: &cocli_node::NodeError) {
-        crate::render::Screen::new(false).note(format!("cards: {}", crate::failure::chain(error)));
+    /// What could not be put in place; what waits for a person is shown by `status`.
+    fn tell(&self, placed: &Placed) {
+        if let Some((cards, why)) = &placed.behind {
+            self.complain(&format!("{cards} are behind: {why}"));
+        }
+        for (path, aside) in &placed.aside {
+            self.complain(&format!("{path}: an earlier save that was not taken in is at {aside}"));
+        }
+    }
+
+    fn complain(&self, what: &str) {
+        crate::render::Screen::new(false).note(format!("cards: {what}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_acted_on_when_it_is_quiet_and_at_the_latest_when_patience_ends() {
+        let began = clock::monotonic();
+        let ms = Duration::from_millis;
+        let mut stir = Stir::new(began);
+        assert_eq!(stir.ripe_at(PATIENCE), began + QUIET);
+        stir.last = began + ms(100);
+        assert_eq!(stir.ripe_at(PATIENCE), began + ms(300));
+        stir.last = began + ms(450);
+        assert_eq!(stir.ripe_at(PATIENCE), began + PATIENCE);
+        assert_eq!(stir.ripe_at(RESTLESS_MAX), began + ms(650));
     }
 }

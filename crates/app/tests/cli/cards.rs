@@ -162,3 +162,79 @@ fn an_edit_in_a_persons_renamed_card_is_taken_in() {
     assert!(home.read("people/jane/jane-doe.md").contains("role: CFO"));
     assert!(!home.file("people/jane/jane.md").exists());
 }
+
+/// A journal of another node, as if it had come by gossip.
+fn plant(home: &Home, target: &str, field: &str, value: &str) {
+    let line = format!(
+        "2099-01-01T00:00:00.000000+00:00\u{1f}mac\u{1f}{target}\u{1f}{field}\u{1f}{value}\u{1f}\u{1e}"
+    );
+    let path = home.file("wal/20990101_mac.usv");
+    let mut bytes = std::fs::read(&path).unwrap_or_default();
+    bytes.extend_from_slice(line.as_bytes());
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn what_was_written_in_a_card_that_another_node_removed_waits_for_its_writer() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    home.run(&["add", "company", "Beta"]).ok();
+    let card = home.file("companies/acme/_index.md");
+    std::fs::write(&card, home.read("companies/acme/_index.md").replace("Dallas", "Austin"))
+        .unwrap();
+    plant(&home, "companies/acme", "_deleted", "true");
+    plant(&home, "companies/beta", "_deleted", "true");
+    home.run(&["compact"]).ok();
+    assert!(!home.file("companies/beta/_index.md").exists(), "an untouched card goes");
+    assert!(home.read("companies/acme/_index.md").contains("Austin"));
+    let status = home.run(&["status"]).fails(5, "need");
+    assert!(status.out.contains("removed by mac"), "{}", status.out);
+    home.run(&["accept", "companies/acme"]).fails(4, "--revive");
+    assert!(home.read("companies/acme/_index.md").contains("Austin"));
+    home.run(&["set", "acme", "--revive"]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Austin\n");
+    home.run(&["status"]).ok();
+}
+
+#[test]
+fn a_removed_card_with_edits_goes_aside_when_they_are_rejected() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    let card = home.file("companies/acme/_index.md");
+    std::fs::write(&card, home.read("companies/acme/_index.md").replace("Dallas", "Austin"))
+        .unwrap();
+    plant(&home, "companies/acme", "_deleted", "true");
+    home.run(&["reject", "companies/acme"]).ok();
+    assert!(!card.exists());
+    home.run(&["status"]).ok();
+}
+
+#[test]
+fn many_strange_cards_at_once_wait_and_status_says_so() {
+    let home = Home::new();
+    let line = |n: usize| {
+        format!("{{\"target\":\"companies/c{n}\",\"field\":\"name\",\"value\":\"C{n}\"}}\n")
+    };
+    let lines: String = (0..201).map(line).collect();
+    home.input(&["set", "--from", "-"], lines.as_bytes()).ok();
+    for n in 0..201 {
+        std::fs::write(home.file(&format!("companies/c{n}/_index.md")), "---\nname: X\n---\n")
+            .unwrap();
+    }
+    let status = home.run(&["status"]).fails(5, "201 things need a person");
+    assert!(status.out.contains("201 cards without a known"), "{}", status.out);
+    home.run(&["compact"]).ok();
+    assert_eq!(home.run(&["get", "c7", "name"]).ok(), "C7\n");
+    home.run(&["accept"]).ok();
+    assert_eq!(home.run(&["get", "c7", "name"]).ok(), "X\n");
+}
+
+#[test]
+fn a_name_that_a_person_gave_the_file_is_the_path_that_is_shown() {
+    let home = Home::new();
+    home.run(&["add", "person", "Jane Doe"]).ok();
+    std::fs::rename(home.file("people/jane-doe/jane-doe.md"), home.file("people/jane-doe/jane.md"))
+        .unwrap();
+    let shown = home.run(&["--json", "show", "jane-doe"]).ok();
+    assert!(shown.contains("people/jane-doe/jane.md"), "{shown}");
+}

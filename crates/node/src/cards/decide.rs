@@ -1,6 +1,6 @@
 //! Hand edits that wait: a person accepts or rejects them.
 
-use cocli_core::Target;
+use cocli_core::{Entry, Target};
 
 use super::{Verdict, examine, kind_of, read_files};
 use crate::error::Result;
@@ -11,6 +11,8 @@ use crate::session::{End, Session};
 pub struct Decided {
     /// The cards.
     pub cards: Vec<String>,
+    /// Cards of targets that were removed meanwhile, and who removed them: nothing of them was taken.
+    pub removed: Vec<(Target, Entry)>,
     /// Datagrams written.
     pub datagrams: usize,
     /// Where the own log ends.
@@ -28,7 +30,7 @@ impl Session<'_> {
             Some(target) => vec![target.clone()],
             None => self.home.cards_edited()?,
         };
-        let (mut cards, mut datagrams) = (Vec::new(), 0);
+        let (mut cards, mut removed, mut datagrams) = (Vec::new(), Vec::new(), 0);
         for target in targets.iter().filter(|target| kind_of(target).is_some()) {
             let entity = self.entity(target)?;
             let Some(Ok(files)) = read_files(&*self.home.disk, target, &entity) else { continue };
@@ -41,6 +43,10 @@ impl Session<'_> {
             if waiting.is_empty() {
                 continue;
             }
+            if let Some(by) = entity.removed().filter(|_| accept) {
+                removed.push((target.clone(), by.clone()));
+                continue;
+            }
             if accept {
                 datagrams += self.write("accept", &waiting, false)?.datagrams;
             }
@@ -49,6 +55,6 @@ impl Session<'_> {
             self.touched.insert(target.clone());
             self.looked.insert(target.clone(), files);
         }
-        Ok(Decided { cards, datagrams, end: self.end()? })
+        Ok(Decided { cards, removed, datagrams, end: self.end()? })
     }
 }

@@ -5,21 +5,13 @@ use std::collections::BTreeSet;
 use cocli_core::{Entity, Target};
 use cocli_store::card::place::{self, Leftover};
 
-use super::{Files, Held, TakenIn, Verdict, examine, kind_of, read_files, touched};
+use super::{
+    Files, Held, TakenIn, Unasked, Verdict, examine, held_as_many, kind_of, read_files, touched,
+};
 use crate::change::Change;
 use crate::config::Project;
 use crate::error::Result;
 use crate::session::Session;
-
-/// Cards without a known `_rev` that may change before a person is asked.
-const UNASKED_CARDS_MAX: usize = 200;
-
-/// Edits of one card whose `_rev` is not known.
-struct Unasked {
-    target: Target,
-    path: String,
-    changes: Vec<Change>,
-}
 
 impl Session<'_> {
     /// Takes in what people changed in the cards of these targets, if anything.
@@ -51,8 +43,8 @@ impl Session<'_> {
                 }
             }
         }
-        self.ask(unasked, &mut changes);
-        self.write_edits(&changes)
+        self.ask(unasked, &mut changes)?;
+        Ok(TakenIn { left: self.leave.clone(), ..self.write_edits(&changes)? })
     }
 
     /// Takes in all cards that somebody touched.
@@ -72,7 +64,7 @@ impl Session<'_> {
     ) -> Result<TakenIn> {
         let (mut changes, mut unasked) = (Vec::new(), Vec::new());
         self.weigh(target, files, entity, &mut changes, &mut unasked)?;
-        self.ask(unasked, &mut changes);
+        self.ask(unasked, &mut changes)?;
         self.write_edits(&changes)
     }
 
@@ -105,18 +97,24 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Many strange cards at once (an old checkout, a script) wait for a person, all of them.
-    fn ask(&mut self, unasked: Vec<Unasked>, changes: &mut Vec<Change>) {
-        if unasked.len() <= UNASKED_CARDS_MAX {
-            changes.extend(unasked.into_iter().flat_map(|card| card.changes));
-            return;
+    /// Edits of cards without a known `_rev` are taken, unless the pool has too many of them.
+    fn ask(&mut self, unasked: Vec<Unasked>, changes: &mut Vec<Change>) -> Result<()> {
+        if unasked.is_empty() {
+            return Ok(());
         }
-        let why = format!("{} cards without a known `_rev` would change at once", unasked.len());
-        for Unasked { target, path, .. } in unasked {
-            self.leave.insert(target.clone());
-            self.looked.remove(&target);
-            self.met.held.push(Held { target, path, why: why.clone() });
+        let (_, all) = self.home.weigh_cards()?;
+        let held = held_as_many(&all);
+        for card in unasked {
+            match held.iter().find(|held| held.target == card.target) {
+                None => changes.extend(card.changes),
+                Some(held) => {
+                    self.leave.insert(card.target.clone());
+                    self.looked.remove(&card.target);
+                    self.met.held.push(held.clone());
+                }
+            }
         }
+        Ok(())
     }
 
     fn break_off(&mut self, target: &Target, broken: (String, String)) {
@@ -130,7 +128,7 @@ impl Session<'_> {
         }
         let written = self.write("edit", changes, false)?;
         let end = (written.datagrams > 0).then_some(written.end);
-        Ok(TakenIn { edits: written.datagrams, end })
+        Ok(TakenIn { edits: written.datagrams, end, left: BTreeSet::new() })
     }
 
     /// What a crash left of cards that were being put in place may be a person's: it is taken in like
@@ -146,6 +144,7 @@ impl Session<'_> {
                 (None, _) => None,
                 (Some(kind), None) => {
                     let tags_path = cocli_store::paths::tags(&target);
+                    let path = path.clone();
                     Some(Files { kind, path, card: Some(bytes), tags_path, tags: None })
                 }
                 (Some(_), Some(before)) => {
@@ -159,11 +158,20 @@ impl Session<'_> {
                 self.looked.remove(&target);
                 self.touched.insert(target.clone());
             }
-            // A person decides about what is held or does not parse: it stays where it is.
-            if !self.leave.contains(&target) {
-                place::forget(&*self.home.disk, &self.lock, &swap)?;
-            }
+            self.done_with(&target, &path, &swap)?;
         }
+        Ok(())
+    }
+
+    /// What was found in a card's place is taken in; what waits for a person gets its place back, for
+    /// everybody to see.
+    pub(super) fn done_with(&mut self, target: &Target, path: &str, swap: &str) -> Result<()> {
+        let (disk, lock) = (&*self.home.disk, &self.lock);
+        if !self.leave.contains(target) {
+            return Ok(place::forget(disk, lock, swap)?);
+        }
+        let aside = place::give_back(disk, lock, target, path, swap)?;
+        self.met.aside.extend(aside.map(|aside| (path.to_string(), aside)));
         Ok(())
     }
 

@@ -111,8 +111,22 @@ impl Session<'_> {
         if puts.is_empty() {
             return Ok(());
         }
-        let placed = place::place(&*self.home.disk, &self.lock, self.now, &puts)?;
+        let placed = match place::place(&*self.home.disk, &self.lock, self.now, &puts) {
+            Ok(placed) => placed,
+            // What was written stands in the journals; the cards follow when there is room.
+            Err(error) => {
+                self.met.behind = Some((puts.len(), error.to_string()));
+                return Ok(());
+            }
+        };
         for (put, placed) in puts.into_iter().zip(placed) {
+            let placed = match placed {
+                Ok(placed) => placed,
+                Err(error) => {
+                    self.met.broken.push((put.file, error.to_string()));
+                    continue;
+                }
+            };
             self.met.written += 1;
             if let Some(place::Placed::Raced(raced)) = placed.card {
                 self.met.written -= 1;
@@ -128,7 +142,9 @@ impl Session<'_> {
                     Err(_) => put.projection.clone(),
                 };
                 self.take_in_tags(&put.target, &raced.bytes, &before, &entity)?;
-                self.forget(raced.swap)?;
+                if let Some(swap) = raced.swap {
+                    place::forget(&*self.home.disk, &self.lock, &swap)?;
+                }
             }
         }
         Ok(())
@@ -145,15 +161,8 @@ impl Session<'_> {
         self.weigh_files(&put.target, files, &entity)?;
         self.looked.remove(&put.target);
         self.touched.insert(put.target.clone());
-        if self.leave.contains(&put.target) {
-            return Ok(());
-        }
-        self.forget(raced.swap)
-    }
-
-    fn forget(&self, swap: Option<String>) -> Result<()> {
-        match swap {
-            Some(swap) => Ok(place::forget(&*self.home.disk, &self.lock, &swap)?),
+        match raced.swap {
+            Some(swap) => self.done_with(&put.target, &put.file, &swap),
             None => Ok(()),
         }
     }

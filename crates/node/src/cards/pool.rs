@@ -12,7 +12,8 @@ use cocli_store::{Reader, StoreError, card, paths};
 
 use super::placing::shows;
 use super::{
-    Held, Placed, Verdict, card_path, differs, examine, kind_of, read_files, renamed, touched,
+    Held, Placed, Unasked, Verdict, card_path, differs, examine, held_as_many, kind_of, read_files,
+    renamed, touched,
 };
 use crate::config::Project;
 use crate::error::Result;
@@ -140,17 +141,29 @@ impl Home {
 
     /// What needs a person, without writing anything.
     pub(crate) fn look_at_cards(&self) -> Result<Placed> {
+        let (mut met, unasked) = self.weigh_cards()?;
+        met.held.extend(held_as_many(&unasked));
+        Ok(met)
+    }
+
+    /// What needs a person whatever the other cards say, and the edits of cards without a known `_rev`.
+    pub(super) fn weigh_cards(&self) -> Result<(Placed, Vec<Unasked>)> {
         let mut met = Placed::default();
         if !self.keeps_cards() {
-            return Ok(met);
+            return Ok((met, Vec::new()));
         }
+        let mut unasked = Vec::new();
         for target in self.cards_edited()? {
-            let entity = self.read(|reader| reader.entity(&target))?;
+            let entity = self.entity(&target)?;
             match read_files(&*self.disk, &target, &entity) {
                 None => {}
                 Some(Err(broken)) => met.broken.push(broken),
                 Some(Ok(files)) => match examine(&*self.disk, &target, &files, &entity)? {
-                    Verdict::Edits { .. } => {}
+                    Verdict::Edits { changes, known } => {
+                        if !known && !changes.is_empty() && !entity.fields.is_empty() {
+                            unasked.push(Unasked { target, path: files.path, changes });
+                        }
+                    }
                     Verdict::Broken { path, why } => met.broken.push((path, why)),
                     Verdict::Held { why, .. } => {
                         met.held.push(Held { target, path: files.path, why });
@@ -158,7 +171,7 @@ impl Home {
                 },
             }
         }
-        Ok(met)
+        Ok((met, unasked))
     }
 
     /// A hash over what the cards show, and whether that is what the state says. What people add

@@ -86,17 +86,17 @@ pub struct Leftover {
     pub before: Option<Projection>,
 }
 
-/// Puts cards in place: all projections and texts are durable before the first card changes.
+/// Puts cards in place: all projections and texts are durable before the first card changes. One that
+/// cannot be written costs the others nothing; [`leftovers`] finds what is left of it.
 ///
 /// # Errors
-/// Of the disk. Cards before the failing one may have been put in place; [`leftovers`] finds what is
-/// left of that one.
+/// When the projections and texts cannot be made durable: then no card was changed.
 pub fn place(
     disk: &dyn Disk,
     lock: &HomeLock,
     now: Instant,
     batch: &[CardPut],
-) -> Result<Vec<CardPlaced>> {
+) -> Result<Vec<Result<CardPlaced>>> {
     let mut fresh = BTreeSet::new();
     let prepared = batch.iter().map(|put| prepare(disk, now, put, &mut fresh)).collect();
     let prepared: Result<Vec<Kept>> = prepared;
@@ -106,7 +106,7 @@ pub fn place(
     kept::sync(disk, &synced).inspect_err(|_| discard(disk, &fresh))?;
     let one = |spot: Option<Spot<'_>>| spot.map(|spot| spot.exchange(disk)).transpose();
     let placed = |put: &CardPut| Ok(CardPlaced { card: one(put.card())?, tags: one(put.tags())? });
-    batch.iter().map(placed).collect()
+    Ok(batch.iter().map(placed).collect())
 }
 
 /// Writes the new texts beside and gives the line that is to be kept.
@@ -202,7 +202,7 @@ impl<'a> Spot<'a> {
             }
             // Somebody removed it: that removes nothing.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.first(disk),
-            Err(error) => return Err(error).tried("put in place", &self.path),
+            Err(error) => return self.give_up(disk, error),
         }
         let bytes = disk.read(&self.bare).tried("read", &self.bare)?;
         if bytes != *read {
@@ -231,18 +231,25 @@ impl<'a> Spot<'a> {
         }
         match renamed {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.taken(disk),
-            other => other.tried("put in place", &self.path).map(|()| Placed::Done),
+            Err(error) => self.give_up(disk, error),
+            Ok(()) => Ok(Placed::Done),
         }
+    }
+
+    /// The place cannot be written: the text that waits for it is ours alone, and goes.
+    fn give_up(&self, disk: &dyn Disk, error: io::Error) -> Result<Placed> {
+        let _ = disk.remove(&self.bare);
+        Err(error).tried("put in place", &self.path)
     }
 
     /// For file systems that cannot exchange: a short moment stays in which a save is lost.
     fn compare_and_rename(&self, disk: &dyn Disk, read: &[u8]) -> Result<Placed> {
         match if_there(disk.read(&self.path)).tried("read", &self.path)? {
             None => self.first(disk),
-            Some(bytes) if bytes == read => {
-                disk.rename(&self.bare, &self.path).tried("put in place", &self.path)?;
-                Ok(Placed::Done)
-            }
+            Some(bytes) if bytes == read => match disk.rename(&self.bare, &self.path) {
+                Err(error) => self.give_up(disk, error),
+                Ok(()) => Ok(Placed::Done),
+            },
             Some(_) => self.taken(disk),
         }
     }
@@ -325,6 +332,42 @@ pub fn forget(disk: &dyn Disk, _lock: &HomeLock, swap: &str) -> Result<()> {
         return Err(StoreError::BadPath { path: swap.to_owned(), why });
     }
     if_there(disk.remove(swap)).tried("remove", swap).map(drop)
+}
+
+/// Gives a person's bytes, which cannot be taken in yet, their place back: by exchange with what we
+/// put there, as long as that is untouched. Else a newer save stands there; then the bytes go aside,
+/// and the path is given.
+///
+/// # Errors
+/// Of the disk.
+pub fn give_back(
+    disk: &dyn Disk,
+    lock: &HomeLock,
+    target: &Target,
+    path: &str,
+    swap: &str,
+) -> Result<Option<String>> {
+    let history = History::read(disk, target)?;
+    let ours =
+        history.latest().and_then(|kept| if kept.file == path { kept.card } else { kept.tags });
+    let mark = |path: &str| Ok(disk.stat(path).tried("look at", path)?.map(FileMark::from));
+    if ours.is_some() && mark(path)? == ours {
+        match disk.exchange(swap, path) {
+            Ok(()) if mark(swap)? == ours => return forget(disk, lock, swap).map(|()| None),
+            // Somebody saved between the look and the exchange: what came out is theirs, too.
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+                return disk.rename(swap, path).tried("put in place", path).map(|()| None);
+            }
+            Err(error) => return Err(error).tried("put in place", path),
+        }
+    }
+    let bytes = disk.read(swap).tried("read", swap)?;
+    let ending = path.rsplit('.').next().unwrap_or("md");
+    let aside = paths::removed(target, hash(&bytes), ending);
+    disk.make_folder(paths::ASIDE).tried("make the folder", paths::ASIDE)?;
+    disk.rename(swap, &aside).tried("put aside", swap)?;
+    Ok(Some(aside))
 }
 
 fn discard(disk: &dyn Disk, fresh: &BTreeSet<String>) {
