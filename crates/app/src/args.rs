@@ -221,7 +221,7 @@ pub(crate) struct Log {
     /// Only what this node wrote.
     #[arg(long)]
     pub(crate) node: Option<String>,
-    /// Go on with what comes, until Ctrl-C.
+    /// Go on printing what is written here and what comes from others, until Ctrl-C.
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// Print the records as they stand in the journals.

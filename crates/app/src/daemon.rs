@@ -19,6 +19,7 @@ use std::sync::mpsc::Sender;
 use cocli_node::replica::JobDone;
 use serde_json::Value as Json;
 
+pub(crate) use files::watch_journals;
 pub(crate) use wiring::{Options, run};
 
 /// What the threads of the rim tell the loop.

@@ -72,6 +72,15 @@ impl Screen {
         self.write_out(json.to_string().as_bytes(), true);
     }
 
+    /// Whether nobody reads the answer any more.
+    pub(crate) fn reader_gone(self) -> bool {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        let out = std::io::stdout();
+        let mut ends = [PollFd::new(&out, PollFlags::empty())];
+        let looked = poll(&mut ends, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+        looked.is_ok() && ends[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+    }
+
     /// Something to know that is not the answer: on standard error.
     pub(crate) fn note(self, text: impl AsRef<str>) {
         let _ = writeln!(std::io::stderr(), "{}", escape(text.as_ref()));

@@ -1,5 +1,6 @@
 //! Answers: what is known of a target, what was written, how the home is.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -161,6 +162,15 @@ impl Home {
         Ok(all)
     }
 
+    /// Where the whole records of each log end, synced or not.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn ends(&self) -> Result<BTreeMap<LogId, u64>> {
+        let journals = self.journals()?;
+        Ok(journals.logs().map(|log| (log.clone(), journals.end(log))).collect())
+    }
+
     /// The datagrams between two positions of a log; odd records are left out.
     ///
     /// # Errors
@@ -206,6 +216,12 @@ impl Home {
             .ok_or_else(|| NodeError::Unknown { name: target.to_string(), nearest: None })?;
         Ok(self.path().join(card).display().to_string())
     }
+}
+
+/// The folder of the journals.
+#[must_use]
+pub fn growing(home: &Path) -> PathBuf {
+    home.join(paths::WAL)
 }
 
 /// The folders of a home that are worth watching, and whether with all below them.

@@ -41,3 +41,16 @@ pub(super) fn watch(
     }
     Some(watcher)
 }
+
+/// Says when a journal may have grown; `None` where the system cannot.
+pub(crate) fn watch_journals(home: &Path, grown: Sender<()>) -> Option<RecommendedWatcher> {
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Our own reading is no reason to read again.
+        if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+            let _ = grown.send(());
+        }
+    })
+    .ok()?;
+    watcher.watch(&cocli_node::growing(home), RecursiveMode::NonRecursive).ok()?;
+    Some(watcher)
+}

@@ -1,7 +1,5 @@
 //! Writing and reading on one machine.
 
-use std::io::BufRead;
-
 use crate::support::{Home, Ran};
 
 #[test]
@@ -97,22 +95,6 @@ fn reading_goes_on_when_an_edited_card_cannot_be_taken_in() {
     home.run(&["list", "companies"]).ok();
     std::fs::remove_dir(&lock).unwrap();
     assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Austin\n");
-}
-
-#[test]
-fn the_log_goes_on_with_what_comes() {
-    let home = Home::new();
-    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
-    let words = ["--json", "log", "companies/acme", "city", "--follow"];
-    let mut log = home.command().args(words).stdout(std::process::Stdio::piped()).spawn().unwrap();
-    let mut lines = std::io::BufReader::new(log.stdout.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().contains("Dallas"));
-    home.run(&["set", "acme", "city=Austin", "phone_1=1"]).ok();
-    assert!(lines.next().unwrap().unwrap().contains("Austin"));
-    home.run(&["set", "acme", "city=Bonn"]).ok();
-    assert!(lines.next().unwrap().unwrap().contains("Bonn"));
-    log.kill().unwrap();
-    log.wait().unwrap();
 }
 
 #[test]

@@ -172,3 +172,67 @@ fn a_lost_node_key_is_made_anew_and_told_to_the_others() {
     }
     other.run(&["undo"]).fails(3, "nothing to undo");
 }
+
+/// `cocli log -f`, its lines as they come.
+struct Follower {
+    child: std::process::Child,
+    lines: std::io::Lines<std::io::BufReader<std::process::ChildStdout>>,
+}
+
+impl Follower {
+    fn new(home: &Home, words: &[&str]) -> Self {
+        let mut command = home.command();
+        command.args(["log", "-f", "--json"]).args(words).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let out = std::io::BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines: std::io::BufRead::lines(out) }
+    }
+
+    /// The next line: who wrote what.
+    fn next(&mut self) -> String {
+        let line: serde_json::Value =
+            serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap();
+        ["node", "target", "field", "value"].map(|key| line[key].as_str().unwrap()).join(" ")
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_log_is_followed_with_what_is_there_what_is_written_and_what_comes_from_others() {
+    let one = Home::new();
+    one.run(&["set", "companies/acme", "city=Dallas"]).ok();
+    let mut all = Follower::new(&one, &["companies/acme"]);
+    let mut cities = Follower::new(&one, &["companies/acme", "city", "--node", "laptop"]);
+    assert_eq!(all.next(), "pi1 companies/acme city Dallas");
+    one.run(&["set", "companies/other", "city=Waco"]).ok();
+    one.run(&["set", "companies/acme", "state=TX"]).ok();
+    assert_eq!(all.next(), "pi1 companies/acme state TX");
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    let _second = daemon(&other, &[&first.address]);
+    level(&[&one, &other]);
+    other.run(&["set", "companies/acme", "city=Austin", "--wait", "1"]).ok();
+    one.run(&["set", "companies/acme", "country=US"]).ok();
+    assert_eq!(all.next(), "laptop companies/acme city Austin");
+    assert_eq!(all.next(), "pi1 companies/acme country US");
+    assert_eq!(cities.next(), "laptop companies/acme city Austin");
+}
+
+#[test]
+fn a_follower_whose_reader_went_away_ends_quietly() {
+    let one = Home::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = one.command();
+    command.args(["log", "-f"]).stdout(writer).stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    drop(command);
+    drop(reader);
+    let ran: crate::support::Ran = child.wait_with_output().unwrap().into();
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}
