@@ -8,7 +8,7 @@ mod pool;
 use std::collections::BTreeSet;
 
 use cocli_core::{Entity, Entry, Field, Kind, Stamp, Target};
-use cocli_store::card::kept::{FileMark, History, Kept};
+use cocli_store::card::kept::{self, FileMark, Head, History};
 use cocli_store::card::{self, Basis, CardText, Edit, Taken, tags};
 use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
@@ -119,8 +119,7 @@ pub(crate) fn card_path(disk: &dyn Disk, target: &Target, entity: &Entity) -> Op
     let named = entity.fields.get(&file).filter(|entry| !entry.value.is_null());
     let named = named.map(|entry| entry.value.shown().into_owned());
     if named.is_none() && Kind::of(target) == Some(Kind::Person) {
-        let kept =
-            History::read(disk, target).ok().and_then(|h| h.latest().map(|k| k.file.clone()));
+        let kept = kept::head(disk, target).ok().flatten().map(|head| head.file);
         let there = kept.filter(|file| matches!(disk.stat(file), Ok(Some(_))));
         return there.or_else(|| persons_card(disk, target));
     }
@@ -162,13 +161,19 @@ fn differs(disk: &dyn Disk, path: &str, mark: Option<FileMark>) -> bool {
 
 /// Whether somebody touched the files of a target since they were put in place.
 pub(crate) fn touched(disk: &dyn Disk, target: &Target, entity: &Entity) -> Result<bool> {
-    let history = History::read(disk, target)?;
-    Ok(match history.latest() {
-        Some(kept) => {
-            touched_since(disk, target, kept) || renamed(disk, target, entity, &kept.file)
+    Ok(touched_since(disk, target, entity, kept::head(disk, target)?.as_ref()))
+}
+
+/// The same, against what was kept of them last.
+fn touched_since(disk: &dyn Disk, target: &Target, entity: &Entity, head: Option<&Head>) -> bool {
+    match head {
+        Some(head) => {
+            differs(disk, &head.file, head.card)
+                || paths::tags(target).is_some_and(|tags| differs(disk, &tags, head.tags))
+                || renamed(disk, target, entity, &head.file)
         }
         None => card_path(disk, target, entity).is_some_and(|path| differs(disk, &path, None)),
-    })
+    }
 }
 
 /// Whether the card was given another name.
@@ -176,12 +181,6 @@ fn renamed(disk: &dyn Disk, target: &Target, entity: &Entity, before: &str) -> b
     Kind::of(target) == Some(Kind::Person)
         && card_path(disk, target, entity)
             .is_some_and(|path| path != before && matches!(disk.stat(&path), Ok(Some(_))))
-}
-
-/// The same, against what was kept of them.
-fn touched_since(disk: &dyn Disk, target: &Target, kept: &Kept) -> bool {
-    differs(disk, &kept.file, kept.card)
-        || paths::tags(target).is_some_and(|tags| differs(disk, &tags, kept.tags))
 }
 
 /// Reads the files of a target; what cannot be read is an error text.

@@ -1,7 +1,7 @@
 //! Projections out: the cards of targets that changed are put in place.
 
 use cocli_core::{Entity, Field, Target};
-use cocli_store::card::kept::{FileMark, History};
+use cocli_store::card::kept::{self, FileMark};
 use cocli_store::card::place::{self, CardPut, FilePut};
 use cocli_store::card::{self, Projection, tags};
 use cocli_store::{Disk, paths};
@@ -215,8 +215,7 @@ fn stands(disk: &dyn Disk, put: &CardPut) -> Result<bool> {
     if !same(&put.card) || !same(&put.tags) {
         return Ok(false);
     }
-    let history = History::read(disk, &put.target)?;
-    let Some(kept) = history.latest() else { return Ok(false) };
+    let Some(kept) = kept::latest(disk, &put.target)? else { return Ok(false) };
     let marked = |path: &str, mark: Option<FileMark>| {
         disk.stat(path).ok().flatten().map(FileMark::from) == mark
     };

@@ -8,12 +8,12 @@ use cocli_core::schema::POOL;
 use cocli_core::{Entity, State, Target};
 use cocli_store::card::kept::{self, Head};
 use cocli_store::disk::FileKind;
-use cocli_store::{Reader, StoreError, card, paths};
+use cocli_store::{Reader, StoreError, card};
 
 use super::placing::shows;
 use super::{
-    Held, Placed, Unasked, Verdict, card_path, differs, examine, held_as_many, kind_of, read_files,
-    renamed, touched,
+    Held, Placed, Unasked, Verdict, examine, held_as_many, kind_of, read_files, touched,
+    touched_since,
 };
 use crate::config::Project;
 use crate::error::Result;
@@ -98,16 +98,8 @@ impl Home {
         let Some(first) = targets.first() else { return Ok(Vec::new()) };
         let heads = kept::heads(&*self.disk, shard(first))?;
         let nothing = Entity::default();
-        let edited = |target: &&Target| match heads.get(target) {
-            Some(head) => {
-                let tags = paths::tags(target);
-                differs(&*self.disk, &head.file, head.card)
-                    || renamed(&*self.disk, target, &nothing, &head.file)
-                    || tags.is_some_and(|tags| differs(&*self.disk, &tags, head.tags))
-            }
-            None => card_path(&*self.disk, target, &nothing)
-                .is_some_and(|path| differs(&*self.disk, &path, None)),
-        };
+        let edited =
+            |target: &&Target| touched_since(&*self.disk, target, &nothing, heads.get(*target));
         Ok(targets.iter().filter(edited).cloned().collect())
     }
 

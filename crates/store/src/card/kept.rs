@@ -149,8 +149,16 @@ pub fn heads(disk: &dyn Disk, shard: u8) -> Result<BTreeMap<Target, Head>> {
 /// Of the disk, but for a file that is not there.
 pub fn latest(disk: &dyn Disk, target: &Target) -> Result<Option<Kept>> {
     let bytes = read_shard(disk, shard(target))?;
-    let lines = line::of_target(&bytes, target);
-    Ok(History::of(target, line::since_whole(&lines)).kept.pop())
+    Ok(History::of(target, &line::since_whole(&bytes, target)).kept.pop())
+}
+
+/// What of a target's last projection tells whether its card was touched.
+///
+/// # Errors
+/// Of the disk, but for a file that is not there.
+pub fn head(disk: &dyn Disk, target: &Target) -> Result<Option<Head>> {
+    let bytes = read_shard(disk, shard(target))?;
+    Ok(line::last(&bytes, target).and_then(line::head).map(|(_, head)| head))
 }
 
 /// Appends projections, each to its shard's file, and names the files. They are not durable before
@@ -172,7 +180,7 @@ fn append_to(disk: &dyn Disk, shard: u8, batch: &[&Kept]) -> Result<String> {
     let before = read_shard(disk, shard)?;
     let targets = batch.iter().map(|kept| &kept.target).collect();
     let mut lines = Vec::new();
-    let mut last = line::of_targets(&before, &targets);
+    let mut last = line::ends_of(&before, &targets);
     let mut shelves: BTreeMap<&Target, Shelf> = BTreeMap::new();
     for kept in batch {
         let shelf = shelves.entry(&kept.target).or_insert_with(|| {
@@ -208,8 +216,10 @@ struct Shelf {
 }
 
 impl Shelf {
+    /// `lines` go back to the last whole one, or beyond it.
     fn of(target: &Target, lines: &[Line]) -> Self {
-        let lines = line::since_whole(lines);
+        let whole = lines.iter().rposition(Line::is_whole).unwrap_or(0);
+        let lines = &lines[whole..];
         let last = History::of(target, lines).kept.pop();
         Self { last, differences: lines.len().saturating_sub(1) }
     }

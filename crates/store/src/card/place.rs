@@ -347,9 +347,8 @@ pub fn give_back(
     path: &str,
     swap: &str,
 ) -> Result<Option<String>> {
-    let history = History::read(disk, target)?;
-    let ours =
-        history.latest().and_then(|kept| if kept.file == path { kept.card } else { kept.tags });
+    let head = kept::head(disk, target)?;
+    let ours = head.and_then(|head| if head.file == path { head.card } else { head.tags });
     let mark = |path: &str| Ok(disk.stat(path).tried("look at", path)?.map(FileMark::from));
     if ours.is_some() && mark(path)? == ours {
         match disk.exchange(swap, path) {

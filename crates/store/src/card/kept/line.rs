@@ -78,6 +78,11 @@ impl Line {
         }
     }
 
+    /// Whether it tells all, and not only what differs from the one before it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.base.is_none()
+    }
+
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         // Strings, numbers and maps of strings cannot fail to be written.
         out.extend(serde_json::to_vec(self).unwrap_or_default());
@@ -140,14 +145,23 @@ pub(super) fn of_target(bytes: &[u8], target: &Target) -> Vec<Line> {
     found(bytes, target).filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
-/// The lines of some targets: found one by one when they are few, else in one pass.
-pub(super) fn of_targets<'a>(
+/// The lines of some targets, for each at least from its last whole one on: found one by one when they
+/// are few, else in one pass.
+pub(super) fn ends_of<'a>(
     bytes: &[u8],
     targets: &BTreeSet<&'a Target>,
 ) -> BTreeMap<&'a Target, Vec<Line>> {
     if targets.len() <= FOUND_SINGLY_MAX {
-        return targets.iter().map(|target| (*target, of_target(bytes, target))).collect();
+        return targets.iter().map(|target| (*target, since_whole(bytes, target))).collect();
     }
+    of_targets(bytes, targets)
+}
+
+/// All lines of some targets, in one pass.
+pub(super) fn of_targets<'a>(
+    bytes: &[u8],
+    targets: &BTreeSet<&'a Target>,
+) -> BTreeMap<&'a Target, Vec<Line>> {
     let names: BTreeMap<&str, &Target> = targets.iter().map(|t| (t.as_str(), *t)).collect();
     let mut lines: BTreeMap<&Target, Vec<Line>> = BTreeMap::new();
     for bytes in all(bytes) {
@@ -163,13 +177,31 @@ pub(super) fn of_targets<'a>(
     lines
 }
 
-/// The lines from the last whole one on: all that the last projection is worked out from.
-pub(super) fn since_whole(lines: &[Line]) -> &[Line] {
-    let whole = lines.iter().rposition(|line| line.base.is_none()).unwrap_or(0);
-    &lines[whole..]
+/// The lines from the last whole one on: all that the last projection is worked out from. How many
+/// stand before it costs next to nothing.
+pub(super) fn since_whole(bytes: &[u8], target: &Target) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let newest_first = found(bytes, target).rev();
+    for line in newest_first.filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
+        let whole = line.is_whole();
+        lines.push(line);
+        if whole {
+            break;
+        }
+    }
+    lines.reverse();
+    lines
 }
 
-fn found<'a>(bytes: &'a [u8], target: &Target) -> impl Iterator<Item = &'a [u8]> {
+/// The last line of a target.
+pub(super) fn last<'a>(bytes: &'a [u8], target: &Target) -> Option<&'a [u8]> {
+    found(bytes, target).next_back()
+}
+
+fn found<'a>(
+    bytes: &'a [u8],
+    target: &Target,
+) -> impl DoubleEndedIterator<Item = &'a [u8]> + use<'a> {
     // A target has no character that JSON escapes, and no other string follows a `{` at a line's start.
     let start = format!("{START}{target}\",");
     let places: Vec<usize> = memmem::find_iter(bytes, start.as_bytes()).collect();
