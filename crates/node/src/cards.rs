@@ -231,7 +231,7 @@ pub(crate) fn examine(
         let before = history.latest().map(|kept| kept.projection.clone()).unwrap_or_default();
         let edits =
             listed.map(|tags| card::tag_edits(&before, &tags, Some(entity))).unwrap_or_default();
-        return Ok(Verdict::Edits { changes: changes_of(target, &edits), known: true });
+        return Ok(verdict(target, entity, &edits, true));
     };
     let file = match card::parse(bytes) {
         Ok(file) => file,
@@ -239,16 +239,23 @@ pub(crate) fn examine(
     };
     let (basis, known) = basis(&history, files.kind, &file);
     let taken = card::edits(files.kind, basis, &file, listed.as_ref(), Some(entity));
-    Ok(match (taken, entity.removed()) {
-        (Taken::Edits(edits), Some(by)) if !edits.is_empty() => Verdict::Held {
-            why: removed_meanwhile(target, by),
-            changes: changes_of(target, &edits),
-        },
-        (Taken::Edits(edits), _) => Verdict::Edits { changes: changes_of(target, &edits), known },
-        (Taken::Held(held), _) => {
+    Ok(match taken {
+        Taken::Edits(edits) => verdict(target, entity, &edits, known),
+        Taken::Held(held) => {
             Verdict::Held { why: held.reason, changes: changes_of(target, &held.changes) }
         }
     })
+}
+
+/// Edits are taken, unless somebody removed the target meanwhile.
+fn verdict(target: &Target, entity: &Entity, edits: &[Edit], known: bool) -> Verdict {
+    let changes = changes_of(target, edits);
+    match entity.removed() {
+        Some(by) if !changes.is_empty() => {
+            Verdict::Held { why: removed_meanwhile(target, by), changes }
+        }
+        _ => Verdict::Edits { changes, known },
+    }
 }
 
 /// A card of a removed target that somebody went on writing in.

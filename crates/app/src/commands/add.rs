@@ -53,9 +53,10 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
     if let Some((target, by)) = written.refused.first() {
         return Err(super::rm::removed(target, by));
     }
-    let placed = session.place()?;
+    let placed = session.place();
     drop(session);
     door::wake(&home, &written.end);
+    let placed = placed?;
     super::show::report_cards(context, &placed);
     let path = home.card_path(&target)?;
     match context.screen.json {

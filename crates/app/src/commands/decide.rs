@@ -20,9 +20,10 @@ fn decide(context: &Context, args: &Decide, accept: bool) -> Result<(), Failure>
     let only = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
     let mut session = context.session(&home)?;
     let decided = session.decide(only.as_ref(), accept)?;
-    let placed = session.place()?;
+    let placed = session.place();
     drop(session);
     door::wake(&home, &decided.end);
+    let placed = placed?;
     super::show::report_cards(context, &placed);
     if let Some((target, by)) = decided.removed.first() {
         return Err(super::rm::removed(target, by));

@@ -43,10 +43,12 @@ pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
         let written = session.write("import csv", &changes, false)?;
         datagrams = written.datagrams;
         // Everything that is asked next is asked of the checkpoint.
-        session.compact()?;
-        let placed = session.place()?;
+        let compacted = session.compact();
+        let placed = session.place();
         drop(session);
         door::wake(&home, &written.end);
+        let placed = placed?;
+        compacted?;
         super::show::report_cards(context, &placed);
     }
     tell(context, args, &report, datagrams);

@@ -27,9 +27,10 @@ pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
     if let Some((target, by)) = written.refused.first() {
         return Err(removed(target, by));
     }
-    let placed = session.place()?;
+    let placed = session.place();
     drop(session);
     door::wake(&home, &written.end);
+    let placed = placed?;
     super::show::report_cards(context, &placed);
     match context.screen.json {
         true => context.screen.object(&json!({"removed": target.as_str()})),

@@ -115,10 +115,12 @@ fn write(
     if let Some((target, by)) = written.refused.first().filter(|_| args.from.is_none()) {
         return Err(super::rm::removed(target, by));
     }
-    let placed = session.place()?;
-    session.compact_if_long()?;
+    let (placed, compacted) = (session.place(), session.compact_if_long());
     drop(session);
+    // It is written, whatever became of the cards.
     door::wake(home, &written.end);
+    let placed = placed?;
+    compacted?;
     super::show::report_cards(context, &placed);
     report(context, home, &written)?;
     if let Some(nodes) = args.wait {

@@ -46,9 +46,10 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
         return Ok(());
     }
     let written = session.write("undo", &plan.changes, true)?;
-    let placed = session.place()?;
+    let placed = session.place();
     drop(session);
     door::wake(&home, &written.end);
+    let placed = placed?;
     tell(context, &plan);
     super::show::report_cards(context, &placed);
     if plan.kept.is_empty() {

@@ -238,3 +238,16 @@ fn a_name_that_a_person_gave_the_file_is_the_path_that_is_shown() {
     let shown = home.run(&["--json", "show", "jane-doe"]).ok();
     assert!(shown.contains("people/jane-doe/jane.md"), "{shown}");
 }
+
+#[test]
+fn a_tag_written_in_the_list_of_a_removed_company_waits_too() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "tags+=lead"]).ok();
+    std::fs::write(home.file("companies/acme/tags.lst"), "hot\nlead\n").unwrap();
+    plant(&home, "companies/acme", "_deleted", "true");
+    home.run(&["compact"]).ok();
+    assert_eq!(home.read("companies/acme/tags.lst"), "hot\nlead\n");
+    home.run(&["status"]).fails(5, "need");
+    home.run(&["set", "acme", "--revive"]).ok();
+    assert_eq!(home.run(&["get", "acme", "tags"]).ok(), "[\"hot\",\"lead\"]\n");
+}

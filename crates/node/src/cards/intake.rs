@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use cocli_core::{Entity, Target};
 use cocli_store::card::place::{self, Leftover};
+use cocli_store::card::{self, Projection, tags};
 
 use super::{
     Files, Held, TakenIn, Unasked, Verdict, examine, held_as_many, kind_of, read_files, touched,
@@ -78,11 +79,7 @@ impl Session<'_> {
     ) -> Result<()> {
         match examine(&*self.home.disk, target, &files, entity)? {
             Verdict::Broken { path, why } => self.break_off(target, (path, why)),
-            Verdict::Held { why, .. } => {
-                let held = Held { target: target.clone(), path: files.path, why };
-                self.leave.insert(target.clone());
-                self.met.held.push(held);
-            }
+            Verdict::Held { why, .. } => self.hold(target, &files.path, why),
             Verdict::Edits { changes: some, known } => {
                 let path = files.path.clone();
                 self.touched.insert(target.clone());
@@ -148,7 +145,7 @@ impl Session<'_> {
                     Some(Files { kind, path, card: Some(bytes), tags_path, tags: None })
                 }
                 (Some(_), Some(before)) => {
-                    self.take_in_tags(&target, &bytes, &before, &entity)?;
+                    self.take_in_tags(&target, &path, &bytes, &before)?;
                     None
                 }
             };
@@ -175,16 +172,39 @@ impl Session<'_> {
         Ok(())
     }
 
+    /// Takes in a list of tags that was found in its place; one that cannot be taken in waits for a
+    /// person.
     pub(super) fn take_in_tags(
         &mut self,
         target: &Target,
+        path: &str,
         bytes: &[u8],
-        before: &cocli_store::card::Projection,
-        entity: &Entity,
+        before: &Projection,
     ) -> Result<()> {
-        let Ok(tags) = cocli_store::card::tags::read(bytes) else { return Ok(()) };
-        let edits = cocli_store::card::tag_edits(before, &tags, Some(entity));
-        self.touched.insert(target.clone());
-        self.write_edits(&super::changes_of(target, &edits)).map(drop)
+        let entity = self.entity(target)?;
+        let tags = match tags::read(bytes) {
+            Ok(tags) => tags,
+            Err(error) => {
+                self.break_off(target, (path.to_string(), error.to_string()));
+                return Ok(());
+            }
+        };
+        let edits = card::tag_edits(before, &tags, Some(&entity));
+        match super::verdict(target, &entity, &edits, true) {
+            Verdict::Edits { changes, .. } => {
+                self.touched.insert(target.clone());
+                self.write_edits(&changes).map(drop)
+            }
+            Verdict::Held { why, .. } => {
+                self.hold(target, path, why);
+                Ok(())
+            }
+            Verdict::Broken { .. } => Ok(()),
+        }
+    }
+
+    fn hold(&mut self, target: &Target, path: &str, why: String) {
+        self.leave.insert(target.clone());
+        self.met.held.push(Held { target: target.clone(), path: path.to_string(), why });
     }
 }

@@ -84,7 +84,9 @@ impl Session<'_> {
         };
         let projection = Projection::of(kind, &entity);
         if self.removed_from(target).is_some() || projection.values.is_empty() {
-            self.clear(target, &files)?;
+            if let Err(error) = self.clear(target, &files) {
+                self.met.broken.push((files.path, error.to_string()));
+            }
             return Ok(None);
         }
         let text = match &files.card {
@@ -122,6 +124,11 @@ impl Session<'_> {
         for (put, placed) in puts.into_iter().zip(placed) {
             let placed = match placed {
                 Ok(placed) => placed,
+                Err(error) if error.is_no_space() => {
+                    let (cards, _) = self.met.behind.take().unwrap_or_default();
+                    self.met.behind = Some((cards + 1, error.to_string()));
+                    continue;
+                }
                 Err(error) => {
                     self.met.broken.push((put.file, error.to_string()));
                     continue;
@@ -133,7 +140,6 @@ impl Session<'_> {
                 self.take_in_raced(&put, raced)?;
             }
             if let Some(place::Placed::Raced(raced)) = placed.tags {
-                let entity = self.entity(&put.target)?;
                 // What the person saw is what was read, not what we were about to put there.
                 let read =
                     put.tags.as_ref().and_then(|file| file.read.as_deref()).unwrap_or_default();
@@ -141,9 +147,10 @@ impl Session<'_> {
                     Ok(seen) => put.projection.with_tags(&seen),
                     Err(_) => put.projection.clone(),
                 };
-                self.take_in_tags(&put.target, &raced.bytes, &before, &entity)?;
+                let Some(path) = paths::tags(&put.target) else { continue };
+                self.take_in_tags(&put.target, &path, &raced.bytes, &before)?;
                 if let Some(swap) = raced.swap {
-                    place::forget(&*self.home.disk, &self.lock, &swap)?;
+                    self.done_with(&put.target, &path, &swap)?;
                 }
             }
         }
