@@ -120,6 +120,11 @@ impl Screen {
     }
 }
 
+/// `1 company`, `2 companies`.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Control characters, and the ones that turn the direction of text, as visible escapes.
 fn escape(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -4,6 +4,7 @@ use cocli_core::schema::POOL;
 
 use crate::cards::Placed;
 use crate::error::Result;
+use crate::health::troubles;
 use crate::home::Home;
 
 /// What the morning page shows.
@@ -15,6 +16,8 @@ pub struct Glance {
     pub people: usize,
     /// Damaged blocks of journals.
     pub holes: usize,
+    /// Journals that are not what they were left as, and why.
+    pub troubles: Vec<(String, String)>,
     /// Cards that need a person.
     pub cards: Placed,
 }
@@ -28,10 +31,11 @@ impl Home {
         std::thread::scope(|scope| {
             let cards = scope.spawn(|| self.look_at_cards());
             let [companies, people] = self.read(|reader| reader.count(POOL))?;
-            let holes = self.journals()?.holes().len();
+            let journals = self.journals()?;
+            let (holes, troubles) = (journals.holes().len(), troubles(&journals));
             // A thread that panicked has said so; nothing of it is known then.
             let cards = cards.join().unwrap_or_else(|_| Ok(Placed::default()))?;
-            Ok(Glance { companies, people, holes, cards })
+            Ok(Glance { companies, people, holes, troubles, cards })
         })
     }
 }

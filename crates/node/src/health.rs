@@ -1,7 +1,7 @@
 //! How a home is: what it holds, what is damaged, what needs a person.
 
 use cocli_core::{Field, Instant, NodeId, StateDigest, Target, Value, Vector};
-use cocli_store::{Command, Reader, checkpoint};
+use cocli_store::{Command, Journals, Reader, checkpoint};
 
 use crate::cards::Held;
 use crate::change::{Change, Intent};
@@ -31,6 +31,8 @@ pub struct Health {
     pub odd: usize,
     /// Damaged blocks of journals.
     pub holes: usize,
+    /// Journals that are not what they were left as, and why.
+    pub troubles: Vec<(String, String)>,
     /// Hand edits that wait for a decision.
     pub held: Vec<Held>,
     /// Cards that do not parse, and why.
@@ -101,6 +103,7 @@ impl Home {
             tail_bytes,
             odd,
             holes: journals.holes().len(),
+            troubles: troubles(&journals),
             held: cards.held,
             broken: cards.broken,
             other_files: cards.other_files,
@@ -172,6 +175,14 @@ impl Home {
     }
 }
 
+/// Journals that are not what they were left as: the path, and why.
+pub(crate) fn troubles(journals: &Journals) -> Vec<(String, String)> {
+    let troubles = journals.troubles();
+    troubles
+        .map(|(log, day, why)| (cocli_store::paths::journal(log, day), why.to_string()))
+        .collect()
+}
+
 impl Session<'_> {
     /// Merges the journals into the checkpoint.
     ///
@@ -228,7 +239,7 @@ impl Session<'_> {
         for (log, day, trouble) in self.journals.troubles() {
             findings.push(Finding {
                 place: cocli_store::paths::journal(log, day),
-                what: format!("{trouble:?}"),
+                what: trouble.to_string(),
                 kind: Kind::Open,
                 next: Some("`cocli daemon` fetches what is missing from other nodes".into()),
             });

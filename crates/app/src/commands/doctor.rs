@@ -8,7 +8,7 @@ use super::Context;
 use crate::args::Doctor;
 use crate::clock;
 use crate::failure::{Exit, Failure, chain};
-use crate::render::Tone;
+use crate::render::{Tone, counted};
 
 pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     let home = context.home()?;
@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     }
     let open = findings.iter().filter(|finding| finding.kind == Kind::Open).count();
     if open > 0 {
-        return Err(Failure::new(Exit::NeedsPerson, format!("{open} findings")));
+        return Err(Failure::new(Exit::NeedsPerson, counted(open, "finding", "findings")));
     }
     if findings.iter().all(|finding| finding.kind == Kind::Fact) && !screen.json {
         screen.line("journals, checkpoint, cards and the node's own key are sound");

@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
         }
         let text = |name: &str| {
             let value = Field::read(name).ok().and_then(|field| shown.get(&field));
-            value.map(super::show::readable).unwrap_or_default()
+            value.map(super::show::readable).unwrap_or_default().replace('\n', " ")
         };
         let more = [text("domain"), text("email"), text("city"), text("tags")];
         let more: Vec<String> = more.into_iter().filter(|text| !text.is_empty()).collect();

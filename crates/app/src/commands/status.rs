@@ -7,7 +7,7 @@ use super::Context;
 use crate::args::Status;
 use crate::door;
 use crate::failure::{Exit, Failure};
-use crate::render::{Screen, Tone};
+use crate::render::{Screen, Tone, counted};
 
 pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let home = context.home()?;
@@ -41,7 +41,10 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     if problems.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Exit::NeedsPerson, format!("{} things need a person", problems.len())))
+    Err(Failure::new(
+        Exit::NeedsPerson,
+        counted(problems.len(), "thing needs a person", "things need a person"),
+    ))
 }
 
 /// The page that `cocli` alone shows in a home.
@@ -49,7 +52,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
     let glance = home.glance()?;
     let daemon = door::ask(&home, &json!({"verb": "status"}))?;
-    let mut problems = damage(glance.holes);
+    let mut problems = damage(glance.holes, &glance.troubles);
     problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
     if context.screen.json {
         context.screen.object(&json!({
@@ -96,10 +99,6 @@ fn entities(companies: usize, people: usize) -> String {
     format!("{companies}, {}", counted(people, "person", "people"))
 }
 
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 fn peers(screen: Screen, daemon: Option<&Json>) {
     let none = Vec::new();
     let peers = daemon.and_then(|d| d.get("peers")).and_then(Json::as_array).unwrap_or(&none);
@@ -143,16 +142,19 @@ fn vector(health: &Health) -> Json {
 
 /// What needs a person, each with its next command.
 fn problems(health: &Health) -> Vec<String> {
-    let mut problems = damage(health.holes);
+    let mut problems = damage(health.holes, &health.troubles);
     problems.extend(decisions(&health.held, &health.broken));
     problems
 }
 
-fn damage(holes: usize) -> Vec<String> {
-    match holes {
-        0 => Vec::new(),
-        _ => vec![format!("{holes} blocks of journals are damaged: `cocli doctor`")],
+fn damage(holes: usize, troubles: &[(String, String)]) -> Vec<String> {
+    let tell = |(path, why): &(String, String)| format!("{path}: {why}: `cocli doctor`");
+    let mut problems: Vec<String> = troubles.iter().map(tell).collect();
+    if holes > 0 {
+        let blocks = counted(holes, "block of a journal is", "blocks of journals are");
+        problems.push(format!("{blocks} damaged: `cocli doctor`"));
     }
+    problems
 }
 
 /// What a person has to decide about cards.

@@ -1,6 +1,7 @@
 //! One log as it stands on the disk: its days, where each begins, what is known of its chain.
 
 use cocli_core::{ChainHash, Day, Head, LogId};
+use std::fmt;
 
 use crate::disk::{FileKind, Stat};
 use crate::journal::mark::Mark;
@@ -36,6 +37,19 @@ pub enum Trouble {
         /// Where in the file the bytes begin that do not fit.
         offset: u64,
     },
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("the journal is gone"),
+            Self::NoFile => f.write_str("a folder, link or device stands in the journal's place"),
+            Self::Short { missing } => write!(f, "{missing} bytes are missing at its end"),
+            Self::Misfit { offset } => {
+                write!(f, "its bytes from {offset} on fit no place of the log")
+            }
+        }
+    }
 }
 
 /// What was found of a log, as it was last looked at.
