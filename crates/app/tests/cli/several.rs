@@ -161,7 +161,7 @@ fn a_lost_node_key_is_made_anew_and_told_to_the_others() {
             Some(bytes) => std::fs::write(other.file(".cocli/identity"), bytes).unwrap(),
         }
         other.run(&["daemon", "--port", "0"]).fails(1, "`cocli doctor --repair` makes a new one");
-        assert!(other.run(&["doctor"]).fails(5, "1 findings").out.contains(".cocli/identity"));
+        assert!(other.run(&["doctor"]).fails(5, "1 finding").out.contains(".cocli/identity"));
         assert!(other.run(&["doctor", "--repair"]).ok().contains("mended  .cocli/identity"));
         other.run(&["doctor"]).ok();
         let key = other.run(&["get", "nodes/laptop", "key"]).ok();
