@@ -276,6 +276,9 @@ pub(crate) struct State {
 pub(crate) struct Decide {
     /// Only this card (default: all that wait).
     pub(crate) target: Option<String>,
+    /// Show what waits, and decide nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

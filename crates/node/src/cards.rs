@@ -17,7 +17,7 @@ use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::session::End;
 
-pub use decide::Decided;
+pub use decide::{Decided, Waiting};
 
 /// A card whose edits wait for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

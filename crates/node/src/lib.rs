@@ -18,7 +18,7 @@ mod session;
 pub mod slug;
 mod undo;
 
-pub use cards::{Decided, Held, Placed, TakenIn};
+pub use cards::{Decided, Held, Placed, TakenIn, Waiting};
 pub use config::{Config, Project};
 pub use error::{NodeError, Result};
 pub use glance::Glance;

@@ -131,6 +131,10 @@ fn a_card_without_a_known_rev_that_would_change_much_waits_for_a_person() {
     let status = home.run(&["status"]);
     assert_eq!(status.code, 5, "{}", status.out);
     assert!(status.out.contains("cocli accept companies/acme"), "{}", status.out);
+    let before = home.written();
+    let waits = home.run(&["accept", "--dry-run"]).ok();
+    assert!(waits.contains("waiting: companies/acme/_index.md\n  "), "{waits}");
+    assert_eq!(home.written(), before);
     home.run(&["accept", "companies/acme"]).ok();
     assert_eq!(home.run(&["get", "companies/acme", "field_7"]).ok(), "new 7\n");
     std::fs::write(home.file(CARD), strange.replace("new", "worse")).unwrap();
