@@ -45,17 +45,14 @@ pub(crate) fn ask_for(
     patience: Duration,
 ) -> Result<Option<Json>, Failure> {
     let path = path(home);
-    // No socket, or one that nobody listens at: no daemon runs.
-    let Ok(mut socket) = UnixStream::connect(&path) else { return Ok(None) };
     let failed = |what: &str, error: std::io::Error| {
         Failure::new(Exit::Failed, format!("{}: {what} the daemon: {error}", path.display()))
             .hint("`cocli status` says whether it is well")
     };
+    let Some(socket) = send(home, request).map_err(|e| failed("cannot ask", e))? else {
+        return Ok(None);
+    };
     socket.set_read_timeout(Some(patience)).map_err(|e| failed("cannot ask", e))?;
-    let mut line = request.clone();
-    line["door"] = json!(VERSION);
-    line["home"] = json!(home.name());
-    writeln!(socket, "{line}").map_err(|e| failed("cannot ask", e))?;
     let mut answer = String::new();
     BufReader::new(socket).read_line(&mut answer).map_err(|e| failed("no answer from", e))?;
     let answer: Json = serde_json::from_str(&answer).map_err(|error| {
@@ -67,10 +64,22 @@ pub(crate) fn ask_for(
     }
 }
 
-/// Tells a running daemon that the own log grew. That none runs, or that it is slow, changes nothing
-/// of what was written: it finds it by its own rescan.
+/// Sends a request; `None` when no daemon runs.
+fn send(home: &Home, request: &Json) -> std::io::Result<Option<UnixStream>> {
+    // No socket, or one that nobody listens at: no daemon runs.
+    let Ok(mut socket) = UnixStream::connect(path(home)) else { return Ok(None) };
+    socket.set_write_timeout(Some(Duration::from_secs(ANSWER_S)))?;
+    let mut line = request.clone();
+    line["door"] = json!(VERSION);
+    line["home"] = json!(home.name());
+    socket.write_all(format!("{line}\n").as_bytes())?;
+    Ok(Some(socket))
+}
+
+/// Tells a running daemon that the own log grew, and waits for no answer. That none runs, or that it is
+/// slow, changes nothing of what was written: it finds it by its own rescan.
 pub(crate) fn wake(home: &Home, end: &End) {
-    let _ = ask(home, &place(end, "wake"));
+    let _ = send(home, &place(end, "wake"));
 }
 
 /// Waits until `nodes` others hold the log durably up to `end`; tells how many do.

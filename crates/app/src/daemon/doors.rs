@@ -72,7 +72,8 @@ fn serve(mut socket: UnixStream, name: &str, events: &Sender<Event>) {
                 .unwrap_or(json!({"error": "the daemon ends"}))
         }
     };
-    let _ = writeln!(socket, "{answer}");
+    // Who only wakes the daemon does not wait for this.
+    let _ = socket.write_all(format!("{answer}\n").as_bytes());
 }
 
 fn request(line: &str, name: &str) -> Result<Json, String> {
