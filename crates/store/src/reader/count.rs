@@ -31,6 +31,16 @@ impl<'a> Line<'a> {
     }
 }
 
+/// The target whose lines are being read.
+#[derive(Default)]
+struct At {
+    target: Vec<u8>,
+    /// The tail says something of it.
+    news: bool,
+    /// A line that makes it visible was met.
+    told: bool,
+}
+
 impl Reader {
     /// How many entities of each collection are neither removed nor empty. Of each, only the lines
     /// that decide this are read.
@@ -38,17 +48,15 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn count<const N: usize>(&self, collections: [&str; N]) -> Result<[usize; N]> {
-        let mut told: Vec<u8> = Vec::new();
+        let mut at = At::default();
         let decides = |line: &[u8]| {
             let line = Line::of(line);
-            if line.field == DELETED.as_bytes() || line.is_element() || self.is_news(line.target) {
-                return true;
+            if at.target != line.target {
+                at = At { target: line.target.to_vec(), news: self.is_news(&line), told: false };
             }
-            let first = line.tells() && told != line.target;
-            if first {
-                told = line.target.to_vec();
-            }
-            first
+            let first = line.tells() && !at.told;
+            at.told |= first;
+            first || at.news || line.field == DELETED.as_bytes() || line.is_element()
         };
         let mut counts = [0; N];
         self.each_shard("", decides, |shard| {
@@ -64,8 +72,8 @@ impl Reader {
     }
 
     /// Whether the tail says something of a target: then all that stands under it has to be read.
-    fn is_news(&self, target: &[u8]) -> bool {
-        let target = std::str::from_utf8(target).ok().and_then(|text| Target::read(text).ok());
-        !self.delta().is_empty() && target.is_some_and(|target| self.delta().contains_key(&target))
+    fn is_news(&self, line: &Line<'_>) -> bool {
+        let target = || Target::read(std::str::from_utf8(line.target).ok()?).ok();
+        !self.delta().is_empty() && target().is_some_and(|t| self.delta().contains_key(&t))
     }
 }
