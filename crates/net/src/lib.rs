@@ -7,7 +7,9 @@
 //! - sealed packets of at most 1,200 bytes ([`seal`](seal()), [`open`]) over a [`Udp`] socket that
 //!   never lets the system fragment them;
 //! - sealed streams ([`connect`], [`accept`], [`Stream`]) for what is too long for a packet;
-//! - names of peers made into addresses ([`resolve`]).
+//! - names of peers made into addresses ([`resolve`]);
+//! - nodes of the same cluster on the local network ([`Mdns`]), over the interfaces that
+//!   [`Interfaces`] lets through.
 //!
 //! What it refuses: it knows no files, no datagrams and no members. It does not decide whom to
 //! talk to, retries nothing and logs nothing. It is synchronous: a call blocks for at most the time
@@ -20,7 +22,9 @@
 
 mod bind;
 mod hex;
+mod interfaces;
 mod key;
+mod mdns;
 mod random;
 mod resolve;
 mod ring;
@@ -31,7 +35,9 @@ mod udp;
 
 pub use bind::{BindError, listen, listen_at};
 pub use hex::to_hex;
+pub use interfaces::{Interface, Interfaces, Skipped};
 pub use key::{Key, KeyId};
+pub use mdns::{Announcement, Mdns, MdnsError, Sighting};
 pub use random::{NoRandom, random};
 pub use resolve::{ResolveError, resolve};
 pub use ring::{RING_KEYS_MAX, Ring, RingError, RingTextError, RingTextFault};

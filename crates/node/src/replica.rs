@@ -138,6 +138,7 @@ impl Replica {
         match input {
             Input::Packet { from, bytes } => vec![gossip::Input::Packet { from, bytes }],
             Input::Candidates(addresses) => vec![gossip::Input::Candidates(addresses)],
+            Input::Hints(addresses) => vec![gossip::Input::Hints(addresses)],
             Input::Woken { log, position } => self.on_woken(&log, position, out),
             Input::Rescan => {
                 self.want_rescan(out);

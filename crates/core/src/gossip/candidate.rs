@@ -10,7 +10,7 @@ use crate::limits::{CANDIDATES_MAX, HELLO_MAX_US, HELLO_MIN_US};
 
 #[derive(Debug, Clone)]
 struct Candidate {
-    /// Named by a person or a discovery: it goes last when there are too many.
+    /// Named by a person: it goes last when there are too many.
     named: bool,
     delay: Micros,
     next: Micros,
@@ -30,6 +30,16 @@ impl Candidates {
                 known.named = true;
             } else if self.make_room() {
                 let fresh = Candidate { named: true, delay: HELLO_MIN_US, next: now, boot: None };
+                self.0.insert(*address, fresh);
+            }
+        }
+    }
+
+    /// Takes in addresses that nobody named; those known change nothing.
+    pub(crate) fn hint(&mut self, addresses: &[SocketAddr], now: Micros) {
+        for address in addresses {
+            if !self.0.contains_key(address) && self.make_room() {
+                let fresh = Candidate { named: false, delay: HELLO_MIN_US, next: now, boot: None };
                 self.0.insert(*address, fresh);
             }
         }

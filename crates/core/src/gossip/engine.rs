@@ -169,6 +169,7 @@ impl Engine {
                 node: peer.node.clone(),
                 boot: peer.boot,
                 address: peer.address(),
+                addresses: peer.addresses().collect(),
                 live: peer.is_live(self.now),
                 silent_us: self.now.saturating_sub(peer.heard),
                 rtt_us: peer.rtt,
@@ -194,6 +195,7 @@ impl Engine {
         match input {
             Input::Packet { from, bytes } => self.on_packet(from, &bytes, out),
             Input::Candidates(addresses) => self.candidates.name(&addresses, self.now),
+            Input::Hints(addresses) => self.candidates.hint(&addresses, self.now),
             Input::Durable { log, head, ranges } => self.on_durable(&log, head, &ranges, out),
             Input::Served { peer, log, from, what } => self.on_served(peer, &log, from, what),
             Input::Fetched(range) => self.on_fetched(range, out),

@@ -39,6 +39,9 @@ pub enum Input {
     Packet { from: SocketAddr, bytes: Vec<u8> },
     /// Addresses where a peer may be; those known already change nothing.
     Candidates(Vec<SocketAddr>),
+    /// The same of addresses that nobody named, such as those that a network told: when there are
+    /// too many, they go first.
+    Hints(Vec<SocketAddr>),
     /// A log is durable here up to `head`, without a `Commit`: own writes, journals put here (or, if
     /// it is not the own log, cut) by hand. `ranges` are the new bytes, or none when they are more
     /// than a push may carry.

@@ -79,6 +79,11 @@ impl Peer {
         self.addresses[0].0
     }
 
+    /// Where it proved to hear, first where packets go.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addresses.iter().map(|(address, _)| *address)
+    }
+
     /// Whether it proved to be at this address.
     pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
         self.addresses.iter().any(|(known, _)| *known == address)

@@ -45,6 +45,8 @@ pub struct PeerStatus {
     pub boot: Boot,
     /// Where packets go.
     pub address: SocketAddr,
+    /// All where it proved to hear, that one first.
+    pub addresses: Vec<SocketAddr>,
     /// Whether a valid packet came within 30 s.
     pub live: bool,
     /// How long ago the last one came, microseconds.

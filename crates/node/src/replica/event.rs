@@ -16,6 +16,8 @@ pub enum Input {
     Packet { from: SocketAddr, bytes: Vec<u8> },
     /// Addresses where a peer may be (configuration, `--peer`, met before).
     Candidates(Vec<SocketAddr>),
+    /// The same of addresses that nobody named: when there are too many, they go first.
+    Hints(Vec<SocketAddr>),
     /// A writer of this home says by the door that it synced the own log up to `position`.
     Woken { log: LogId, position: u64 },
     /// Files below `wal/` may have grown (file watching, every few seconds): have a look.

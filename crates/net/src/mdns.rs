@@ -1,0 +1,331 @@
+//! Nodes of the same cluster on the local network, by multicast DNS. Each tells its address and
+//! listens for the others; nobody is trusted for what is told here: it gives addresses to knock at.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use mdns_sd::{
+    DaemonEvent, HostnameResolutionEvent, IfKind, IfPredicate, ResolvedService, ScopedIp,
+    ServiceDaemon, ServiceEvent, ServiceInfo,
+};
+
+use crate::{Cluster, Interfaces, to_hex};
+
+/// The kind of service.
+const SERVICE: &str = "_cocli-gossip._udp.local.";
+/// Version of the properties.
+const VERSION: &str = "1";
+/// Addresses that one service may have; a machine has few.
+const ADDRESSES_MAX: usize = 16;
+/// Longest name of a node.
+const NODE_BYTES_MAX: usize = 63;
+/// How long saying goodbye may take.
+const GOODBYE: Duration = Duration::from_millis(500);
+/// How long a name may take to be answered.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Why there is no multicast DNS here.
+#[derive(Debug, thiserror::Error)]
+#[error("nodes on the local network are not looked for ({0}): name them in `[gossip] peers`")]
+pub struct MdnsError(#[from] mdns_sd::Error);
+
+/// What a node tells of itself.
+#[derive(Debug, Clone)]
+pub struct Announcement {
+    /// The service's name, unlike that of any other home: letters, digits and hyphens.
+    pub instance: String,
+    /// The node.
+    pub node: String,
+    /// Its cluster.
+    pub cluster: Cluster,
+    /// Where it listens: one address, or all of this machine.
+    pub listening: SocketAddr,
+}
+
+/// What was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sighting {
+    /// A node of the cluster is there. Told again when its addresses change, with all of them.
+    Found {
+        /// The service's name.
+        name: String,
+        /// Which node it says to be.
+        node: String,
+        /// Where it says to listen.
+        addresses: Vec<SocketAddr>,
+    },
+    /// It said goodbye, or has not been heard for long.
+    Lost {
+        /// The service's name.
+        name: String,
+    },
+    /// Something does not work; what works goes on.
+    Trouble(String),
+}
+
+/// Tells of this node and hears of others until `goodbye`.
+pub struct Mdns {
+    daemon: ServiceDaemon,
+    own: String,
+    ipv6: bool,
+    /// One name is asked for at a time: a second question for the same would end the first.
+    asking: Mutex<()>,
+}
+
+impl std::fmt::Debug for Mdns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mdns").field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+impl Mdns {
+    /// Begins to tell and to listen. `tell` is called from threads of its own, until it says that
+    /// nobody listens any more (false).
+    ///
+    /// # Errors
+    /// When the system gives no sockets, or the announcement breaks a rule of DNS.
+    pub fn start(
+        announcement: &Announcement,
+        interfaces: Interfaces,
+        tell: impl Fn(Sighting) -> bool + Clone + Send + 'static,
+    ) -> Result<Self, MdnsError> {
+        let daemon = ServiceDaemon::new()?;
+        let ipv6 = announcement.listening.is_ipv6();
+        daemon.disable_interface(IfKind::All)?;
+        daemon.enable_interface(IfKind::Predicate(IfPredicate::new(move |one| {
+            interfaces.skips(&one.name, one.is_loopback()).is_none()
+        })))?;
+        if !ipv6 {
+            // An IPv4 socket cannot be reached, and reaches nobody, by IPv6.
+            daemon.disable_interface(IfKind::IPv6)?;
+        }
+        watch(&daemon, tell.clone())?;
+        let service = service(announcement)?;
+        let own = service.get_fullname().to_owned();
+        browse(&daemon, announcement, own.clone(), tell)?;
+        daemon.register(service)?;
+        Ok(Self { daemon, own, ipv6, asking: Mutex::new(()) })
+    }
+
+    /// The addresses of a host whose name ends in `.local`; none when nobody answers within 2 s.
+    /// It blocks that long: call it from a thread that may wait.
+    #[must_use]
+    pub fn resolve(&self, host: &str, port: u16) -> Vec<SocketAddr> {
+        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = format!("{}.", host.trim_end_matches('.'));
+        let millis = u64::try_from(ANSWER.as_millis()).ok();
+        let Ok(answers) = self.daemon.resolve_hostname(&name, millis) else { return Vec::new() };
+        let mut found = Vec::new();
+        while let Ok(event) = answers.recv_timeout(ANSWER) {
+            match event {
+                HostnameResolutionEvent::AddressesFound(_, addresses) => {
+                    found = reachable(&addresses, port, self.ipv6);
+                    break;
+                }
+                HostnameResolutionEvent::SearchTimeout(_)
+                | HostnameResolutionEvent::SearchStopped(_) => break,
+                _ => {}
+            }
+        }
+        let _ = self.daemon.stop_resolve_hostname(&name);
+        found
+    }
+
+    /// Tells that this node goes, and ends. Waits for at most a second.
+    pub fn goodbye(&self) {
+        if let Ok(said) = self.daemon.unregister(&self.own) {
+            let _ = said.recv_timeout(GOODBYE);
+        }
+        if let Ok(ended) = self.daemon.shutdown() {
+            let _ = ended.recv_timeout(GOODBYE);
+        }
+    }
+}
+
+fn service(announcement: &Announcement) -> Result<ServiceInfo, MdnsError> {
+    let at = announcement.listening;
+    let addresses = if at.ip().is_unspecified() { Vec::new() } else { vec![at.ip()] };
+    let service = ServiceInfo::new(
+        SERVICE,
+        &announcement.instance,
+        // Not the machine's own name: another responder answers for that one, as a rule.
+        &format!("{}.local.", announcement.instance),
+        &addresses[..],
+        at.port(),
+        &properties(&announcement.node, &announcement.cluster)[..],
+    )?;
+    Ok(if addresses.is_empty() { service.enable_addr_auto() } else { service })
+}
+
+/// What stands in the service's TXT record.
+fn properties(node: &str, cluster: &Cluster) -> [(&'static str, String); 3] {
+    [("node_id", node.into()), ("v", VERSION.into()), ("cluster", to_hex(cluster))]
+}
+
+/// The node that a service tells; `None` when it is of another version or another cluster, or no
+/// name of a node.
+fn node_of<'t>(
+    property: impl Fn(&'static str) -> Option<&'t str>,
+    cluster: &Cluster,
+) -> Option<String> {
+    let node = property("node_id")?;
+    let ours = property("v") == Some(VERSION)
+        && property("cluster").is_some_and(|hex| hex.eq_ignore_ascii_case(&to_hex(cluster)));
+    let named = (1..=NODE_BYTES_MAX).contains(&node.len());
+    (ours && named && node.bytes().all(|b| b.is_ascii_graphic())).then(|| node.to_owned())
+}
+
+/// Listens for services in a thread of its own.
+fn browse(
+    daemon: &ServiceDaemon,
+    announcement: &Announcement,
+    own: String,
+    tell: impl Fn(Sighting) -> bool + Send + 'static,
+) -> Result<(), MdnsError> {
+    let mut events = daemon.browse(SERVICE)?;
+    let (daemon, cluster) = (daemon.clone(), announcement.cluster);
+    let ipv6 = announcement.listening.is_ipv6();
+    std::thread::spawn(move || {
+        loop {
+            while let Ok(event) = events.recv() {
+                let sighting = sighting(event, &own, &cluster, ipv6);
+                if sighting.is_some_and(|sighting| !tell(sighting)) {
+                    return;
+                }
+            }
+            // Whoever reads too slowly is cut off; after an end there is nothing to browse.
+            match daemon.browse(SERVICE) {
+                Ok(again) => events = again,
+                Err(_) => return,
+            }
+        }
+    });
+    Ok(())
+}
+
+fn sighting(event: ServiceEvent, own: &str, cluster: &Cluster, ipv6: bool) -> Option<Sighting> {
+    match event {
+        ServiceEvent::ServiceResolved(service) => {
+            let mine = service.fullname.eq_ignore_ascii_case(own);
+            let node = node_of(|key| service.get_property_val_str(key), cluster)?;
+            (!mine).then(|| found(&service, node, ipv6))
+        }
+        ServiceEvent::ServiceRemoved(_, name) => Some(Sighting::Lost { name: short(&name) }),
+        _ => None,
+    }
+}
+
+fn found(service: &ResolvedService, node: String, ipv6: bool) -> Sighting {
+    let addresses = reachable(&service.addresses, service.port, ipv6);
+    Sighting::Found { name: short(&service.fullname), node, addresses }
+}
+
+/// The instance without the kind of service.
+fn short(fullname: &str) -> String {
+    fullname.strip_suffix(SERVICE).unwrap_or(fullname).trim_end_matches('.').to_owned()
+}
+
+/// Of what was told, the addresses that can lead to another machine, in a fixed order.
+fn reachable<'a>(
+    addresses: impl IntoIterator<Item = &'a ScopedIp>,
+    port: u16,
+    ipv6: bool,
+) -> Vec<SocketAddr> {
+    let address = |one: &ScopedIp| match one.to_ip_addr() {
+        IpAddr::V4(ip) => Some(SocketAddr::from((ip, port))),
+        IpAddr::V6(_) if !ipv6 => None,
+        IpAddr::V6(ip) => {
+            let ScopedIp::V6(scoped) = one else { return None };
+            // A link-local address is of no use without its interface, and no other needs one.
+            let scope = if ip.is_unicast_link_local() { scoped.scope_id().index } else { 0 };
+            Some(SocketAddrV6::new(ip, port, 0, scope).into())
+        }
+    };
+    let leads_out = |to: &SocketAddr| {
+        let ip = to.ip();
+        to.port() != 0 && !ip.is_unspecified() && !ip.is_loopback() && !ip.is_multicast()
+    };
+    let mut found: Vec<SocketAddr> =
+        addresses.into_iter().filter_map(address).filter(leads_out).collect();
+    found.sort_unstable();
+    found.dedup();
+    found.truncate(ADDRESSES_MAX);
+    found
+}
+
+/// Tells what does not work, in a thread of its own.
+fn watch(
+    daemon: &ServiceDaemon,
+    tell: impl Fn(Sighting) -> bool + Send + 'static,
+) -> Result<(), MdnsError> {
+    let events = daemon.monitor()?;
+    std::thread::spawn(move || {
+        while let Ok(event) = events.recv() {
+            if let DaemonEvent::Error(error) = event
+                && !tell(Sighting::Trouble(MdnsError(error).to_string()))
+            {
+                return;
+            }
+        }
+    });
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: Cluster = [0xab; 16];
+
+    fn read(properties: &[(&'static str, String)]) -> Option<String> {
+        let property =
+            |key| properties.iter().find(|(k, _)| *k == key).map(|(_, value)| value.as_str());
+        node_of(property, &OURS)
+    }
+
+    #[test]
+    fn properties_read_back_in_their_own_cluster_alone() {
+        assert_eq!(read(&properties("pi1", &OURS)).as_deref(), Some("pi1"));
+        assert_eq!(read(&properties("pi1", &[0; 16])), None);
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_nobody() {
+        let whole = properties("pi1", &OURS);
+        for missing in 0..whole.len() {
+            let mut rest = whole.to_vec();
+            rest.remove(missing);
+            assert_eq!(read(&rest), None);
+        }
+        for (place, value) in
+            [(0, String::new()), (0, "x".repeat(64)), (0, "a\u{1b}b".into()), (1, "2".into())]
+        {
+            let mut other = whole.clone();
+            other[place].1 = value;
+            assert_eq!(read(&other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn only_addresses_that_lead_to_another_machine_are_taken() {
+        let told: Vec<ScopedIp> =
+            ["10.0.0.7", "10.0.0.7", "127.0.0.1", "0.0.0.0", "224.0.0.251", "fd00::7", "::1"]
+                .map(|text| ScopedIp::from(text.parse::<IpAddr>().unwrap()))
+                .to_vec();
+        let text = |found: Vec<SocketAddr>| -> Vec<String> {
+            found.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(text(reachable(&told, 9999, true)), ["10.0.0.7:9999", "[fd00::7]:9999"]);
+        assert_eq!(text(reachable(&told, 9999, false)), ["10.0.0.7:9999"]);
+        assert!(reachable(&told, 0, true).is_empty());
+        let many: Vec<ScopedIp> =
+            (1..100).map(|n| ScopedIp::from(IpAddr::from([10, 0, 0, n]))).collect();
+        assert_eq!(reachable(&many, 9999, true).len(), ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn a_name_is_shown_without_its_kind() {
+        assert_eq!(short("pi1-0a._cocli-gossip._udp.local."), "pi1-0a");
+    }
+}
