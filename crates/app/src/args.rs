@@ -315,9 +315,19 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
+    /// Look at the network: where addresses come from, who answers, what hides the others.
+    #[arg(value_enum, conflicts_with = "repair")]
+    pub(crate) what: Option<Examined>,
     /// Mend what can be mended without a decision.
     #[arg(long)]
     pub(crate) repair: bool,
+}
+
+/// What `doctor` looks at, when not at the data.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Examined {
+    /// The network.
+    Net,
 }
 
 #[derive(Debug, Args)]

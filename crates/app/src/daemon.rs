@@ -4,9 +4,12 @@
 mod alive;
 mod calls;
 mod cards;
+mod discovery;
 mod doors;
 mod files;
 mod keys;
+mod memory;
+mod nearby;
 mod peers;
 mod udp;
 mod wiring;
@@ -19,8 +22,9 @@ use std::sync::mpsc::Sender;
 use cocli_node::replica::JobDone;
 use serde_json::Value as Json;
 
+pub(crate) use discovery::Layer;
 pub(crate) use files::watch_journals;
-pub(crate) use wiring::{Options, run};
+pub(crate) use wiring::{Options, PORT, run};
 
 /// What the threads of the rim tell the loop.
 #[derive(Debug)]
@@ -39,8 +43,12 @@ enum Event {
     Edited(cocli_node::End),
     /// Files changed; the cards thread knows them too.
     Journals,
-    /// Addresses of a peer that a person named.
-    Candidates(Vec<SocketAddr>),
+    /// Where a peer may be, all that this name leads to.
+    Found { layer: Layer, name: String, addresses: Vec<SocketAddr> },
+    /// A name of a peer leads nowhere, and why.
+    Nowhere { layer: Layer, name: String, why: String },
+    /// A service on the local network went away.
+    Lost { name: String },
     /// Something that a person may want to read in the log.
     Notice(String),
     /// A thread ended that the daemon cannot do without.

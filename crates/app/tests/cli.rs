@@ -10,6 +10,8 @@ mod cards;
 mod cluster;
 #[path = "cli/daily.rs"]
 mod daily;
+#[path = "cli/discovery.rs"]
+mod discovery;
 #[path = "cli/homes.rs"]
 mod homes;
 #[path = "cli/imports.rs"]

@@ -97,9 +97,17 @@ mod tests {
     #[test]
     fn what_programs_make_is_skipped_and_what_leads_out_is_not() {
         let usual = Interfaces::default();
-        for name in
-            ["docker0", "veth1a2b", "br-4f0c", "virbr0", "tun0", "tap1", "wg0", "tailscale0", "ztabc"]
-        {
+        for name in [
+            "docker0",
+            "veth1a2b",
+            "br-4f0c",
+            "virbr0",
+            "tun0",
+            "tap1",
+            "wg0",
+            "tailscale0",
+            "ztabc",
+        ] {
             assert!(matches!(usual.skips(name, false), Some(Skipped::Virtual(_))), "{name}");
         }
         for name in ["eth0", "enp3s0", "wlan0", "en0", "br0", "bond0", "end0"] {

@@ -39,7 +39,7 @@ pub use interfaces::{Interface, Interfaces, Skipped};
 pub use key::{Key, KeyId};
 pub use mdns::{Announcement, Mdns, MdnsError, Sighting};
 pub use random::{NoRandom, random};
-pub use resolve::{ResolveError, resolve};
+pub use resolve::{ResolveError, local_name, resolve};
 pub use ring::{RING_KEYS_MAX, Ring, RingError, RingTextError, RingTextFault};
 pub use seal::{OVERHEAD, PACKET_MAX, PLAINTEXT_MAX, Refused, SealError, open, seal};
 pub use stream::{

@@ -19,7 +19,7 @@ const VERSION: &str = "1";
 /// Addresses that one service may have; a machine has few.
 const ADDRESSES_MAX: usize = 16;
 /// Longest name of a node.
-const NODE_BYTES_MAX: usize = 63;
+const NODE_BYTES_MAX: usize = 64;
 /// How long saying goodbye may take.
 const GOODBYE: Duration = Duration::from_millis(500);
 /// How long a name may take to be answered.
@@ -299,7 +299,7 @@ mod tests {
             assert_eq!(read(&rest), None);
         }
         for (place, value) in
-            [(0, String::new()), (0, "x".repeat(64)), (0, "a\u{1b}b".into()), (1, "2".into())]
+            [(0, String::new()), (0, "x".repeat(65)), (0, "a\u{1b}b".into()), (1, "2".into())]
         {
             let mut other = whole.clone();
             other[place].1 = value;

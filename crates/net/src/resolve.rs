@@ -47,6 +47,14 @@ pub fn resolve(peer: &str, default_port: u16) -> Result<Vec<SocketAddr>, Resolve
     if addresses.is_empty() { Err(unknown("the name has none".into())) } else { Ok(addresses) }
 }
 
+/// The host and port of a peer whose name is one of multicast DNS.
+#[must_use]
+pub fn local_name(peer: &str, default_port: u16) -> Option<(&str, u16)> {
+    let (host, port) = split(peer, default_port).ok()?;
+    let ending = host.trim_end_matches('.').rsplit_once('.')?.1;
+    ending.eq_ignore_ascii_case("local").then_some((host, port))
+}
+
 fn split(peer: &str, default_port: u16) -> Result<(&str, u16), ResolveError> {
     let refuse =
         |expected| ResolveError::Unreadable { peer: peer.chars().take(80).collect(), expected };
@@ -99,6 +107,15 @@ mod tests {
         let found = resolve("localhost:1234", 9999).unwrap();
         assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 1234), "{found:?}");
         assert!((1..=2).contains(&found.len()), "{found:?}");
+    }
+
+    #[test]
+    fn names_of_multicast_dns_end_in_local() {
+        assert_eq!(local_name("pi1.Local:1", 9999), Some(("pi1.Local", 1)));
+        assert_eq!(local_name("pi1.local.", 9999), Some(("pi1.local.", 9999)));
+        for other in ["local", "pi1", "pi1.local.example", "10.0.0.1", "[::1]:1", "a b.local"] {
+            assert_eq!(local_name(other, 9999), None, "{other}");
+        }
     }
 
     #[test]

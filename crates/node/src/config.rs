@@ -20,6 +20,12 @@ pub struct Gossip {
     pub port: Option<u16>,
     /// Nodes to talk to, `host[:port]`.
     pub peers: Vec<String>,
+    /// Nodes to talk to while nobody else answers, `host[:port]`.
+    pub fallback: Vec<String>,
+    /// Whether nodes on the local network are looked for; they are when absent.
+    pub mdns: Option<bool>,
+    /// The interfaces to look on, by name; all that lead to other machines when empty.
+    pub interfaces: Vec<String>,
 }
 
 /// `[cards]`

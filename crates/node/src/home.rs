@@ -191,11 +191,11 @@ impl Home {
     }
 
     /// Marks and holes tell of the chains of the old cluster. The new ones begin in other hashes and
-    /// are worked out from the journals.
+    /// are worked out from the journals. Peers met there are no peers here.
     fn forget_chains(&self) -> Result<()> {
         let marks = self.disk.list(paths::MARKS).map_err(|e| failed(paths::MARKS, "list", e))?;
         let marks = marks.into_iter().map(|(name, _)| paths::mark_file(&name));
-        for path in marks.chain([paths::HOLES.to_string()]) {
+        for path in marks.chain([paths::HOLES.to_string(), paths::PEERS.to_string()]) {
             match self.disk.remove(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(failed(&path, "remove", e));
@@ -334,12 +334,12 @@ fn to_line(id: &Id) -> Vec<u8> {
     line
 }
 
-fn failed(path: &str, doing: &'static str, source: std::io::Error) -> NodeError {
+pub(crate) fn failed(path: &str, doing: &'static str, source: std::io::Error) -> NodeError {
     StoreError::Io { path: path.to_string(), doing, source }.into()
 }
 
 /// Puts a small file in place of another: old or new, never half.
-fn replace(disk: &dyn Disk, path: &'static str, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace(disk: &dyn Disk, path: &'static str, bytes: &[u8]) -> Result<()> {
     let fresh = paths::fresh(path);
     let step = |doing, result: std::io::Result<()>| result.map_err(|e| failed(path, doing, e));
     let _ = disk.remove(&fresh);

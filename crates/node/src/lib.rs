@@ -1,6 +1,7 @@
 //! Core and store as one machine: a local change, a reading, a card edited by hand, a range from a
 //! peer. Faces (commands, screens, web) call this room and render what it returns.
 
+mod campaigns;
 mod cards;
 pub mod change;
 mod config;
@@ -12,6 +13,7 @@ mod home;
 pub mod import;
 mod propagate;
 mod reading;
+mod remembered;
 pub mod replica;
 mod resolve;
 mod session;
@@ -26,6 +28,7 @@ pub use health::{Finding, Health, Kind, NodeKey};
 pub use home::{Birth, Home, Membership, Rim};
 pub use propagate::Writer;
 pub use reading::{growing, watched};
+pub use remembered::{Remembered, remember};
 pub use resolve::nearest;
 pub use session::{End, Session, Written};
 pub use undo::Plan;

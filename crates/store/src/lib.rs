@@ -10,7 +10,7 @@ pub mod lock;
 pub mod paths;
 pub mod reader;
 
-pub use disk::{Disk, FakeDisk, RealDisk, SharedDisk};
+pub use disk::{Disk, FakeDisk, FileKind, RealDisk, SharedDisk};
 pub use error::{Result, StoreError};
 pub use journal::{Command, Journals, Written};
 pub use lock::HomeLock;

@@ -26,7 +26,7 @@ pub const KEYS: &str = ".cocli/keys";
 /// The daemon's socket.
 pub const SOCKET: &str = ".cocli/sock";
 /// Peers met before.
-pub const PEERS: &str = ".cocli/peers";
+pub const PEERS: &str = ".cocli/peers.json";
 /// Keeps keys and identity out of git.
 pub const GITIGNORE: &str = ".cocli/.gitignore";
 /// Folder of the marks, one file a log.
@@ -51,6 +51,9 @@ pub const CACHE: &str = "cache";
 pub const MANIFEST: &str = "checkpoint/manifest.json";
 /// The records that broke a rule.
 pub const ODD: &str = "checkpoint/odd.usv";
+
+/// Folder of the campaigns: the Python program keeps its settings there.
+pub const CAMPAIGNS: &str = "campaigns";
 
 /// Longest file name (without its ending) that a record may choose for a card.
 const FILE_BYTES_MAX: usize = 200;
@@ -92,6 +95,18 @@ pub fn mark_file(name: &str) -> String {
 #[must_use]
 pub fn aside(log: &LogId, position: u64, hash: u128) -> String {
     format!("{ASIDE}/{log}-{position}-{hash:032x}.usv")
+}
+
+/// The settings in a folder at or below the campaigns'.
+#[must_use]
+pub fn campaign_settings(folder: &str) -> String {
+    format!("{folder}/config.toml")
+}
+
+/// A folder in one of the campaigns' by its name.
+#[must_use]
+pub fn in_campaigns(folder: &str, name: &str) -> String {
+    format!("{folder}/{name}")
 }
 
 /// A base shard by its content.

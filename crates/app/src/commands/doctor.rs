@@ -4,14 +4,19 @@ use cocli_net::Identity;
 use cocli_node::{Finding, Home, Kind, NodeKey};
 use serde_json::json;
 
+mod net;
+
 use super::Context;
-use crate::args::Doctor;
+use crate::args::{Doctor, Examined};
 use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::{Tone, counted};
 
 pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     let home = context.home()?;
+    if let Some(Examined::Net) = args.what {
+        return net::run(context, &home);
+    }
     let mut findings = {
         let mut session = context.session(&home)?;
         session.examine(args.repair)?

@@ -8,16 +8,17 @@ use std::time::{Duration, Instant};
 
 use cocli_core::frame::Boot;
 use cocli_core::{Head, LogId, NodeId};
-use cocli_net::{Identity, Ring, Udp, listen_at, seal};
+use cocli_net::{Identity, Interfaces, Ring, Udp, listen_at, seal};
 use cocli_node::Home;
 use cocli_node::replica::{Born, Input, Job, Output, Replica};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
 use super::calls::{self, Side};
+use super::discovery::Discovery;
 use super::keys::Keys;
 use super::udp::Traffic;
-use super::{CardEvent, Event, cards, doors, files, peers, udp, writer};
+use super::{CardEvent, Event, cards, doors, files, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::{clock, door, ring};
@@ -28,7 +29,7 @@ const RESCAN: Duration = Duration::from_secs(5);
 /// rule, and every commit of our own shows here too.
 const SETTLED: Duration = Duration::from_millis(200);
 /// UDP and TCP port when nobody says another.
-pub(super) const PORT: u16 = 9999;
+pub(crate) const PORT: u16 = 9999;
 
 /// What the command line says.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub(crate) struct Options {
     pub(crate) bind: IpAddr,
     pub(crate) port: u16,
     pub(crate) peers: Vec<String>,
+    /// Peers to ask while nobody else answers.
+    pub(crate) fallback: Vec<String>,
+    /// Where to look for nodes on the local network, if at all.
+    pub(crate) nearby: Option<Interfaces>,
 }
 
 impl Options {
@@ -50,6 +55,9 @@ impl Options {
             bind: bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
             port: port.or(gossip.port).unwrap_or(PORT),
             peers: gossip.peers.iter().chain(peers).cloned().collect(),
+            fallback: gossip.fallback.clone(),
+            nearby: (gossip.mdns != Some(false))
+                .then(|| Interfaces::new(gossip.interfaces.clone())),
         }
     }
 }
@@ -78,6 +86,7 @@ struct Wiring {
     next_id: u64,
     traffic: Arc<Traffic>,
     listening: SocketAddr,
+    discovery: Discovery,
     screen: Screen,
     /// When journals are looked at next.
     rescan: Instant,
@@ -108,7 +117,6 @@ pub(crate) fn run(
         true => screen.object(&json!({"node": home.node().as_str(), "listening": listening})),
         false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
     }
-    peers::look(&options.peers, &wiring.events);
     wiring.serve(&queue);
     drop(door);
     wiring.end()
@@ -141,6 +149,7 @@ fn open(
     if watcher.is_none() {
         screen.note("files cannot be watched here: changes are seen by the rescan");
     }
+    let discovery = Discovery::begin(home, options, listening, &events)?;
     let wiring = Wiring {
         home: home.again()?,
         replica,
@@ -156,6 +165,7 @@ fn open(
         next_id: 0,
         traffic,
         listening,
+        discovery,
         screen,
         rescan: clock::monotonic() + RESCAN,
         stop: false,
@@ -186,6 +196,7 @@ impl Wiring {
             if now >= self.rescan {
                 self.rescan = now + RESCAN;
                 self.step(Input::Rescan);
+                self.discovery.look(&self.replica.status().peers, &self.events);
             }
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
             let waiter = self.waiters.values().map(|waiter| waiter.until).min();
@@ -199,6 +210,8 @@ impl Wiring {
         }
         self.step(Input::Leave);
         let _ = self.cards.send(CardEvent::Stop);
+        self.discovery.look(&self.replica.status().peers, &self.events);
+        self.discovery.end();
     }
 
     /// How the daemon ended. What is written is whole: a start goes on from there.
@@ -233,7 +246,18 @@ impl Wiring {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }
             Event::Journals => self.rescan = self.rescan.min(clock::monotonic() + SETTLED),
-            Event::Candidates(found) => self.step(Input::Candidates(found)),
+            Event::Found { layer, name, addresses } => {
+                self.discovery.found(layer, name, &addresses);
+                self.step(match layer.is_named() {
+                    true => Input::Candidates(addresses),
+                    false => Input::Hints(addresses),
+                });
+            }
+            Event::Nowhere { layer, name, why } => {
+                self.screen.note(&why);
+                self.discovery.nowhere(layer, name, why);
+            }
+            Event::Lost { name } => self.discovery.lost(name),
             Event::Notice(text) => self.screen.note(text),
             Event::Died(what) => self.died = Some(what),
             Event::Stop => self.stop = true,
@@ -310,6 +334,7 @@ impl Wiring {
         let position = number("position");
         match (text("verb"), log) {
             ("status", _) => drop(answer.send(self.status())),
+            ("net", _) => drop(answer.send(self.net())),
             ("stop", _) => {
                 self.stop = true;
                 let _ = answer.send(json!({}));
@@ -382,6 +407,13 @@ impl Wiring {
         json!({"nodes": holders, "lack": lack})
     }
 
+    /// Where the addresses come from, and who is there.
+    fn net(&self) -> Json {
+        let mut net = self.discovery.shown(&self.replica.status());
+        net["listening"] = json!(self.listening.to_string());
+        net
+    }
+
     fn status(&self) -> Json {
         let status = self.replica.status();
         let peers = status.peers.iter().map(|peer| {
@@ -427,7 +459,7 @@ mod tests {
             cards: true,
         };
         let home = Home::create(dir.path(), &birth, clock::rim(), clock::now()).unwrap();
-        let options = Options { bind: IpAddr::V4(Ipv4Addr::LOCALHOST), port: 0, peers: Vec::new() };
+        let options = Options::new(&home, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), Some(0), &[]);
         let opened = open(&home, ring, identity, &options, Screen::new(false));
         let (mut wiring, queue, door) = opened.unwrap();
         // As a panic in the writer does: what it held is dropped.

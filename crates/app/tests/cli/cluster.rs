@@ -24,6 +24,14 @@ impl Daemon {
         let _ = self.child.wait();
     }
 
+    /// As a person or the system ends it.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn end(&mut self) {
+        let pid = self.child.id().to_string();
+        let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.unwrap().success() && self.child.wait().unwrap().success());
+    }
+
     /// Waits for a line on standard error with these words in it.
     #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn says(&self, words: &str) -> String {

@@ -1,0 +1,200 @@
+//! `cocli doctor net`: where addresses of peers come from, who answers there, which interfaces are
+//! used, who has the port, and what may stand in between.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use cocli_net::{BindError, Interface, Interfaces, Udp, listen_at};
+use cocli_node::Home;
+use serde_json::{Value as Json, json};
+
+use super::Context;
+use crate::daemon::{Layer, PORT};
+use crate::door;
+use crate::failure::{Exit, Failure};
+use crate::render::{Screen, Tone};
+
+/// Everything that is shown.
+struct Net {
+    port: u16,
+    /// Why the port cannot be had; `None` when it is free, or the daemon's.
+    taken: Option<String>,
+    /// The daemon's own answer.
+    daemon: Option<Json>,
+    interfaces: Vec<Interface>,
+    /// Where addresses would come from: layer and name.
+    sources: Vec<(Layer, String)>,
+    damage: Vec<String>,
+}
+
+pub(super) fn run(context: &Context, home: &Home) -> Result<(), Failure> {
+    let net = Net::look(home)?;
+    let findings = net.findings();
+    if context.screen.json {
+        context.screen.object(&net.json(&findings));
+    } else {
+        net.draw(context.screen);
+        for finding in &findings {
+            let found = context.screen.paint(Tone::Bad, "found");
+            context.screen.line(format!("{found}  {}", context.screen.safe(finding)));
+        }
+        context.screen.line(net.hidden());
+    }
+    match findings.len() {
+        0 => Ok(()),
+        n => Err(Failure::new(Exit::NeedsPerson, format!("{n} findings"))),
+    }
+}
+
+impl Net {
+    fn look(home: &Home) -> Result<Self, Failure> {
+        let gossip = &home.config().gossip;
+        let daemon = door::ask(home, &json!({"verb": "net"}))?;
+        let listening = daemon.as_ref().and_then(|d| d.get("listening")).and_then(Json::as_str);
+        let listening = listening.and_then(|at| at.parse::<SocketAddr>().ok());
+        let port = listening.map_or(gossip.port.unwrap_or(PORT), |at| at.port());
+        let taken = if daemon.is_some() { None } else { bound(port).err().map(|e| e.to_string()) };
+        let mut damage = Vec::new();
+        let known = home.remembered().unwrap_or_else(|error| {
+            damage.push(error.to_string());
+            Vec::new()
+        });
+        let (hosts, told) = home.campaign_hosts();
+        damage.extend(told);
+        let remembered = known.iter().map(|one| format!("{} at {}", one.node, one.address));
+        let sources = (gossip.peers.iter().map(|name| (Layer::Configured, name.clone())))
+            .chain(remembered.map(|name| (Layer::Remembered, name)))
+            .chain(hosts.into_iter().map(|name| (Layer::Campaign, name)))
+            .chain(gossip.fallback.iter().map(|name| (Layer::Fallback, name.clone())))
+            .collect();
+        let interfaces = Interfaces::new(gossip.interfaces.clone()).here().unwrap_or_default();
+        Ok(Self { port, taken, daemon, interfaces, sources, damage })
+    }
+
+    fn entries(&self, key: &str) -> &[Json] {
+        let list = self.daemon.as_ref().and_then(|daemon| daemon.get(key)).and_then(Json::as_array);
+        list.map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether an address is one of this very daemon.
+    fn is_own(&self, entry: &Json) -> bool {
+        let at = text(entry, "address").parse::<SocketAddr>();
+        at.is_ok_and(|at| {
+            let here = self.interfaces.iter().flat_map(|one| &one.addresses);
+            at.port() == self.port && here.into_iter().any(|ip| *ip == at.ip())
+        })
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let mut findings: Vec<String> = self.taken.iter().chain(&self.damage).cloned().collect();
+        let others: Vec<&Json> =
+            self.entries("addresses").iter().filter(|entry| !self.is_own(entry)).collect();
+        if !others.is_empty() && !others.iter().any(|entry| is_live(entry)) {
+            findings.push("of all addresses that are known, nobody answers".into());
+        }
+        findings
+    }
+
+    fn json(&self, findings: &[String]) -> Json {
+        let interfaces = self.interfaces.iter().map(|one| {
+            json!({
+                "name": one.name,
+                "addresses": one.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "skipped": one.skipped.map(|why| why.to_string()),
+            })
+        });
+        let sources =
+            self.sources.iter().map(|(layer, name)| json!({"layer": layer.name(), "name": name}));
+        json!({
+            "port": self.port, "port_taken": self.taken, "daemon": self.daemon,
+            "interfaces": interfaces.collect::<Vec<_>>(), "sources": sources.collect::<Vec<_>>(),
+            "findings": findings, "hidden": self.hidden(),
+        })
+    }
+
+    fn draw(&self, screen: Screen) {
+        let faint = |word: &str| screen.paint(Tone::Faint, &format!("{word:<11}"));
+        let port = match (&self.daemon, &self.taken) {
+            (Some(_), _) => "the daemon has it, for packets and streams",
+            (None, Some(_)) => "cannot be had",
+            (None, None) => "is free; no daemon runs (`cocli daemon`)",
+        };
+        screen.line(format!("{} {} {port}", faint("port"), self.port));
+        for one in &self.interfaces {
+            let addresses: Vec<String> = one.addresses.iter().map(ToString::to_string).collect();
+            let used = one.skipped.map_or("used".into(), |why| format!("skipped: {why}"));
+            let name = screen.safe(&one.name);
+            screen.line(format!("{} {name}  {}  {used}", faint("interface"), addresses.join(" ")));
+        }
+        if let Some(mdns) = self.daemon.as_ref().and_then(|daemon| daemon.get("mdns")) {
+            let why = mdns.get("why_not").and_then(Json::as_str);
+            let state = why.map_or("tells and listens".into(), |why| format!("off: {why}"));
+            screen.line(format!("{} {state}", faint("mdns")));
+        }
+        for entry in self.entries("addresses") {
+            screen.line(format!("{} {}", faint("address"), self.address(screen, entry)));
+        }
+        for entry in self.entries("nowhere") {
+            let (layer, why) = (text(entry, "layer"), screen.safe(text(entry, "why")));
+            screen.line(format!("{} {layer}: {why}", faint("nowhere")));
+        }
+        for (layer, name) in &self.sources {
+            let waits = *layer == Layer::Fallback && !self.fallback_asked();
+            if self.daemon.is_none() || waits {
+                let when = if waits { "  (when nobody else answers for 30 s)" } else { "" };
+                let name = screen.safe(name);
+                screen.line(format!("{} {}: {name}{when}", faint("would ask"), layer.name()));
+            }
+        }
+    }
+
+    fn fallback_asked(&self) -> bool {
+        let asked = self.daemon.as_ref().and_then(|daemon| daemon.get("fallback_asked"));
+        asked.and_then(Json::as_bool).unwrap_or(false)
+    }
+
+    /// One address: who is there, and by whom it is known.
+    fn address(&self, screen: Screen, entry: &Json) -> String {
+        let node = entry.get("node").and_then(Json::as_str).map(|node| screen.safe(node));
+        let who = match node {
+            _ if self.is_own(entry) => "this node".to_string(),
+            Some(node) if is_live(entry) => {
+                format!("{node} {}", screen.paint(Tone::Good, "answers"))
+            }
+            Some(node) => format!("{node} {}", screen.paint(Tone::Bad, "is silent")),
+            None => screen.paint(Tone::Warn, "nobody answers"),
+        };
+        let from = entry.get("from").and_then(Json::as_array).into_iter().flatten();
+        let from: Vec<String> = from
+            .map(|source| {
+                format!("{} {}", text(source, "layer"), screen.safe(text(source, "name")))
+            })
+            .collect();
+        let from = if from.is_empty() { "it came to us".into() } else { from.join(", ") };
+        format!("{}  {who}  ({from})", text(entry, "address"))
+    }
+
+    /// What no program on this machine can see.
+    fn hidden(&self) -> String {
+        format!(
+            "A firewall on the way hides nodes unless it lets UDP and TCP {} in and out, and for mDNS UDP \
+             5353 (224.0.0.251, ff02::fb). Into a container behind a Docker bridge mDNS does not come: \
+             give it the network of the host, or name a peer in `[gossip] peers`.",
+            self.port
+        )
+    }
+}
+
+/// Takes the port as a daemon would, and gives it back.
+fn bound(port: u16) -> Result<(), BindError> {
+    let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    listen_at(at)?;
+    Udp::bind_at(at).map(|_| ())
+}
+
+fn text<'j>(json: &'j Json, key: &str) -> &'j str {
+    json.get(key).and_then(Json::as_str).unwrap_or("?")
+}
+
+fn is_live(entry: &Json) -> bool {
+    entry.get("live").and_then(Json::as_bool).unwrap_or(false)
+}
