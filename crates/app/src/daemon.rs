@@ -24,6 +24,7 @@ use serde_json::Value as Json;
 
 pub(crate) use discovery::Layer;
 pub(crate) use files::watch_journals;
+pub(crate) use nearby::interfaces;
 pub(crate) use wiring::{Options, PORT, run};
 
 /// What the threads of the rim tell the loop.

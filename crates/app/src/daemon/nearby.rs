@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 
 use cocli_core::digest::hash;
-use cocli_net::{Announcement, Mdns, Sighting};
+use cocli_net::{Announcement, Interface, Interfaces, Mdns, Sighting};
 use cocli_node::Home;
+use serde_json::{Value as Json, json};
 
 use super::Event;
 use super::discovery::Layer;
@@ -55,6 +56,18 @@ pub(super) fn listen(
         let _ = notices.send(Event::Notice(error.to_string()));
         error.to_string()
     })
+}
+
+/// The interfaces of this machine, and why some are not used. The daemon is asked for its own: it may
+/// run where others see other ones, such as in a container.
+pub(crate) fn interfaces(home: &Home) -> Vec<Json> {
+    let interfaces = Interfaces::new(home.config().gossip.interfaces.clone());
+    let shown = |one: Interface| {
+        let addresses: Vec<String> = one.addresses.iter().map(ToString::to_string).collect();
+        let skipped = one.skipped.map(|why| why.to_string());
+        json!({"name": one.name, "addresses": addresses, "skipped": skipped})
+    };
+    interfaces.here().unwrap_or_default().into_iter().map(shown).collect()
 }
 
 /// A name for the service that stays the same from start to start, and that neither a node of the

@@ -18,7 +18,7 @@ use super::calls::{self, Side};
 use super::discovery::Discovery;
 use super::keys::Keys;
 use super::udp::Traffic;
-use super::{CardEvent, Event, cards, doors, files, udp, writer};
+use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::{clock, door, ring};
@@ -411,6 +411,7 @@ impl Wiring {
     fn net(&self) -> Json {
         let mut net = self.discovery.shown(&self.replica.status());
         net["listening"] = json!(self.listening.to_string());
+        net["interfaces"] = json!(nearby::interfaces(&self.home));
         net
     }
 

@@ -3,12 +3,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use cocli_net::{BindError, Interface, Interfaces, Udp, listen_at};
+use cocli_net::{BindError, Udp, listen_at};
 use cocli_node::Home;
 use serde_json::{Value as Json, json};
 
 use super::Context;
-use crate::daemon::{Layer, PORT};
+use crate::daemon::{Layer, PORT, interfaces};
 use crate::door;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone};
@@ -20,7 +20,7 @@ struct Net {
     taken: Option<String>,
     /// The daemon's own answer.
     daemon: Option<Json>,
-    interfaces: Vec<Interface>,
+    interfaces: Vec<Json>,
     /// Where addresses would come from: layer and name.
     sources: Vec<(Layer, String)>,
     damage: Vec<String>,
@@ -66,7 +66,8 @@ impl Net {
             .chain(hosts.into_iter().map(|name| (Layer::Campaign, name)))
             .chain(gossip.fallback.iter().map(|name| (Layer::Fallback, name.clone())))
             .collect();
-        let interfaces = Interfaces::new(gossip.interfaces.clone()).here().unwrap_or_default();
+        let told = daemon.as_ref().and_then(|d| d.get("interfaces")).and_then(Json::as_array);
+        let interfaces = told.cloned().unwrap_or_else(|| interfaces(home));
         Ok(Self { port, taken, daemon, interfaces, sources, damage })
     }
 
@@ -79,8 +80,8 @@ impl Net {
     fn is_own(&self, entry: &Json) -> bool {
         let at = text(entry, "address").parse::<SocketAddr>();
         at.is_ok_and(|at| {
-            let here = self.interfaces.iter().flat_map(|one| &one.addresses);
-            at.port() == self.port && here.into_iter().any(|ip| *ip == at.ip())
+            let here = self.interfaces.iter().flat_map(addresses);
+            at.port() == self.port && here.into_iter().any(|ip| ip == at.ip().to_string())
         })
     }
 
@@ -95,18 +96,11 @@ impl Net {
     }
 
     fn json(&self, findings: &[String]) -> Json {
-        let interfaces = self.interfaces.iter().map(|one| {
-            json!({
-                "name": one.name,
-                "addresses": one.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "skipped": one.skipped.map(|why| why.to_string()),
-            })
-        });
         let sources =
             self.sources.iter().map(|(layer, name)| json!({"layer": layer.name(), "name": name}));
         json!({
             "port": self.port, "port_taken": self.taken, "daemon": self.daemon,
-            "interfaces": interfaces.collect::<Vec<_>>(), "sources": sources.collect::<Vec<_>>(),
+            "interfaces": self.interfaces, "sources": sources.collect::<Vec<_>>(),
             "findings": findings, "hidden": self.hidden(),
         })
     }
@@ -120,10 +114,10 @@ impl Net {
         };
         screen.line(format!("{} {} {port}", faint("port"), self.port));
         for one in &self.interfaces {
-            let addresses: Vec<String> = one.addresses.iter().map(ToString::to_string).collect();
-            let used = one.skipped.map_or("used".into(), |why| format!("skipped: {why}"));
-            let name = screen.safe(&one.name);
-            screen.line(format!("{} {name}  {}  {used}", faint("interface"), addresses.join(" ")));
+            let why = one.get("skipped").and_then(Json::as_str);
+            let used = why.map_or("used".into(), |why| format!("skipped: {why}"));
+            let (name, at) = (screen.safe(text(one, "name")), addresses(one).join(" "));
+            screen.line(format!("{} {name}  {at}  {used}", faint("interface")));
         }
         if let Some(mdns) = self.daemon.as_ref().and_then(|daemon| daemon.get("mdns")) {
             let why = mdns.get("why_not").and_then(Json::as_str);
@@ -193,6 +187,12 @@ fn bound(port: u16) -> Result<(), BindError> {
 
 fn text<'j>(json: &'j Json, key: &str) -> &'j str {
     json.get(key).and_then(Json::as_str).unwrap_or("?")
+}
+
+/// The addresses of an interface.
+fn addresses(interface: &Json) -> Vec<&str> {
+    let list = interface.get("addresses").and_then(Json::as_array).into_iter().flatten();
+    list.filter_map(Json::as_str).collect()
 }
 
 fn is_live(entry: &Json) -> bool {
