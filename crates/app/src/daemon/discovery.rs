@@ -171,10 +171,10 @@ impl Discovery {
         self.book.lost(&(Layer::Mdns, name));
     }
 
-    pub(super) fn nowhere(&mut self, layer: Layer, name: String, why: String) {
-        let source = (layer, name);
-        self.book.lost(&source);
-        self.book.nowhere.insert(source, why);
+    /// A name leads nowhere now; where it led before is still asked. Tells whether that is news.
+    pub(super) fn nowhere(&mut self, layer: Layer, name: String, why: &str) -> bool {
+        let before = self.book.nowhere.insert((layer, name), why.to_string());
+        before.as_deref() != Some(why)
     }
 
     /// Looks at who is there: remembers them, and asks for the fallback addresses when nobody is.
@@ -225,7 +225,6 @@ impl Discovery {
         json!({
             "mdns": {"runs": self.mdns.is_ok(), "why_not": self.mdns.as_ref().err()},
             "addresses": addresses.collect::<Vec<_>>(), "nowhere": nowhere.collect::<Vec<_>>(),
-            "fallback_asked": self.solitude.asked.is_some(),
         })
     }
 }

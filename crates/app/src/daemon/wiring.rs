@@ -254,8 +254,9 @@ impl Wiring {
                 });
             }
             Event::Nowhere { layer, name, why } => {
-                self.screen.note(&why);
-                self.discovery.nowhere(layer, name, why);
+                if self.discovery.nowhere(layer, name, &why) {
+                    self.screen.note(why);
+                }
             }
             Event::Lost { name } => self.discovery.lost(name),
             Event::Notice(text) => self.screen.note(text),

@@ -12,7 +12,7 @@ use super::testing::MemoryLogs;
 use super::*;
 use crate::digest::ClusterId;
 use crate::frame::{HELLO_BYTES, Message, Packet, Range, Writer};
-use crate::limits::{COMMIT_US, LIVE_US};
+use crate::limits::{CANDIDATES_MAX, COMMIT_US, LIVE_US};
 use crate::name::{LogId, NodeId};
 use crate::time::Day;
 use crate::vector::{Head, Vector};
@@ -432,6 +432,22 @@ fn a_peer_whose_port_changes_is_followed_and_a_restarted_one_takes_its_own_place
     world.write(1, "new boot");
     while world.deliver() {}
     assert!(world.level());
+}
+
+#[test]
+fn addresses_that_nobody_named_make_room_for_those_that_somebody_did() {
+    let mut world = World::new(&["a", "b"]);
+    let told =
+        |n: u16| (0..2 * n).map(|port| SocketAddr::from(([192, 0, 2, 7], port + 1))).collect();
+    let most = u16::try_from(CANDIDATES_MAX).unwrap();
+    world.step(0, Input::Hints(told(most)));
+    assert_eq!(world.nodes[0].engine.status().unmet.len(), CANDIDATES_MAX);
+    world.step(0, Input::Candidates(vec![address(2)]));
+    let unmet = world.nodes[0].engine.status().unmet;
+    assert!(unmet.contains(&address(2)) && unmet.len() == CANDIDATES_MAX);
+    world.step(0, Input::Hints(told(2 * most)));
+    world.run(3_000_000);
+    assert_eq!(world.nodes[0].engine.status().peers.len(), 1);
 }
 
 #[test]

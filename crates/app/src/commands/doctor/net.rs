@@ -113,13 +113,16 @@ impl Net {
             (None, None) => "is free; no daemon runs (`cocli daemon`)",
         };
         screen.line(format!("{} {} {port}", faint("port"), self.port));
+        let mdns = self.daemon.as_ref().and_then(|daemon| daemon.get("mdns"));
+        let runs = mdns.and_then(|mdns| mdns.get("runs")).and_then(Json::as_bool).unwrap_or(false);
+        let free = if runs { "used" } else { "would be used" };
         for one in &self.interfaces {
             let why = one.get("skipped").and_then(Json::as_str);
-            let used = why.map_or("used".into(), |why| format!("skipped: {why}"));
+            let used = why.map_or(free.into(), |why| format!("skipped: {why}"));
             let (name, at) = (screen.safe(text(one, "name")), addresses(one).join(" "));
             screen.line(format!("{} {name}  {at}  {used}", faint("interface")));
         }
-        if let Some(mdns) = self.daemon.as_ref().and_then(|daemon| daemon.get("mdns")) {
+        if let Some(mdns) = mdns {
             let why = mdns.get("why_not").and_then(Json::as_str);
             let state = why.map_or("tells and listens".into(), |why| format!("off: {why}"));
             screen.line(format!("{} {state}", faint("mdns")));
@@ -131,19 +134,22 @@ impl Net {
             let (layer, why) = (text(entry, "layer"), screen.safe(text(entry, "why")));
             screen.line(format!("{} {layer}: {why}", faint("nowhere")));
         }
-        for (layer, name) in &self.sources {
-            let waits = *layer == Layer::Fallback && !self.fallback_asked();
-            if self.daemon.is_none() || waits {
-                let when = if waits { "  (when nobody else answers for 30 s)" } else { "" };
-                let name = screen.safe(name);
-                screen.line(format!("{} {}: {name}{when}", faint("would ask"), layer.name()));
-            }
+        for (layer, name) in
+            self.sources.iter().filter(|(layer, name)| !self.is_asked(*layer, name))
+        {
+            let waits = *layer == Layer::Fallback;
+            let when = if waits { "  (when nobody else answers for 30 s)" } else { "" };
+            let name = screen.safe(name);
+            screen.line(format!("{} {}: {name}{when}", faint("would ask"), layer.name()));
         }
     }
 
-    fn fallback_asked(&self) -> bool {
-        let asked = self.daemon.as_ref().and_then(|daemon| daemon.get("fallback_asked"));
-        asked.and_then(Json::as_bool).unwrap_or(false)
+    /// Whether the daemon has asked for a name already; of fallbacks it may not have.
+    fn is_asked(&self, layer: Layer, name: &str) -> bool {
+        let asked = self.entries("addresses").iter().filter_map(|entry| entry.get("from"));
+        let mut asked = asked.filter_map(Json::as_array).flatten().chain(self.entries("nowhere"));
+        let is = |one: &Json| text(one, "layer") == layer.name() && text(one, "name") == name;
+        self.daemon.is_some() && (layer != Layer::Fallback || asked.any(is))
     }
 
     /// One address: who is there, and by whom it is known.
