@@ -84,6 +84,17 @@ pub(crate) fn packets_at(at: SocketAddr) -> Result<OwnedFd, BindError> {
     open().map_err(|source| error("UDP", at, source))
 }
 
+/// Whether the programs that have a UDP port let others have it too. Nothing is held.
+pub(crate) fn shares(at: SocketAddr) -> Result<(), BindError> {
+    let open = || {
+        let socket = open(SocketType::DGRAM, at)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        sockopt::set_socket_reuseport(&socket, true)?;
+        bind(&socket, &at)
+    };
+    open().map_err(|source| error("UDP", at, source))
+}
+
 fn error(kind: &'static str, at: SocketAddr, source: Errno) -> BindError {
     match source {
         Errno::ADDRINUSE => BindError::Taken { port: at.port(), kind },
@@ -125,4 +136,18 @@ fn never_fragment(socket: &OwnedFd, at: SocketAddr) -> rustix::io::Result<()> {
 #[cfg(not(target_os = "linux"))]
 fn never_fragment(_socket: &OwnedFd, _at: SocketAddr) -> rustix::io::Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_somebody_keeps_for_himself_is_not_shared() {
+        let alone = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let at = SocketAddr::from((Ipv4Addr::UNSPECIFIED, alone.local_addr().unwrap().port()));
+        assert!(matches!(shares(at), Err(BindError::Taken { .. })));
+        drop(alone);
+        shares(at).unwrap();
+    }
 }

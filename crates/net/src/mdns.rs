@@ -1,16 +1,17 @@
 //! Nodes of the same cluster on the local network, by multicast DNS. Each tells its address and
 //! listens for the others; nobody is trusted for what is told here: it gives addresses to knock at.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mdns_sd::{
-    DaemonEvent, HostnameResolutionEvent, IfKind, IfPredicate, ResolvedService, ScopedIp,
-    ServiceDaemon, ServiceEvent, ServiceInfo,
+    DaemonEvent, HostnameResolutionEvent, IfKind, IfPredicate, MDNS_PORT, ResolvedService,
+    ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo,
 };
 
-use crate::{Cluster, Interfaces, to_hex};
+use crate::bind::shares;
+use crate::{BindError, Cluster, Interfaces, to_hex};
 
 /// The kind of service.
 const SERVICE: &str = "_cocli-gossip._udp.local.";
@@ -28,7 +29,24 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// Why there is no multicast DNS here.
 #[derive(Debug, thiserror::Error)]
 #[error("nodes on the local network are not looked for ({0}): name them in `[gossip] peers`")]
-pub struct MdnsError(#[from] mdns_sd::Error);
+pub struct MdnsError(String);
+
+impl From<mdns_sd::Error> for MdnsError {
+    fn from(error: mdns_sd::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<BindError> for MdnsError {
+    fn from(error: BindError) -> Self {
+        Self(match error {
+            BindError::Taken { port, kind } => {
+                format!("another program keeps {kind} port {port} for itself")
+            }
+            BindError::System { .. } => error.to_string(),
+        })
+    }
+}
 
 /// What a node tells of itself.
 #[derive(Debug, Clone)]
@@ -90,6 +108,8 @@ impl Mdns {
         interfaces: Interfaces,
         tell: impl Fn(Sighting) -> bool + Clone + Send + 'static,
     ) -> Result<Self, MdnsError> {
+        // The daemon below would go on without a socket, and say nothing.
+        shares((Ipv4Addr::UNSPECIFIED, MDNS_PORT).into())?;
         let daemon = ServiceDaemon::new()?;
         let ipv6 = announcement.listening.is_ipv6();
         daemon.disable_interface(IfKind::All)?;
@@ -263,7 +283,7 @@ fn watch(
     std::thread::spawn(move || {
         while let Ok(event) = events.recv() {
             if let DaemonEvent::Error(error) = event
-                && !tell(Sighting::Trouble(MdnsError(error).to_string()))
+                && !tell(Sighting::Trouble(MdnsError::from(error).to_string()))
             {
                 return;
             }
