@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Two nodes without a configured peer find each other on a local network: two network namespaces on a
 # bridge. It wants the rights to make namespaces, and says so when it has none.
-#   tests/net/mdns.sh [BINARY]
+#   tests/net/mdns.sh [ADDRESS TO BIND TO [BINARY]]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-bin=$(realpath "${1:-target/debug/cocli}")
+bind=${1:-0.0.0.0}
+bin=$(realpath "${2:-target/debug/cocli}")
 lan=cocli-$$-lan one=cocli-$$-one two=cocli-$$-two
 dir=$(mktemp -d)
 pids=()
@@ -62,7 +63,7 @@ start() { # namespace, node, words
     local space=$1 node=$2
     shift 2
     HOME="$dir" COCLI_DATA_HOME="$dir/$node" \
-        ip netns exec "$space" "$bin" daemon "$@" >"$dir/$node.log" 2>&1 &
+        ip netns exec "$space" "$bin" daemon --bind "$bind" "$@" >"$dir/$node.log" 2>&1 &
     pids+=($!)
 }
 
@@ -125,3 +126,18 @@ within 10 sees laptop mdns 10.77.0.11:9999 || fail "laptop has not heard of pi1 
 kill "${pids[0]}" && wait "${pids[0]}" || true
 within 10 lacks laptop mdns 10.77.0.11:9999 || fail "a goodbye was not heard"
 echo "a goodbye is heard"
+
+kill "${pids[2]}" && wait "${pids[2]}" || true
+for node in pi1 laptop; do
+    rm "$dir/$node/.cocli/peers.json"
+    printf '[gossip]\nmdns = false\n' >"$dir/$node/.cocli/config.toml"
+done
+echo 'fallback = ["10.77.0.11"]' >>"$dir/laptop/.cocli/config.toml"
+cocli pi1 set acme state=TX >/dev/null
+start "$one" pi1
+start "$two" laptop
+sleep 20
+! level || fail "a fallback was asked too early"
+within 30 level || fail "a fallback was not asked"
+sees laptop fallback 10.77.0.11:9999 || fail "not by the fallback"
+echo "a fallback is asked when nobody has answered for long"

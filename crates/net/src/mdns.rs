@@ -1,6 +1,7 @@
 //! Nodes of the same cluster on the local network, by multicast DNS. Each tells its address and
 //! listens for the others; nobody is trusted for what is told here: it gives addresses to knock at.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,8 @@ const NODE_BYTES_MAX: usize = 64;
 const GOODBYE: Duration = Duration::from_millis(500);
 /// How long a name may take to be answered.
 const ANSWER: Duration = Duration::from_secs(2);
+/// And how much longer its addresses of the other family.
+const OTHER_FAMILY: Duration = Duration::from_millis(250);
 
 /// Why there is no multicast DNS here.
 #[derive(Debug, thiserror::Error)]
@@ -136,12 +139,12 @@ impl Mdns {
         let name = format!("{}.", host.trim_end_matches('.'));
         let millis = u64::try_from(ANSWER.as_millis()).ok();
         let Ok(answers) = self.daemon.resolve_hostname(&name, millis) else { return Vec::new() };
-        let mut found = Vec::new();
-        while let Ok(event) = answers.recv_timeout(ANSWER) {
+        let (mut all, mut patience) = (HashSet::new(), ANSWER);
+        while let Ok(event) = answers.recv_timeout(patience) {
             match event {
                 HostnameResolutionEvent::AddressesFound(_, addresses) => {
-                    found = reachable(&addresses, port, self.ipv6);
-                    break;
+                    all.extend(addresses);
+                    patience = OTHER_FAMILY;
                 }
                 HostnameResolutionEvent::SearchTimeout(_)
                 | HostnameResolutionEvent::SearchStopped(_) => break,
@@ -149,7 +152,7 @@ impl Mdns {
             }
         }
         let _ = self.daemon.stop_resolve_hostname(&name);
-        found
+        reachable(&all, port, self.ipv6)
     }
 
     /// Tells that this node goes, and ends. Waits for at most a second.

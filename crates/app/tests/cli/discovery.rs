@@ -9,6 +9,18 @@ fn net(home: &Home) -> Json {
     serde_json::from_str(&home.run(&["--json", "doctor", "net"]).out).unwrap()
 }
 
+/// Asks again and again, for at most 10 s.
+#[expect(clippy::disallowed_methods, reason = "looks from outside, as a person would")]
+fn within<T>(ask: impl Fn() -> Option<T>) -> T {
+    for _ in 0..200 {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("no answer within 10 s");
+}
+
 /// Two nodes that have met, the second one by `--peer`.
 fn met() -> (Home, Daemon, Home, Daemon) {
     let one = Home::new();
@@ -97,4 +109,29 @@ fn without_a_daemon_the_doctor_says_whom_it_would_ask_and_who_has_the_port() {
     }
     drop(taken);
     assert!(home.run(&["doctor", "net"]).ok().contains("is free"));
+}
+
+#[test]
+fn machines_that_a_campaign_names_are_asked_and_a_settings_file_that_does_not_read_is_told() {
+    let home = Home::new();
+    for (campaign, settings) in [
+        (
+            "clients/road-map",
+            "[prospecting.scaling.\"127.0.0.9\"]\n[prospecting.scaling.fargate]\n",
+        ),
+        ("broken", "[prospecting\n"),
+    ] {
+        let folder = home.file("campaigns").join(campaign);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("config.toml"), settings).unwrap();
+    }
+    let running = daemon(&home, &[]);
+    running.says("campaigns/broken/config.toml");
+    let campaign = within(|| {
+        let seen = net(&home);
+        let addresses = seen["daemon"]["addresses"].as_array().unwrap().clone();
+        addresses.into_iter().find(|entry| entry["from"][0]["layer"] == "campaign")
+    });
+    assert_eq!(campaign["address"], "127.0.0.9:9999");
+    home.run(&["doctor", "net"]).fails(5, "2 findings");
 }
