@@ -382,6 +382,61 @@ pub(crate) struct Sim {
     /// Print every event.
     #[arg(long)]
     pub(crate) trace: bool,
+    #[command(flatten)]
+    pub(crate) measured: SimMeasured,
+}
+
+/// Any of these makes it a measured run: calm but for what is asked for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Measured run")]
+pub(crate) struct SimMeasured {
+    /// Writes a second, over the whole cluster (default: 10).
+    #[arg(long, value_name = "WRITES")]
+    pub(crate) rate: Option<f64>,
+    /// How long there are writes; then it is quiet until all are equal (default: 30).
+    #[arg(long, value_name = "S")]
+    pub(crate) seconds: Option<u64>,
+    /// Packets doubled, percent.
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) dup: Option<u64>,
+    /// Delay of packets (default: 0.2..4).
+    #[arg(long, value_name = "MS[..MS]", value_parser = delay)]
+    pub(crate) delay: Option<(u64, u64)>,
+    /// Longest time that a disk takes for a commit (default: 5).
+    #[arg(long, value_name = "MS")]
+    pub(crate) disk: Option<u64>,
+    /// Cut two machines off from the others for so long.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) partition: Option<u64>,
+    /// Let wall clocks differ by up to so much.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) skew: Option<u64>,
+    /// Cut the power of machines: what was not synced may be gone.
+    #[arg(long, value_name = "N")]
+    pub(crate) crash: Option<u64>,
+    /// Machines that write (default: all).
+    #[arg(long, value_name = "N")]
+    pub(crate) writers: Option<usize>,
+    /// Machines that each is told of at its start (default: all).
+    #[arg(long, value_name = "N")]
+    pub(crate) peers: Option<usize>,
+    /// Draw the run.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) picture: Option<PathBuf>,
+    /// Runs of 10 to 1,000 machines, a line for each; at 1 % loss, unless told otherwise.
+    #[arg(long, conflicts_with_all = ["nodes", "picture"])]
+    pub(crate) table: bool,
+}
+
+/// `5` or `1..20`, milliseconds, as microseconds.
+fn delay(text: &str) -> Result<(u64, u64), String> {
+    let (low, high) = text.split_once("..").unwrap_or((text, text));
+    let one = |text: &str| match text.parse::<f64>() {
+        Ok(ms) if (0.0..=600_000.0).contains(&ms) => Ok((ms * 1e3) as u64),
+        _ => Err(format!("`{text}` is no number of milliseconds")),
+    };
+    let (low, high) = (one(low)?, one(high)?);
+    if low <= high { Ok((low, high)) } else { Err("the shorter delay comes first".to_owned()) }
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cocli_core::{NodeId, usv};
+use cocli_core::{Entry, NodeId, usv};
 use cocli_node::replica::Job;
 
 use crate::disk::{Content, content};
@@ -26,25 +26,29 @@ impl World {
         vector.0.into_iter().map(|(log, head)| (log.to_string(), head.position)).collect()
     }
 
-    /// All checks of a world at rest.
+    /// All checks of a world at rest, one disk after the other: many are too much to hold at once.
     pub(crate) fn check(&mut self) {
         self.everybody_is_level();
-        let mut contents = Vec::new();
+        let mut first = None;
         for at in 0..self.machines.len() {
-            match content(&self.machines[at], self.cluster) {
-                Ok(content) => contents.push(content),
+            let held = match content(&self.machines[at], self.cluster) {
+                Ok(held) => held,
                 Err(error) => {
                     self.fail("disks_can_be_read", format!("machine {at}: {error}"));
                     return;
                 }
+            };
+            self.report.journal_bytes = self.report.journal_bytes.max(held.bytes);
+            if let Some(first) = &first {
+                self.states_are_equal(at, &held, first);
+                self.vectors_are_equal(at, &held, first);
             }
+            self.vector_is_shown(at, &held);
+            self.state_agrees_with_an_oracle(at, &held);
+            self.nothing_durable_lost(at, &held);
+            self.nothing_is_odd(at, &held);
+            first.get_or_insert(held);
         }
-        self.report.journal_bytes = contents.iter().map(|content| content.bytes).max().unwrap_or(0);
-        self.all_states_equal(&contents);
-        self.all_vectors_equal(&contents);
-        self.states_agree_with_an_oracle(&contents);
-        self.nothing_durable_lost(&contents);
-        self.nothing_is_odd(&contents);
         self.commits_are_bounded();
     }
 
@@ -72,100 +76,75 @@ impl World {
         }
     }
 
-    fn all_states_equal(&mut self, contents: &[Content]) {
-        for (at, content) in contents.iter().enumerate() {
-            if content.state.digest() != contents[0].state.digest() {
-                self.fail("all_states_equal", format!("machine {at} has another state than 0"));
-            }
+    fn states_are_equal(&mut self, at: usize, held: &Content, first: &Content) {
+        if held.state.digest() != first.state.digest() {
+            self.fail("all_states_equal", format!("machine {at} has another state than 0"));
         }
     }
 
     /// What stands on the disks, not only what daemons believe.
-    fn all_vectors_equal(&mut self, contents: &[Content]) {
-        for (at, content) in contents.iter().enumerate() {
-            if content.vector != contents[0].vector {
-                self.fail(
-                    "all_vectors_equal",
-                    format!("{:?} on 0, {:?} on {at}", contents[0].vector.0, content.vector.0),
-                );
-            }
-            let daemon = self.machines[at].daemon.as_ref();
-            if daemon.is_some_and(|daemon| *daemon.replica.vector() != content.vector) {
-                self.fail(
-                    "all_vectors_equal",
-                    format!("daemon {at} shows another vector than its disk"),
-                );
-            }
+    fn vectors_are_equal(&mut self, at: usize, held: &Content, first: &Content) {
+        if held.vector != first.vector {
+            let what = format!("{:?} on 0, {:?} on {at}", first.vector.0, held.vector.0);
+            self.fail("all_vectors_equal", what);
+        }
+    }
+
+    fn vector_is_shown(&mut self, at: usize, held: &Content) {
+        let daemon = self.machines[at].daemon.as_ref();
+        if daemon.is_some_and(|daemon| *daemon.replica.vector() != held.vector) {
+            let what = format!("daemon {at} shows another vector than its disk");
+            self.fail("all_vectors_equal", what);
         }
     }
 
     /// The winner of each field by a maximum of tuples, without the code of the merge.
-    fn states_agree_with_an_oracle(&mut self, contents: &[Content]) {
-        for (at, content) in contents.iter().enumerate() {
-            let mut winners = BTreeMap::new();
-            for record in &content.records {
-                let Ok(datagram) = usv::read(record) else { continue };
-                let entry = datagram.entry;
-                let order = (
-                    entry.stamp.instant.micros(),
-                    entry.stamp.node.as_str().to_owned(),
-                    entry.value.as_str().to_owned(),
-                    entry.causality.as_str().to_owned(),
-                );
-                let key = (datagram.target.as_str().to_owned(), datagram.field.as_str().to_owned());
-                let winner = winners.entry(key).or_insert_with(|| order.clone());
-                *winner = order.max(winner.clone());
-            }
-            let state: BTreeMap<_, _> = content
-                .state
-                .entries()
-                .map(|(target, field, entry)| {
-                    let key = (target.as_str().to_owned(), field.as_str().to_owned());
-                    let order = (
-                        entry.stamp.instant.micros(),
-                        entry.stamp.node.as_str().to_owned(),
-                        entry.value.as_str().to_owned(),
-                        entry.causality.as_str().to_owned(),
-                    );
-                    (key, order)
-                })
-                .collect();
-            if winners != state {
-                self.fail("states_agree_with_an_oracle", format!("machine {at}"));
-            }
+    fn state_agrees_with_an_oracle(&mut self, at: usize, held: &Content) {
+        let order = |entry: &Entry| {
+            (
+                entry.stamp.instant.micros(),
+                entry.stamp.node.as_str().to_owned(),
+                entry.value.as_str().to_owned(),
+                entry.causality.as_str().to_owned(),
+            )
+        };
+        let mut winners = BTreeMap::new();
+        for record in &held.records {
+            let Ok(datagram) = usv::read(record) else { continue };
+            let order = order(&datagram.entry);
+            let key = (datagram.target.as_str().to_owned(), datagram.field.as_str().to_owned());
+            let winner = winners.entry(key).or_insert_with(|| order.clone());
+            *winner = order.max(winner.clone());
+        }
+        let entries = held.state.entries();
+        let state: BTreeMap<_, _> = entries
+            .map(|(target, field, entry)| {
+                ((target.as_str().to_owned(), field.as_str().to_owned()), order(entry))
+            })
+            .collect();
+        if winners != state {
+            self.fail("states_agree_with_an_oracle", format!("machine {at}"));
         }
     }
 
-    fn nothing_durable_lost(&mut self, contents: &[Content]) {
-        for (at, content) in contents.iter().enumerate() {
-            let lost: Vec<String> = self
-                .acknowledged
-                .difference(&content.records)
-                .map(|record| String::from_utf8_lossy(record).into_owned())
-                .collect();
-            if !lost.is_empty() {
-                self.fail(
-                    "nothing_durable_lost",
-                    format!(
-                        "machine {at} lacks {} acknowledged records: {:?}",
-                        lost.len(),
-                        lost[0]
-                    ),
-                );
-            }
+    fn nothing_durable_lost(&mut self, at: usize, held: &Content) {
+        let mut lost = self.acknowledged.difference(&held.records);
+        if let Some(first) = lost.next() {
+            let first = String::from_utf8_lossy(first).into_owned();
+            let count = 1 + lost.count();
+            let what = format!("machine {at} lacks {count} acknowledged records: {first:?}");
+            self.fail("nothing_durable_lost", what);
         }
     }
 
     /// A power cut leaves zeros in the unsynced end of a replica, a disk that failed anywhere: a
     /// branch like any other, whose damaged records are kept and count for nothing.
-    fn nothing_is_odd(&mut self, contents: &[Content]) {
+    fn nothing_is_odd(&mut self, at: usize, held: &Content) {
         if self.machines.iter().any(|machine| machine.failed || machine.crashed) {
             return;
         }
-        for (at, content) in contents.iter().enumerate() {
-            if let Some(odd) = content.odd.first() {
-                self.fail("nothing_is_odd", format!("machine {at}: {odd}"));
-            }
+        if let Some(odd) = held.odd.first() {
+            self.fail("nothing_is_odd", format!("machine {at}: {odd}"));
         }
     }
 

@@ -254,6 +254,8 @@ impl World {
         self.machines[machine].stop();
         self.machines[machine].disk.crash(seed);
         self.machines[machine].crashed = true;
+        let now = self.now;
+        self.watched(|watch| watch.down(now, machine));
         self.after(down_ms * 1000, Event::Fault(Fault::Start { machine }));
     }
 

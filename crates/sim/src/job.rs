@@ -20,7 +20,7 @@ impl World {
     }
 
     pub(crate) fn run_job(&mut self, at: usize, life: u64) {
-        let wall = self.wall();
+        let wall = self.wall_of(at);
         if self.machines[at].life != life {
             return;
         }

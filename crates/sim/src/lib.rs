@@ -8,18 +8,27 @@ mod chance;
 mod check;
 mod disk;
 mod fault;
+mod figures;
 mod job;
 mod machine;
+mod measure;
 mod network;
 mod options;
+mod picture;
 mod report;
 mod stream;
+mod tally;
+mod watch;
 mod world;
 mod writer;
 
 pub use fault::Fault;
-pub use options::{Faults, Options};
+pub use figures::{Figures, Times};
+pub use measure::measure;
+pub use options::{Faults, Measured, Options};
 pub use report::{Failure, Report};
+pub use tally::{Bytes, ENVELOPE_BYTES};
+pub use watch::Watch;
 pub use world::World;
 
 /// Runs one world to its end: faults for a while, then quiet until all are level, then the checks.

@@ -33,6 +33,8 @@ pub(crate) struct Daemon {
 pub(crate) struct Machine {
     pub(crate) node: NodeId,
     pub(crate) address: SocketAddr,
+    /// By how much its wall clock is wrong, microseconds.
+    pub(crate) skew_us: i64,
     pub(crate) disk: FakeDisk,
     pub(crate) daemon: Option<Daemon>,
     /// Rises with each start and end of the daemon: what was meant for an earlier one is dropped.
@@ -64,6 +66,7 @@ impl Machine {
         Self {
             node,
             address,
+            skew_us: 0,
             disk,
             daemon: None,
             life: 0,

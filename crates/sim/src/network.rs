@@ -1,12 +1,14 @@
 //! What becomes of a packet.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::chance::Chance;
 use crate::options::Options;
 
 const MS: u64 = 1000;
+/// 10.0.0.0
+const NET: u32 = 0x0a00_0000;
 
 /// Links that are cut, and what chance does to packets.
 #[derive(Debug, Default)]
@@ -59,7 +61,7 @@ impl Network {
             if !calm && chance.permille(options.late) {
                 chance.between(MS, options.late_ms * MS)
             } else {
-                chance.between(MS / 5, 4 * MS)
+                chance.between(options.delay_us.0, options.delay_us.1)
             }
         };
         (0..copies).map(|_| late(chance)).collect()
@@ -68,6 +70,12 @@ impl Network {
 
 /// The address of a machine.
 pub(crate) fn address(machine: usize, port: u16) -> SocketAddr {
-    let host = u8::try_from(machine + 1).unwrap_or(u8::MAX);
-    SocketAddr::from(([10, 0, 0, host], port))
+    let host = u32::try_from(machine + 1).unwrap_or(0);
+    SocketAddr::from((Ipv4Addr::from_bits(NET + host), port))
+}
+
+/// The machine that has such an address now or had it before.
+pub(crate) fn machine(address: SocketAddr) -> Option<usize> {
+    let IpAddr::V4(ip) = address.ip() else { return None };
+    usize::try_from(ip.to_bits().checked_sub(NET + 1)?).ok()
 }

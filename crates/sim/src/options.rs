@@ -17,6 +17,8 @@ pub struct Options {
     pub copies: u64,
     /// Packets delayed by up to [`Self::late_ms`], in a thousand; the others take a few milliseconds.
     pub late: u64,
+    /// Shortest and longest delay of the others, microseconds.
+    pub delay_us: (u64, u64),
     /// The longest delay of a packet, milliseconds.
     pub late_ms: u64,
     /// Messages of streams with which the stream is cut, in a thousand.
@@ -37,6 +39,25 @@ pub struct Options {
     pub faults: Faults,
     /// Keep a line for each event.
     pub trace: bool,
+    /// Measure the propagation: see [`crate::measure`].
+    pub measured: Option<Measured>,
+}
+
+/// What a measured run adds.
+#[derive(Debug, Clone, Copy)]
+pub struct Measured {
+    /// Microseconds from one write to the next, over the whole cluster.
+    pub every_us: u64,
+    /// Machines that write; all, if it is not said.
+    pub writers: Option<usize>,
+    /// Machines that each is told of at its start; all, if it is not said.
+    pub peers: Option<usize>,
+    /// How long two machines are cut off from the others.
+    pub parted_seconds: u64,
+    /// By how much wall clocks differ at most.
+    pub skew_seconds: u64,
+    /// Power cuts: what was not synced may be gone.
+    pub crashes: u64,
 }
 
 /// How often what goes wrong, over the whole run.
@@ -69,6 +90,7 @@ impl Options {
             duplicates: 0,
             copies: 4,
             late: 0,
+            delay_us: (200, 4_000),
             late_ms: 5_000,
             cuts: 0,
             disk_ms: 5,
@@ -79,7 +101,22 @@ impl Options {
             quiet_seconds: 240,
             faults: Faults::default(),
             trace: false,
+            measured: None,
         }
+    }
+
+    /// A world to be measured: calm, with ten writes a second, and looks as far apart as a daemon's.
+    #[must_use]
+    pub fn measured(seed: u64, nodes: usize) -> Self {
+        let measured = Measured {
+            every_us: 100_000,
+            writers: None,
+            peers: None,
+            parted_seconds: 0,
+            skew_seconds: 0,
+            crashes: 0,
+        };
+        Self { look_ms: 5_000, measured: Some(measured), ..Self::calm(seed, nodes) }
     }
 
     /// A world in which anything may happen, as the seed chooses.

@@ -19,8 +19,9 @@ pub(crate) struct Asker {
 impl World {
     /// A question leaves; where nobody can be reached the stream breaks, sooner or later.
     pub(crate) fn ask(&mut self, from: usize, call: u64, to: SocketAddr, bytes: Vec<u8>) {
+        self.watched(|watch| watch.streamed(&bytes));
         let asker = Asker { machine: from, life: self.machines[from].life, call };
-        let other = self.machines.iter().position(|m| m.address == to && m.daemon.is_some());
+        let other = self.machine_at(to).filter(|other| self.machines[*other].daemon.is_some());
         let open =
             |to: &usize| !self.network.is_blocked(from, *to) && !self.network.is_blocked(*to, from);
         let Some(to) = other.filter(open) else {
@@ -53,6 +54,7 @@ impl World {
     /// An answer leaves.
     pub(crate) fn answer(&mut self, stream: u64, bytes: Vec<u8>) {
         let Some(asker) = self.asked.remove(&stream) else { return };
+        self.watched(|watch| watch.streamed(&bytes));
         let delay = self.chance.between(MS / 5, 5 * MS);
         if !self.network.calm && self.chance.permille(self.options.cuts) {
             self.report.cut += 1;

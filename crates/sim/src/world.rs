@@ -12,10 +12,11 @@ use cocli_store::Disk;
 use crate::chance::Chance;
 use crate::fault::Fault;
 use crate::machine::Machine;
-use crate::network::{Network, address};
+use crate::network::{Network, address, machine};
 use crate::options::Options;
 use crate::report::{Failure, Report};
 use crate::stream::Asker;
+use crate::watch::Watch;
 
 const MS: u64 = 1000;
 const SECOND: u64 = 1_000_000;
@@ -76,6 +77,27 @@ pub(crate) enum Event {
     Fault(Fault),
 }
 
+impl Event {
+    /// What tells it from others, in few bytes for those that are many.
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Deliver { from, to, bytes } => {
+                for address in [from, to] {
+                    let number = machine(*address).unwrap_or(usize::MAX) as u64;
+                    out.extend_from_slice(&number.to_be_bytes());
+                    out.extend_from_slice(&address.port().to_be_bytes());
+                }
+                out.extend_from_slice(bytes);
+            }
+            Self::Tick { at, life } => {
+                out.extend_from_slice(&(*at as u64).to_be_bytes());
+                out.extend_from_slice(&life.to_be_bytes());
+            }
+            other => out.extend_from_slice(format!("{other:?}").as_bytes()),
+        }
+    }
+}
+
 /// A world; see [`crate::run`] for its usual course.
 #[derive(Debug)]
 pub struct World {
@@ -95,6 +117,7 @@ pub struct World {
     /// Who waits, for which records, on how many others.
     pub(crate) waiting: BTreeMap<u64, (usize, Vec<u8>, usize)>,
     pub(crate) report: Report,
+    pub(crate) watch: Option<Watch>,
 }
 
 impl World {
@@ -122,8 +145,10 @@ impl World {
             acknowledged: BTreeSet::new(),
             waits: 0,
             waiting: BTreeMap::new(),
+            watch: options.measured.map(|_| Watch::new(options.nodes, SECOND)),
             options,
         };
+        world.set_clocks();
         for machine in 0..world.machines.len() {
             world.start(machine);
             world.rescan_later(machine);
@@ -229,7 +254,15 @@ impl World {
         }
     }
 
+    /// The hash of all events so far and this one. A measured run has too many for their texts.
     fn trace(&mut self, event: &Event) {
+        if self.watch.is_some() {
+            let mut bytes = self.report.trace_hash.to_be_bytes().to_vec();
+            bytes.extend_from_slice(&self.now.to_be_bytes());
+            event.put(&mut bytes);
+            self.report.trace_hash = (hash(&bytes) & u128::from(u64::MAX)) as u64;
+            return;
+        }
         let text = format!("{} {} {event:?}", self.report.trace_hash, self.now);
         self.report.trace_hash = (hash(text.as_bytes()) & u128::from(u64::MAX)) as u64;
     }
@@ -237,8 +270,9 @@ impl World {
     fn happens(&mut self, event: Event) {
         match event {
             Event::Deliver { from, to, bytes } => {
-                let at = self.machines.iter().position(|machine| machine.address == to);
+                let at = self.machine_at(to);
                 if let Some(at) = at.filter(|at| self.machines[*at].daemon.is_some()) {
+                    self.watched(|watch| watch.came(at, &bytes));
                     self.step(at, Input::Packet { from, bytes });
                 }
             }
@@ -255,6 +289,7 @@ impl World {
             Event::Question { to, life, asker, bytes } => self.question(to, life, asker, bytes),
             Event::Answer { asker, bytes } => self.answered(asker, Some(bytes)),
             Event::Cut { asker } => self.answered(asker, None),
+            Event::Write { at } if self.watch.is_some() => self.write_measured(at),
             Event::Write { at } => self.write(at),
             Event::Woken { at, life, log, position } => self.woken(at, life, log, position),
             Event::Wait { at, life, id, log, position, nodes } => {
@@ -281,8 +316,11 @@ impl World {
             return;
         }
         self.check_promise(at);
-        let others = self.machines.iter().map(|machine| machine.address);
-        let others = others.filter(|other| *other != self.machines[at].address).collect();
+        if let (Some(watch), Some(daemon)) = (&mut self.watch, &self.machines[at].daemon) {
+            watch.up(now, at, daemon.replica.vector());
+        }
+        let others = self.told_of(at).into_iter().map(|other| self.machines[other].address);
+        let others = others.collect();
         self.step(at, Input::Candidates(others));
     }
 
@@ -303,8 +341,12 @@ impl World {
     /// One step of a daemon, and what follows from it.
     pub(crate) fn step(&mut self, at: usize, input: Input) {
         let Some(daemon) = &mut self.machines[at].daemon else { return };
+        // Comparing the whole vector after each packet would take most of a large run.
+        let looks = self.watch.is_none() || !matches!(input, Input::Packet { .. } | Input::Tick);
         let outputs = daemon.replica.step(self.now, input);
-        self.check_step(at);
+        if looks {
+            self.check_step(at);
+        }
         for output in outputs {
             self.act(at, output);
         }
@@ -340,16 +382,35 @@ impl World {
                 self.report.epochs += 1;
                 self.note(|| format!("{at}: own log is {log}"));
             }
-            Output::Hang { .. } | Output::Advanced { .. } => {}
+            Output::Advanced { log, head } => {
+                let now = self.now;
+                self.watched(|watch| watch.durable(now, at, &log, head.position));
+            }
+            Output::Hang { .. } => {}
+        }
+    }
+
+    /// The machine whose address this is now.
+    pub(crate) fn machine_at(&self, address: SocketAddr) -> Option<usize> {
+        machine(address).filter(|at| self.machines.get(*at).is_some_and(|m| m.address == address))
+    }
+
+    /// Wall clocks that are wrong by up to half of what was asked for, either way.
+    fn set_clocks(&mut self) {
+        let skew = self.options.measured.map_or(0, |measured| measured.skew_seconds * SECOND);
+        if skew > 0 {
+            for machine in &mut self.machines {
+                let from_first = i64::try_from(self.chance.between(0, skew)).unwrap_or(0);
+                machine.skew_us = from_first - i64::try_from(skew / 2).unwrap_or(0);
+            }
         }
     }
 
     fn send(&mut self, from: usize, to: SocketAddr, bytes: Vec<u8>) {
         self.report.packets += 1;
         self.report.packet_bytes += bytes.len() as u64;
-        let Some(other) = self.machines.iter().position(|machine| machine.address == to) else {
-            return;
-        };
+        self.watched(|watch| watch.sent(&bytes));
+        let Some(other) = self.machine_at(to) else { return };
         for delay in self.network.fate(from, other, &self.options, &mut self.chance) {
             let (from, bytes) = (self.machines[from].address, bytes.clone());
             self.after(delay, Event::Deliver { from, to, bytes });

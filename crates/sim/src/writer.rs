@@ -64,8 +64,8 @@ impl World {
     }
 
     /// As a command does it: lock, append, sync; a log in doubt is closed first.
-    fn append(&mut self, at: usize, batch: &[u8]) -> Option<(LogId, u64)> {
-        let wall = self.wall();
+    pub(crate) fn append(&mut self, at: usize, batch: &[u8]) -> Option<(LogId, u64)> {
+        let wall = self.wall_of(at);
         let machine = &self.machines[at];
         let mut journals = machine.open(self.cluster).ok()?;
         let lock = HomeLock::try_take(&machine.disk, "write").ok()?;
@@ -86,16 +86,16 @@ impl World {
         Some((log, to))
     }
 
-    /// The wall clock: it starts shortly before midnight.
-    pub(crate) fn wall(&self) -> Instant {
+    /// A machine's wall clock: it starts shortly before midnight.
+    pub(crate) fn wall_of(&self, at: usize) -> Instant {
         // 2026-11-23T23:59:40Z.
         let start = 1_795_478_380_000_000_i64;
         let passed = i64::try_from(self.now).unwrap_or(0);
-        Instant::from_micros(start + passed).unwrap_or(Instant::MIN)
+        Instant::from_micros(start + passed + self.machines[at].skew_us).unwrap_or(Instant::MIN)
     }
 
     /// A change of few fields by few stamps, so that many collide.
-    fn datagram(&mut self, at: usize) -> Datagram {
+    pub(crate) fn datagram(&mut self, at: usize) -> Datagram {
         let chance = &mut self.chance;
         let target = format!("companies/c{}", chance.between(0, 4));
         let field = format!("f{}", chance.between(0, 2));
@@ -107,7 +107,7 @@ impl World {
         } else {
             self.machines[at].node.as_str().to_owned()
         };
-        let wall = self.wall().micros();
+        let wall = self.wall_of(at).micros();
         let coarse = wall - wall % 5_000_000;
         let stamp = Stamp {
             instant: Instant::from_micros(coarse).unwrap_or(Instant::MIN),
