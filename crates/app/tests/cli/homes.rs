@@ -100,3 +100,19 @@ fn a_home_that_is_read_only_says_so_and_still_reads() {
     assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Dallas\n");
     home.run(&["set", "companies/acme", "city=Austin"]).fails(1, "denied");
 }
+
+#[test]
+fn a_measured_simulation_is_the_same_for_the_same_seed_and_draws_a_picture() {
+    let home = Home::none();
+    let picture = home.dir.path().join("run.svg");
+    let run = |seed: &str| {
+        let words = ["sim", "--nodes", "4", "--seconds", "5", "--loss", "10", "--seed", seed];
+        let told = home.run(&[&words[..], &["--picture", picture.to_str().unwrap()]].concat()).ok();
+        let trace = told.lines().last().unwrap().to_string();
+        assert!(trace.contains("trace"), "{told}");
+        trace
+    };
+    assert_eq!(run("3"), run("3"));
+    assert_ne!(run("3"), run("4"));
+    assert!(std::fs::read_to_string(picture).unwrap().starts_with("<svg"));
+}
