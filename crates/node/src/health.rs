@@ -49,14 +49,14 @@ pub struct Finding {
     /// What is wrong.
     pub what: String,
     /// Whether anybody has to do something about it.
-    pub kind: Kind,
+    pub outcome: Outcome,
     /// What mends it.
     pub next: Option<String>,
 }
 
 /// What a finding asks of a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Outcome {
     /// It is to be mended.
     Open,
     /// It was mended.
@@ -142,7 +142,7 @@ impl Home {
         let mut finding = Finding {
             place: cocli_store::paths::IDENTITY.into(),
             what: what.into(),
-            kind: Kind::Open,
+            outcome: Outcome::Open,
             next: Some("`cocli doctor --repair` makes it good".into()),
         };
         if let Some(key) = key.filter(|_| repair) {
@@ -150,7 +150,7 @@ impl Home {
                 self.replace_identity(&fresh.private)?;
             }
             self.introduce(key, now)?;
-            finding.kind = Kind::Mended;
+            finding.outcome = Outcome::Mended;
             finding.next = Some("a daemon that runs takes it when it is started again".into());
         }
         Ok(Some(finding))
@@ -230,7 +230,7 @@ impl Session<'_> {
                         "{} damaged shards were made anew from the journals",
                         done.rebuilt
                     ),
-                    kind: Kind::Mended,
+                    outcome: Outcome::Mended,
                     next: None,
                 });
             }
@@ -240,7 +240,7 @@ impl Session<'_> {
             findings.push(Finding {
                 place: cocli_store::paths::journal(log, day),
                 what: trouble.to_string(),
-                kind: Kind::Open,
+                outcome: Outcome::Open,
                 next: Some("`cocli daemon` fetches what is missing from other nodes".into()),
             });
         }
@@ -251,7 +251,7 @@ impl Session<'_> {
             findings.push(Finding {
                 place: format!("{} at {}", hole.log, hole.from.position),
                 what: format!("{} bytes are damaged", hole.until.position - hole.from.position),
-                kind: Kind::Open,
+                outcome: Outcome::Open,
                 next: Some("`cocli daemon` fetches them from another node".into()),
             });
         }
@@ -259,7 +259,7 @@ impl Session<'_> {
             findings.push(Finding {
                 place: format!("{} at {}", odd.log, odd.position),
                 what: odd.why,
-                kind: Kind::Fact,
+                outcome: Outcome::Fact,
                 next: None,
             });
         }
@@ -269,13 +269,13 @@ impl Session<'_> {
             findings.push(Finding {
                 place: held.path,
                 what: held.why,
-                kind: Kind::Open,
+                outcome: Outcome::Open,
                 next: Some(next),
             });
         }
         for (place, what) in cards.broken {
             let next = Some("mend the file in an editor; until then it is left alone".into());
-            findings.push(Finding { place, what, kind: Kind::Open, next });
+            findings.push(Finding { place, what, outcome: Outcome::Open, next });
         }
         Ok(findings)
     }

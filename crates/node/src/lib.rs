@@ -24,7 +24,7 @@ pub use cards::{Decided, Held, Placed, TakenIn, Waiting};
 pub use config::{Config, Project};
 pub use error::{NodeError, Result};
 pub use glance::Glance;
-pub use health::{Finding, Health, Kind, NodeKey};
+pub use health::{Finding, Health, NodeKey, Outcome};
 pub use home::{Birth, Home, Membership, Rim};
 pub use propagate::Writer;
 pub use reading::{growing, watched};

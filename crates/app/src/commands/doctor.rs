@@ -1,7 +1,7 @@
 //! `cocli doctor`: looks at everything, says what is damaged and what mends it.
 
 use cocli_net::Identity;
-use cocli_node::{Finding, Home, Kind, NodeKey};
+use cocli_node::{Finding, Home, NodeKey, Outcome};
 use serde_json::json;
 
 mod net;
@@ -27,15 +27,15 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         if screen.json {
             screen.object(&json!({
                 "where": finding.place, "what": finding.what,
-                "mended": finding.kind == Kind::Mended, "open": finding.kind == Kind::Open,
+                "mended": finding.outcome == Outcome::Mended, "open": finding.outcome == Outcome::Open,
                 "next": finding.next,
             }));
             continue;
         }
-        let word = match finding.kind {
-            Kind::Mended => screen.paint(Tone::Good, "mended"),
-            Kind::Open => screen.paint(Tone::Bad, "found"),
-            Kind::Fact => screen.paint(Tone::Faint, "note"),
+        let word = match finding.outcome {
+            Outcome::Mended => screen.paint(Tone::Good, "mended"),
+            Outcome::Open => screen.paint(Tone::Bad, "found"),
+            Outcome::Fact => screen.paint(Tone::Faint, "note"),
         };
         screen.line(format!(
             "{word}  {}: {}",
@@ -46,11 +46,11 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
             screen.line(format!("       next: {next}"));
         }
     }
-    let open = findings.iter().filter(|finding| finding.kind == Kind::Open).count();
+    let open = findings.iter().filter(|finding| finding.outcome == Outcome::Open).count();
     if open > 0 {
         return Err(Failure::new(Exit::NeedsPerson, counted(open, "finding", "findings")));
     }
-    if findings.iter().all(|finding| finding.kind == Kind::Fact) && !screen.json {
+    if findings.iter().all(|finding| finding.outcome == Outcome::Fact) && !screen.json {
         screen.line("journals, checkpoint, cards and the node's own key are sound");
     }
     Ok(())
