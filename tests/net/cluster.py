@@ -7,7 +7,7 @@ That all become equal is the claim; how long it took is printed beside the goal.
 sides that are apart for longer than a peer may be silent. Where namespaces or packet filters are not to
 be had, it says so and ends well.
 """
-import contextlib, json, os, shutil, subprocess, sys, tempfile, time
+import contextlib, json, os, subprocess, sys, tempfile, time
 
 HOSTS = 5
 NET = "10.77.31"
@@ -37,7 +37,8 @@ def network():
         yield
     finally:
         for name in names:
-            sh("ip", "netns", "del", name, check=False)
+            with contextlib.suppress(OSError):
+                sh("ip", "netns", "del", name, check=False)
 
 
 def plug(host):
@@ -186,8 +187,18 @@ def main(folder):
             node.stop()
 
 
-if os.geteuid() or not shutil.which("ip") or not shutil.which("iptables"):
-    print("skipped: network namespaces need root, `ip` and `iptables`")
+def possible():
+    """Whether this machine lets us make hosts and lose their packets."""
+    try:
+        with network():
+            filtered(1, "-m", "statistic", "--mode", "random", "--probability", "0.5")
+        return True
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"skipped: network namespaces and packet filters need root, `ip` and `iptables`: {error}")
+        return False
+
+
+if not possible():
     sys.exit(0)
 BINARY = os.path.abspath(sys.argv[1])
 with tempfile.TemporaryDirectory() as home, network():
