@@ -60,6 +60,9 @@ impl World {
                     what += &format!("\n    {at} is down");
                     continue;
                 };
+                if what.len() > 100_000 {
+                    break;
+                }
                 what += &format!(
                     "\n    {at} own {} {:?}",
                     daemon.replica.own(),

@@ -43,6 +43,8 @@ pub struct Figures {
     pub conditions: String,
     /// Machines.
     pub nodes: usize,
+    /// Machines that each was told of at its start.
+    pub told: usize,
     /// Writes.
     pub writes: usize,
     /// Bytes of a record, on average.
@@ -89,6 +91,8 @@ impl Figures {
         equal: bool,
         report: Report,
     ) -> Self {
+        let others = busy.nodes().saturating_sub(1);
+        let told = options.measured.and_then(|measured| measured.peers);
         let times: Vec<Vec<u32>> = busy.writes.iter().map(|write| busy.times(write)).collect();
         let some = || times.iter().filter(|times| !times.is_empty());
         let last = some().filter_map(|times| times.last()).map(|took| u64::from(*took));
@@ -98,6 +102,7 @@ impl Figures {
         Self {
             conditions: conditions(options),
             nodes: busy.nodes(),
+            told: told.map_or(others, |told| told.min(others)),
             writes: busy.writes.len(),
             record_bytes: busy.record_bytes / (busy.writes.len() as u64).max(1),
             deliveries: deliveries.sum(),
@@ -147,9 +152,9 @@ impl Figures {
     /// The head of [`Self::row`].
     #[must_use]
     pub fn row_head() -> String {
-        let first = "nodes  writes      last p50     last p99    half p50       equal";
-        let bytes = "B/delivery  beyond rest   B/s/node   at rest";
-        format!("{first}  {bytes}  doubles   packets")
+        let times = "nodes  told  writes   last p50   last p99   half p50      equal";
+        let bytes = "B/delivery  beyond rest   B/s/node    at rest";
+        format!("{times}   {bytes}  doubles    packets")
     }
 
     /// One line of a table of runs. Times in milliseconds.
@@ -157,8 +162,9 @@ impl Figures {
     pub fn row(&self) -> String {
         let ms = |us: u64| format!("{:.1}", us as f64 / 1e3);
         format!(
-            "{:>5} {:>7} {:>13} {:>12} {:>11} {:>11} {:>11.0} {:>12.0} {:>10.0} {:>9.0} {:>8} {:>9}",
+            "{:>5} {:>5} {:>7} {:>10} {:>10} {:>10} {:>10} {:>12.0} {:>12.0} {:>10.0} {:>10.0} {:>8} {:>10}",
             self.nodes,
+            self.told,
             self.writes,
             ms(self.last.p50),
             ms(self.last.p99),

@@ -104,7 +104,7 @@ impl Watch {
         let mut x = LEFT + 170.0;
         let y = 26.0;
         let _ = writeln!(paper.text, "<circle cx=\"{x}\" cy=\"{y}\" r=\"4\"/>");
-        paper.label((x + 9.0, y + 4.0), "start", "a write; durable elsewhere");
+        paper.label((x + 9.0, y + 4.0), "start", "a write     durable there:");
         x += 200.0;
         for (_, colour, text) in AGES {
             paper.stroke(&format!("M{x} {}v14", y - 7.0), colour, 2.0, 1.0);

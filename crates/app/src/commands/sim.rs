@@ -11,6 +11,13 @@ use crate::failure::{Exit, Failure};
 const SIZES: [usize; 5] = [10, 30, 100, 300, 1_000];
 /// Nodes of a measured run.
 const NODES: usize = 10;
+/// Nodes up to which each is told of all others, unless it is said: where all know all, the peers of
+/// all together take memory and time by the square.
+const ALL_TOLD_MAX: usize = 300;
+/// Nodes that each is told of in larger clusters.
+const TOLD: usize = 40;
+/// Seconds of writes of each run of `--table`.
+const TABLE_SECONDS: u64 = 5;
 
 pub(super) fn run(context: &Context, args: &Sim) -> Result<(), Failure> {
     if args.measured.is_wanted(context.screen.json) {
@@ -62,17 +69,18 @@ impl SimMeasured {
         if !(0.001..=100_000.0).contains(&rate) {
             return Err(Failure::usage("the rate is from 0.001 to 100000 writes a second"));
         }
+        let told = (nodes > ALL_TOLD_MAX).then_some(TOLD);
         Ok(Options {
             loss: loss.min(100) * 10,
             duplicates: self.dup.unwrap_or(0).min(100) * 10,
             copies: 2,
             delay_us: self.delay.unwrap_or(base.delay_us),
             disk_ms: self.disk.unwrap_or(base.disk_ms),
-            seconds: self.seconds.unwrap_or(base.seconds),
+            seconds: self.seconds.unwrap_or(if self.table { TABLE_SECONDS } else { base.seconds }),
             measured: Some(Measured {
                 every_us: (1e6 / rate) as u64,
                 writers: self.writers.map(|writers| writers.clamp(1, nodes)),
-                peers: self.peers.map(|peers| peers.max(1)),
+                peers: self.peers.map(|peers| peers.max(1)).or(told),
                 parted_seconds: self.partition.unwrap_or(0),
                 skew_seconds: self.skew.unwrap_or(0),
                 crashes: self.crash.unwrap_or(0),
@@ -128,6 +136,7 @@ fn object(figures: &Figures) -> Json {
     json!({
         "conditions": figures.conditions,
         "nodes": figures.nodes,
+        "told": figures.told,
         "writes": figures.writes,
         "record_bytes": figures.record_bytes,
         "deliveries": figures.deliveries,
