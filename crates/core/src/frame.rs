@@ -56,6 +56,8 @@ pub enum Message {
     Heard {
         /// The clock that stood in it.
         sent: u64,
+        /// Mine is the same.
+        level: bool,
     },
     /// How far I hold these logs.
     Entries(Vec<(LogId, Head)>),
@@ -93,6 +95,8 @@ pub enum Message {
     },
     /// I go.
     Bye,
+    /// Who is there: a message of the membership, without its sender.
+    Members(Vec<u8>),
 }
 
 impl Message {
@@ -108,6 +112,7 @@ impl Message {
             Self::Differs { .. } => 8,
             Self::Hurry { .. } => 9,
             Self::Bye => 10,
+            Self::Members(_) => 11,
         }
     }
 
@@ -121,7 +126,10 @@ impl Message {
                 out.extend_from_slice(&hash.to_be_bytes());
                 out.extend_from_slice(&sent.to_be_bytes());
             }
-            Self::Heard { sent } => out.extend_from_slice(&sent.to_be_bytes()),
+            Self::Heard { sent, level } => {
+                out.extend_from_slice(&sent.to_be_bytes());
+                out.push(u8::from(*level));
+            }
             Self::Entries(entries) => {
                 for (log, head) in entries {
                     put_log(out, log);
@@ -141,6 +149,7 @@ impl Message {
                 out.extend_from_slice(&position.to_be_bytes());
             }
             Self::Bye => {}
+            Self::Members(body) => out.extend_from_slice(body),
         }
     }
 

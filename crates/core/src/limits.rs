@@ -31,6 +31,8 @@ pub const PACKET_BYTES_MAX: usize = 1200;
 pub const SEAL_BYTES_MAX: usize = 60;
 /// Bytes of a packet that entries of vectors may take while ranges wait.
 pub const ENTRIES_BYTES: usize = 350;
+/// Bytes of a membership message, with room for who sends it.
+pub const MEMBERSHIP_BYTES: usize = 300;
 /// Counters of a boot that are remembered against replay.
 pub const REPLAY_WINDOW: u64 = 1024;
 /// Proven peers.
@@ -42,7 +44,11 @@ pub const ADDRESSES_MAX: usize = 4;
 /// Live peers up to which every one is pushed to.
 pub const PUSH_PEERS_MAX: usize = 30;
 /// Peers pushed to when there are more than that.
-pub const PUSH_FEW: usize = 6;
+pub const PUSH_FEW: usize = 4;
+/// Live peers above which nobody says hello to addresses that only others told of.
+pub const PEERS_SOUGHT: usize = 128;
+/// Live peers up to which 30 s of silence are enough; with more it takes longer in proportion.
+pub const LIVE_PEERS: usize = 32;
 /// Bytes of a log that are pushed; what is longer is announced.
 pub const PUSH_BYTES_MAX: u64 = 16 * KIB;
 /// Wants in flight, over all logs.
@@ -59,6 +65,8 @@ pub const EARLY_BYTES_ALL_MAX: usize = 4 * MIB;
 pub const INBOX_BYTES_MAX: usize = 8 * MIB;
 /// Received bytes at which the disk is not made to wait for more.
 pub const COMMIT_BYTES: usize = MIB;
+/// Live peers that take no part in the membership and are asked to in one round.
+pub const ASKED_PEERS: usize = 3;
 /// Peers that get a sum in one round of repair.
 pub const ROUND_PEERS: usize = 8;
 /// Packets of entries that answer a sum.
@@ -78,6 +86,18 @@ pub const OWN_HEADS_MAX: usize = 256;
 
 /// Silence after which a peer is no longer live, in microseconds; so are all below.
 pub const LIVE_US: u64 = 30_000_000;
+/// Time from one probe of a member to the next.
+pub const PROBE_US: u64 = 1_500_000;
+/// Time after which others are asked to probe it too.
+pub const PROBE_RTT_US: u64 = 600_000;
+/// Time that a suspect has to say that it lives.
+pub const SUSPECT_US: u64 = 6_000_000;
+/// Time after which some member is asked for all that it knows.
+pub const MEMBERS_ASK_US: u64 = 30_000_000;
+/// Time after which one that is down is told that this node is here.
+pub const ANNOUNCE_DOWN_US: u64 = 60_000_000;
+/// Shortest time between two calls to all who were lost, when one of them is back.
+pub const STIR_US: u64 = 5_000_000;
 /// First delay of a hello, doubled up to [`HELLO_MAX_US`].
 pub const HELLO_MIN_US: u64 = 250_000;
 /// Longest delay between two hellos.
@@ -86,8 +106,6 @@ pub const HELLO_MAX_US: u64 = 60_000_000;
 pub const ADDRESS_SILENT_US: u64 = 5_000_000;
 /// Shortest time between two rounds of repair; the longest is twice that.
 pub const ROUND_US: u64 = 1_000_000;
-/// A peer that was sent nothing for so long gets a sum.
-pub const KEEPALIVE_US: u64 = 10_000_000;
 /// Shortest delay of the first announcement after a change; the longest is twice that.
 pub const ANNOUNCE_US: u64 = 100_000;
 /// Time in which a peer is not told the same entry again in answer to an old one.
@@ -129,4 +147,4 @@ const _: () = assert!(PUSH_BYTES_MAX <= GAP_BYTES_MAX && WANT_BYTES_MAX <= GAP_B
 const _: () = assert!(COMMIT_BYTES < INBOX_BYTES_MAX && CHUNK_BYTES < COMMIT_BYTES);
 const _: () = assert!(RECORD_BYTES_MAX < STREAM_MESSAGE_BYTES_MAX);
 const _: () = assert!(ENTRIES_BYTES + SEAL_BYTES_MAX + 200 < PACKET_BYTES_MAX);
-const _: () = assert!(ROUND_US < KEEPALIVE_US && 2 * KEEPALIVE_US < LIVE_US);
+const _: () = assert!(8 * ROUND_US < LIVE_US);

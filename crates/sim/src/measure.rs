@@ -14,8 +14,10 @@ const MS: u64 = 1000;
 const SECOND: u64 = 1_000_000;
 /// Time in which all meet before anything is counted.
 const MEET_MS: u64 = 12_000;
-/// Time that is counted as rest, behind the run.
-pub(crate) const REST_MS: u64 = 10_000;
+/// Time behind the run in which all hear that they are equal.
+const SETTLE_MS: u64 = 30_000;
+/// Time that is counted as rest, behind that.
+pub(crate) const REST_MS: u64 = 30_000;
 /// How often it is looked whether all are equal.
 const LOOK_MS: u64 = 20;
 
@@ -31,7 +33,9 @@ pub fn measure(options: Options) -> (Figures, Watch) {
     let equal = world.wait_until_equal();
     let now = world.now;
     let busy = world.watch.clone();
-    world.watched(|watch| watch.begin(now));
+    world.pass(SETTLE_MS);
+    let settled = world.now;
+    world.watched(|watch| watch.begin(settled));
     world.pass(REST_MS);
     let rest = world.watch.take();
     let mut waits = 0;

@@ -16,6 +16,8 @@ pub struct Bytes {
     pub heads: u64,
     /// Hellos, sums, answers to them, goodbyes.
     pub control: u64,
+    /// Who is there.
+    pub members: u64,
     /// Entries of vectors.
     pub vectors: u64,
     /// Ranges of logs.
@@ -35,10 +37,11 @@ impl Bytes {
 
     /// Each class with its name.
     #[must_use]
-    pub fn named(&self) -> [(&'static str, u64); 6] {
+    pub fn named(&self) -> [(&'static str, u64); 7] {
         [
             ("heads", self.heads),
             ("control", self.control),
+            ("members", self.members),
             ("vectors", self.vectors),
             ("data", self.data),
             ("repair", self.repair),
@@ -70,6 +73,7 @@ impl Bytes {
         match message {
             Some(Message::Entries(_)) => &mut self.vectors,
             Some(Message::Range(_)) => &mut self.data,
+            Some(Message::Members(_)) => &mut self.members,
             Some(Message::Want { .. } | Message::Long { .. } | Message::Differs { .. }) => {
                 &mut self.repair
             }
@@ -79,7 +83,7 @@ impl Bytes {
 }
 
 fn is_known(kind: u8) -> bool {
-    (1..=10).contains(&kind)
+    (1..=11).contains(&kind)
 }
 
 #[cfg(test)]

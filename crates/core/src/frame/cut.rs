@@ -90,7 +90,7 @@ impl<'a> Cut<'a> {
         Some(Some(match kind {
             1 => self.hello()?,
             2 => Message::Sum { hash: u128::from_be_bytes(self.array()?), sent: self.number()? },
-            3 => Message::Heard { sent: self.number()? },
+            3 => self.heard()?,
             4 => Message::Entries(self.entries()?),
             5 => Message::Want { log: self.log()?, from: self.head()?, until: self.number()? },
             6 => Message::Range(Range::read(self)?),
@@ -98,8 +98,19 @@ impl<'a> Cut<'a> {
             8 => Message::Differs { log: self.log()?, position: self.number()? },
             9 => Message::Hurry { log: self.log()?, position: self.number()? },
             10 => Message::Bye,
+            11 => Message::Members(core::mem::take(&mut self.0).to_vec()),
             _ => return Some(None),
         }))
+    }
+
+    fn heard(&mut self) -> Option<Message> {
+        let sent = self.number()?;
+        let level = match self.array()? {
+            [0] => false,
+            [1] => true,
+            _ => return None,
+        };
+        Some(Message::Heard { sent, level })
     }
 
     fn hello(&mut self) -> Option<Message> {

@@ -33,7 +33,7 @@ fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
         (any::<u64>(), any::<u64>()).prop_map(|(cookie, echo)| Message::Hello { cookie, echo }),
         (any::<u128>(), any::<u64>()).prop_map(|(hash, sent)| Message::Sum { hash, sent }),
-        any::<u64>().prop_map(|sent| Message::Heard { sent }),
+        any::<(u64, bool)>().prop_map(|(sent, level)| Message::Heard { sent, level }),
         prop::collection::vec((log(), head()), 0..6).prop_map(Message::Entries),
         (log(), head(), any::<u64>()).prop_map(|(log, from, until)| Message::Want {
             log,
@@ -45,6 +45,7 @@ fn message() -> impl Strategy<Value = Message> {
         (log(), any::<u64>()).prop_map(|(log, position)| Message::Differs { log, position }),
         (log(), any::<u64>()).prop_map(|(log, position)| Message::Hurry { log, position }),
         Just(Message::Bye),
+        prop::collection::vec(any::<u8>(), 0..300).prop_map(Message::Members),
     ]
 }
 

@@ -67,11 +67,21 @@ impl Candidates {
         }
     }
 
-    /// The addresses whose hello is due. `live_until` says until when a boot needs none.
+    /// Someone who was away is back: those who still are get a hello soon, as if they were new.
+    pub(crate) fn stir(&mut self, now: Micros, dice: &mut Dice) {
+        for candidate in self.0.values_mut().filter(|c| c.next > now && c.delay > HELLO_MIN_US) {
+            candidate.delay = HELLO_MIN_US;
+            candidate.next = now + dice.below(HELLO_MIN_US);
+        }
+    }
+
+    /// The addresses whose hello is due. `live_until` says until when a boot needs none. When there
+    /// are peers enough, only those that somebody named or who were met before are due.
     pub(crate) fn due(
         &mut self,
         now: Micros,
         dice: &mut Dice,
+        sated: bool,
         live_until: impl Fn(Boot) -> Option<Micros>,
     ) -> alloc::vec::Vec<SocketAddr> {
         let mut addresses = alloc::vec::Vec::new();
@@ -79,6 +89,10 @@ impl Candidates {
             if let Some(until) = candidate.boot.and_then(&live_until).filter(|u| *u > now) {
                 candidate.next = until;
                 candidate.delay = HELLO_MIN_US;
+                continue;
+            }
+            if sated && !candidate.named && candidate.boot.is_none() {
+                candidate.next = now + dice.stretched(HELLO_MAX_US / 2);
                 continue;
             }
             addresses.push(*address);

@@ -1,6 +1,10 @@
 //! Random numbers from the seed that came with the start: for jitter and the choice of peers, never
 //! for secrets that outlive the process.
 
+use core::convert::Infallible;
+
+use rand_core::TryRng;
+
 /// A generator: the same seed gives the same numbers ("splitmix64", S. Vigna, public domain).
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
@@ -34,5 +38,25 @@ impl Dice {
             let at = usize::try_from(self.below(items.len() as u64)).unwrap_or(0);
             items.swap_remove(at);
         }
+    }
+}
+
+/// The same numbers for `foca`.
+impl TryRng for Dice {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::try_from(self.next() >> 32).unwrap_or_default())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next().to_be_bytes()[..chunk.len()]);
+        }
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@
 
 mod fetch;
 mod hole;
+mod membership;
 mod push;
 mod receive;
 mod repair;
@@ -20,18 +21,19 @@ use super::dice::Dice;
 use super::event::{Input, Micros, Output, Start};
 use super::gap::Gap;
 use super::inbox::Inbox;
+use super::members::Members;
 use super::outbox::{Queue, Sender};
 use super::peers::Peers;
 use super::spread::Spread;
 use super::status::{Counts, PeerStatus, Status};
 use crate::digest::{ChainHash, ClusterId, hash};
 use crate::frame::{Boot, Message};
-use crate::limits::{LIVE_US, LOST_BRANCHES_MAX, ROUND_US};
+use crate::limits::{LOST_BRANCHES_MAX, ROUND_US};
 use crate::name::{LogId, NodeId};
 use crate::vector::{Head, Vector};
 
 /// The propagation of one node.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Engine {
     now: Micros,
     dice: Dice,
@@ -40,9 +42,14 @@ pub struct Engine {
     vector: Vector,
     /// The hash of the vector, worked out when it is asked for.
     sum: Option<u128>,
+    /// When the vector changed last.
+    changed: Micros,
     sender: Sender,
     peers: Peers,
     candidates: Candidates,
+    members: Members,
+    /// Those who are away are not called together before.
+    stir_after: Micros,
     inbox: Inbox,
     gaps: BTreeMap<LogId, Gap>,
     holes: Holes,
@@ -68,6 +75,7 @@ impl Engine {
         if let Some(head) = start.vector.get(&start.own) {
             spread.grown(&start.own, head);
         }
+        let swim = Dice::new(dice.next());
         Self {
             now,
             round_at: now + dice.below(ROUND_US),
@@ -76,6 +84,9 @@ impl Engine {
             own: start.own,
             vector: start.vector,
             sum: None,
+            changed: 0,
+            members: Members::new(start.node.clone(), start.boot, swim),
+            stir_after: 0,
             sender: Sender { node: start.node, boot: start.boot, counter: 0 },
             peers: Peers::new(start.seed),
             candidates: Candidates::default(),
@@ -97,6 +108,7 @@ impl Engine {
         self.now = self.now.max(now);
         self.take(input, out);
         self.say_hello(out);
+        self.watch();
         self.round();
         self.close_gaps(out);
         self.mend(out);
@@ -114,6 +126,7 @@ impl Engine {
         let announcement = self.announcements.values().map(|a| a.at).min();
         [
             self.candidates.deadline(),
+            self.members.deadline(),
             self.gap_deadline(),
             self.holes.deadline(),
             self.inbox.due(),
@@ -171,6 +184,7 @@ impl Engine {
                 address: peer.address(),
                 addresses: peer.addresses().collect(),
                 live: peer.is_live(self.now),
+                standing: self.standing(peer),
                 silent_us: self.now.saturating_sub(peer.heard),
                 rtt_us: peer.rtt,
                 lacks_bytes: (self.vector.0.iter())
@@ -208,25 +222,19 @@ impl Engine {
             Input::Healed { log, position } => self.holes.healed(&log, position),
             Input::Wait { id, log, position, nodes } => self.on_wait(id, log, position, nodes),
             Input::Unwait(id) => self.spread.unwait(id),
-            Input::Leave => self.on_leave(),
+            Input::Leave => self.say_bye(),
             Input::Tick => {}
         }
     }
 
-    fn on_leave(&mut self) {
-        let boots: Vec<Boot> = self.peers.live(self.now).map(|peer| peer.boot).collect();
-        for boot in boots {
-            self.queue(boot).small(Message::Bye);
-        }
-    }
-
     fn say_hello(&mut self, out: &mut Vec<Output>) {
+        if self.candidates.deadline().is_none_or(|at| at > self.now) {
+            return;
+        }
+        let sated = self.is_sated();
         let peers = &self.peers;
-        let live_until = |boot| {
-            let peer = peers.get(boot)?;
-            peer.is_live(self.now).then_some(peer.heard + LIVE_US)
-        };
-        for to in self.candidates.due(self.now, &mut self.dice, live_until) {
+        let live_until = |boot| peers.get(boot)?.live_until(self.now);
+        for to in self.candidates.due(self.now, &mut self.dice, sated, live_until) {
             self.hello(to, 0, 0, out);
         }
     }
@@ -275,6 +283,7 @@ impl Engine {
 
     fn set_head(&mut self, log: &LogId, head: Head) {
         self.sum = None;
+        self.changed = self.now;
         if head.position == 0 {
             self.vector.0.remove(log);
         } else {

@@ -29,7 +29,11 @@ pub(crate) struct Peer {
     addresses: Vec<(SocketAddr, Micros)>,
     pub(crate) window: Window,
     pub(crate) heard: Micros,
+    /// How long it may be silent and still count as live.
+    patience: Micros,
     pub(crate) sent: Micros,
+    /// When it was sent a sum.
+    greeted: Option<Micros>,
     pub(crate) rtt: Option<Micros>,
     known: BTreeMap<LogId, Known>,
     /// The hash of my vector for which the peer said that its own is equal.
@@ -57,7 +61,9 @@ impl Peer {
             addresses: alloc::vec![(address, now)],
             window: Window::new(counter),
             heard: now,
+            patience: LIVE_US,
             sent: now,
+            greeted: None,
             rtt: None,
             known: BTreeMap::new(),
             level: None,
@@ -71,7 +77,27 @@ impl Peer {
 
     /// Whether a valid packet came lately.
     pub(crate) fn is_live(&self, now: Micros) -> bool {
-        !self.gone && now < self.heard + LIVE_US
+        !self.gone && now < self.heard + self.patience
+    }
+
+    /// Until when it is live if nothing comes; nothing when it is not.
+    pub(crate) fn live_until(&self, now: Micros) -> Option<Micros> {
+        self.is_live(now).then_some(self.heard + self.patience)
+    }
+
+    /// Whether it was sent nothing for half of the time after which it would give this node up.
+    pub(crate) fn is_kept_waiting(&self, now: Micros) -> bool {
+        self.sent + self.patience / 2 <= now
+    }
+
+    /// Whether it was sent no sum for as long as that.
+    pub(crate) fn is_ungreeted(&self, now: Micros) -> bool {
+        self.greeted.is_none_or(|greeted| greeted + self.patience / 2 <= now)
+    }
+
+    /// It is sent a sum.
+    pub(crate) fn greet(&mut self, now: Micros) {
+        self.greeted = Some(now);
     }
 
     /// Where packets go.
@@ -100,8 +126,9 @@ impl Peer {
     }
 
     /// A valid packet came from a proven address.
-    pub(crate) fn hear(&mut self, address: SocketAddr, now: Micros) {
+    pub(crate) fn hear(&mut self, address: SocketAddr, patience: Micros, now: Micros) {
         self.heard = now;
+        self.patience = patience;
         self.gone = false;
         for (known, heard) in &mut self.addresses {
             if *known == address {
@@ -153,6 +180,11 @@ impl Peer {
             self.holds(log, *head, counter);
         }
         self.level = Some(sum);
+    }
+
+    /// Whether it said that its vector equals mine, whose hash this is.
+    pub(crate) fn equals(&self, sum: u128) -> bool {
+        self.level == Some(sum)
     }
 
     /// Its vector is another than mine.

@@ -9,7 +9,7 @@ use super::event::Micros;
 use super::peer::Peer;
 use crate::digest::hash;
 use crate::frame::{Boot, Packet};
-use crate::limits::{LIVE_US, PEERS_MAX};
+use crate::limits::{LIVE_PEERS, LIVE_US, PEERS_MAX};
 
 /// All peers, by boot.
 #[derive(Debug, Clone)]
@@ -45,9 +45,8 @@ impl Peers {
             return true;
         }
         // A new boot of the node takes the old one's place.
-        self.all.retain(|_, peer| {
-            peer.node != packet.node || !(peer.is_at(from) || now >= peer.heard + LIVE_US)
-        });
+        self.all
+            .retain(|_, peer| peer.node != packet.node || (peer.is_live(now) && !peer.is_at(from)));
         if self.all.len() >= PEERS_MAX {
             let silent = self.all.values().filter(|p| !p.is_live(now)).min_by_key(|p| p.heard);
             let Some(boot) = silent.map(|peer| peer.boot) else { return false };
@@ -56,6 +55,13 @@ impl Peers {
         let peer = Peer::new(packet.node.clone(), packet.boot, from, packet.counter, now);
         self.all.insert(packet.boot, peer);
         true
+    }
+
+    /// How long a peer may be silent and still count as live: the more there are, the more seldom
+    /// each is spoken to.
+    pub(crate) fn patience(&self) -> Micros {
+        let peers = self.all.len().max(LIVE_PEERS) as u64;
+        LIVE_US * peers / LIVE_PEERS as u64
     }
 
     pub(crate) fn get(&self, boot: Boot) -> Option<&Peer> {
@@ -89,9 +95,10 @@ impl Peers {
         boots
     }
 
-    /// The next live peers by turns.
-    pub(crate) fn turn(&mut self, now: Micros, count: usize) -> Vec<Boot> {
-        let boots: Vec<Boot> = self.live(now).map(|peer| peer.boot).collect();
+    /// The next live peers, by turns, that are not known to hold the same.
+    pub(crate) fn turn(&mut self, now: Micros, sum: u128, count: usize) -> Vec<Boot> {
+        let unequal = self.live(now).filter(|peer| !peer.equals(sum));
+        let boots: Vec<Boot> = unequal.map(|peer| peer.boot).collect();
         let from = self.turn.map_or(0, |turn| boots.partition_point(|boot| *boot <= turn));
         let taken: Vec<Boot> =
             boots[from..].iter().chain(&boots[..from]).take(count).copied().collect();

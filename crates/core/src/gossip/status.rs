@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::event::Micros;
+use super::members::Standing;
 use crate::frame::Boot;
 use crate::name::NodeId;
 
@@ -49,6 +50,8 @@ pub struct PeerStatus {
     pub addresses: Vec<SocketAddr>,
     /// Whether a valid packet came within 30 s.
     pub live: bool,
+    /// How it is, as far as the nodes agree.
+    pub standing: Standing,
     /// How long ago the last one came, microseconds.
     pub silent_us: Micros,
     /// The round trip, microseconds.

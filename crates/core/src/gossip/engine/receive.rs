@@ -34,8 +34,14 @@ impl Engine {
             self.counts.unproven += 1;
             return;
         }
+        let patience = self.peers.patience();
+        let mut returns = false;
         if let Some(peer) = self.peers.get_mut(packet.boot) {
-            peer.hear(from, self.now);
+            returns = !peer.is_live(self.now);
+            peer.hear(from, patience, self.now);
+        }
+        if returns {
+            self.returned(packet.boot);
         }
         self.counts.taken += 1;
         self.counts.unknown += packet.unknown as u64;
@@ -66,6 +72,7 @@ impl Engine {
             self.candidates.met(from, packet.boot, self.now + LIVE_US);
             if fresh {
                 self.greet(packet.boot);
+                self.ask_members(packet.boot);
             }
             return true;
         }
@@ -87,7 +94,7 @@ impl Engine {
             Message::Hello { cookie: 0, .. } => {}
             Message::Hello { cookie, .. } => self.hello(from, 0, cookie, out),
             Message::Sum { hash, sent } => self.on_sum(boot, counter, hash, sent),
-            Message::Heard { sent } => self.on_heard(boot, sent),
+            Message::Heard { sent, level } => self.on_heard(boot, counter, sent, level),
             Message::Entries(entries) => {
                 for (log, head) in entries {
                     self.on_entry(boot, counter, &log, head);
@@ -98,6 +105,7 @@ impl Engine {
             Message::Long { log, position } => self.on_long(&log, position),
             Message::Differs { log, .. } => self.forked(&log, boot),
             Message::Hurry { log, position } => self.on_hurry(boot, &log, position),
+            Message::Members(body) => self.on_members(boot, from, &body),
             Message::Bye => {
                 if let Some(peer) = self.peers.get_mut(boot) {
                     peer.leave();
@@ -107,10 +115,14 @@ impl Engine {
         }
     }
 
-    fn on_heard(&mut self, boot: Boot, sent: u64) {
+    fn on_heard(&mut self, boot: Boot, counter: u64, sent: u64, level: bool) {
         let Some(rtt) = self.now.checked_sub(sent).filter(|rtt| *rtt < LIVE_US) else { return };
-        if let Some(peer) = self.peers.get_mut(boot) {
-            peer.measured(rtt);
+        let sum = self.sum();
+        let Some(peer) = self.peers.get_mut(boot) else { return };
+        peer.measured(rtt);
+        // What changed here since the sum was sent is not what the other compared.
+        if level && self.changed < sent {
+            peer.is_level(&self.vector, sum, counter);
         }
     }
 

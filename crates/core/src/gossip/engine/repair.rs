@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::Engine;
 use crate::frame::{Boot, Message, PLAIN_BYTES_MAX, entry_len};
-use crate::limits::{ENTRIES_PACKETS_MAX, KEEPALIVE_US, ROUND_PEERS, ROUND_US};
+use crate::limits::{ENTRIES_PACKETS_MAX, ROUND_PEERS, ROUND_US};
 use crate::name::LogId;
 
 impl Engine {
@@ -13,23 +13,28 @@ impl Engine {
             return;
         }
         self.round_at = self.now + self.dice.stretched(ROUND_US);
-        let mut boots = self.peers.turn(self.now, ROUND_PEERS);
-        let quiet = self.peers.live(self.now).filter(|p| p.sent + KEEPALIVE_US <= self.now);
+        let sum = self.sum();
+        let mut boots = self.peers.turn(self.now, sum, ROUND_PEERS);
+        let quiet = self.peers.live(self.now).filter(|peer| peer.is_kept_waiting(self.now));
         boots.extend(quiet.map(|peer| peer.boot));
         for boot in boots {
             self.greet(boot);
         }
+        self.ask_absent();
     }
 
     /// Sends the hash of the vector.
     pub(super) fn greet(&mut self, boot: Boot) {
         let (hash, sent) = (self.sum(), self.now);
+        if let Some(peer) = self.peers.get_mut(boot) {
+            peer.greet(self.now);
+        }
         self.queue(boot).small(Message::Sum { hash, sent });
     }
 
     pub(super) fn on_sum(&mut self, boot: Boot, counter: u64, hash: u128, sent: u64) {
         let mine = self.sum();
-        self.queue(boot).small(Message::Heard { sent });
+        self.queue(boot).small(Message::Heard { sent, level: hash == mine });
         let Some(peer) = self.peers.get_mut(boot) else { return };
         if hash == mine {
             peer.is_level(&self.vector, mine, counter);
