@@ -106,10 +106,14 @@ fn peers(screen: Screen, daemon: Option<&Json>) {
         let text = |key: &str| peer.get(key).and_then(Json::as_str).unwrap_or("?").to_string();
         let live = peer.get("live").and_then(Json::as_bool).unwrap_or(false);
         let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
-        let state = match (live, level) {
-            (true, true) => screen.paint(Tone::Good, "level"),
-            (true, false) => screen.paint(Tone::Warn, "catching up"),
-            (false, _) => screen.paint(Tone::Bad, "silent"),
+        let state = match (text("standing").as_str(), live, level) {
+            ("down", true, _) => screen.paint(Tone::Bad, "down"),
+            (_, true, true) => screen.paint(Tone::Good, "level"),
+            (_, true, false) => screen.paint(Tone::Warn, "catching up"),
+            ("alive" | "suspect", false, _) => {
+                screen.paint(Tone::Warn, "heard by others, not by this node")
+            }
+            (_, false, _) => screen.paint(Tone::Bad, "silent"),
         };
         screen.line(format!("  {}  {}  {state}", screen.safe(&text("node")), text("address")));
     }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use cocli_core::frame::Boot;
+use cocli_core::gossip::Standing;
 use cocli_core::{Head, LogId, NodeId};
 use cocli_net::{Identity, Interfaces, Ring, Udp, listen_at, seal};
 use cocli_node::Home;
@@ -421,6 +422,7 @@ impl Wiring {
         let peers = status.peers.iter().map(|peer| {
             json!({
                 "node": peer.node.as_str(), "address": peer.address.to_string(), "live": peer.live,
+                "standing": standing(peer.standing),
                 "level": peer.lacks_bytes == 0 && peer.ahead_bytes == 0,
                 "lacks_bytes": peer.lacks_bytes, "ahead_bytes": peer.ahead_bytes,
                 "silent_ms": peer.silent_us / 1000, "round_trip_us": peer.rtt_us,
@@ -432,6 +434,14 @@ impl Wiring {
             "strangers": self.traffic.strangers.shown(),
             "packets_refused": self.traffic.refused(), "packets_dropped": self.traffic.dropped(),
         })
+    }
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Alive => "alive",
+        Standing::Suspect => "suspect",
+        Standing::Down => "down",
     }
 }
 
