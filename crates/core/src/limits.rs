@@ -61,9 +61,9 @@ pub const GAP_BYTES_MAX: u64 = 64 * KIB;
 pub const EARLY_BYTES_MAX: usize = 64 * KIB as usize;
 /// The same, over all logs.
 pub const EARLY_BYTES_ALL_MAX: usize = 4 * MIB;
-/// Received bytes that wait for the disk.
-pub const INBOX_BYTES_MAX: usize = 8 * MIB;
-/// Received bytes at which the disk is not made to wait for more.
+/// Received bytes that wait to be written: the longest record, and what comes beside it.
+pub const INBOX_BYTES_MAX: usize = RECORD_BYTES_MAX + MIB;
+/// Written bytes at which a sync does not wait for more.
 pub const COMMIT_BYTES: usize = MIB;
 /// Live peers that take no part in the membership and are asked to in one round.
 pub const ASKED_PEERS: usize = 3;
@@ -110,11 +110,11 @@ pub const ROUND_US: u64 = 1_000_000;
 pub const ANNOUNCE_US: u64 = 100_000;
 /// Time in which a peer is not told the same entry again in answer to an old one.
 pub const RETELL_US: u64 = 500_000;
-/// Shortest time between two commits, unless one is urgent.
+/// Shortest time between two syncs, unless one is urgent.
 pub const COMMIT_US: u64 = 200_000;
-/// First pause after a failed commit, doubled up to [`STALL_MAX_US`].
+/// First pause after a failed append or sync, doubled up to [`STALL_MAX_US`].
 pub const STALL_MIN_US: u64 = 1_000_000;
-/// Longest pause after a failed commit.
+/// Longest pause after that.
 pub const STALL_MAX_US: u64 = 60_000_000;
 /// Shortest time-out of a want.
 pub const WANT_MIN_US: u64 = 100_000;
@@ -144,7 +144,8 @@ const _: () = assert!(
         < RECORD_BYTES_MAX - VALUE_BYTES_MAX
 );
 const _: () = assert!(PUSH_BYTES_MAX <= GAP_BYTES_MAX && WANT_BYTES_MAX <= GAP_BYTES_MAX);
-const _: () = assert!(COMMIT_BYTES < INBOX_BYTES_MAX && CHUNK_BYTES < COMMIT_BYTES);
+const _: () = assert!(RECORD_BYTES_MAX + COMMIT_BYTES <= INBOX_BYTES_MAX);
+const _: () = assert!(CHUNK_BYTES < COMMIT_BYTES);
 const _: () = assert!(RECORD_BYTES_MAX < STREAM_MESSAGE_BYTES_MAX);
 const _: () = assert!(ENTRIES_BYTES + SEAL_BYTES_MAX + 200 < PACKET_BYTES_MAX);
 const _: () = assert!(8 * ROUND_US < LIVE_US);

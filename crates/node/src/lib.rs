@@ -26,7 +26,6 @@ pub use error::{NodeError, Result};
 pub use glance::Glance;
 pub use health::{Finding, Health, NodeKey, Outcome};
 pub use home::{Birth, Home, Membership, Rim};
-pub use propagate::Writer;
 pub use reading::{growing, watched};
 pub use remembered::{Remembered, remember};
 pub use resolve::nearest;

@@ -25,7 +25,7 @@ use self::call::Calls;
 use self::view::View;
 
 pub use event::{Input, Job, JobDone, Output};
-pub use writer::Writer;
+pub use writer::{Begun, Synced, Syncing, Writer};
 
 /// What a replica is born with; both numbers are random.
 #[derive(Debug, Clone, Copy)]
@@ -174,7 +174,8 @@ impl Replica {
     ) -> Vec<gossip::Input> {
         match output {
             gossip::Output::Send { to, bytes } => out.push(Output::Send { to, bytes }),
-            gossip::Output::Commit(ranges) => out.push(Output::Job(Job::Commit(ranges))),
+            gossip::Output::Append(ranges) => out.push(Output::Job(Job::Append(ranges))),
+            gossip::Output::Sync => out.push(Output::Job(Job::Sync)),
             gossip::Output::Waited { id, nodes } => out.push(Output::Waited { id, nodes }),
             gossip::Output::Advanced { log, head } => out.push(Output::Advanced { log, head }),
             gossip::Output::Serve { peer, log, from, max } => {
@@ -291,12 +292,17 @@ impl Replica {
     fn on_done(&mut self, done: JobDone, out: &mut Vec<Output>) -> Vec<gossip::Input> {
         self.stale = true;
         match done {
-            JobDone::Committed { heads, refused } => {
-                vec![gossip::Input::Committed { heads, refused }]
+            JobDone::Appended { heads, refused } => {
+                vec![gossip::Input::Appended { heads, refused }]
             }
-            JobDone::CommitFailed { logs, why } => {
+            JobDone::AppendFailed { logs, why } => {
                 out.push(Output::Notice(why));
-                vec![gossip::Input::CommitFailed(logs)]
+                vec![gossip::Input::AppendFailed(logs)]
+            }
+            JobDone::Synced { heads } => self.on_synced(heads),
+            JobDone::SyncFailed { why } => {
+                out.push(Output::Notice(why));
+                vec![gossip::Input::SyncFailed]
             }
             JobDone::Rescanned { own, heads } => self.on_rescanned(own, heads, out),
             JobDone::NewEpoch { log, trusted, copied } => {
@@ -321,6 +327,18 @@ impl Replica {
         }
     }
 
+    /// What was synced beside, of the own log, is new to the peers: it is pushed like any own write.
+    fn on_synced(&mut self, mut heads: Vec<(LogId, Head)>) -> Vec<gossip::Input> {
+        let own = heads.iter().position(|(log, _)| log == self.engine.own());
+        let own = own.map(|at| heads.remove(at));
+        let mut inputs = vec![gossip::Input::Synced(heads)];
+        if let Some((log, head)) = own {
+            self.look();
+            inputs.push(self.durable(log, head));
+        }
+        inputs
+    }
+
     fn on_failed(&mut self, job: Job, why: String, out: &mut Vec<Output>) -> Vec<gossip::Input> {
         out.push(Output::Notice(why));
         match job {
@@ -335,7 +353,7 @@ impl Replica {
                 self.rescan = None;
                 Vec::new()
             }
-            Job::Commit(_) | Job::Heal(_) => Vec::new(),
+            Job::Append(_) | Job::Sync | Job::Heal(_) => Vec::new(),
         }
     }
 

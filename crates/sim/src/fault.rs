@@ -273,12 +273,14 @@ impl World {
         self.start(machine);
     }
 
-    /// What only the lost disk held is lost, whoever acknowledged it.
+    /// What was durable on the lost disk alone is lost, whoever acknowledged it.
     fn forget_what_was_nowhere_else(&mut self, machine: usize, image: &FakeDisk) {
-        let now = std::mem::replace(&mut self.machines[machine].disk, image.clone());
-        let contents = self.machines.iter().map(|machine| content(machine, self.cluster));
+        let contents = self.machines.iter().enumerate().map(|(at, other)| {
+            let disk = if at == machine { image.copy() } else { other.disk.medium() };
+            let left = Machine::with_disk(other.node.clone(), other.address, disk);
+            content(&left, self.cluster)
+        });
         let kept: Option<Vec<_>> = contents.map(Result::ok).collect();
-        self.machines[machine].disk = now;
         // A disk that cannot be read now may hold anything: nothing is asked of it then.
         let keeps = |record: &Vec<u8>| {
             kept.as_ref().is_some_and(|kept| kept.iter().any(|held| held.records.contains(record)))

@@ -1,6 +1,6 @@
 //! The writer thread of a machine: one job after the other, each taking its time.
 
-use cocli_node::replica::{Input, JobDone};
+use cocli_node::replica::{Begun, Input, Job, JobDone, Syncing};
 
 use crate::world::{Event, World};
 
@@ -11,7 +11,9 @@ impl World {
     pub(crate) fn next_job(&mut self, at: usize) {
         let life = self.machines[at].life;
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
-        if daemon.busy || daemon.jobs.is_empty() {
+        // Beside a sync only appends run.
+        let runs = |job: &Job| !daemon.syncing || matches!(job, Job::Append(_));
+        if daemon.busy || !daemon.jobs.front().is_some_and(runs) {
             return;
         }
         daemon.busy = true;
@@ -26,15 +28,43 @@ impl World {
         }
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
         let Some(job) = daemon.jobs.pop_front() else { return };
-        let done = daemon.writer.run(job, "daemon", wall);
+        let begun = daemon.writer.begin(job, "daemon", wall);
         let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
-        self.after(delay, Event::JobDone { at, life, done: Box::new(done) });
+        match begun {
+            Begun::Done(done) => {
+                self.after(delay, Event::JobDone { at, life, done: Box::new(done) });
+            }
+            Begun::Syncing(syncing) => {
+                daemon.syncing = true;
+                daemon.busy = false;
+                self.after(delay, Event::SyncRuns { at, life, syncing: Box::new(syncing) });
+                self.next_job(at);
+            }
+        }
+    }
+
+    /// The disk has done what the sync waited for.
+    pub(crate) fn sync_runs(&mut self, at: usize, life: u64, syncing: Syncing) {
+        if self.machines[at].life != life {
+            return;
+        }
+        let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
+        daemon.syncing = false;
+        let done = daemon.writer.end(syncing.run(), "daemon");
+        self.take_done(at, done);
     }
 
     pub(crate) fn job_done(&mut self, at: usize, life: u64, done: JobDone) {
         if self.machines[at].life != life {
             return;
         }
+        if let Some(daemon) = &mut self.machines[at].daemon {
+            daemon.busy = false;
+        }
+        self.take_done(at, done);
+    }
+
+    fn take_done(&mut self, at: usize, done: JobDone) {
         self.note(|| format!("{at}: {done:?}"));
         match &done {
             JobDone::Aside { log, .. } => {
@@ -46,9 +76,6 @@ impl World {
                 self.machines[at].cut.extend(own);
             }
             _ => {}
-        }
-        if let Some(daemon) = &mut self.machines[at].daemon {
-            daemon.busy = false;
         }
         self.step(at, Input::Done(done));
         self.next_job(at);

@@ -19,6 +19,8 @@ pub(crate) struct Daemon {
     pub(crate) jobs: VecDeque<Job>,
     /// The writer is at work.
     pub(crate) busy: bool,
+    /// A sync is under way.
+    pub(crate) syncing: bool,
     /// When a tick is on its way.
     pub(crate) tick_at: Option<u64>,
     pub(crate) commits: u64,
@@ -100,6 +102,7 @@ impl Machine {
             writer: Writer::new(Arc::new(self.disk.clone()), cluster, self.node.clone()),
             jobs: VecDeque::new(),
             busy: false,
+            syncing: false,
             tick_at: None,
             commits: 0,
             hurries: 0,

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use cocli_core::digest::hash;
 use cocli_core::{ClusterId, LogId, NodeId};
-use cocli_node::replica::{Input, JobDone, Output};
+use cocli_node::replica::{Input, JobDone, Output, Syncing};
 use cocli_store::Disk;
 
 use crate::chance::Chance;
@@ -32,6 +32,12 @@ pub(crate) enum Event {
     Tick {
         at: usize,
         life: u64,
+    },
+    /// The disk has taken what the writer thread began to sync.
+    SyncRuns {
+        at: usize,
+        life: u64,
+        syncing: Box<Syncing>,
     },
     /// The writer thread has done its job, which it began earlier.
     JobDone {
@@ -218,7 +224,10 @@ impl World {
     pub fn is_level(&self) -> bool {
         let mut vectors = self.machines.iter().map(|machine| {
             let daemon = machine.daemon.as_ref()?;
-            let idle = daemon.jobs.is_empty() && !daemon.busy && daemon.replica.status().gaps == 0;
+            let idle = daemon.jobs.is_empty()
+                && !daemon.busy
+                && !daemon.syncing
+                && daemon.replica.status().gaps == 0;
             idle.then(|| daemon.replica.vector())
         });
         let first = vectors.next().flatten();
@@ -286,6 +295,7 @@ impl World {
             }
             Event::JobRuns { at, life } => self.run_job(at, life),
             Event::JobDone { at, life, done } => self.job_done(at, life, *done),
+            Event::SyncRuns { at, life, syncing } => self.sync_runs(at, life, *syncing),
             Event::Question { to, life, asker, bytes } => self.question(to, life, asker, bytes),
             Event::Answer { asker, bytes } => self.answered(asker, Some(bytes)),
             Event::Cut { asker } => self.answered(asker, None),

@@ -285,3 +285,24 @@ fn a_full_disk_is_told_with_path_and_bytes_and_refuses_before_a_partial_record()
     append(&disk, "pi1", "20261123", &next).unwrap();
     check_home(&disk, "pi1");
 }
+
+#[test]
+fn a_day_that_begins_while_a_sync_is_under_way_has_a_durable_name_when_its_bytes_are() {
+    let (origin, disk) = (home(), home());
+    append(&origin, "pi1", "20261122", &batch("pi1", 1, 3)).unwrap();
+    append(&origin, "pi1", "20261123", &batch("pi1", 2, 3)).unwrap();
+    let mut from = open(&origin, "pi1").unwrap();
+    let days = ranges(&mut from, &log("pi1"), 64 * 1024);
+    let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+    journals.append_range(&lock, &days[0]).unwrap();
+    let under_way = journals.sync_plan();
+    journals.append_range(&lock, &days[1]).unwrap();
+    for plan in [Some(under_way), None] {
+        let plan = plan.unwrap_or_else(|| journals.sync_plan());
+        plan.run(&disk).unwrap();
+        journals.synced(&lock, &plan).unwrap();
+    }
+    assert_eq!(journals.durable(&log("pi1")), days[1].end_position());
+    let left = disk.medium();
+    assert_eq!(open(&left, "mac").unwrap().end(&log("pi1")), days[1].end_position());
+}

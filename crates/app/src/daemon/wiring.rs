@@ -11,7 +11,7 @@ use cocli_core::gossip::Standing;
 use cocli_core::{Head, LogId, NodeId};
 use cocli_net::{Identity, Interfaces, Ring, Udp, listen_at, seal};
 use cocli_node::Home;
-use cocli_node::replica::{Born, Input, Job, Output, Replica};
+use cocli_node::replica::{Born, Input, Output, Replica};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
@@ -19,6 +19,7 @@ use super::calls::{self, Side};
 use super::discovery::Discovery;
 use super::keys::Keys;
 use super::udp::Traffic;
+use super::writer::Jobs;
 use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
@@ -79,7 +80,7 @@ struct Wiring {
     udp: Arc<Udp>,
     side: Arc<Side>,
     events: Sender<Event>,
-    jobs: Sender<Job>,
+    jobs: Jobs,
     cards: Sender<CardEvent>,
     calls: BTreeMap<u64, Sender<Vec<u8>>>,
     questions: BTreeMap<u64, Sender<Vec<u8>>>,
@@ -143,7 +144,7 @@ fn open(
     let traffic = Arc::new(Traffic::default());
     udp::listen(Arc::clone(&socket), keys, cluster, Arc::clone(&traffic), events.clone());
     calls::listen(listener, Arc::clone(&side), events.clone());
-    let jobs = writer::start(home.writer()?, events.clone());
+    let jobs = writer::start(home.writer(), events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
     let cards = cards::start(home.again()?, way);
     let watcher = files::watch(home.path(), events.clone(), cards.clone());
@@ -281,7 +282,7 @@ impl Wiring {
                     let _ = self.udp.send_to(&packet, to);
                 }
             }
-            Output::Job(job) => drop(self.jobs.send(job)),
+            Output::Job(job) => self.jobs.give(job),
             Output::Ask { call, to, bytes } => {
                 let (side, events) = (&self.side, &self.events);
                 let stream = self

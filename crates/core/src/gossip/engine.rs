@@ -112,7 +112,7 @@ impl Engine {
         self.round();
         self.close_gaps(out);
         self.mend(out);
-        self.commit(out);
+        self.write(out);
         self.announce();
         for (id, nodes) in self.spread.fulfilled(&self.sender.node, &self.peers) {
             out.push(Output::Waited { id, nodes });
@@ -129,7 +129,8 @@ impl Engine {
             self.members.deadline(),
             self.gap_deadline(),
             self.holes.deadline(),
-            self.inbox.due(),
+            self.inbox.append_due(),
+            self.inbox.sync_due(),
             announcement,
         ]
         .into_iter()
@@ -214,8 +215,16 @@ impl Engine {
             Input::Served { peer, log, from, what } => self.on_served(peer, &log, from, what),
             Input::Fetched(range) => self.on_fetched(range, out),
             Input::FetchEnded { log, peer, end } => self.on_fetch_ended(&log, peer, end),
-            Input::Committed { heads, refused } => self.on_committed(heads, &refused, out),
-            Input::CommitFailed(logs) => self.on_commit_failed(&logs),
+            Input::Appended { heads, refused } => self.on_appended(heads, &refused),
+            Input::AppendFailed(logs) => {
+                self.inbox.appended(false);
+                self.disk_failed(&logs);
+            }
+            Input::Synced(heads) => self.on_synced(heads, out),
+            Input::SyncFailed => {
+                let logs: Vec<LogId> = self.inbox.synced().into_iter().collect();
+                self.disk_failed(&logs);
+            }
             Input::BranchEnded { log, peer, end } => self.on_branch_ended(&log, peer, end),
             Input::NewEpoch { log, trusted, copied } => self.on_new_epoch(log, trusted, copied),
             Input::Hole { log, from, until } => self.holes.found(log, from, until),

@@ -42,7 +42,7 @@ pub enum Input {
     /// The same of addresses that nobody named, such as those that a network told: when there are
     /// too many, they go first.
     Hints(Vec<SocketAddr>),
-    /// A log is durable here up to `head`, without a `Commit`: own writes, journals put here (or, if
+    /// A log is durable here up to `head`, without a `Sync`: own writes, journals put here (or, if
     /// it is not the own log, cut) by hand. `ranges` are the new bytes, or none when they are more
     /// than a push may carry.
     Durable { log: LogId, head: Head, ranges: Vec<Range> },
@@ -53,11 +53,15 @@ pub enum Input {
     Fetched(Range),
     /// The stream asked for by `Fetch` is over.
     FetchEnded { log: LogId, peer: Boot, end: FetchEnd },
-    /// Answer to `Commit`: these logs are durable up to there; the ranges of `refused` did not
-    /// continue theirs.
-    Committed { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
-    /// Answer to `Commit`: the disk failed, nothing of these is durable beyond the vector.
-    CommitFailed(Vec<LogId>),
+    /// Answer to `Append`: these logs end there now, written and not yet durable; the ranges of
+    /// `refused` did not continue theirs.
+    Appended { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
+    /// Answer to `Append`: the disk failed, nothing of these counts beyond the vector.
+    AppendFailed(Vec<LogId>),
+    /// Answer to `Sync`: these logs are durable up to there.
+    Synced(Vec<(LogId, Head)>),
+    /// Answer to `Sync`: the disk failed, nothing that was appended counts.
+    SyncFailed,
     /// Answer to `Branch`.
     BranchEnded { log: LogId, peer: Boot, end: BranchEnd },
     /// Own writes go to `log` from now on: the old one ends at `trusted`, and what stood behind it
@@ -118,8 +122,11 @@ pub enum Output {
     Send { to: SocketAddr, bytes: Vec<u8> },
     /// Read up to `max` bytes of whole records from `from` on; answer with `Served`.
     Serve { peer: Boot, log: LogId, from: Head, max: usize },
-    /// Append and sync, then answer with `Committed` or `CommitFailed`. One at a time.
-    Commit(Vec<Range>),
+    /// Append, then answer with `Appended` or `AppendFailed`. One at a time; it does not wait for a
+    /// `Sync`.
+    Append(Vec<Range>),
+    /// Make durable what was appended, then answer with `Synced` or `SyncFailed`. One at a time.
+    Sync,
     /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer).
     Fetch { log: LogId, from: Head, until: u64, peer: Boot, to: SocketAddr },
     /// Others hold a longer own log (`claimed`) or another one: look at the disk, then close it and

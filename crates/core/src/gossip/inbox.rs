@@ -44,13 +44,22 @@ pub(crate) struct Inbox {
     waiting_bytes: usize,
     early: BTreeMap<LogId, BTreeMap<u64, Range>>,
     early_bytes: usize,
-    /// Who sent what is not acknowledged yet.
-    senders: BTreeMap<LogId, BTreeSet<Boot>>,
+    /// Who sent what is not acknowledged yet, with the first and the last end of it.
+    senders: BTreeMap<LogId, BTreeMap<Boot, (u64, u64)>>,
     /// Logs for which somebody waits, and up to where.
     hurries: BTreeMap<LogId, u64>,
-    /// What the writer has now, when it may have to be pushed on.
-    writing: Option<Vec<Range>>,
+    /// The writer appends now.
+    appending: bool,
+    /// Logs with bytes that are written and not durable, and how many bytes.
+    unsynced: BTreeSet<LogId>,
+    unsynced_bytes: usize,
+    /// What of it is to be pushed on.
+    onward: Vec<Range>,
+    /// Logs that the writer syncs now.
+    syncing: Option<BTreeSet<LogId>>,
     last: Option<Micros>,
+    /// The last append failed.
+    full: bool,
     stall: Option<(Micros, Micros)>,
 }
 
@@ -166,16 +175,25 @@ impl Inbox {
         self.stall.map(|(until, _)| until)
     }
 
-    /// Who is to be told when the log is durable.
-    pub(crate) fn owe(&mut self, log: &LogId, boot: Boot) {
+    /// Who is to be told when the log is durable up to `position`.
+    pub(crate) fn owe(&mut self, log: &LogId, boot: Boot, position: u64) {
         if self.senders.len() < LOGS_MAX || self.senders.contains_key(log) {
-            self.senders.entry(log.clone()).or_default().insert(boot);
+            let senders = self.senders.entry(log.clone()).or_default();
+            let (first, last) = senders.entry(boot).or_insert((position, position));
+            (*first, *last) = ((*first).min(position), (*last).max(position));
         }
     }
 
-    /// Who was to be told.
-    pub(crate) fn owed(&mut self, log: &LogId) -> BTreeSet<Boot> {
-        self.senders.remove(log).unwrap_or_default()
+    /// Who is to be told now that the log is durable up to `position`.
+    pub(crate) fn owed(&mut self, log: &LogId, position: u64) -> BTreeSet<Boot> {
+        let Some(senders) = self.senders.get_mut(log) else { return BTreeSet::new() };
+        let due = senders.iter().filter(|(_, (first, _))| *first <= position);
+        let due = due.map(|(boot, _)| *boot).collect();
+        senders.retain(|_, (_, last)| *last > position);
+        if senders.is_empty() {
+            self.senders.remove(log);
+        }
+        due
     }
 
     /// Somebody waits for the log up to a position.
@@ -186,40 +204,75 @@ impl Inbox {
         }
     }
 
-    /// When the next commit is due; none when nothing waits or the writer is at work.
-    pub(crate) fn due(&self) -> Option<Micros> {
-        if self.waiting.is_empty() || self.writing.is_some() {
+    /// When the next append is due; none when nothing waits or the writer is at it.
+    pub(crate) fn append_due(&self) -> Option<Micros> {
+        let due = !self.waiting.is_empty() && !self.appending;
+        due.then(|| self.stall.map_or(0, |(until, _)| until))
+    }
+
+    /// When the next sync is due; none when all is durable or one is under way.
+    pub(crate) fn sync_due(&self) -> Option<Micros> {
+        if self.unsynced.is_empty() || self.syncing.is_some() {
             return None;
         }
-        let hurried = self.hurries.keys().any(|log| self.received.contains_key(log));
+        let hurried = self.hurries.keys().any(|log| self.unsynced.contains(log));
         let soon = match self.last {
-            Some(last) if !hurried && self.waiting_bytes < COMMIT_BYTES => last + COMMIT_US,
+            Some(last) if !hurried && self.unsynced_bytes < COMMIT_BYTES => last + COMMIT_US,
             _ => 0,
         };
         Some(soon.max(self.stall.map_or(0, |(until, _)| until)))
     }
 
-    /// Gives all that waits to the writer; `keep` when it may have to be pushed on.
-    pub(crate) fn write(&mut self, now: Micros, keep: bool) -> Vec<Range> {
-        self.last = Some(now);
-        self.waiting_bytes = 0;
+    /// Gives all that waits to the writer; `onward` when it is to be pushed on once it is durable.
+    pub(crate) fn append(&mut self, onward: bool) -> Vec<Range> {
+        self.appending = true;
         let ranges = core::mem::take(&mut self.waiting);
-        self.writing = Some(if keep { ranges.clone() } else { Vec::new() });
+        self.unsynced.extend(ranges.iter().map(|range| range.log.clone()));
+        self.unsynced_bytes += core::mem::take(&mut self.waiting_bytes);
+        if onward {
+            let kept: usize = self.onward.iter().map(|range| range.bytes.len()).sum();
+            let mut room = COMMIT_BYTES.saturating_sub(kept);
+            let fits = |range: &&Range| {
+                let fits = range.bytes.len() <= room;
+                room = room.saturating_sub(range.bytes.len());
+                fits
+            };
+            self.onward.extend(ranges.iter().filter(fits).cloned());
+        }
         ranges
     }
 
-    /// The writer is done; what it had is returned when it was kept.
-    pub(crate) fn written(&mut self) -> Vec<Range> {
-        self.writing.take().unwrap_or_default()
+    /// The writer has appended, or failed to.
+    pub(crate) fn appended(&mut self, well: bool) {
+        self.appending = false;
+        self.full = !well;
+    }
+
+    /// All that was appended is synced from now on.
+    pub(crate) fn sync(&mut self, now: Micros) {
+        self.last = Some(now);
+        self.unsynced_bytes = 0;
+        self.syncing = Some(core::mem::take(&mut self.unsynced));
+    }
+
+    /// The writer has synced, or failed to; these logs were in it.
+    pub(crate) fn synced(&mut self) -> BTreeSet<LogId> {
+        self.syncing.take().unwrap_or_default()
+    }
+
+    /// What is to be pushed on of a log that is durable up to `position`.
+    pub(crate) fn onward(&mut self, log: &LogId, position: u64) -> Vec<Range> {
+        let ready = |range: &mut Range| range.log == *log && range.end_position() <= position;
+        self.onward.extract_if(.., ready).collect()
     }
 
     /// Whether the writer left out bytes of a log that it was given: what came behind them has
     /// nothing to stand on.
-    pub(crate) fn is_cut_off(&self, log: &LogId, durable: Head) -> bool {
+    pub(crate) fn is_cut_off(&self, log: &LogId, written: Head) -> bool {
         let waiting = self.waiting.iter().find(|range| range.log == *log);
         let next = waiting.map(|range| range.position);
         let next = next.or_else(|| self.received.get(log).map(|end| end.position));
-        next.is_some_and(|next| next > durable.position)
+        next.is_some_and(|next| next > written.position)
     }
 
     /// A log is durable up to there.
@@ -232,9 +285,11 @@ impl Inbox {
         }
     }
 
-    /// The disk took these; it may be asked at once the next time.
+    /// The disk synced; it may be asked at once the next time, unless it is full.
     pub(crate) fn well(&mut self) {
-        self.stall = None;
+        if !self.full {
+            self.stall = None;
+        }
     }
 
     /// The disk failed: a pause, each twice as long.
@@ -248,6 +303,7 @@ impl Inbox {
         self.received.remove(log);
         self.hurries.remove(log);
         self.waiting.retain(|range| range.log != *log);
+        self.onward.retain(|range| range.log != *log);
         self.waiting_bytes = self.waiting.iter().map(|range| range.bytes.len()).sum();
         self.forget_early(log);
     }

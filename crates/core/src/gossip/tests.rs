@@ -35,9 +35,12 @@ struct Node {
     engine: Engine,
     logs: MemoryLogs,
     at: SocketAddr,
-    /// Commits that the test answers itself.
+    /// Appends that the test answers itself.
     held: Vec<Vec<Range>>,
     hold: bool,
+    /// Syncs that the test answers itself.
+    syncs: usize,
+    hold_sync: bool,
     waited: Vec<(u64, Vec<NodeId>)>,
 }
 
@@ -66,6 +69,8 @@ impl World {
                 at: address(n),
                 held: Vec::new(),
                 hold: false,
+                syncs: 0,
+                hold_sync: false,
                 waited: Vec::new(),
             }
         });
@@ -111,11 +116,16 @@ impl World {
                 };
                 vec![Input::Served { peer, log, from, what }]
             }
-            Output::Commit(ranges) if self.nodes[n].hold => {
+            Output::Append(ranges) if self.nodes[n].hold => {
                 self.nodes[n].held.push(ranges);
                 vec![]
             }
-            Output::Commit(ranges) => vec![self.committed(n, &ranges)],
+            Output::Append(ranges) => vec![self.appended(n, &ranges)],
+            Output::Sync if self.nodes[n].hold_sync => {
+                self.nodes[n].syncs += 1;
+                vec![]
+            }
+            Output::Sync => vec![self.synced(n)],
             Output::Fetch { log, from, until, peer, to } => self.fetch(log, from, until, peer, to),
             Output::Branch { log, peer, to } => vec![self.branch(n, log, peer, to)],
             Output::Doubt { log, .. } => {
@@ -133,11 +143,15 @@ impl World {
         }
     }
 
-    fn committed(&mut self, n: usize, ranges: &[Range]) -> Input {
+    fn synced(&mut self, n: usize) -> Input {
+        Input::Synced(self.nodes[n].logs.vector().0.into_iter().collect())
+    }
+
+    fn appended(&mut self, n: usize, ranges: &[Range]) -> Input {
         let logs = &mut self.nodes[n].logs;
         let refused = ranges.iter().filter(|r| !logs.commit(r)).map(|r| r.log.clone()).collect();
         let heads = logs.vector().0.into_iter().collect();
-        Input::Committed { heads, refused }
+        Input::Appended { heads, refused }
     }
 
     fn fetch(
@@ -256,8 +270,14 @@ fn what_is_not_durable_is_neither_shown_nor_acknowledged() {
     world.run(10_000_000);
     assert_eq!(world.nodes[1].engine.vector().position(&log("a")), 0);
     assert!(world.nodes[0].engine.holders(&log("a"), head.position).is_empty());
+    world.nodes[1].hold_sync = true;
     let ranges = world.nodes[1].held.remove(0);
-    let done = world.committed(1, &ranges);
+    let done = world.appended(1, &ranges);
+    world.step(1, done);
+    world.run(10_000_000);
+    assert_eq!(world.nodes[1].engine.vector().position(&log("a")), 0);
+    assert!(world.nodes[0].engine.holders(&log("a"), head.position).is_empty());
+    let done = world.synced(1);
     world.step(1, done);
     while world.deliver() {}
     assert_eq!(world.nodes[0].engine.holders(&log("a"), head.position).len(), 1);
@@ -299,7 +319,7 @@ fn a_failed_disk_is_left_alone_for_a_while_and_then_takes_everything() {
     world.write(0, "one");
     while world.deliver() {}
     world.nodes[1].held.clear();
-    world.step(1, Input::CommitFailed(vec![log("a")]));
+    world.step(1, Input::AppendFailed(vec![log("a")]));
     world.nodes[1].hold = false;
     world.run(500_000);
     assert!(!world.level() && world.nodes[1].engine.status().stalled);
@@ -308,7 +328,7 @@ fn a_failed_disk_is_left_alone_for_a_while_and_then_takes_everything() {
 }
 
 #[test]
-fn somebody_who_waits_is_not_kept_waiting_for_the_group_commit() {
+fn somebody_who_waits_is_not_kept_waiting_for_the_group_sync() {
     let mut world = World::met(&["a", "b"]);
     world.write(0, "one");
     while world.deliver() {}
@@ -321,21 +341,59 @@ fn somebody_who_waits_is_not_kept_waiting_for_the_group_commit() {
 }
 
 #[test]
-fn writes_in_a_row_are_committed_at_most_five_times_a_second() {
+fn writes_in_a_row_are_written_as_they_come_and_synced_at_most_five_times_a_second() {
     let mut world = World::met(&["a", "b"]);
-    world.nodes[1].hold = true;
-    let mut commits = 0;
+    world.nodes[1].hold_sync = true;
+    let mut syncs = 0;
     for n in 0..200 {
-        world.write(0, &format!("record {n}"));
+        let head = world.write(0, &format!("record {n}"));
         world.run(10_000);
-        for ranges in core::mem::take(&mut world.nodes[1].held) {
-            commits += 1;
-            let done = world.committed(1, &ranges);
+        assert_eq!(world.nodes[1].logs.head(&log("a")), Some(head));
+        for _ in 0..core::mem::take(&mut world.nodes[1].syncs) {
+            syncs += 1;
+            let done = world.synced(1);
             world.step(1, done);
         }
     }
-    assert!(commits <= 2_000_000 / COMMIT_US + 1, "{commits}");
-    world.nodes[1].hold = false;
+    assert!(syncs <= 2_000_000 / COMMIT_US + 1, "{syncs}");
+    world.nodes[1].hold_sync = false;
+    world.run(10_000_000);
+    assert!(world.level());
+}
+
+#[test]
+fn a_slow_sync_holds_up_neither_what_is_written_nor_the_word_of_it() {
+    let mut world = World::met(&["a", "b"]);
+    world.nodes[1].hold_sync = true;
+    let first = world.write(0, "one");
+    while world.deliver() {}
+    assert_eq!(world.nodes[1].syncs, 1);
+    let second = world.write(0, "two");
+    world.run(400_000);
+    assert_eq!((world.nodes[1].syncs, world.nodes[1].logs.head(&log("a"))), (1, Some(second)));
+    // The sync covered the first record alone.
+    world.step(1, Input::Synced(vec![(log("a"), first)]));
+    while world.deliver() {}
+    assert_eq!(world.nodes[0].engine.holders(&log("a"), first.position).len(), 1);
+    assert!(world.nodes[0].engine.holders(&log("a"), second.position).is_empty());
+    assert_eq!(world.nodes[1].syncs, 2);
+    let done = world.synced(1);
+    world.step(1, done);
+    while world.deliver() {}
+    // Who sent both is told of both, at once.
+    assert_eq!(world.nodes[0].engine.holders(&log("a"), second.position).len(), 1);
+}
+
+#[test]
+fn a_failed_sync_forgets_what_it_was_to_cover_and_asks_for_it_again() {
+    let mut world = World::met(&["a", "b"]);
+    world.nodes[1].hold_sync = true;
+    world.write(0, "one");
+    while world.deliver() {}
+    world.nodes[1].logs.logs.clear();
+    world.step(1, Input::SyncFailed);
+    assert!(world.nodes[1].engine.status().stalled);
+    world.nodes[1].hold_sync = false;
     world.run(10_000_000);
     assert!(world.level());
 }

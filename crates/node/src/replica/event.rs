@@ -63,11 +63,13 @@ pub enum Output {
     Notice(String),
 }
 
-/// Work under the home's lock: it may wait for the disk. `Job::run` does it.
+/// Work for the writer, which may wait for the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
-    /// Append ranges of other nodes' logs, then one sync.
-    Commit(Vec<Range>),
+    /// Append ranges of other nodes' logs.
+    Append(Vec<Range>),
+    /// Make durable what was appended. Only appends run beside it.
+    Sync,
     /// Take in and sync what other hands appended below `wal/`; close the own log if it is in doubt.
     Rescan { epoch: Epoch },
     /// Others hold more of the own log, or another one: look again, else close and copy.
@@ -81,10 +83,14 @@ pub enum Job {
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobDone {
-    /// These are durable up to there; the ranges of `refused` did not continue their logs.
-    Committed { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
-    /// The disk failed: nothing of these is durable beyond what was before.
-    CommitFailed { logs: Vec<LogId>, why: String },
+    /// These end there, not yet durable; the ranges of `refused` did not continue their logs.
+    Appended { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
+    /// The disk failed: nothing of these counts beyond what was durable before.
+    AppendFailed { logs: Vec<LogId>, why: String },
+    /// These are durable up to there.
+    Synced { heads: Vec<(LogId, Head)> },
+    /// The disk failed: nothing that was appended counts.
+    SyncFailed { why: String },
     /// The log that own writes go to, and all logs as they are durable now.
     Rescanned { own: LogId, heads: Vec<(LogId, Head)> },
     /// The log that own writes go to from now on.

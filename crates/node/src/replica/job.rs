@@ -8,20 +8,18 @@ use cocli_store::{Command, HomeLock, Journals, Result, StoreError};
 use super::event::{Job, JobDone};
 
 impl Job {
-    /// Does it. `at` is the wall clock: copies go into the journal of its day.
-    #[must_use]
-    pub fn run(self, journals: &mut Journals, lock: &HomeLock, at: Instant) -> JobDone {
-        self.try_run(journals, lock, at).unwrap_or_else(|error| self.refused(&error))
-    }
-
-    pub(super) fn try_run(
+    /// Does it, but for a sync, which takes its time without the lock: see
+    /// [`Writer`](super::Writer). `at` is the wall clock: copies go into the journal of its day.
+    pub(super) fn run(
         &self,
         journals: &mut Journals,
         lock: &HomeLock,
         at: Instant,
     ) -> Result<JobDone> {
+        journals.refresh()?;
         match self {
-            Self::Commit(ranges) => commit(journals, lock, ranges),
+            Self::Append(ranges) => append(journals, lock, ranges),
+            Self::Sync => Ok(JobDone::Synced { heads: journals.sync(lock)? }),
             Self::Rescan { epoch } => rescan(journals, lock, epoch),
             Self::Doubt { log, claimed, epoch } => doubt(journals, lock, log, *claimed, epoch),
             Self::Aside { log, common } => aside(journals, lock, at, log, *common),
@@ -31,10 +29,11 @@ impl Job {
 
     /// What a job that failed, or could not be begun, comes to.
     #[must_use]
-    pub fn refused(self, why: &dyn std::fmt::Display) -> JobDone {
+    pub(super) fn refused(self, why: &dyn std::fmt::Display) -> JobDone {
         let why = why.to_string();
         match self {
-            Self::Commit(ranges) => JobDone::CommitFailed { logs: logs_of(&ranges), why },
+            Self::Append(ranges) => JobDone::AppendFailed { logs: logs_of(&ranges), why },
+            Self::Sync => JobDone::SyncFailed { why },
             job => JobDone::Failed { job, why },
         }
     }
@@ -63,32 +62,24 @@ fn durable(journals: &mut Journals, log: &LogId) -> Result<Head> {
     Ok(Head { position: 0, hash })
 }
 
-fn commit(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<JobDone> {
-    journals.refresh()?;
-    let (mut refused, mut failed) = (Vec::new(), None);
+/// One log that cannot be written stops no other: it is refused. A disk without room stops all.
+fn append(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<JobDone> {
+    let mut refused = Vec::new();
     for range in ranges {
         match journals.append_range(lock, range) {
             Ok(Placed::Appended(_)) => {}
             Ok(Placed::Misplaced { head, .. }) if head.position >= range.end_position() => {}
-            Ok(Placed::Misplaced { .. }) => refused.push(range.log.clone()),
-            Err(error) => {
-                failed = Some(error);
-                break;
-            }
+            Err(error @ StoreError::NoSpace { .. }) => return Err(error),
+            Ok(Placed::Misplaced { .. }) | Err(_) => refused.push(range.log.clone()),
         }
     }
-    // What was appended before the disk failed is made durable all the same.
-    journals.sync(lock)?;
-    if let Some(error) = failed {
-        return Err(error);
-    }
     refused.dedup();
-    let heads = logs_of(ranges).into_iter().map(|log| Ok((log.clone(), durable(journals, &log)?)));
-    Ok(JobDone::Committed { heads: heads.collect::<Result<_>>()?, refused })
+    let heads = logs_of(ranges).into_iter().filter(|log| !refused.contains(log));
+    let heads = heads.map(|log| Ok((log.clone(), journals.head(&log)?)));
+    Ok(JobDone::Appended { heads: heads.collect::<Result<_>>()?, refused })
 }
 
 fn rescan(journals: &mut Journals, lock: &HomeLock, epoch: &Epoch) -> Result<JobDone> {
-    journals.refresh()?;
     if let Err(error) = journals.recover(lock)
         && let StoreError::Doubted { trusted, .. } = error
     {
@@ -106,7 +97,6 @@ fn doubt(
     claimed: Option<Head>,
     epoch: &Epoch,
 ) -> Result<JobDone> {
-    journals.refresh()?;
     let _ = journals.recover(lock);
     journals.sync(lock)?;
     let held = match claimed {
@@ -128,7 +118,6 @@ fn aside(
     log: &LogId,
     common: Head,
 ) -> Result<JobDone> {
-    journals.refresh()?;
     let done =
         journals.set_branch_aside(lock, log, common.position, at.day(), &command(at, "fork"))?;
     let own = journals.own().clone();
@@ -142,7 +131,6 @@ fn heal(
     at: Instant,
     ranges: &[Range],
 ) -> Result<JobDone> {
-    journals.refresh()?;
     for range in ranges {
         // The hole was found by whoever reads; this view finds it by looking there.
         let inside = (range.position + 1..range.end_position()).step_by(LOOK_BYTES);

@@ -1,6 +1,8 @@
-//! Runs jobs, one after the other, each under the home's lock.
+//! Runs jobs, one after the other, each under the home's lock. A sync takes its time without the lock,
+//! and appends go on beside it.
 
 use cocli_core::{ClusterId, Instant, NodeId};
+use cocli_store::journal::SyncPlan;
 use cocli_store::{HomeLock, Journals, Result, SharedDisk, StoreError, paths};
 
 use super::event::{Job, JobDone};
@@ -15,6 +17,38 @@ pub struct Writer {
     view: Option<Journals>,
 }
 
+/// What came of beginning a job.
+#[derive(Debug)]
+pub enum Begun {
+    /// It is done.
+    Done(JobDone),
+    /// It waits for the disk: [`Syncing::run`] it anywhere, and give it back to [`Writer::end`].
+    /// Until then only [`Job::Append`] may be begun.
+    Syncing(Syncing),
+}
+
+/// A sync under way.
+#[derive(Debug, Clone)]
+pub struct Syncing {
+    disk: SharedDisk,
+    plan: SyncPlan,
+}
+
+impl Syncing {
+    /// Waits for the disk.
+    #[must_use]
+    pub fn run(self) -> Synced {
+        Synced { result: self.plan.run(&*self.disk), plan: self.plan }
+    }
+}
+
+/// A sync that is over.
+#[derive(Debug)]
+pub struct Synced {
+    plan: SyncPlan,
+    result: Result<()>,
+}
+
 impl Writer {
     /// A writer for a home; nothing is opened yet.
     #[must_use]
@@ -22,15 +56,64 @@ impl Writer {
         Self { disk, cluster, node, view: None }
     }
 
-    /// Runs a job, waiting for the home's lock and for the disk. `who` is written into the lock; `at`
-    /// is the wall clock.
+    /// Begins a job, waiting for the home's lock. `who` is written into the lock; `at` is the wall
+    /// clock.
+    pub fn begin(&mut self, job: Job, who: &str, at: Instant) -> Begun {
+        if job == Job::Sync {
+            return match self.plan(who) {
+                Ok(plan) if plan.is_empty() => Begun::Done(JobDone::Synced { heads: Vec::new() }),
+                Ok(plan) => Begun::Syncing(Syncing { disk: self.disk.clone(), plan }),
+                Err(error) => Begun::Done(job.refused(&error)),
+            };
+        }
+        let done = self.under_lock(who, |view, lock| job.run(view, lock, at));
+        Begun::Done(done.unwrap_or_else(|error| job.refused(&error)))
+    }
+
+    /// Takes note of what a sync came to.
+    pub fn end(&mut self, synced: Synced, who: &str) -> JobDone {
+        let Synced { plan, result } = synced;
+        let ended = self.under_lock(who, |view, lock| match result {
+            Ok(()) => view.synced(lock, &plan),
+            Err(error) => {
+                view.sync_failed(lock, &plan)?;
+                Err(error)
+            }
+        });
+        match ended {
+            Ok(heads) => JobDone::Synced { heads },
+            Err(error) => Job::Sync.refused(&error),
+        }
+    }
+
+    /// Runs a job from its beginning to its end.
     pub fn run(&mut self, job: Job, who: &str, at: Instant) -> JobDone {
-        let lock = match self.open(who) {
-            Ok(lock) => lock,
-            Err(error) => return job.refused(&error),
+        match self.begin(job, who, at) {
+            Begun::Done(done) => done,
+            Begun::Syncing(syncing) => self.end(syncing.run(), who),
+        }
+    }
+
+    fn plan(&mut self, who: &str) -> Result<SyncPlan> {
+        self.under_lock(who, |view, _| {
+            view.refresh()?;
+            Ok(view.sync_plan())
+        })
+    }
+
+    fn under_lock<T>(
+        &mut self,
+        who: &str,
+        act: impl FnOnce(&mut Journals, &HomeLock) -> Result<T>,
+    ) -> Result<T> {
+        let lock = HomeLock::take(&*self.disk, who)?;
+        let view = match &mut self.view {
+            Some(view) => view,
+            none => {
+                none.insert(Journals::open(self.disk.clone(), self.cluster, self.node.clone())?)
+            }
         };
-        let Some(view) = &mut self.view else { return job.refused(&"the home is not open") };
-        let done = job.try_run(view, &lock, at);
+        let done = act(view, &lock);
         // A view that could not undo a failed write takes nothing any more. Any other keeps what it
         // knows: which bytes are synced cannot be read from the disk.
         if let Err(StoreError::Damaged { path, .. }) = &done
@@ -38,14 +121,6 @@ impl Writer {
         {
             self.view = None;
         }
-        done.unwrap_or_else(|error| job.refused(&error))
-    }
-
-    fn open(&mut self, who: &str) -> Result<HomeLock> {
-        let lock = HomeLock::take(&*self.disk, who)?;
-        if self.view.is_none() {
-            self.view = Some(Journals::open(self.disk.clone(), self.cluster, self.node.clone())?);
-        }
-        Ok(lock)
+        done
     }
 }

@@ -256,6 +256,19 @@ impl FakeDisk {
         })))
     }
 
+    /// A disk of its own with what stands on the medium alone: what no power cut can take.
+    #[must_use]
+    pub fn medium(&self) -> Self {
+        let copy = self.copy();
+        {
+            let mut image = copy.image();
+            image.pending.clear();
+            image.live = image.durable.clone();
+            image.inodes.values_mut().for_each(Inode::lose_unsynced);
+        }
+        copy
+    }
+
     /// Puts a file there as somebody else would, with its folder, durably; counts as no operation.
     pub fn plant(&self, path: &str, bytes: &[u8]) {
         let mut image = self.image();

@@ -192,7 +192,7 @@ impl Journals {
         let Some(log) = self.log_mut(log) else { return Ok(()) };
         let mut text = String::new();
         for mark in &log.marks {
-            if !mark.saved && mark.head.position <= log.durable {
+            if !mark.saved && mark.is_durable(log.durable) {
                 mark::write(mark, &mut text);
             }
         }
@@ -207,7 +207,7 @@ impl Journals {
         disk.write_at(&path, len, text.as_bytes(), true)
             .tried_to_write(&path, text.len() as u64)?;
         for mark in &mut log.marks {
-            mark.saved |= mark.head.position <= log.durable;
+            mark.saved |= mark.is_durable(log.durable);
         }
         log.marks_stat = disk.stat(&path).tried("look at", &path)?;
         log.marked =
@@ -225,7 +225,7 @@ impl Journals {
         });
         known.marked = position.min(known.marked);
         let mut text = String::new();
-        for mark in known.marks.iter_mut().filter(|mark| mark.head.position <= known.durable) {
+        for mark in known.marks.iter_mut().filter(|mark| mark.is_durable(known.durable)) {
             mark::write(mark, &mut text);
             mark.saved = true;
         }

@@ -17,6 +17,14 @@ pub(crate) struct Mark {
     pub(crate) saved: bool,
 }
 
+impl Mark {
+    /// Whether it may be saved when so many bytes of its log are durable. That a day begins says that
+    /// its journal has a name, and that is durable with the first of its bytes.
+    pub(crate) fn is_durable(&self, durable: u64) -> bool {
+        if self.begins { self.head.position < durable } else { self.head.position <= durable }
+    }
+}
+
 /// The low half of the low half: enough to tell a torn line.
 fn sum(line: &str) -> u32 {
     (hash(line.as_bytes()) & 0xffff_ffff) as u32

@@ -167,24 +167,22 @@ impl Engine {
         }
     }
 
-    /// Gives to the disk what is due.
-    pub(super) fn commit(&mut self, out: &mut Vec<Output>) {
-        if self.inbox.due().is_some_and(|due| due <= self.now) {
+    /// Gives to the disk what is due: bytes are written as they come, and made durable in groups.
+    pub(super) fn write(&mut self, out: &mut Vec<Output>) {
+        if self.inbox.append_due().is_some_and(|due| due <= self.now) {
             let onward = self.peers.live(self.now).count() > PUSH_PEERS_MAX;
-            out.push(Output::Commit(self.inbox.write(self.now, onward)));
+            out.push(Output::Append(self.inbox.append(onward)));
+        }
+        if self.inbox.sync_due().is_some_and(|due| due <= self.now) {
+            self.inbox.sync(self.now);
+            out.push(Output::Sync);
         }
     }
 
-    pub(super) fn on_committed(
-        &mut self,
-        heads: Vec<(LogId, Head)>,
-        refused: &[LogId],
-        out: &mut Vec<Output>,
-    ) {
-        let ranges = self.inbox.written();
-        self.inbox.well();
-        let short = heads.iter().filter(|(log, head)| self.inbox.is_cut_off(log, *head));
-        let short: Vec<LogId> = short.map(|(log, _)| log.clone()).collect();
+    pub(super) fn on_appended(&mut self, heads: Vec<(LogId, Head)>, refused: &[LogId]) {
+        self.inbox.appended(true);
+        let short = heads.into_iter().filter(|(log, head)| self.inbox.is_cut_off(log, *head));
+        let short: Vec<LogId> = short.map(|(log, _)| log).collect();
         for log in refused.iter().chain(&short) {
             self.inbox.forget(log);
             self.lost_some(log);
@@ -192,6 +190,11 @@ impl Engine {
                 gap.not_before = self.now + PASS_OVER_US;
             }
         }
+    }
+
+    pub(super) fn on_synced(&mut self, heads: Vec<(LogId, Head)>, out: &mut Vec<Output>) {
+        self.inbox.synced();
+        self.inbox.well();
         for (log, head) in heads {
             let before = self.durable(&log).position;
             if head.position <= before {
@@ -199,11 +202,11 @@ impl Engine {
                 continue;
             }
             self.advance(&log, head, out);
-            let senders = self.inbox.owed(&log);
+            let senders = self.inbox.owed(&log, head.position);
             for boot in &senders {
                 self.tell(*boot, &log);
             }
-            self.push_on(&log, head.position - before, &ranges, &senders);
+            self.push_on(&log, head.position, before, &senders);
         }
     }
 
@@ -211,21 +214,21 @@ impl Engine {
     fn push_on(
         &mut self,
         log: &LogId,
-        grown: u64,
-        ranges: &[Range],
+        position: u64,
+        before: u64,
         senders: &alloc::collections::BTreeSet<Boot>,
     ) {
-        let ranges: Vec<Range> = ranges.iter().filter(|r| r.log == *log).cloned().collect();
+        let ranges = self.inbox.onward(log, position);
         if ranges.is_empty() {
             return;
         }
         let mut targets = self.peers.some(self.now, &mut self.dice, 0, PUSH_FEW);
         targets.retain(|boot| !senders.contains(boot));
-        self.push(log, grown, &ranges, &targets);
+        self.push(log, position - before, &ranges, &targets);
     }
 
-    pub(super) fn on_commit_failed(&mut self, logs: &[LogId]) {
-        self.inbox.written();
+    /// Nothing of these counts that was not durable before; the disk is left alone for a while.
+    pub(super) fn disk_failed(&mut self, logs: &[LogId]) {
         self.inbox.stall(self.now);
         for log in logs {
             self.inbox.forget(log);

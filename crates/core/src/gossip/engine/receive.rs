@@ -197,7 +197,7 @@ impl Engine {
         let start = range.start();
         match self.take_range(range) {
             Taken::New => {
-                self.inbox.owe(&log, boot);
+                self.inbox.owe(&log, boot, end.position);
                 self.progressed(&log);
             }
             Taken::Old => {
@@ -260,7 +260,7 @@ impl Engine {
             self.tell(boot, log);
         } else {
             self.inbox.hurry(log, position);
-            self.inbox.owe(log, boot);
+            self.inbox.owe(log, boot, position);
         }
     }
 }

@@ -46,7 +46,7 @@ proptest! {
             prop_assert!(!inbox.connect(&log(), start, &none));
         }
         let mut copy = MemoryLogs::new(CLUSTER);
-        for range in inbox.write(1, false) {
+        for range in inbox.append(false) {
             prop_assert!(copy.commit(&range), "a range did not continue the log");
         }
         prop_assert_eq!(copy.vector(), origin.vector());

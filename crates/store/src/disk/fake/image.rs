@@ -59,11 +59,16 @@ impl Inode {
         self.dirty_from = None;
     }
 
+    pub(super) fn lose_unsynced(&mut self) {
+        self.dirty_from = None;
+        self.live.clone_from(&self.durable);
+    }
+
     pub(super) fn cut_power(&mut self, seed: &mut Seed) {
         if self.dirty_from.take().is_some() {
             self.durable = self.torn(seed);
         }
-        self.live.clone_from(&self.durable);
+        self.lose_unsynced();
     }
 
     /// Nothing of what was not synced, all of it, or some sectors, cut anywhere.
