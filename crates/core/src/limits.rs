@@ -6,6 +6,8 @@ pub const VALUE_BYTES_MAX: usize = 8 * MIB;
 pub const RECORD_BYTES_MAX: usize = 9 * MIB;
 /// Logs that one home follows.
 pub const LOGS_MAX: usize = 4096;
+/// Bytes of one log, over all its days: no sum over logs can overflow.
+pub const LOG_BYTES_MAX: u64 = 1 << 48;
 /// Bytes of a node id as written by us; readers take one more.
 pub const NODE_BYTES_MAX: usize = 63;
 /// Bytes of one segment of a target.

@@ -18,7 +18,7 @@ use cocli_core::frame::{Boot, Range};
 use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer};
 use cocli_core::gossip::{self, BranchEnd, Engine, Micros, Served, Start, Status};
 use cocli_core::limits::PUSH_BYTES_MAX;
-use cocli_core::{Epoch, Head, LogId, NodeId, Vector};
+use cocli_core::{ChainHash, Epoch, Head, LogId, NodeId, Vector};
 use cocli_store::{Journals, Result};
 
 use self::call::Calls;
@@ -315,14 +315,7 @@ impl Replica {
                 inputs.push(self.durable(own.0, own.1));
                 inputs
             }
-            JobDone::Healed(holes) => {
-                let mut inputs = Vec::new();
-                for (log, position) in holes {
-                    self.holes.remove(&(log.clone(), position));
-                    inputs.push(gossip::Input::Healed { log, position });
-                }
-                inputs
-            }
+            JobDone::Healed(_) => self.find_holes(),
             JobDone::Failed { job, why } => self.on_failed(job, why, out),
         }
     }
@@ -344,17 +337,21 @@ impl Replica {
         match job {
             Job::Aside { log, .. } => self.branch_ended(log, None),
             Job::Doubt { log, .. } => {
-                let head = self.engine.vector().get(&log);
-                head.map(|head| gossip::Input::Durable { log, head, ranges: Vec::new() })
-                    .into_iter()
-                    .collect()
+                let start = || Head { position: 0, hash: self.start_of(&log) };
+                let head = self.engine.vector().get(&log).unwrap_or_else(start);
+                vec![gossip::Input::Durable { log, head, ranges: Vec::new() }]
             }
             Job::Rescan { .. } => {
                 self.rescan = None;
                 Vec::new()
             }
-            Job::Append(_) | Job::Sync | Job::Heal(_) => Vec::new(),
+            Job::Heal(_) => self.find_holes(),
+            Job::Append(_) | Job::Sync => Vec::new(),
         }
+    }
+
+    fn start_of(&self, log: &LogId) -> ChainHash {
+        ChainHash::start(&self.journals.cluster(), log)
     }
 
     fn branch_ended(&mut self, log: LogId, head: Option<Head>) -> Vec<gossip::Input> {
@@ -379,7 +376,7 @@ impl Replica {
         }
         let mut inputs = Vec::new();
         let head_of = |log: &LogId| {
-            let hash = cocli_core::ChainHash::start(&self.journals.cluster(), log);
+            let hash = self.start_of(log);
             let held = heads.iter().find(|(of, _)| of == log).map(|(_, head)| *head);
             held.unwrap_or(Head { position: 0, hash })
         };
@@ -398,10 +395,18 @@ impl Replica {
         inputs
     }
 
-    /// Holes that the engine does not know yet.
+    /// Holes that the engine does not know yet, and those that are whole again, by whatever way.
     fn find_holes(&mut self) -> Vec<gossip::Input> {
+        self.look();
         let mut inputs = Vec::new();
-        for hole in self.journals.holes() {
+        let there = self.journals.holes();
+        let is_there = |(log, position): &(LogId, u64)| {
+            there.iter().any(|hole| hole.log == *log && hole.from.position == *position)
+        };
+        for (log, position) in self.holes.extract_if(.., |hole| !is_there(hole)) {
+            inputs.push(gossip::Input::Healed { log, position });
+        }
+        for hole in there {
             if self.holes.insert((hole.log.clone(), hole.from.position)) {
                 let (log, from, until) = (hole.log, hole.from, hole.until);
                 inputs.push(gossip::Input::Hole { log, from, until });

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::range::Range;
 use super::{Boot, Message};
 use crate::digest::ChainHash;
-use crate::limits::NODE_BYTES_MAX;
+use crate::limits::{LOG_BYTES_MAX, NODE_BYTES_MAX};
 use crate::name::{LogId, NodeId};
 use crate::vector::Head;
 
@@ -71,7 +71,8 @@ impl<'a> Cut<'a> {
     }
 
     pub(crate) fn head(&mut self) -> Option<Head> {
-        Some(Head { position: self.number()?, hash: ChainHash(self.array()?) })
+        let position = self.number().filter(|position| *position <= LOG_BYTES_MAX)?;
+        Some(Head { position, hash: ChainHash(self.array()?) })
     }
 
     pub(super) fn packet_head(&mut self) -> Option<(NodeId, Boot, u64)> {

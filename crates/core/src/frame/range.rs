@@ -106,7 +106,6 @@ impl Range {
         let day = Day::from_number(u32::from_be_bytes(cut.array()?))?;
         let head = cut.head()?;
         let bytes = core::mem::take(&mut cut.0);
-        head.position.checked_add(u64::try_from(bytes.len()).ok()?)?;
         (bytes.last() == Some(&RS)).then(|| Self {
             log,
             day,

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::digest::ChainHash;
+use crate::limits::LOG_BYTES_MAX;
 use crate::time::Day;
 use crate::usv::RS;
 
@@ -16,12 +17,12 @@ fn log() -> impl Strategy<Value = LogId> {
 }
 
 fn head() -> impl Strategy<Value = Head> {
-    (any::<u64>(), any::<[u8; 16]>())
+    (0..=LOG_BYTES_MAX, any::<[u8; 16]>())
         .prop_map(|(position, hash)| Head { position, hash: ChainHash(hash) })
 }
 
 fn range() -> impl Strategy<Value = Range> {
-    (log(), 0..u64::MAX / 2, any::<[u8; 16]>(), prop::collection::vec(any::<u8>(), 0..900))
+    (log(), 0..=LOG_BYTES_MAX, any::<[u8; 16]>(), prop::collection::vec(any::<u8>(), 0..900))
         .prop_map(|(log, position, hash, mut bytes)| {
             bytes.push(RS);
             let day = Day::from_number(20_261_123).unwrap();
@@ -129,12 +130,12 @@ fn a_message_of_a_later_version_is_stepped_over() {
 }
 
 #[test]
-fn a_range_that_claims_four_gigabytes_or_no_whole_record_is_refused() {
+fn a_range_behind_the_end_of_any_log_or_without_a_whole_record_is_refused() {
     let pi1 = NodeId::read("pi1").unwrap();
     let range = Range {
         log: LogId::read("pi1").unwrap(),
         day: Day::from_number(20_261_123).unwrap(),
-        position: u64::MAX - 2,
+        position: LOG_BYTES_MAX + 1,
         hash_before: ChainHash([0; 16]),
         bytes: vec![b'a', b'b', b'c', RS],
     };

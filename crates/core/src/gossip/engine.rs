@@ -10,7 +10,7 @@ mod push;
 mod receive;
 mod repair;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -55,6 +55,8 @@ pub struct Engine {
     holes: Holes,
     /// Hashes behind the first record of branches that lost.
     lost: BTreeSet<ChainHash>,
+    /// The same, the oldest first.
+    lost_in_order: VecDeque<ChainHash>,
     spread: Spread,
     announcements: BTreeMap<LogId, Announcement>,
     queues: BTreeMap<Boot, Queue>,
@@ -94,6 +96,7 @@ impl Engine {
             gaps: BTreeMap::new(),
             holes: Holes::default(),
             lost: BTreeSet::new(),
+            lost_in_order: VecDeque::new(),
             spread,
             announcements: BTreeMap::new(),
             queues: BTreeMap::new(),
@@ -305,9 +308,13 @@ impl Engine {
     }
 
     fn remember_lost(&mut self, lost: ChainHash) {
-        if self.lost.len() >= LOST_BRANCHES_MAX {
-            self.lost.pop_first();
+        if self.lost.insert(lost) {
+            self.lost_in_order.push_back(lost);
         }
-        self.lost.insert(lost);
+        if self.lost.len() > LOST_BRANCHES_MAX
+            && let Some(oldest) = self.lost_in_order.pop_front()
+        {
+            self.lost.remove(&oldest);
+        }
     }
 }

@@ -155,7 +155,13 @@ impl Peer {
         let full = self.known.len() >= LOGS_MAX;
         match self.known.get_mut(log) {
             Some(known) if known.counter > counter => return false,
-            Some(known) => *known = Known { head, counter },
+            Some(known) => {
+                // What it said of the whole is no longer true of this part.
+                if known.head != head {
+                    self.level = None;
+                }
+                *known = Known { head, counter };
+            }
             None if full => return false,
             None => {
                 self.known.insert(log.clone(), Known { head, counter });

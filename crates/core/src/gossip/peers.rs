@@ -1,6 +1,6 @@
 //! All peers, and the proof that makes one.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
@@ -11,6 +11,9 @@ use crate::digest::hash;
 use crate::frame::{Boot, Packet};
 use crate::limits::{LIVE_PEERS, LIVE_US, PEERS_MAX};
 
+/// Boots that are remembered as replaced.
+const REPLACED_MAX: usize = 64;
+
 /// All peers, by boot.
 #[derive(Debug, Clone)]
 pub(crate) struct Peers {
@@ -18,11 +21,13 @@ pub(crate) struct Peers {
     all: BTreeMap<Boot, Peer>,
     /// The boot behind which the turns of rounds go on.
     turn: Option<Boot>,
+    /// Boots whose place a new one of their node took: a hello of theirs that comes again is a replay.
+    replaced: VecDeque<Boot>,
 }
 
 impl Peers {
     pub(crate) fn new(secret: [u8; 16]) -> Self {
-        Self { secret, all: BTreeMap::new(), turn: None }
+        Self { secret, all: BTreeMap::new(), turn: None, replaced: VecDeque::new() }
     }
 
     /// What a boot at an address must echo; never 0.
@@ -44,9 +49,19 @@ impl Peers {
             peer.proved(from, now);
             return true;
         }
+        if self.replaced.contains(&packet.boot) {
+            return false;
+        }
         // A new boot of the node takes the old one's place.
-        self.all
-            .retain(|_, peer| peer.node != packet.node || (peer.is_live(now) && !peer.is_at(from)));
+        self.all.retain(|boot, peer| {
+            let is_there = peer.node == packet.node && peer.is_at(from);
+            if is_there {
+                self.replaced.push_back(*boot);
+            }
+            peer.node != packet.node || (peer.is_live(now) && !is_there)
+        });
+        let many = self.replaced.len().saturating_sub(REPLACED_MAX);
+        self.replaced.drain(..many);
         if self.all.len() >= PEERS_MAX {
             let silent = self.all.values().filter(|p| !p.is_live(now)).min_by_key(|p| p.heard);
             let Some(boot) = silent.map(|peer| peer.boot) else { return false };

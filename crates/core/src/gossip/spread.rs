@@ -1,6 +1,6 @@
 //! How many others hold the own log, and who waits for it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::peers::Peers;
@@ -8,6 +8,9 @@ use crate::digest::ChainHash;
 use crate::limits::OWN_HEADS_MAX;
 use crate::name::{LogId, NodeId};
 use crate::vector::Head;
+
+/// Closings that are remembered for those who ask late.
+const CLOSED_MAX: usize = 16;
 
 #[derive(Debug, Clone)]
 struct Wait {
@@ -21,6 +24,25 @@ struct Wait {
 pub(crate) struct Spread {
     heads: BTreeMap<LogId, BTreeMap<u64, ChainHash>>,
     waits: BTreeMap<u64, Wait>,
+    /// Own logs that were closed, the newest last.
+    closed: VecDeque<Closed>,
+}
+
+/// An own log that was closed at `trusted`; what stood behind it begins another, up to `copied`.
+#[derive(Debug, Clone)]
+struct Closed {
+    old: LogId,
+    trusted: u64,
+    log: LogId,
+    copied: u64,
+}
+
+impl Closed {
+    /// Where the bytes up to a position of a log are now.
+    fn moves(&self, log: &LogId, position: u64) -> Option<(LogId, u64)> {
+        let moved = self.old == *log && position > self.trusted;
+        moved.then(|| (self.log.clone(), (position - self.trusted).min(self.copied)))
+    }
 }
 
 impl Spread {
@@ -37,15 +59,27 @@ impl Spread {
     /// their copy.
     pub(crate) fn moved(&mut self, old: &LogId, trusted: u64, log: &LogId, copied: Head) {
         self.grown(log, copied);
+        let closed =
+            Closed { old: old.clone(), trusted, log: log.clone(), copied: copied.position };
         for wait in self.waits.values_mut() {
-            if wait.log == *old && wait.position > trusted {
-                wait.log = log.clone();
-                wait.position = (wait.position - trusted).min(copied.position);
+            if let Some(moved) = closed.moves(&wait.log, wait.position) {
+                (wait.log, wait.position) = moved;
             }
         }
+        if self.closed.len() >= CLOSED_MAX {
+            self.closed.pop_front();
+        }
+        self.closed.push_back(closed);
     }
 
+    /// Somebody waits. The log may have been closed since the bytes were written.
     pub(crate) fn wait(&mut self, id: u64, log: LogId, position: u64, nodes: usize) {
+        let (mut log, mut position) = (log, position);
+        for closed in &self.closed {
+            if let Some(moved) = closed.moves(&log, position) {
+                (log, position) = moved;
+            }
+        }
         self.waits.insert(id, Wait { log, position, nodes });
     }
 

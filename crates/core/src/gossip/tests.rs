@@ -399,6 +399,57 @@ fn a_failed_sync_forgets_what_it_was_to_cover_and_asks_for_it_again() {
 }
 
 #[test]
+fn who_waits_for_a_log_that_was_just_closed_waits_for_the_copy() {
+    let mut world = World::met(&["a", "b"]);
+    let kept = world.write(0, "kept");
+    world.run(1_000_000);
+    world.blocked = vec![(1, 2), (2, 1)];
+    let head = world.write(0, "copied");
+    world.flying.clear();
+    let fresh = log("a~abcdefg2");
+    let batch = b"copied\x1e";
+    world.nodes[0].logs.cut(&log("a"), kept);
+    world.nodes[0].logs.append(&fresh, day(), batch);
+    let copied = world.nodes[0].logs.head(&fresh).unwrap();
+    world.step(0, Input::NewEpoch { log: fresh, trusted: kept, copied });
+    world.step(0, Input::Wait { id: 3, log: log("a"), position: head.position, nodes: 1 });
+    world.blocked.clear();
+    world.run(3_000_000);
+    assert_eq!(world.nodes[0].waited, [(3, vec![NodeId::read("b").unwrap()])]);
+}
+
+#[test]
+fn a_hello_of_a_boot_that_was_replaced_does_not_throw_out_the_one_that_lives() {
+    let mut world = World::met(&["a", "b"]);
+    let mut hellos = world.seen.iter().filter(|(from, _, bytes)| {
+        let packet = Packet::read(bytes).unwrap();
+        *from == address(2)
+            && packet
+                .messages
+                .iter()
+                .any(|m| matches!(m, Message::Hello { echo, .. } if *echo != 0))
+    });
+    let (from, _, replayed) = hellos.next_back().cloned().unwrap();
+    let start = Start {
+        node: NodeId::read("b").unwrap(),
+        boot: Boot(202),
+        seed: [22; 16],
+        cluster: CLUSTER,
+        own: log("b"),
+        vector: Vector::default(),
+    };
+    world.nodes[1].engine = Engine::new(start, world.now);
+    world.step(1, Input::Candidates(vec![address(1)]));
+    world.run(5_000_000);
+    let boots = |world: &World| -> Vec<Boot> {
+        world.nodes[0].engine.status().peers.iter().map(|peer| peer.boot).collect()
+    };
+    assert_eq!(boots(&world), [Boot(202)]);
+    world.step(0, Input::Packet { from, bytes: replayed });
+    assert_eq!(boots(&world), [Boot(202)]);
+}
+
+#[test]
 fn a_third_node_heals_two_that_cannot_talk() {
     let mut world = World::met(&["a", "b", "c"]);
     world.blocked = vec![(1, 2), (2, 1)];

@@ -2,7 +2,6 @@
 
 use cocli_core::frame::Range;
 use cocli_core::gossip::stream::{Logs, Unreadable};
-use cocli_core::limits::CHUNK_BYTES;
 use cocli_core::{ChainHash, Head, LogId, Vector};
 use cocli_store::Journals;
 
@@ -42,28 +41,8 @@ impl Logs for View<'_> {
         self.journals.read(log, from, until, max).ok().flatten()
     }
 
-    /// The ends of days; within one day the ends of chunks, which costs reading it once.
+    /// What the marks say, which costs no reading.
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {
-        let between = |position: u64| after < position && position < before;
-        let days: Vec<u64> = self.journals.days(log).map(|(_, start, _)| start).collect();
-        let mut heads = Vec::new();
-        for position in days.into_iter().filter(|position| between(*position)) {
-            if let Ok(Some(hash)) = self.hash_at(log, position) {
-                heads.push(Head { position, hash });
-            }
-        }
-        if !heads.is_empty() {
-            return heads;
-        }
-        let mut position = after;
-        while let Some(range) = self.read(log, position, before, CHUNK_BYTES) {
-            let end = range.end();
-            if range.bytes.len() < CHUNK_BYTES / 2 || !between(end.position) {
-                break;
-            }
-            position = end.position;
-            heads.push(end);
-        }
-        heads
+        self.journals.marks_between(log, after, before)
     }
 }

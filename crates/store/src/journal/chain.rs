@@ -169,6 +169,16 @@ impl Journals {
         Ok(vector)
     }
 
+    /// The points of the chain that marks tell between two positions; both are left out.
+    #[must_use]
+    pub fn marks_between(&self, log: &LogId, after: u64, before: u64) -> Vec<Head> {
+        let marks = self.logs.get(log).map_or(&[][..], |log| &log.marks);
+        let inside = |head: &Head| after < head.position && head.position < before;
+        let mut heads: Vec<Head> = marks.iter().map(|mark| mark.head).filter(inside).collect();
+        heads.dedup_by_key(|head| head.position);
+        heads
+    }
+
     /// How far a log is durable here.
     #[must_use]
     pub fn durable(&self, log: &LogId) -> u64 {

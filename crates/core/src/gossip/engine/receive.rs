@@ -100,7 +100,7 @@ impl Engine {
                     self.on_entry(boot, counter, &log, head);
                 }
             }
-            Message::Want { log, from, .. } => self.on_want(boot, log, from, out),
+            Message::Want { log, from, until } => self.on_want(boot, log, from, until, out),
             Message::Range(range) => self.on_range(boot, counter, range),
             Message::Long { log, position } => self.on_long(&log, position),
             Message::Differs { log, .. } => self.forked(&log, boot),
@@ -148,14 +148,15 @@ impl Engine {
         }
     }
 
-    fn on_want(&mut self, boot: Boot, log: LogId, from: Head, out: &mut Vec<Output>) {
+    fn on_want(&mut self, boot: Boot, log: LogId, from: Head, until: u64, out: &mut Vec<Output>) {
         let mine = self.durable(&log);
         if from.position > mine.position || from == mine {
             self.tell(boot, &log);
         } else if from.position == mine.position {
             self.differs(boot, &log, from);
         } else {
-            let max = usize::try_from(WANT_BYTES_MAX).unwrap_or(usize::MAX);
+            let wanted = until.saturating_sub(from.position).min(WANT_BYTES_MAX);
+            let max = usize::try_from(wanted).unwrap_or(usize::MAX);
             out.push(Output::Serve { peer: boot, log, from, max });
         }
     }
