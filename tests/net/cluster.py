@@ -7,107 +7,11 @@ That all become equal is the claim; how long it took is printed beside the goal.
 sides that are apart for longer than a peer may be silent. Where namespaces or packet filters are not to
 be had, it says so and ends well.
 """
-import contextlib, json, os, subprocess, sys, tempfile, time
+import os, sys, tempfile, time
+
+from hosts import NET, Node, address, clear, filtered, lossy, network, possible, until_level
 
 HOSTS = 5
-NET = "10.77.31"
-SWITCH = f"cocli-{os.getpid()}-switch"
-
-
-def sh(*words, check=True):
-    return subprocess.run(words, check=check, capture_output=True, text=True)
-
-
-def namespaces(host):
-    return f"cocli-{os.getpid()}-{host}"
-
-
-@contextlib.contextmanager
-def network():
-    """A switch and hosts on it. All of it goes, whatever happens."""
-    names = [SWITCH, *(namespaces(host) for host in range(1, HOSTS + 1))]
-    try:
-        for name in names:
-            sh("ip", "netns", "add", name)
-        switch = ("ip", "-n", SWITCH, "link")
-        sh(*switch, "add", "switch", "type", "bridge")
-        sh(*switch, "set", "switch", "up")
-        for host in range(1, HOSTS + 1):
-            plug(host)
-        yield
-    finally:
-        for name in names:
-            with contextlib.suppress(OSError):
-                sh("ip", "netns", "del", name, check=False)
-
-
-def plug(host):
-    name, port = namespaces(host), f"port{host}"
-    sh("ip", "-n", SWITCH, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", name)
-    sh("ip", "-n", SWITCH, "link", "set", port, "master", "switch", "up")
-    sh("ip", "-n", name, "link", "set", "lo", "up")
-    sh("ip", "-n", name, "link", "set", "eth0", "up")
-    address(host, f"{NET}.{host}")
-
-
-def address(host, ip):
-    """The one address of a host from now on."""
-    sh("ip", "-n", namespaces(host), "addr", "flush", "dev", "eth0")
-    sh("ip", "-n", namespaces(host), "addr", "add", f"{ip}/24", "dev", "eth0")
-
-
-def filtered(host, *rule):
-    sh("ip", "netns", "exec", namespaces(host), "iptables", "-A", "INPUT", *rule, "-j", "DROP")
-
-
-def clear():
-    for host in range(1, HOSTS + 1):
-        sh("ip", "netns", "exec", namespaces(host), "iptables", "-F", "INPUT")
-
-
-class Node:
-    def __init__(self, folder, host, ticket=None):
-        self.host, self.home, self.daemon = host, os.path.join(folder, f"n{host}"), None
-        words = ["init", "--node", f"n{host}", *(["--join", "-"] if ticket else [])]
-        self.run(*words, stdin=ticket)
-
-    def run(self, *words, stdin=None):
-        env = dict(os.environ, XDG_CONFIG_HOME=os.path.join(self.home, "..", "config"))
-        done = subprocess.run([BINARY, "--data", self.home, *words], input=stdin, env=env,
-                              capture_output=True, text=True)
-        if done.returncode:
-            raise SystemExit(f"n{self.host}: {' '.join(words)}: {done.stderr}")
-        return done.stdout
-
-    def start(self, *peers):
-        words = ["ip", "netns", "exec", namespaces(self.host), BINARY, "--data", self.home, "--json", "daemon"]
-        for peer in peers:
-            words += ["--peer", f"{NET}.{peer}"]
-        self.daemon = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.daemon.stdout.readline()
-
-    def stop(self):
-        if self.daemon:
-            self.daemon.kill()
-            self.daemon.wait()
-
-    def digest(self):
-        return json.loads(self.run("--json", "state", "--digest"))["digest"]
-
-    def batch(self, prefix, count):
-        lines = (json.dumps({"target": f"companies/c{n % 50}", "field": f"{prefix}{n}", "value": f"v{n}"})
-                 for n in range(count))
-        self.run("set", "--from", "-", stdin="\n".join(lines))
-
-
-def until_level(nodes, seconds):
-    """Seconds until all nodes have one digest."""
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        if len({node.digest() for node in nodes}) == 1:
-            return time.monotonic() - began
-        time.sleep(0.05)
-    raise SystemExit(f"not level after {seconds} s: {[node.digest() for node in nodes]}")
 
 
 def tell(what, took, goal):
@@ -115,12 +19,11 @@ def tell(what, took, goal):
 
 
 def loss(nodes, percent):
-    for host in range(1, HOSTS + 1):
-        filtered(host, "-m", "statistic", "--mode", "random", "--probability", str(percent / 100))
+    lossy(HOSTS, percent)
     for node in nodes:
         node.batch(f"loss{percent}_{node.host}_", 200)
     took = until_level(nodes, 60)
-    clear()
+    clear(HOSTS)
     tell(f"{percent} % lost each way, 1,000 datagrams", took, 5)
 
 
@@ -135,7 +38,7 @@ def partition(nodes):
     until_level(one, 60), until_level(other, 60)
     # Longer than a peer may be silent and still count as live.
     time.sleep(35)
-    clear()
+    clear(HOSTS)
     tell("2 + 3 apart, 10,000 datagrams on each side, healed", until_level(nodes, 90), 3)
 
 
@@ -144,7 +47,7 @@ def one_way(nodes):
     filtered(nodes[-1].host, "-s", f"{NET}.{nodes[0].host}")
     nodes[0].batch("oneway", 100)
     took = until_level(nodes, 60)
-    clear()
+    clear(HOSTS)
     tell("one that is deaf to the writer, through the others", took, 5)
 
 
@@ -166,9 +69,9 @@ def killed(nodes):
 
 
 def main(folder):
-    first = Node(folder, 1)
+    first = Node(BINARY, folder, 1)
     ticket = first.run("ticket")
-    nodes = [first, *(Node(folder, host, ticket) for host in range(2, HOSTS + 1))]
+    nodes = [first, *(Node(BINARY, folder, host, ticket) for host in range(2, HOSTS + 1))]
     try:
         for node in nodes:
             node.start(*(other.host for other in nodes if other is not node))
@@ -187,19 +90,8 @@ def main(folder):
             node.stop()
 
 
-def possible():
-    """Whether this machine lets us make hosts and lose their packets."""
-    try:
-        with network():
-            filtered(1, "-m", "statistic", "--mode", "random", "--probability", "0.5")
-        return True
-    except (OSError, subprocess.CalledProcessError) as error:
-        print(f"skipped: network namespaces and packet filters need root, `ip` and `iptables`: {error}")
-        return False
-
-
 if not possible():
     sys.exit(0)
 BINARY = os.path.abspath(sys.argv[1])
-with tempfile.TemporaryDirectory() as home, network():
+with tempfile.TemporaryDirectory() as home, network(HOSTS):
     main(home)

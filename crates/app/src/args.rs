@@ -456,4 +456,25 @@ pub(crate) enum BenchVerb {
         #[arg(long, default_value_t = 100)]
         count: usize,
     },
+    /// Write at a steady rate, as a program that keeps its home open does.
+    Pace {
+        /// Writes a second.
+        #[arg(long, default_value_t = 200)]
+        rate: u32,
+        /// For how long.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+        /// One at a time: wait each time until so many other nodes hold it durably.
+        #[arg(long)]
+        wait: Option<usize>,
+    },
+    /// From writes elsewhere to written, and to durable, in homes of this machine, whose clock it is.
+    Watch {
+        /// The homes.
+        #[arg(required = true)]
+        homes: Vec<PathBuf>,
+        /// For how long.
+        #[arg(long, default_value_t = 30)]
+        seconds: u64,
+    },
 }

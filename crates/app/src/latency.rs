@@ -1,6 +1,9 @@
 //! How long a write takes until other nodes hold it durably: both syncs included, beside the bare
 //! `fdatasync` of the same disk in the same run.
 
+mod pace;
+mod watch;
+
 use std::fmt;
 use std::fs::File;
 use std::io::Write;
@@ -10,10 +13,13 @@ use std::time::Duration;
 use cocli_core::{Field, Target, Value};
 use cocli_node::Home;
 use cocli_node::change::{Change, Intent};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::failure::{Exit, Failure};
 use crate::{clock, door};
+
+pub(crate) use pace::pace;
+pub(crate) use watch::watch;
 
 /// Between two writes: the syncs of a group commit are at most five a second.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -32,6 +38,13 @@ impl Sample {
         let last = times.len().saturating_sub(1);
         times.get((times.len() * percent / 100).min(last)).map_or(0.0, |t| t.as_secs_f64() * 1e3)
     }
+}
+
+/// How many there are, and p50, p99 and the longest in milliseconds.
+fn quantiles(mut times: Vec<Duration>) -> Json {
+    times.sort();
+    let at = |percent| (Sample::at(&times, percent) * 1e3).round() / 1e3;
+    json!({"count": times.len(), "p50_ms": at(50), "p99_ms": at(99), "max_ms": at(100)})
 }
 
 impl fmt::Display for Sample {

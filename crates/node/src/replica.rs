@@ -27,6 +27,13 @@ use self::view::View;
 pub use event::{Input, Job, JobDone, Output};
 pub use writer::{Begun, Synced, Syncing, Writer};
 
+/// What changed below `wal/` since the view was brought up to date.
+#[derive(Debug, Default)]
+struct Stale {
+    all: bool,
+    logs: BTreeSet<LogId>,
+}
+
 /// What a replica is born with; both numbers are random.
 #[derive(Debug, Clone, Copy)]
 pub struct Born {
@@ -43,7 +50,7 @@ pub struct Replica {
     /// A view for reading; the writer has its own.
     journals: Journals,
     /// Something was written since the view was last refreshed.
-    stale: bool,
+    stale: Stale,
     seed: [u8; 16],
     epochs: u64,
     calls: Calls,
@@ -73,7 +80,7 @@ impl Replica {
         Ok(Self {
             engine: Engine::new(start, now),
             journals,
-            stale: false,
+            stale: Stale::default(),
             seed: born.seed,
             epochs: 0,
             calls: Calls::default(),
@@ -210,8 +217,13 @@ impl Replica {
 
     /// Brings the view up to date. A home that cannot be read now is left as it was last seen.
     fn look(&mut self) {
-        if self.stale && self.journals.refresh().is_ok() {
-            self.stale = false;
+        let looked = match (self.stale.all, self.stale.logs.is_empty()) {
+            (true, _) => self.journals.refresh(),
+            (false, false) => self.journals.refresh_logs(&self.stale.logs),
+            (false, true) => return,
+        };
+        if looked.is_ok() {
+            self.stale = Stale::default();
         }
     }
 
@@ -252,7 +264,7 @@ impl Replica {
         position: u64,
         out: &mut Vec<Output>,
     ) -> Vec<gossip::Input> {
-        self.stale = true;
+        self.stale.logs.insert(log.clone());
         self.look();
         let own = log == self.engine.own() && log == self.journals.own();
         let hash = self.journals.hash_at(log, position).ok().flatten();
@@ -290,7 +302,12 @@ impl Replica {
     }
 
     fn on_done(&mut self, done: JobDone, out: &mut Vec<Output>) -> Vec<gossip::Input> {
-        self.stale = true;
+        match &done {
+            JobDone::Appended { heads, .. } | JobDone::Synced { heads } => {
+                self.stale.logs.extend(heads.iter().map(|(log, _)| log.clone()));
+            }
+            _ => self.stale.all = true,
+        }
         match done {
             JobDone::Appended { heads, refused } => {
                 vec![gossip::Input::Appended { heads, refused }]

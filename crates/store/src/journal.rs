@@ -45,6 +45,10 @@ pub(crate) use file::{put_aside, replace};
 pub(crate) use hole::Gap;
 use log::Log;
 
+/// What shows that a journal came or went, or that the own log is another: the folders of journals and
+/// of marks, and the epoch.
+type Landmarks = [Option<Stat>; 3];
+
 /// The journals of a home as they were last looked at.
 #[derive(Debug)]
 pub struct Journals {
@@ -56,6 +60,8 @@ pub struct Journals {
     foreign: Vec<String>,
     holes: hole::Holes,
     doubt: Option<Doubt>,
+    /// The folders and the epoch at the last look at everything.
+    landmarks: Option<Landmarks>,
     /// A write failed and could not be undone; nothing is taken until the home is opened anew.
     poisoned: Option<String>,
 }
@@ -81,6 +87,7 @@ impl Journals {
             foreign: Vec::new(),
             holes: hole::Holes::default(),
             doubt: None,
+            landmarks: None,
             poisoned: None,
         };
         journals.refresh()?;
@@ -93,6 +100,8 @@ impl Journals {
     /// # Errors
     /// When the home cannot be read.
     pub fn refresh(&mut self) -> Result<()> {
+        let landmarks = self.look_around()?;
+        self.landmarks = None;
         self.own = LogId { node: self.node.clone(), epoch: read_epoch(&*self.disk)? };
         self.doubt = doubt::read(&*self.disk)?;
         self.holes.read(&*self.disk)?;
@@ -117,7 +126,48 @@ impl Journals {
         for id in known.into_iter().take(LOGS_MAX) {
             self.look_at(&id, found.remove(&id).unwrap_or_default(), marks.get(&id).copied())?;
         }
+        self.landmarks = landmarks;
         self.judge_own()
+    }
+
+    /// Looks again at the newest journals of some logs alone, when no journal came or went since the
+    /// last look at everything; else at everything.
+    ///
+    /// # Errors
+    /// When the home cannot be read.
+    pub fn refresh_logs<'a>(&mut self, logs: impl IntoIterator<Item = &'a LogId>) -> Result<()> {
+        let landmarks = self.look_around()?;
+        if landmarks.is_none() || landmarks != self.landmarks {
+            return self.refresh();
+        }
+        let mut own = false;
+        for id in logs {
+            own |= *id == self.own;
+            // Of a log without a journal nothing can have changed: a journal would have come.
+            let Some(log) = self.logs.get(id) else { continue };
+            let Some((day, before)) = log.found.last().copied() else { continue };
+            let (mut found, known_marks) = (log.found.clone(), log.marks_stat);
+            let path = paths::journal(id, day);
+            let Some(stat) = self.disk.stat(&path).tried("look at", &path)? else {
+                return self.refresh();
+            };
+            let path = paths::marks(id);
+            let marks = self.disk.stat(&path).tried("look at", &path)?;
+            if (stat, marks) != (before, known_marks) {
+                found.pop();
+                found.push((day, stat));
+                self.look_at(id, found, marks)?;
+            }
+        }
+        if own { self.judge_own() } else { Ok(()) }
+    }
+
+    /// Nothing where the disk does not say when a folder changed.
+    fn look_around(&self) -> Result<Option<Landmarks>> {
+        let stat = |path| self.disk.stat(path).tried("look at", path);
+        let landmarks = [stat(paths::WAL)?, stat(paths::MARKS)?, stat(paths::EPOCH)?];
+        let told = landmarks.iter().take(2).flatten().all(|folder| folder.modified_ns != 0);
+        Ok(told.then_some(landmarks))
     }
 
     fn look_at(&mut self, id: &LogId, found: Vec<(Day, Stat)>, marks: Option<Stat>) -> Result<()> {

@@ -1,6 +1,7 @@
-//! `cocli bench`: what `.ci/figures` measures from inside.
+//! `cocli bench`: what `.ci/figures` and `tests/net` measure from inside.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::Context;
 use crate::args::{Bench, BenchVerb};
@@ -8,9 +9,20 @@ use crate::failure::Failure;
 use crate::latency;
 
 pub(super) fn run(context: &Context, args: &Bench) -> Result<(), Failure> {
-    let BenchVerb::Latency { others, count } = &args.what;
-    let home = context.home()?;
-    let others: Vec<&Path> = others.iter().map(AsRef::as_ref).collect();
-    context.screen.line(latency::measure(home.path(), &others, *count)?.to_string());
+    let line = match &args.what {
+        BenchVerb::Latency { others, count } => {
+            let home = context.home()?;
+            let others: Vec<&Path> = others.iter().map(AsRef::as_ref).collect();
+            latency::measure(home.path(), &others, *count)?.to_string()
+        }
+        BenchVerb::Pace { rate, seconds, wait } => {
+            let time = Duration::from_secs(*seconds);
+            latency::pace(&context.home()?, *rate, time, *wait)?.to_string()
+        }
+        BenchVerb::Watch { homes, seconds } => {
+            latency::watch(homes, Duration::from_secs(*seconds))?.to_string()
+        }
+    };
+    context.screen.line(line);
     Ok(())
 }

@@ -44,6 +44,8 @@ struct Cards {
     home: Home,
     /// Up to where each log's targets were looked at.
     seen: Vector,
+    /// Up to where each log has come since.
+    come: Vector,
     /// Targets whose card may be behind.
     due: BTreeSet<Target>,
     /// Look at all cards.
@@ -65,6 +67,7 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
         let mut cards = Cards {
             home,
             seen,
+            come: Vector::default(),
             due: BTreeSet::new(),
             all: true,
             noted: Some(Stir::new(now)),
@@ -103,11 +106,7 @@ impl Cards {
         let now = clock::monotonic();
         match event {
             CardEvent::Advanced { log, head } => {
-                let from = self.seen.position(&log);
-                if let Ok(targets) = self.home.touched(&log, from, head.position) {
-                    self.due.extend(targets);
-                }
-                self.seen.0.insert(log, head);
+                self.come.0.insert(log, head);
             }
             CardEvent::Changed(path) => {
                 let Some(target) = self.home.target_of(&path) else { return };
@@ -127,6 +126,13 @@ impl Cards {
             self.all = true;
         }
         self.noted = None;
+        for (log, head) in std::mem::take(&mut self.come.0) {
+            let from = self.seen.position(&log);
+            if let Ok(targets) = self.home.touched(&log, from, head.position) {
+                self.due.extend(targets);
+            }
+            self.seen.0.insert(log, head);
+        }
         if std::mem::take(&mut self.all) {
             match self.home.cards_behind() {
                 Ok(targets) => self.due.extend(targets),

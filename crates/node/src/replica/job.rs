@@ -16,7 +16,10 @@ impl Job {
         lock: &HomeLock,
         at: Instant,
     ) -> Result<JobDone> {
-        journals.refresh()?;
+        match self {
+            Self::Append(ranges) => journals.refresh_logs(&logs_of(ranges))?,
+            _ => journals.refresh()?,
+        }
         match self {
             Self::Append(ranges) => append(journals, lock, ranges),
             Self::Sync => Ok(JobDone::Synced { heads: journals.sync(lock)? }),

@@ -49,6 +49,8 @@ struct Image {
     locked: BTreeSet<String>,
     next_inode: u64,
     clock: i64,
+    /// When a name came or went last, in whichever folder: each counts as changed then.
+    renamed_ns: i64,
     ops: u64,
     fault: Option<(u64, Fault, Times)>,
     crashed: bool,
@@ -149,6 +151,7 @@ impl Image {
     }
 
     fn change(&mut self, op: NameOp) {
+        self.renamed_ns = self.clock;
         op.apply(&mut self.live);
         self.pending.push(op);
     }
@@ -162,6 +165,8 @@ impl Image {
             }
         }
         self.live = self.durable.clone();
+        self.clock += 1_000;
+        self.renamed_ns = self.clock;
         let alive: BTreeSet<u64> = self.live.values().copied().collect();
         self.inodes.retain(|id, _| alive.contains(id));
         for inode in self.inodes.values_mut() {
@@ -247,6 +252,7 @@ impl FakeDisk {
             locked: BTreeSet::new(),
             next_inode: image.next_inode,
             clock: image.clock,
+            renamed_ns: image.renamed_ns,
             ops: 0,
             fault: None,
             crashed: false,
@@ -280,6 +286,7 @@ impl FakeDisk {
             image.folders.insert(folder.to_owned());
         }
         image.clock += 1_000;
+        image.renamed_ns = image.clock;
         image.next_inode += 1;
         let (id, clock) = (image.next_inode, image.clock);
         image.inodes.insert(id, Inode::durable(bytes, clock));
@@ -291,6 +298,7 @@ impl FakeDisk {
     pub fn unplant(&self, path: &str) {
         let mut image = self.image();
         image.clock += 1_000;
+        image.renamed_ns = image.clock;
         image.live.remove(path);
         image.durable.remove(path);
     }

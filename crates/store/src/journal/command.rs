@@ -178,7 +178,8 @@ pub(crate) fn newest(disk: &dyn Disk) -> Result<Option<Written>> {
     let Some(stat) = stat.filter(|stat| stat.len > 0) else { return Ok(None) };
     let from = stat.len.saturating_sub(NEWEST_BYTES);
     let bytes = disk.read_at(paths::COMMANDS, from, usize::try_from(NEWEST_BYTES).unwrap_or(0));
-    Ok(lines(&bytes.tried("read", paths::COMMANDS)?).pop())
+    let bytes = bytes.tried("read", paths::COMMANDS)?;
+    Ok(bytes.rsplit(|byte| *byte == b'\n').find_map(read_line))
 }
 
 fn commands(disk: &dyn Disk) -> Result<Vec<Written>> {
@@ -187,8 +188,11 @@ fn commands(disk: &dyn Disk) -> Result<Vec<Written>> {
 }
 
 fn lines(bytes: &[u8]) -> Vec<Written> {
-    let lines = bytes.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-    lines.filter_map(|line: Line| Written::of(&line)).collect()
+    bytes.split(|byte| *byte == b'\n').filter_map(read_line).collect()
+}
+
+fn read_line(line: &[u8]) -> Option<Written> {
+    Written::of(&serde_json::from_slice::<Line>(line).ok()?)
 }
 
 impl Journals {

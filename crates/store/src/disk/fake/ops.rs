@@ -28,7 +28,8 @@ impl Disk for FakeDisk {
         let mut image = self.image();
         image.step("stat", path, false)?;
         if image.folders.contains(path) {
-            return Ok(Some(Stat { kind: FileKind::Folder, len: 0, modified_ns: 0 }));
+            let modified_ns = image.renamed_ns;
+            return Ok(Some(Stat { kind: FileKind::Folder, len: 0, modified_ns }));
         }
         Ok(image.inode(path).ok().map(|inode| Stat {
             kind: FileKind::File,
