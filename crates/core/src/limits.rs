@@ -55,6 +55,8 @@ pub const LIVE_PEERS: usize = 32;
 pub const PUSH_BYTES_MAX: u64 = 16 * KIB;
 /// Wants in flight, over all logs.
 pub const WANTS_MAX: usize = 16;
+/// Holes behind the first that are asked for with it.
+pub const WANTED_HOLES: usize = 15;
 /// Bytes that answer one want.
 pub const WANT_BYTES_MAX: u64 = 16 * KIB;
 /// Missing bytes up to which packets are asked for; beyond, a stream.
@@ -119,7 +121,7 @@ pub const STALL_MIN_US: u64 = 1_000_000;
 /// Longest pause after that.
 pub const STALL_MAX_US: u64 = 60_000_000;
 /// Shortest time-out of a want.
-pub const WANT_MIN_US: u64 = 100_000;
+pub const WANT_MIN_US: u64 = 50_000;
 /// Longest time-out of a want.
 pub const WANT_MAX_US: u64 = 1_000_000;
 /// Time in which a holder that failed is passed over.

@@ -43,9 +43,8 @@ pub(crate) fn watch(homes: &[PathBuf], time: Duration) -> Result<Json, Failure> 
         look_for(home, &mut journals, &durable)?;
     }
     // What stood there before is not measured.
-    let mut skipped = Vec::new();
     for journal in journals.values_mut() {
-        read(journal, &mut skipped)?;
+        read(journal, |_, _| {})?;
     }
     let (end, mut listed) = (clock::monotonic() + time, clock::monotonic());
     let mut written = Vec::new();
@@ -57,7 +56,12 @@ pub(crate) fn watch(homes: &[PathBuf], time: Duration) -> Result<Json, Failure> 
             }
         }
         for journal in journals.values_mut() {
-            read(journal, &mut written)?;
+            let asks = journal.asks.clone();
+            read(journal, |position, stamp| {
+                written.push(age(stamp));
+                // One that is being asked about is answered first: this is a sample.
+                let _ = asks.send((position, stamp));
+            })?;
         }
         clock::pass(LOOK);
     }
@@ -86,12 +90,16 @@ fn look_for(
     Ok(())
 }
 
-/// Reads what is new, and notes how old its records are.
-fn read(journal: &mut Journal, ages: &mut Vec<Duration>) -> Result<(), Failure> {
+/// How long ago a record was written.
+fn age(stamp: i64) -> Duration {
+    Duration::from_micros(u64::try_from(clock::now().micros() - stamp).unwrap_or(0))
+}
+
+/// Reads what is new; tells of each record where it ends and when it was written.
+fn read(journal: &mut Journal, mut tell: impl FnMut(u64, i64)) -> Result<(), Failure> {
     if journal.file.read_to_end(&mut journal.rest)? == 0 {
         return Ok(());
     }
-    let now = clock::now().micros();
     let mut whole = 0;
     for record in usv::records(&journal.rest) {
         whole = record.at + record.bytes.len();
@@ -99,11 +107,7 @@ fn read(journal: &mut Journal, ages: &mut Vec<Duration>) -> Result<(), Failure> 
         let datagram = read.map_err(|odd| {
             Failure::new(Exit::Failed, format!("{}: an odd record: {odd}", journal.log))
         })?;
-        let stamp = datagram.entry.stamp.instant.micros();
-        ages.push(Duration::from_micros(u64::try_from(now - stamp).unwrap_or(0)));
-        let position = journal.position + whole as u64;
-        // One that is being asked about is answered first; this is a sample.
-        let _ = journal.asks.send((position, stamp));
+        tell(journal.position + whole as u64, datagram.entry.stamp.instant.micros());
     }
     journal.rest.drain(..whole);
     journal.position += whole as u64;
@@ -121,8 +125,7 @@ fn ask(home: &Path, log: &LogId, questions: &Receiver<(u64, i64)>, times: &Sende
         let patience = Duration::from_millis(2 * PATIENCE_MS);
         let answer = door::ask_for(&home, &request, patience).ok().flatten();
         if answer.and_then(|answer| answer.get("reached")?.as_bool()) == Some(true) {
-            let age = clock::now().micros() - stamp;
-            let _ = times.send(Duration::from_micros(u64::try_from(age).unwrap_or(0)));
+            let _ = times.send(age(stamp));
         }
     }
 }

@@ -160,6 +160,26 @@ impl Inbox {
         self.early.get(log).and_then(|early| early.first_key_value()).map(|(from, _)| *from)
     }
 
+    /// What is missing between the early ranges of a log, behind the first of them: the head from
+    /// which to go on, and how far.
+    pub(crate) fn holes(&self, log: &LogId, most: usize) -> Vec<(Head, u64)> {
+        let mut ranges = self.early.get(log).into_iter().flat_map(BTreeMap::values);
+        let Some(mut last) = ranges.next() else { return Vec::new() };
+        let mut holes = Vec::new();
+        for range in ranges {
+            if range.position > last.end_position() {
+                holes.push((last.end(), range.position));
+            }
+            if holes.len() == most {
+                break;
+            }
+            if range.end_position() > last.end_position() {
+                last = range;
+            }
+        }
+        holes
+    }
+
     /// Whether more may be asked for.
     pub(crate) fn has_room(&self, now: Micros) -> bool {
         !self.is_stalled(now) && self.waiting_bytes + COMMIT_BYTES <= INBOX_BYTES_MAX

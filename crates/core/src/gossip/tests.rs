@@ -450,6 +450,21 @@ fn a_hello_of_a_boot_that_was_replaced_does_not_throw_out_the_one_that_lives() {
 }
 
 #[test]
+fn a_hole_is_asked_for_even_when_what_follows_never_stops_coming() {
+    let mut world = World::met(&["a", "b"]);
+    world.write(0, "first");
+    world.run(1_000_000);
+    world.write(0, "lost");
+    world.flying.clear();
+    for n in 0..12 {
+        world.write(0, &format!("record {n}"));
+        world.run(5_000);
+    }
+    let held = |n: usize| world.nodes[n].logs.logs[&log("a")].len();
+    assert!(held(1) + 2 >= held(0), "{} of {}", held(1), held(0));
+}
+
+#[test]
 fn a_third_node_heals_two_that_cannot_talk() {
     let mut world = World::met(&["a", "b", "c"]);
     world.blocked = vec![(1, 2), (2, 1)];

@@ -10,7 +10,7 @@ use crate::gossip::gap::{Ask, Gap};
 use crate::gossip::inbox::Taken;
 use crate::limits::{
     COMMIT_US, COMPARE_US, DOUBT_US, FETCHES_MAX, GAP_BYTES_MAX, LOGS_MAX, NEAR_US, OVERTAKE_US,
-    PASS_OVER_US, WANT_BYTES_MAX, WANTS_MAX,
+    PASS_OVER_US, WANT_BYTES_MAX, WANTED_HOLES, WANTS_MAX,
 };
 use crate::name::LogId;
 use crate::vector::Head;
@@ -276,6 +276,10 @@ impl Engine {
             let deadline = self.now + peer.patience(gap.failures);
             gap.ask = Some(Ask::Want { peer: holder, from, full, deadline });
             self.queue(holder).small(Message::Want { log: log.clone(), from, until });
+            // Under loss there are many holes: each on its own turn would take a round trip for each.
+            for (from, until) in self.inbox.holes(log, WANTED_HOLES) {
+                self.queue(holder).small(Message::Want { log: log.clone(), from, until });
+            }
         }
     }
 

@@ -211,9 +211,12 @@ impl Engine {
                 }
             }
             Taken::Early => {
+                // What came may only have overtaken what it stands on; what comes behind it says
+                // nothing new of that.
+                let first = !self.gaps.contains_key(&log);
                 self.lacking(&log, end);
-                if let Some(gap) = self.gaps.get_mut(&log).filter(|gap| gap.ask.is_none()) {
-                    gap.not_before = gap.not_before.max(self.now + OVERTAKE_US);
+                if let Some(gap) = self.gaps.get_mut(&log).filter(|_| first) {
+                    gap.not_before = self.now + OVERTAKE_US;
                 }
             }
             Taken::Fork => self.differs(boot, &log, start),

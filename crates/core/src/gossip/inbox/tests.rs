@@ -87,3 +87,18 @@ fn what_is_early_is_bounded() {
     }
     assert!(inbox.early_bytes <= EARLY_BYTES_MAX);
 }
+
+#[test]
+fn all_holes_between_early_ranges_are_told_with_the_head_before_them() {
+    let mut origin = origin(&[9; 20]);
+    let start = origin.start(&log());
+    let mut inbox = Inbox::default();
+    for n in [2, 3, 6, 9] {
+        let range = origin.read(&log(), n * 10, (n + 1) * 10, 100).unwrap();
+        assert_eq!(inbox.take(start, range, &BTreeSet::new(), 1), Taken::Early);
+    }
+    let head = |n: usize| origin.logs[&log()][n - 1].2;
+    assert_eq!(inbox.early_from(&log()), Some(20));
+    assert_eq!(inbox.holes(&log(), 9), [(head(4), 60), (head(7), 90)]);
+    assert_eq!(inbox.holes(&log(), 1), [(head(4), 60)]);
+}
