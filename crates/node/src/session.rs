@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use cocli_core::entity::DELETED;
 use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target, Value, usv};
-use cocli_store::{Command, HomeLock, Journals, Reader, StoreError};
+use cocli_store::{Command, HomeLock, Journals, Reader};
 
 use crate::cards::{Files, Placed};
 use crate::change::{Change, Intent, Writer};
@@ -249,16 +249,8 @@ impl<'h> Session<'h> {
         if !batch.is_empty() {
             self.tail_bytes += batch.len() as u64;
             let command = Command { at: self.now, verb: verb.to_string() };
-            let appended = self.journals.append_own(&self.lock, self.now.day(), &batch, &command);
-            match appended {
-                Ok(_) => {}
-                // The batch is in the journal, but a sync failed: its copy in a new epoch counts.
-                Err(StoreError::Doubted { trusted, .. }) => {
-                    let epoch = (self.home.rim.epoch)();
-                    self.journals.close_and_copy(&self.lock, trusted, &epoch)?;
-                }
-                Err(error) => return Err(error.into()),
-            }
+            let (day, epoch) = (self.now.day(), (self.home.rim.epoch)());
+            self.journals.append_or_close(&self.lock, day, &batch, &command, &epoch)?;
         }
         self.end()
     }

@@ -3,7 +3,7 @@
 use cocli_core::{Causality, Datagram, Entry, Epoch, Field, Instant, NodeId, Stamp, Target, Value};
 use cocli_core::{LogId, usv};
 use cocli_node::replica::Input;
-use cocli_store::{Command, HomeLock, StoreError, Written};
+use cocli_store::{Command, HomeLock};
 
 use crate::world::{Event, World};
 
@@ -70,20 +70,15 @@ impl World {
         let mut journals = machine.open(self.cluster).ok()?;
         let lock = HomeLock::try_take(&machine.disk, "write").ok()?;
         let command = Command { at: wall, verb: "set".to_owned() };
-        let (log, to) = match journals.append_own(&lock, wall.day(), batch, &command) {
-            Ok(Written { log, to, .. }) => (log, to),
-            Err(StoreError::Doubted { trusted, log, .. }) => {
-                let epoch = Epoch::from_random(self.chance.bytes());
-                let closed = journals.close_and_copy(&lock, trusted, &epoch).ok()?;
-                self.report.epochs += 1;
-                self.machines[at].cut.insert(log);
-                self.machines[at].cut.insert(closed.old);
-                let again = journals.append_own(&lock, wall.day(), batch, &command).ok()?;
-                (again.log, again.to)
-            }
-            Err(_) => return None,
-        };
-        Some((log, to))
+        let epoch = Epoch::from_random(self.chance.bytes());
+        let own = journals.own().clone();
+        let (written, closed) =
+            journals.append_or_close(&lock, wall.day(), batch, &command, &epoch).ok()?;
+        if let Some(closed) = closed {
+            self.report.epochs += 1;
+            self.machines[at].cut.extend([own, closed.old]);
+        }
+        Some((written.log, written.to))
     }
 
     /// A machine's wall clock: it starts shortly before midnight.

@@ -463,3 +463,33 @@ fn a_power_cut_in_a_batch_of_several_leaves_all_of_it_or_no_trace() {
     }
     assert!(ends[0] > 5 && ends[1] > 5, "{ends:?}");
 }
+
+/// The first writer dies at each of its steps, the second meets one error at each of its own.
+#[test]
+fn what_is_acknowledged_after_another_writer_died_is_there_whatever_failed_on_the_way() {
+    let (home, earlier) = home_with_history();
+    for died in 1.. {
+        let left = home.copy();
+        left.fail_at(died, Fault::Crash, Times::ForGood);
+        let first = try_append(&left, "20261123", batch("pi1", 20, 3));
+        let through = left.ops() < died;
+        left.kill();
+        for failed in 1.. {
+            let disk = left.copy();
+            disk.fail_at(failed, Fault::Error, Times::Once);
+            let batch = batch("pi1", 30, 2);
+            let acked = append_or_close(&disk, "pi1", "20261123", &batch, "aaaaaaaa").is_ok();
+            let done = disk.ops() < failed;
+            disk.kill();
+            let what = format!("died at {died}, failed at {failed}");
+            let first = Tried { batch: first.batch.clone(), ..first };
+            check_after(&disk, &earlier, &[first, Tried { batch, acked }], &what);
+            if done {
+                break;
+            }
+        }
+        if through {
+            break;
+        }
+    }
+}

@@ -1,11 +1,11 @@
 //! Appending to the own log: all of a batch or nothing, and durable when it returns.
 
 use cocli_core::usv::{self, RS};
-use cocli_core::{Day, LogId};
+use cocli_core::{Day, Epoch, LogId};
 
 use super::command::{Command, Intent, Written};
 use super::log::DayFile;
-use super::{Doubt, Journals};
+use super::{Closed, Doubt, Journals};
 use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
 use crate::paths;
@@ -52,6 +52,29 @@ impl Journals {
         }
         self.count_batch(lock, &intent, batch)?;
         Ok(intent.written)
+    }
+
+    /// As [`Self::append_own`]; a log in doubt, now or from before, is closed first, and the batch
+    /// appended to the next epoch. Where a sync of the batch itself failed it stands there twice,
+    /// once copied, and merges as one.
+    ///
+    /// # Errors
+    /// As `append_own` and [`Self::close_and_copy`]: the batch does not count then.
+    pub fn append_or_close(
+        &mut self,
+        lock: &HomeLock,
+        today: Day,
+        batch: &[u8],
+        command: &Command,
+        epoch: &Epoch,
+    ) -> Result<(Written, Option<Closed>)> {
+        match self.append_own(lock, today, batch, command) {
+            Err(StoreError::Doubted { trusted, .. }) => {
+                let closed = self.close_and_copy(lock, trusted, epoch)?;
+                Ok((self.append_own(lock, today, batch, command)?, Some(closed)))
+            }
+            done => Ok((done?, None)),
+        }
     }
 
     fn refused(&self, why: &str) -> StoreError {

@@ -24,6 +24,10 @@ impl Journals {
         if let Some(intent) = Intent::read(&*self.disk)? {
             self.settle(&intent)?;
             self.look_at_own()?;
+            // What was undone may have been marked: then the log ends before what it once had.
+            if let Some(doubt) = &self.doubt {
+                return Err(doubt.error());
+            }
         }
         let last = self.logs.get(&self.own).and_then(|log| log.days.last().cloned());
         if let Some(last) = last.filter(|last| last.raw > last.whole) {

@@ -15,7 +15,7 @@ use cocli_core::{
     Target, Value, usv,
 };
 use cocli_store::disk::{Disk, FakeDisk, SharedDisk};
-use cocli_store::{Command, HomeLock, Journals, Reader, Result, StoreError, Written};
+use cocli_store::{Command, HomeLock, Journals, Reader, Result, Written};
 
 pub const CLUSTER: ClusterId = ClusterId([7; 16]);
 
@@ -128,16 +128,10 @@ pub fn append_or_close(
     batch: &[Datagram],
     fresh: &str,
 ) -> Result<Written> {
-    match append(disk, name, today, batch) {
-        Err(StoreError::Doubted { trusted, .. }) => {
-            let mut journals = open(disk, name)?;
-            let lock = take_lock(disk)?;
-            journals.close_and_copy(&lock, trusted, &epoch(fresh))?;
-            drop(lock);
-            append(disk, name, today, batch)
-        }
-        other => other,
-    }
+    let mut journals = open(disk, name)?;
+    let lock = take_lock(disk)?;
+    let (bytes, fresh) = (bytes_of(batch), epoch(fresh));
+    Ok(journals.append_or_close(&lock, day(today), &bytes, &command(), &fresh)?.0)
 }
 
 pub fn state(disk: &FakeDisk, name: &str) -> Result<State> {
