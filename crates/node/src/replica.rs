@@ -25,7 +25,7 @@ use self::call::Calls;
 use self::view::View;
 
 pub use event::{Input, Job, JobDone, Output};
-pub use writer::{Begun, Synced, Syncing, Writer};
+pub use writer::{Begun, Syncing, Writer};
 
 /// What changed below `wal/` since the view was brought up to date.
 #[derive(Debug, Default)]
@@ -303,7 +303,7 @@ impl Replica {
 
     fn on_done(&mut self, done: JobDone, out: &mut Vec<Output>) -> Vec<gossip::Input> {
         match &done {
-            JobDone::Appended { heads, .. } | JobDone::Synced { heads } => {
+            JobDone::Appended { heads, .. } | JobDone::Synced { heads, failed: None, .. } => {
                 self.stale.logs.extend(heads.iter().map(|(log, _)| log.clone()));
             }
             _ => self.stale.all = true,
@@ -316,7 +316,10 @@ impl Replica {
                 out.push(Output::Notice(why));
                 vec![gossip::Input::AppendFailed(logs)]
             }
-            JobDone::Synced { heads } => self.on_synced(heads),
+            JobDone::Synced { heads, lost, failed } => {
+                out.extend(failed.map(Output::Notice));
+                self.on_synced(heads, lost)
+            }
             JobDone::SyncFailed { why } => {
                 out.push(Output::Notice(why));
                 vec![gossip::Input::SyncFailed]
@@ -338,10 +341,10 @@ impl Replica {
     }
 
     /// What was synced beside, of the own log, is new to the peers: it is pushed like any own write.
-    fn on_synced(&mut self, mut heads: Vec<(LogId, Head)>) -> Vec<gossip::Input> {
+    fn on_synced(&mut self, mut heads: Vec<(LogId, Head)>, lost: Vec<LogId>) -> Vec<gossip::Input> {
         let own = heads.iter().position(|(log, _)| log == self.engine.own());
         let own = own.map(|at| heads.remove(at));
-        let mut inputs = vec![gossip::Input::Synced(heads)];
+        let mut inputs = vec![gossip::Input::Synced { heads, lost }];
         if let Some((log, head)) = own {
             self.look();
             inputs.push(self.durable(log, head));

@@ -39,7 +39,7 @@ pub use hole::Hole;
 pub use log::Trouble;
 pub use replica::{Misplaced, Placed};
 pub use section::{Met, Section, Stretch};
-pub use sync::SyncPlan;
+pub use sync::{Durable, SyncEnd, SyncPlan};
 
 pub(crate) use file::{put_aside, replace};
 pub(crate) use hole::Gap;

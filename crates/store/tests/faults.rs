@@ -493,3 +493,34 @@ fn what_is_acknowledged_after_another_writer_died_is_there_whatever_failed_on_th
         }
     }
 }
+
+#[test]
+fn a_journal_that_cannot_be_opened_or_synced_costs_no_log_a_byte() {
+    let (origin, disk) = (home(), home());
+    for name in ["pi1", "pi2"] {
+        append(&origin, name, "20261123", &batch(name, 1, 3)).unwrap();
+        let file = format!("wal/20261123_{name}.usv");
+        // As another hand puts them here: nothing says that they are durable.
+        disk.plant(&file, &origin.peek(&file).unwrap());
+    }
+    let logs = [log("pi1"), log("pi2")];
+    let ends = logs.clone().map(|log| open(&disk, "mac").unwrap().end(&log));
+    for fault in [Fault::Denied, Fault::Error] {
+        for k in 1.. {
+            let disk = disk.copy();
+            disk.fail_at(k, fault, Times::Once);
+            if let (Ok(mut journals), Ok(lock)) = (open(&disk, "mac"), take_lock(&disk)) {
+                let _ = journals.sync(&lock);
+            }
+            let through = disk.ops() < k;
+            disk.heal();
+            let mut journals = open(&disk, "mac").unwrap();
+            journals.sync(&take_lock(&disk).unwrap()).unwrap();
+            let held = logs.clone().map(|log| journals.durable(&log));
+            assert_eq!(held, ends, "{fault:?} at {k}");
+            if through {
+                break;
+            }
+        }
+    }
+}

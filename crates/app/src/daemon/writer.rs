@@ -4,7 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Sender, channel};
 
-use cocli_node::replica::{Begun, Job, JobDone, Synced, Syncing, Writer};
+use cocli_node::replica::{Begun, Job, JobDone, Syncing, Writer};
+use cocli_store::journal::SyncEnd;
 
 use super::Event;
 use super::alive::Alive;
@@ -15,7 +16,7 @@ const WHO: &str = "the daemon";
 
 enum Task {
     Job(Job),
-    Synced(Synced),
+    Synced(SyncEnd),
     End,
 }
 
@@ -78,9 +79,9 @@ impl Desk {
     fn take(&mut self, task: Task) -> Option<()> {
         match task {
             Task::Job(job) => self.later.push_back(job),
-            Task::Synced(synced) => {
+            Task::Synced(end) => {
                 self.syncing = false;
-                let done = self.writer.end(synced, WHO);
+                let done = self.writer.end(end, WHO);
                 self.tell(done)?;
             }
             Task::End => return None,

@@ -223,7 +223,7 @@ impl Engine {
                 self.inbox.appended(false);
                 self.disk_failed(&logs);
             }
-            Input::Synced(heads) => self.on_synced(heads, out),
+            Input::Synced { heads, lost } => self.on_synced(heads, &lost, out),
             Input::SyncFailed => {
                 let logs: Vec<LogId> = self.inbox.synced().into_iter().collect();
                 self.disk_failed(&logs);

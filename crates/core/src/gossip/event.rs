@@ -58,8 +58,8 @@ pub enum Input {
     Appended { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
     /// Answer to `Append`: the disk failed, nothing of these counts beyond the vector.
     AppendFailed(Vec<LogId>),
-    /// Answer to `Sync`: these logs are durable up to there.
-    Synced(Vec<(LogId, Head)>),
+    /// Answer to `Sync`: these logs are durable up to there; of `lost` nothing counts that was appended.
+    Synced { heads: Vec<(LogId, Head)>, lost: Vec<LogId> },
     /// Answer to `Sync`: the disk failed, nothing that was appended counts.
     SyncFailed,
     /// Answer to `Branch`.

@@ -144,7 +144,8 @@ impl World {
     }
 
     fn synced(&mut self, n: usize) -> Input {
-        Input::Synced(self.nodes[n].logs.vector().0.into_iter().collect())
+        let heads = self.nodes[n].logs.vector().0.into_iter().collect();
+        Input::Synced { heads, lost: vec![] }
     }
 
     fn appended(&mut self, n: usize, ranges: &[Range]) -> Input {
@@ -372,7 +373,7 @@ fn a_slow_sync_holds_up_neither_what_is_written_nor_the_word_of_it() {
     world.run(400_000);
     assert_eq!((world.nodes[1].syncs, world.nodes[1].logs.head(&log("a"))), (1, Some(second)));
     // The sync covered the first record alone.
-    world.step(1, Input::Synced(vec![(log("a"), first)]));
+    world.step(1, Input::Synced { heads: vec![(log("a"), first)], lost: vec![] });
     while world.deliver() {}
     assert_eq!(world.nodes[0].engine.holders(&log("a"), first.position).len(), 1);
     assert!(world.nodes[0].engine.holders(&log("a"), second.position).is_empty());
@@ -393,8 +394,14 @@ fn a_failed_sync_forgets_what_it_was_to_cover_and_asks_for_it_again() {
     world.nodes[1].logs.logs.clear();
     world.step(1, Input::SyncFailed);
     assert!(world.nodes[1].engine.status().stalled);
+    while world.nodes[1].syncs < 2 {
+        world.run(1_000_000);
+    }
+    world.nodes[1].logs.logs.clear();
+    world.step(1, Input::Synced { heads: vec![], lost: vec![log("a")] });
+    assert!(world.nodes[1].engine.status().stalled);
     world.nodes[1].hold_sync = false;
-    world.run(10_000_000);
+    world.run(20_000_000);
     assert!(world.level());
 }
 

@@ -80,6 +80,13 @@ pub enum Job {
     Heal(Vec<Range>),
 }
 
+impl JobDone {
+    /// A sync that found everything durable.
+    pub(super) fn nothing_to_sync() -> Self {
+        Self::Synced { heads: Vec::new(), lost: Vec::new(), failed: None }
+    }
+}
+
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobDone {
@@ -87,8 +94,8 @@ pub enum JobDone {
     Appended { heads: Vec<(LogId, Head)>, refused: Vec<LogId> },
     /// The disk failed: nothing of these counts beyond what was durable before.
     AppendFailed { logs: Vec<LogId>, why: String },
-    /// These are durable up to there.
-    Synced { heads: Vec<(LogId, Head)> },
+    /// These are durable up to there; of `lost` nothing counts that was appended; why not.
+    Synced { heads: Vec<(LogId, Head)>, lost: Vec<LogId>, failed: Option<String> },
     /// The disk failed: nothing that was appended counts.
     SyncFailed { why: String },
     /// The log that own writes go to, and all logs as they are durable now.

@@ -22,7 +22,9 @@ impl Job {
         }
         match self {
             Self::Append(ranges) => append(journals, lock, ranges),
-            Self::Sync => Ok(JobDone::Synced { heads: journals.sync(lock)? }),
+            Self::Sync => {
+                Ok(JobDone::Synced { heads: journals.sync(lock)?, lost: Vec::new(), failed: None })
+            }
             Self::Rescan { epoch } => rescan(journals, lock, epoch),
             Self::Doubt { log, claimed, epoch } => doubt(journals, lock, log, *claimed, epoch),
             Self::Aside { log, common } => aside(journals, lock, at, log, *common),

@@ -2,7 +2,7 @@
 //! and appends go on beside it.
 
 use cocli_core::{ClusterId, Instant, NodeId};
-use cocli_store::journal::SyncPlan;
+use cocli_store::journal::{Durable, SyncEnd, SyncPlan};
 use cocli_store::{HomeLock, Journals, Result, SharedDisk, StoreError, paths};
 
 use super::event::{Job, JobDone};
@@ -37,16 +37,9 @@ pub struct Syncing {
 impl Syncing {
     /// Waits for the disk.
     #[must_use]
-    pub fn run(self) -> Synced {
-        Synced { result: self.plan.run(&*self.disk), plan: self.plan }
+    pub fn run(self) -> SyncEnd {
+        self.plan.run(&*self.disk)
     }
-}
-
-/// A sync that is over.
-#[derive(Debug)]
-pub struct Synced {
-    plan: SyncPlan,
-    result: Result<()>,
 }
 
 impl Writer {
@@ -61,7 +54,7 @@ impl Writer {
     pub fn begin(&mut self, job: Job, who: &str, at: Instant) -> Begun {
         if job == Job::Sync {
             return match self.plan(who) {
-                Ok(plan) if plan.is_empty() => Begun::Done(JobDone::Synced { heads: Vec::new() }),
+                Ok(plan) if plan.is_empty() => Begun::Done(JobDone::nothing_to_sync()),
                 Ok(plan) => Begun::Syncing(Syncing { disk: self.disk.clone(), plan }),
                 Err(error) => Begun::Done(job.refused(&error)),
             };
@@ -71,17 +64,12 @@ impl Writer {
     }
 
     /// Takes note of what a sync came to.
-    pub fn end(&mut self, synced: Synced, who: &str) -> JobDone {
-        let Synced { plan, result } = synced;
-        let ended = self.under_lock(who, |view, lock| match result {
-            Ok(()) => view.synced(lock, &plan),
-            Err(error) => {
-                view.sync_failed(lock, &plan)?;
-                Err(error)
+    pub fn end(&mut self, end: SyncEnd, who: &str) -> JobDone {
+        match self.under_lock(who, |view, lock| view.synced(lock, end)) {
+            Ok(Durable { heads, lost, failed }) => {
+                let failed = failed.map(|error| error.to_string());
+                JobDone::Synced { heads, lost, failed }
             }
-        });
-        match ended {
-            Ok(heads) => JobDone::Synced { heads },
             Err(error) => Job::Sync.refused(&error),
         }
     }

@@ -17,6 +17,8 @@ use image::{Inode, NameOp, Seed};
 pub enum Fault {
     /// An I/O error; a write leaves a part behind, what a sync covered is lost at the next power cut.
     Error,
+    /// The file may not be opened: nothing happens to it.
+    Denied,
     /// No room; a write leaves a part behind. Other operations go on.
     NoSpace,
     /// The power goes: this and every later operation fails until [`FakeDisk::crash`].
@@ -88,6 +90,7 @@ impl Image {
         }
         Ok(match fault {
             Fault::Error => Verdict::Fail(io::ErrorKind::Other),
+            Fault::Denied => Verdict::Fail(io::ErrorKind::PermissionDenied),
             Fault::NoSpace if takes_space => Verdict::Fail(io::ErrorKind::StorageFull),
             Fault::NoSpace => Verdict::Go,
             Fault::Crash => {

@@ -183,7 +183,12 @@ impl Engine {
         self.inbox.appended(true);
         let short = heads.into_iter().filter(|(log, head)| self.inbox.is_cut_off(log, *head));
         let short: Vec<LogId> = short.map(|(log, _)| log).collect();
-        for log in refused.iter().chain(&short) {
+        self.not_taken(refused.iter().chain(&short));
+    }
+
+    /// The disk holds less of these logs than came: it is asked for again, after a while.
+    fn not_taken<'a>(&mut self, logs: impl Iterator<Item = &'a LogId>) {
+        for log in logs {
             self.inbox.forget(log);
             self.lost_some(log);
             if let Some(gap) = self.gaps.get_mut(log) {
@@ -192,9 +197,19 @@ impl Engine {
         }
     }
 
-    pub(super) fn on_synced(&mut self, heads: Vec<(LogId, Head)>, out: &mut Vec<Output>) {
+    pub(super) fn on_synced(
+        &mut self,
+        heads: Vec<(LogId, Head)>,
+        lost: &[LogId],
+        out: &mut Vec<Output>,
+    ) {
         self.inbox.synced();
-        self.inbox.well();
+        if lost.is_empty() {
+            self.inbox.well();
+        } else {
+            self.inbox.stall(self.now);
+            self.not_taken(lost.iter());
+        }
         for (log, head) in heads {
             let before = self.durable(&log).position;
             if head.position <= before {

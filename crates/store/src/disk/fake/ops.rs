@@ -97,7 +97,9 @@ impl Disk for FakeDisk {
                 Ok(())
             }
             Verdict::Fail(kind) => {
-                inode.lose();
+                if kind != io::ErrorKind::PermissionDenied {
+                    inode.lose();
+                }
                 Err(kind.into())
             }
             Verdict::Crash => Err(io::Error::other(DOWN)),
