@@ -25,6 +25,9 @@ const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// Addresses of which it is kept where they come from; the local network may tell any number.
 const ADDRESSES_MAX: usize = 1024;
 
+/// Names that lead to one address, of which it is kept; the local network may tell any number.
+const SOURCES_MAX: usize = 8;
+
 /// Where an address comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Layer {
@@ -73,7 +76,10 @@ impl Book {
         self.lost(source);
         for address in addresses {
             if self.addresses.len() < ADDRESSES_MAX || self.addresses.contains_key(address) {
-                self.addresses.entry(*address).or_default().insert(source.clone());
+                let sources = self.addresses.entry(*address).or_default();
+                if sources.len() < SOURCES_MAX || source.0 != Layer::Mdns {
+                    sources.insert(source.clone());
+                }
             }
         }
     }
@@ -256,6 +262,19 @@ mod tests {
             book.found(&(Layer::Mdns, port.to_string()), &[(at(1).ip(), port).into()]);
         }
         assert_eq!(book.addresses.len(), ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn of_many_names_for_one_address_a_few_are_kept_and_the_one_that_a_person_wrote() {
+        let (mut book, named) = (Book::default(), (Layer::Configured, "z".to_string()));
+        for n in 0..100 {
+            book.found(&(Layer::Mdns, n.to_string()), &[at(1)]);
+            if n == 50 {
+                book.found(&named, &[at(1)]);
+            }
+        }
+        let sources = &book.addresses[&at(1)];
+        assert!(sources.len() == SOURCES_MAX + 1 && sources.contains(&named), "{sources:?}");
     }
 
     #[test]
