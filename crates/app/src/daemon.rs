@@ -6,6 +6,7 @@ mod calls;
 mod cards;
 mod discovery;
 mod doors;
+mod expected;
 mod files;
 mod keys;
 mod memory;

@@ -11,6 +11,9 @@ use rustix::net::{AddressFamily, SocketType, bind, sockopt};
 /// Connections that wait to be accepted, as the system keeps them.
 const BACKLOG: i32 = 128;
 
+/// Bytes of packets that the system keeps until they are read.
+const RECEIVE_BYTES: usize = 4 << 20;
+
 /// Why a port could not be taken. Nothing is held.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -78,6 +81,7 @@ pub(crate) fn packets_at(at: SocketAddr) -> Result<OwnedFd, BindError> {
     let open = || {
         let socket = open(SocketType::DGRAM, at)?;
         never_fragment(&socket, at)?;
+        hold_more(&socket);
         bind(&socket, &at)?;
         Ok(socket)
     };
@@ -118,6 +122,16 @@ fn open(kind: SocketType, at: SocketAddr) -> rustix::io::Result<OwnedFd> {
         sockopt::set_ipv6_v6only(&socket, !at.ip().is_unspecified())?;
     }
     Ok(socket)
+}
+
+/// Room for what comes while the reader does not run: at the system's default a flood fills it within
+/// a millisecond, and packets of peers are lost with the others. The system may give less.
+fn hold_more(socket: &OwnedFd) {
+    #[cfg(target_os = "linux")]
+    if sockopt::set_socket_recv_buffer_size_force(socket, RECEIVE_BYTES).is_ok() {
+        return;
+    }
+    let _ = sockopt::set_socket_recv_buffer_size(socket, RECEIVE_BYTES);
 }
 
 /// Sets "don't fragment" on all that leaves. `PROBE` and not `DO`: what ICMP says of the path is

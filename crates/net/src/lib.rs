@@ -5,7 +5,7 @@
 //!
 //! - the cluster's keys ([`Key`], [`Ring`]) and the [`Ticket`] that hands one to a new machine;
 //! - sealed packets of at most 1,200 bytes ([`seal`](seal()), [`open`]) over a [`Udp`] socket that
-//!   never lets the system fragment them;
+//!   never lets the system fragment them, and a [`Sieve`] that sheds floods of them unread;
 //! - sealed streams ([`connect`], [`accept`], [`Stream`]) for what is too long for a packet;
 //! - names of peers made into addresses ([`resolve`]);
 //! - nodes of the same cluster on the local network ([`Mdns`]), over the interfaces that
@@ -29,6 +29,8 @@ mod random;
 mod resolve;
 mod ring;
 pub mod seal;
+mod sieve;
+mod source;
 pub mod stream;
 pub mod ticket;
 mod udp;
@@ -41,7 +43,8 @@ pub use mdns::{Announcement, Mdns, MdnsError, Sighting};
 pub use random::{NoRandom, random};
 pub use resolve::{ResolveError, local_name, resolve};
 pub use ring::{RING_KEYS_MAX, Ring, RingError, RingTextError, RingTextFault};
-pub use seal::{OVERHEAD, PACKET_MAX, PLAINTEXT_MAX, Refused, SealError, open, seal};
+pub use seal::{OVERHEAD, PACKET_MAX, PLAINTEXT_MAX, Refused, SealError, named, open, seal};
+pub use sieve::Sieve;
 pub use stream::{
     Broken, Closer, Gate, HALF_OPEN_MAX, HANDSHAKE_TIME, IDLE_TIME, Identity, Party, Pass, Stream,
     StreamError, Timeouts, accept, connect, connect_under,

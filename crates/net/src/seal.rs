@@ -113,17 +113,19 @@ pub fn seal(
     }
 }
 
-/// Opens a packet with whichever key of the ring it names.
+/// The key of the ring that a packet names: what can be told of it without the cipher.
 ///
 /// # Errors
-/// Why it was refused. No byte of what does not open is given out.
-pub fn open(ring: &Ring, cluster: &Cluster, packet: &[u8]) -> Result<Vec<u8>, Refused> {
+/// Why it is refused, unread.
+pub fn named(ring: &Ring, packet: &[u8]) -> Result<KeyId, Refused> {
     if packet.len() >= MAGIC.len() && !packet.starts_with(&MAGIC) {
         return Err(Refused::NotOurs);
     }
     let short = Refused::TooShort(packet.len());
-    let (header, sealed) = packet.split_first_chunk::<HEADER_BYTES>().ok_or(short)?;
-    let (body, tag) = sealed.split_last_chunk::<TAG_BYTES>().ok_or(short)?;
+    let header = packet.first_chunk::<HEADER_BYTES>().ok_or(short)?;
+    if packet.len() < OVERHEAD {
+        return Err(short);
+    }
     let [_, _, _, version, id @ ..] = header;
     if *version != VERSION {
         return Err(Refused::Version(*version));
@@ -131,10 +133,21 @@ pub fn open(ring: &Ring, cluster: &Cluster, packet: &[u8]) -> Result<Vec<u8>, Re
     if packet.len() > PACKET_MAX {
         return Err(Refused::TooLong(packet.len()));
     }
-    let (id, nonce) = id.split_first_chunk::<KEY_ID_BYTES>().ok_or(short)?;
-    let id = KeyId(*id);
+    let id = KeyId(*id.first_chunk::<KEY_ID_BYTES>().ok_or(short)?);
+    ring.find(id).map(|_| id).ok_or(Refused::UnknownKey(id))
+}
+
+/// Opens a packet with whichever key of the ring it names.
+///
+/// # Errors
+/// Why it was refused. No byte of what does not open is given out.
+pub fn open(ring: &Ring, cluster: &Cluster, packet: &[u8]) -> Result<Vec<u8>, Refused> {
+    let id = named(ring, packet)?;
+    let short = Refused::TooShort(packet.len());
+    let (header, sealed) = packet.split_first_chunk::<HEADER_BYTES>().ok_or(short)?;
+    let (body, tag) = sealed.split_last_chunk::<TAG_BYTES>().ok_or(short)?;
+    let nonce = XNonce::try_from(&header[NONCE_AT..]).map_err(|_| short)?;
     let key = ring.find(id).ok_or(Refused::UnknownKey(id))?;
-    let nonce = XNonce::try_from(nonce).map_err(|_| short)?;
     let about = associated(header, cluster);
     let mut plaintext = body.to_vec();
     key.cipher()

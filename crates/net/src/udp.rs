@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::bind::{BindError, everywhere, packets_at};
@@ -17,6 +18,9 @@ const WAIT_MIN: Duration = Duration::from_millis(1);
 pub struct Udp {
     socket: UdpSocket,
     local: SocketAddr,
+    /// The time-out that was asked of the system last, in nanoseconds: it is asked once, and not for
+    /// each packet of a flood.
+    wait: AtomicU64,
 }
 
 impl Udp {
@@ -36,7 +40,7 @@ impl Udp {
         let socket = UdpSocket::from(packets_at(at)?);
         let system = |source| BindError::System { at, kind: "UDP", source };
         let local = socket.local_addr().map_err(system)?;
-        Ok(Self { socket, local })
+        Ok(Self { socket, local, wait: AtomicU64::new(0) })
     }
 
     /// The address that was taken, with the port that the system chose.
@@ -58,7 +62,11 @@ impl Udp {
         buffer: &mut [u8],
         wait: Duration,
     ) -> io::Result<Option<(usize, SocketAddr)>> {
-        self.socket.set_read_timeout(Some(wait.max(WAIT_MIN)))?;
+        let wait = wait.max(WAIT_MIN);
+        let nanoseconds = u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX);
+        if self.wait.swap(nanoseconds, Ordering::Relaxed) != nanoseconds {
+            self.socket.set_read_timeout(Some(wait))?;
+        }
         match self.socket.recv_from(buffer) {
             Ok((bytes, from)) => Ok(Some((bytes, plain(from)))),
             Err(e) if nothing_came(e.kind()) => Ok(None),

@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use cocli_net::{Refused, Udp};
+use cocli_net::{Refused, Ring, Sieve, Udp};
 
 use super::Event;
 use super::alive::Alive;
+use super::expected::Expected;
 use super::keys::{Keys, Strangers};
+use crate::clock;
 
 /// Whatever comes by UDP fits; what is longer than a packet of ours does not open.
 const BUFFER_BYTES: usize = 65_536;
@@ -28,8 +30,12 @@ pub(super) struct Traffic {
     refused: AtomicU64,
     /// Of those, who sealed with keys that are not here.
     pub(super) strangers: Strangers,
+    /// Packets beyond the share of where they say to come from, dropped unread.
+    shed: AtomicU64,
     /// Packets that opened and found no room.
     dropped: AtomicU64,
+    /// Who has a share of their own.
+    pub(super) expected: Expected,
 }
 
 impl Traffic {
@@ -42,8 +48,37 @@ impl Traffic {
         self.refused.load(Ordering::Relaxed)
     }
 
+    pub(super) fn shed(&self) -> u64 {
+        self.shed.load(Ordering::Relaxed)
+    }
+
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// What a packet holds, if it may cost a decryption and opens.
+    fn open(
+        &self,
+        sieve: &mut Sieve,
+        ring: &Ring,
+        cluster: &[u8; 16],
+        (packet, from): (&[u8], SocketAddr),
+    ) -> Option<Vec<u8>> {
+        let opened = match cocli_net::named(ring, packet) {
+            Err(refused) => Err(refused),
+            Ok(_) if !sieve.admits(from, clock::monotonic()) => {
+                self.shed.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+            Ok(_) => cocli_net::open(ring, cluster, packet),
+        };
+        if let Err(refused) = &opened {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            if let Refused::UnknownKey(key) = refused {
+                self.strangers.met(*key, from);
+            }
+        }
+        opened.ok()
     }
 
     /// Puts a packet into the loop's queue if there is room; `None` when the loop has ended.
@@ -69,20 +104,14 @@ pub(super) fn listen(
     let alive = Alive::new("the thread that listens for packets", &events);
     std::thread::spawn(move || {
         let _alive = alive;
+        let mut sieve = Sieve::new(clock::monotonic());
         let mut buffer = vec![0_u8; BUFFER_BYTES];
         loop {
             // An error of the socket passes (an interface that comes and goes).
             let Ok(Some((length, from))) = udp.recv(&mut buffer, WAIT) else { continue };
-            let bytes = match cocli_net::open(&keys.now(), &cluster, &buffer[..length]) {
-                Ok(bytes) => bytes,
-                Err(refused) => {
-                    traffic.refused.fetch_add(1, Ordering::Relaxed);
-                    if let Refused::UnknownKey(key) = refused {
-                        traffic.strangers.met(key, from);
-                    }
-                    continue;
-                }
-            };
+            traffic.expected.take_up(&mut sieve);
+            let opened = traffic.open(&mut sieve, &keys.now(), &cluster, (&buffer[..length], from));
+            let Some(bytes) = opened else { continue };
             if traffic.offer(from, bytes, &events).is_none() {
                 return;
             }

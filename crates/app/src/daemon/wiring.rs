@@ -198,7 +198,10 @@ impl Wiring {
             if now >= self.rescan {
                 self.rescan = now + RESCAN;
                 self.step(Input::Rescan);
-                self.discovery.look(&self.replica.status().peers, &self.events);
+                let asked = clock::monotonic();
+                let status = self.replica.status();
+                self.traffic.expected.learn(&status, asked);
+                self.discovery.look(&status.peers, &self.events);
             }
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
             let waiter = self.waiters.values().map(|waiter| waiter.until).min();
@@ -230,6 +233,7 @@ impl Wiring {
             Event::Packet { from, bytes } => {
                 self.traffic.taken();
                 self.step(Input::Packet { from, bytes });
+                self.traffic.expected.came(from, || self.replica.status());
             }
             Event::Question { bytes, answer } => {
                 let stream = self.id();
@@ -433,7 +437,8 @@ impl Wiring {
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
             "strangers": self.traffic.strangers.shown(),
-            "packets_refused": self.traffic.refused(), "packets_dropped": self.traffic.dropped(),
+            "packets_refused": self.traffic.refused(), "packets_shed": self.traffic.shed(),
+            "packets_dropped": self.traffic.dropped(),
         })
     }
 }

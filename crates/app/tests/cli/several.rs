@@ -150,6 +150,29 @@ fn rubbish_by_udp_is_counted_and_keeps_nobody_waiting() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_flood_that_names_the_key_is_shed_unread_and_a_node_that_is_new_gets_in() {
+    let one = Home::new();
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    let key = cocli_net::KeyId::read(&one.run(&["key", "list"]).ok()[..8]).unwrap();
+    let mut forged = [7; 1_200];
+    forged[..4].copy_from_slice(&[0xC0, 0xC1, b'P', 1]);
+    forged[4..8].copy_from_slice(&key.0);
+    // All of 127.0.0.0/8 is this machine.
+    let socket = std::net::UdpSocket::bind("127.0.0.2:0").unwrap();
+    for _ in 0..5_000 {
+        let _ = socket.send_to(&forged, &first.address);
+    }
+    let _second = daemon(&other, &[&first.address]);
+    one.run(&["set", "companies/acme", "city=Dallas", "--wait", "1"]).ok();
+    let status = one.run(&["--json", "status"]).ok();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let counted = |what: &str| status["daemon"][what].as_u64().unwrap();
+    assert!(counted("packets_shed") > 4_000 && counted("packets_refused") < 1_000, "{status}");
+}
+
+#[test]
 fn a_lost_node_key_is_made_anew_and_told_to_the_others() {
     let one = Home::new();
     let other = member(&one, "laptop");

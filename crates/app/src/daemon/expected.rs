@@ -1,0 +1,102 @@
+//! Whom packets are expected from: the loop knows, the thread that listens wants to know.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cocli_core::gossip::Status;
+use cocli_net::Sieve;
+
+use crate::clock;
+
+/// The replica is not asked again before this: replayed packets open too, from any address.
+const REST: Duration = Duration::from_millis(100);
+/// And not before so many times as long as it took to ask.
+const RESTS: u32 = 20;
+
+#[derive(Debug, Default)]
+struct Whom {
+    peers: BTreeSet<SocketAddr>,
+    hoped: Vec<SocketAddr>,
+    rests_until: Option<Instant>,
+}
+
+/// Addresses of peers, and those that get hellos.
+#[derive(Debug, Default)]
+pub(super) struct Expected {
+    whom: Mutex<Whom>,
+    /// Since the thread that listens looked.
+    changed: AtomicBool,
+}
+
+impl Expected {
+    /// A packet from there has been taken: when no peer was known there, one may be by now.
+    pub(super) fn came(&self, from: SocketAddr, status: impl FnOnce() -> Status) {
+        let whom = self.whom.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock::monotonic();
+        if whom.peers.contains(&from) || whom.rests_until.is_some_and(|until| now < until) {
+            return;
+        }
+        drop(whom);
+        self.learn(&status(), now);
+    }
+
+    /// Who is there; the question was asked at `began`.
+    pub(super) fn learn(&self, status: &Status, began: Instant) {
+        let peers = status.peers.iter().flat_map(|peer| peer.addresses.iter().copied()).collect();
+        let took = began.elapsed();
+        let mut whom = self.whom.lock().unwrap_or_else(PoisonError::into_inner);
+        whom.rests_until = Some(began + took + REST.max(took * RESTS));
+        if (&whom.peers, &whom.hoped) != (&peers, &status.unmet) {
+            (whom.peers, whom.hoped) = (peers, status.unmet.clone());
+            self.changed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Costs next to nothing when nothing has changed.
+    pub(super) fn take_up(&self, sieve: &mut Sieve) {
+        if self.changed.load(Ordering::Relaxed) && self.changed.swap(false, Ordering::Acquire) {
+            let whom = self.whom.lock().unwrap_or_else(PoisonError::into_inner);
+            let peers: Vec<SocketAddr> = whom.peers.iter().copied().collect();
+            sieve.expect(&peers, &whom.hoped);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    fn status(unmet: Vec<SocketAddr>) -> Status {
+        Status { peers: Vec::new(), unmet, gaps: 0, stalled: false, counts: Default::default() }
+    }
+
+    #[test]
+    fn the_loop_is_asked_at_most_once_in_a_while_however_many_come_from_elsewhere() {
+        let (expected, mut asked) = (Expected::default(), 0);
+        for port in 0..1_000 {
+            expected.came((Ipv4Addr::LOCALHOST, port).into(), || {
+                asked += 1;
+                status(Vec::new())
+            });
+        }
+        assert!(asked <= 2, "{asked}");
+    }
+
+    #[test]
+    fn who_is_hoped_for_is_expected_from_the_next_packet_on() {
+        let (expected, hoped) = (Expected::default(), (Ipv4Addr::LOCALHOST, 1).into());
+        let mut sieve = Sieve::new(clock::monotonic());
+        // Another port of the same machine has used up its share.
+        let other = (Ipv4Addr::LOCALHOST, 2).into();
+        while sieve.admits(other, clock::monotonic()) {}
+        assert!(!sieve.admits(hoped, clock::monotonic()));
+        expected.learn(&status(vec![hoped]), clock::monotonic());
+        expected.take_up(&mut sieve);
+        assert!(sieve.admits(hoped, clock::monotonic()));
+    }
+}
