@@ -2,6 +2,7 @@
 //! queue; the replica decides; its outputs go back out. Nothing here knows a rule about data.
 
 mod alive;
+mod callers;
 mod calls;
 mod cards;
 mod discovery;

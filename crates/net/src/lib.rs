@@ -46,8 +46,9 @@ pub use ring::{RING_KEYS_MAX, Ring, RingError, RingTextError, RingTextFault};
 pub use seal::{OVERHEAD, PACKET_MAX, PLAINTEXT_MAX, Refused, SealError, named, open, seal};
 pub use sieve::Sieve;
 pub use stream::{
-    Broken, Closer, Gate, HALF_OPEN_MAX, HANDSHAKE_TIME, IDLE_TIME, Identity, Party, Pass, Stream,
-    StreamError, Timeouts, accept, connect, connect_under,
+    Broken, Closer, Gate, Guests, HALF_OPEN_MAX, HANDSHAKE_TIME, IDLE_TIME, Identity, OPEN_MAX,
+    OPEN_MAX_OF_ONE, Party, Pass, Seat, Stream, StreamError, Timeouts, accept, connect,
+    connect_under,
 };
 pub use ticket::{PEERS_MAX, Ticket, TicketError};
 pub use udp::Udp;

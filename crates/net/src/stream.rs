@@ -29,7 +29,8 @@
 //! that somebody on the way forged: what must be complete has to say so itself.
 //!
 //! The whole handshake has one deadline, of [`HANDSHAKE_TIME`], however the bytes dribble in; at
-//! most [`HALF_OPEN_MAX`] are under way at a time ([`Gate`]).
+//! most [`HALF_OPEN_MAX`] are under way at a time, and few of one address ([`Gate`]). Of streams that
+//! others hold open there are at most [`OPEN_MAX`] ([`Guests`]).
 
 mod error;
 mod gate;
@@ -45,7 +46,7 @@ use std::time::Duration;
 use snow::TransportState;
 
 pub use error::{Broken, StreamError};
-pub use gate::{Gate, HALF_OPEN_MAX, Pass};
+pub use gate::{Gate, Guests, HALF_OPEN_MAX, OPEN_MAX, OPEN_MAX_OF_ONE, Pass, Seat};
 pub use handshake::{accept, connect, connect_under};
 pub use identity::Identity;
 

@@ -4,14 +4,17 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use cocli_net::{Gate, Identity, Party, Ring, Stream, Timeouts, accept, connect};
+use cocli_net::{Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
-use super::Event;
 use super::alive::Alive;
 use super::keys::Keys;
+use super::{Event, callers};
 
 /// Bytes of one message over a stream: a chunk holds one record at the most.
 const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 1024;
+
+/// Bytes of a question: the longest names 512 heads of a log.
+const QUESTION_BYTES_MAX: usize = 64 * 1024;
 
 /// This side of every stream.
 #[derive(Debug)]
@@ -37,24 +40,28 @@ pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Even
     let alive = Alive::new("the thread that lets peers in", &events);
     std::thread::spawn(move || {
         let _alive = alive;
-        let gate = Gate::default();
-        for tcp in listener.incoming() {
-            let Ok(tcp) = tcp else { continue };
-            let (Ok(peer), Some(pass)) = (tcp.peer_addr(), gate.enter()) else { continue };
-            let (side, events) = (Arc::clone(&side), events.clone());
-            std::thread::spawn(move || {
-                // Whoever fails the handshake gets no answer and no line in the log.
-                if let Ok(stream) = accept(tcp, peer, &side.party(&side.keys.now()), pass) {
+        let (gate, guests) = (Gate::default(), Guests::default());
+        callers::each(
+            || listener.accept(),
+            |(tcp, peer)| {
+                let Ok(pass) = gate.enter(&tcp, peer) else { return };
+                let (side, events, guests) = (Arc::clone(&side), events.clone(), guests.clone());
+                callers::serve(move || {
+                    // Whoever fails the handshake gets no answer and no line in the log.
+                    let Ok(stream) = accept(tcp, peer, &side.party(&side.keys.now()), pass) else {
+                        return;
+                    };
+                    let Some(_seat) = guests.sit(stream.remote_key()) else { return };
                     answer(stream, &events);
-                }
-            });
-        }
+                });
+            },
+        );
     });
 }
 
 fn answer(mut stream: Stream, events: &Sender<Event>) {
     let (answer, answers) = channel();
-    while let Ok(bytes) = stream.recv(MESSAGE_BYTES_MAX) {
+    while let Ok(bytes) = stream.recv(QUESTION_BYTES_MAX) {
         if events.send(Event::Question { bytes, answer: answer.clone() }).is_err() {
             return;
         }

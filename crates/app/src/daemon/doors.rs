@@ -8,8 +8,8 @@ use std::sync::mpsc::{Sender, channel};
 
 use serde_json::{Value as Json, json};
 
-use super::Event;
 use super::alive::Alive;
+use super::{Event, callers};
 use crate::door::VERSION;
 use crate::failure::{Exit, Failure};
 
@@ -48,18 +48,20 @@ pub(super) fn listen(path: &Path, name: String, events: Sender<Event>) -> Result
     let alive = Alive::new("the thread at the door", &events);
     std::thread::spawn(move || {
         let _alive = alive;
-        for socket in listener.incoming().flatten() {
-            let (events, name) = (events.clone(), name.clone());
-            std::thread::spawn(move || serve(socket, &name, &events));
-        }
+        callers::each(
+            || listener.accept(),
+            |(socket, _)| {
+                let (events, name) = (events.clone(), name.clone());
+                callers::serve(move || serve(socket, &name, &events));
+            },
+        );
     });
     Ok(Door(path.to_path_buf()))
 }
 
 fn serve(mut socket: UnixStream, name: &str, events: &Sender<Event>) {
-    let Ok(reading) = socket.try_clone() else { return };
     let mut line = String::new();
-    if BufReader::new(reading.take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
+    if BufReader::new((&socket).take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
         return;
     }
     let answer = match request(&line, name) {

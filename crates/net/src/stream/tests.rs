@@ -62,7 +62,8 @@ fn meet<C>(
     thread::scope(|scope| {
         let called = scope.spawn(move || {
             let (tcp, peer) = listener.accept().unwrap();
-            accept(tcp, peer, &called.party(), Gate::default().enter().unwrap())
+            let pass = Gate::default().enter(&tcp, peer).unwrap();
+            accept(tcp, peer, &called.party(), pass)
         });
         let got = caller(address);
         (called.join().unwrap(), got)
@@ -289,21 +290,26 @@ fn a_forged_answer_is_refused_by_the_caller() {
 }
 
 #[test]
-fn a_pass_is_given_back_when_the_handshake_is_over_not_the_stream() {
+fn a_place_in_the_door_is_given_back_when_the_handshake_is_over_and_the_stream_stays() {
     let (one, two) = (Side::new(&[1], CLUSTER), Side::new(&[1], CLUSTER));
-    let gate = Gate::new(1);
+    let gate = Gate::default();
     let (listener, address) = listener();
     thread::scope(|scope| {
-        let pass = gate.enter().unwrap();
-        let one = &one;
-        let called = scope.spawn(move || {
+        let called = scope.spawn(|| {
             let (tcp, peer) = listener.accept().unwrap();
+            let pass = gate.enter(&tcp, peer).unwrap();
             accept(tcp, peer, &one.party(), pass).unwrap()
         });
-        assert!(gate.enter().is_none());
-        let _caller = connect(address, &two.party()).unwrap();
-        let _stream = called.join().unwrap();
-        assert!(gate.enter().is_some());
+        let mut caller = connect(address, &two.party()).unwrap();
+        let mut stream = called.join().unwrap();
+        // More of the same address than may stand in the door.
+        let others: Vec<_> = (0..HALF_OPEN_MAX)
+            .map(|_| (TcpStream::connect(address).unwrap(), listener.accept().unwrap()))
+            .collect();
+        let passes: Vec<_> =
+            others.iter().map(|(_, (tcp, peer))| gate.enter(tcp, *peer).unwrap()).collect();
+        assert_eq!(carry(&mut caller, &mut stream, b"still there", 100), b"still there");
+        drop(passes);
     });
 }
 
