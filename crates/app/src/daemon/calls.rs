@@ -33,6 +33,11 @@ impl Side {
             timeouts: Timeouts::default(),
         }
     }
+
+    /// Whether the key that let both sides in still does: a stream must not outlive its key.
+    fn admits(&self, stream: &Stream) -> bool {
+        self.keys.now().find(stream.key_id()).is_some()
+    }
 }
 
 /// Lets peers in and answers their questions, a thread each.
@@ -52,21 +57,24 @@ pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Even
                         return;
                     };
                     let Some(_seat) = guests.sit(stream.remote_key()) else { return };
-                    answer(stream, &events);
+                    answer(stream, &side, &events);
                 });
             },
         );
     });
 }
 
-fn answer(mut stream: Stream, events: &Sender<Event>) {
+fn answer(mut stream: Stream, side: &Side, events: &Sender<Event>) {
     let (answer, answers) = channel();
     while let Ok(bytes) = stream.recv(QUESTION_BYTES_MAX) {
+        if !side.admits(&stream) {
+            return;
+        }
         if events.send(Event::Question { bytes, answer: answer.clone() }).is_err() {
             return;
         }
         let Ok(bytes) = answers.recv() else { return };
-        if stream.send(&bytes).is_err() {
+        if !side.admits(&stream) || stream.send(&bytes).is_err() {
             return;
         }
     }
@@ -98,6 +106,9 @@ fn carry(
 ) -> Option<()> {
     let mut stream = connect(to, &side.party(&side.keys.now())).ok()?;
     while let Ok(question) = questions.recv() {
+        if !side.admits(&stream) {
+            return None;
+        }
         stream.send(&question).ok()?;
         let bytes = stream.recv(MESSAGE_BYTES_MAX).ok()?;
         events.send(Event::Answer { call, bytes: Some(bytes) }).ok()?;

@@ -2,6 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use cocli_core::LogId;
+use cocli_core::gossip::stream::{Answer, Question};
+use cocli_net::{Identity, Party, Ring, Ticket, Timeouts, connect};
+
 use crate::cluster::{Daemon, daemon, level, member};
 use crate::support::Home;
 
@@ -115,4 +119,33 @@ fn a_ring_refuses_what_would_lock_out() {
     home.run(&["key", "add"]).ok();
     home.run(&["key", "add"]).fails(4, "key remove");
     assert_eq!(home.run(&["--json", "key", "list"]).ok().lines().count(), 3);
+}
+
+#[test]
+fn a_stream_does_not_outlive_the_key_that_let_it_in() {
+    let home = Home::new();
+    let running = daemon(&home, &[]);
+    let ticket = Ticket::from_text(&home.run(&["ticket"]).ok()).unwrap();
+    let (old, ring) = (ticket.key.id().to_string(), Ring::new(ticket.key));
+    let (cluster, identity) = (ticket.cluster, Identity::fresh().unwrap());
+    let party = Party {
+        ring: &ring,
+        cluster: &cluster,
+        identity: &identity,
+        timeouts: Timeouts::default(),
+    };
+    let mut stream = connect(running.address.parse().unwrap(), &party).unwrap();
+    // Whatever is asked, a member gets an answer.
+    let log = LogId::read("pi9").unwrap();
+    let question = Question::Common { log, heads: Vec::new() }.write();
+    let mut ask = || {
+        stream.send(&question)?;
+        stream.recv(1 << 20)
+    };
+    assert_eq!(Answer::read(&ask().unwrap()), Some(Answer::Common(0)));
+    let new = home.run(&["key", "add"]).ok()[..8].to_string();
+    home.run(&["key", "use", &new]).ok();
+    assert!(ask().is_ok(), "the key is there until it is removed");
+    home.run(&["key", "remove", &old]).ok();
+    assert!(ask().is_err());
 }
