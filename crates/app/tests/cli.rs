@@ -22,6 +22,8 @@ mod keys;
 mod python;
 #[path = "cli/readme.rs"]
 mod readme;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/support.rs"]
