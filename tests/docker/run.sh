@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Two containers that hold nothing but a static binary find each other on the host's network by mDNS and
+# become equal.
+#   tests/docker/run.sh
+# It wants root, rustup's target x86_64-unknown-linux-musl (added when it lacks), Docker (`apt-get install
+# docker.io`); it starts a Docker daemon of its own when none runs, and leaves nothing behind but the build.
+# Not a part of .ci/run: few machines have all of it. On 2026-11-23 (docker.io 20.10, two cores): an image of
+# 11.6 MiB, equal after 2 s.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+target=x86_64-unknown-linux-musl
+image=cocli-test-$$
+containers=(cocli-$$-pi1 cocli-$$-laptop)
+dir=$(mktemp -d)
+daemon=
+
+away() {
+    docker rm -f "${containers[@]}" >/dev/null 2>&1 || true
+    docker rmi -f "$image" >/dev/null 2>&1 || true
+    # Only what was started here: by its number.
+    if [[ $daemon ]]; then kill "$daemon" && wait "$daemon" || true; fi
+    umount "$dir/exec/netns/default" 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap away EXIT
+
+skip() {
+    echo "skipped: $*"
+    exit 0
+}
+fail() {
+    echo "failed: $*" >&2
+    for container in "${containers[@]}"; do docker logs "$container" >&2 || true; done
+    exit 1
+}
+within() { # seconds, words
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.2
+    done
+}
+
+if ! rustup target list --installed 2>/dev/null | grep -q "$target"; then
+    rustup target add "$target" 2>/dev/null || skip "no target $target"
+fi
+cargo build --quiet --release --locked --target "$target" -p cocli-crm
+cp "${CARGO_TARGET_DIR:-target}/$target/release/cocli" "$dir/cocli"
+
+if ! docker info >/dev/null 2>&1; then
+    command -v dockerd >/dev/null || skip "no Docker: apt-get install docker.io"
+    export DOCKER_HOST=unix://$dir/docker.sock
+    dockerd --storage-driver=vfs --data-root="$dir/data" --exec-root="$dir/exec" --pidfile="$dir/pid" \
+        --host="$DOCKER_HOST" --bridge=none --iptables=false >"$dir/dockerd.log" 2>&1 &
+    daemon=$!
+    within 30 docker info >/dev/null 2>&1 || { tail -3 "$dir/dockerd.log"; skip "a Docker daemon does not start here"; }
+fi
+
+mkdir "$dir/image"
+mv "$dir/cocli" "$dir/image/cocli"
+printf 'FROM scratch\nCOPY cocli /cocli\nENV COCLI_DATA_HOME=/home\nENTRYPOINT ["/cocli"]\n' >"$dir/image/Dockerfile"
+DOCKER_BUILDKIT=0 docker build -q -t "$image" "$dir/image" >/dev/null 2>&1
+echo "image FROM scratch: $(du -k "$dir/image/cocli" | cut -f1) KiB"
+
+once() { # node, words: a command in a container of its own
+    local node=$1
+    shift
+    docker run -i --rm --network host -v "$dir/$node:/home" "$image" "$@"
+}
+once pi1 init --node pi1 >/dev/null
+ticket=$(once pi1 ticket)
+once laptop init --node laptop --join - <<<"$ticket" >/dev/null
+once pi1 add company Acme --set city=Dallas >/dev/null
+once laptop add company Other --set city=Waco >/dev/null
+
+started=$SECONDS
+docker run -d --name "${containers[0]}" --network host -v "$dir/pi1:/home" "$image" daemon --port 19991 >/dev/null
+docker run -d --name "${containers[1]}" --network host -v "$dir/laptop:/home" "$image" daemon --port 19992 >/dev/null
+digest() { docker exec "$1" /cocli state --digest; }
+level() { [[ $(digest "${containers[0]}") == "$(digest "${containers[1]}")" ]]; }
+within 20 level || fail "not level after 20 s"
+echo "level after $((SECONDS - started)) s without a configured peer"
+docker exec "${containers[0]}" /cocli set acme state=TX --wait 1 >/dev/null 2>&1 || fail "a write does not arrive"
+[[ $(docker exec "${containers[1]}" /cocli get acme state) == TX ]] || fail "a write is not seen"
+docker stop -t 10 "${containers[1]}" >/dev/null
+[[ $(docker inspect -f '{{.State.ExitCode}}' "${containers[1]}") == 0 ]] || fail "a stop is not clean"
+echo "a write is on the other when --wait returns, and a stop is clean"
