@@ -211,6 +211,7 @@ impl Wiring {
                 Err(RecvTimeoutError::Timeout) => self.step(Input::Tick),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.traffic.expected.look(|| self.replica.status());
             self.give_up_waiting();
         }
         self.step(Input::Leave);
@@ -233,7 +234,7 @@ impl Wiring {
             Event::Packet { from, bytes } => {
                 self.traffic.taken();
                 self.step(Input::Packet { from, bytes });
-                self.traffic.expected.came(from, || self.replica.status());
+                self.traffic.expected.came(from);
             }
             Event::Question { bytes, answer } => {
                 let stream = self.id();
@@ -258,6 +259,7 @@ impl Wiring {
                     true => Input::Candidates(addresses),
                     false => Input::Hints(addresses),
                 });
+                self.traffic.expected.doubt();
             }
             Event::Nowhere { layer, name, why } => {
                 if self.discovery.nowhere(layer, name, &why) {

@@ -354,6 +354,24 @@ fn a_message_one_byte_above_the_ceiling_is_refused() {
 }
 
 #[test]
+fn a_message_may_take_longer_than_the_time_out_as_long_as_its_frames_come() {
+    let (mut one, mut two) = streams();
+    two.set_idle(SHORT).unwrap();
+    let message = vec![7; 8 * PART_MAX];
+    let got = thread::scope(|scope| {
+        let got = scope.spawn(|| two.recv(message.len()));
+        let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+        one.send_frame(&length, &[]).unwrap();
+        for part in message.chunks(PART_MAX) {
+            thread::park_timeout(SHORT / 3);
+            one.send_frame(&[], part).unwrap();
+        }
+        got.join().unwrap()
+    });
+    assert!(got.unwrap() == message);
+}
+
+#[test]
 fn parts_that_do_not_fit_their_message_are_refused() {
     let broken = |frames: &[(&[u8], &[u8])]| {
         let (mut one, mut two) = streams();
