@@ -185,6 +185,18 @@ mod tests {
     }
 
     #[test]
+    fn who_floods_gets_no_new_share_by_the_coming_of_others() {
+        let (now, flood) = (start(), at([192, 0, 2, 1], 1));
+        let (mut sieve, mut came) = (Sieve::new(now), 0);
+        for ms in 0..10_000_u32 {
+            let then = now + Duration::from_millis(ms.into());
+            came += (0..10).filter(|_| sieve.admits(flood, then)).count();
+            sieve.admits((std::net::Ipv4Addr::from_bits(ms), 1).into(), then);
+        }
+        assert!((160..=192).contains(&came), "16 a second and a burst of 32: {came}");
+    }
+
+    #[test]
     fn a_million_sources_take_no_more_memory_than_none() {
         let now = start();
         let mut sieve = Sieve::new(now);
