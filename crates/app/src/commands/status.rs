@@ -125,6 +125,11 @@ fn peers(screen: Screen, daemon: Option<&Json>) {
             text("from"), screen.paint(Tone::Warn, "unheard"), text("key")
         ));
     }
+    let shed = daemon.and_then(|d| d.get("packets_shed")).and_then(Json::as_u64);
+    if let Some(shed) = shed.filter(|shed| *shed > 0) {
+        let flood = screen.paint(Tone::Warn, "flood");
+        screen.line(format!("  {flood}  {shed} packets were dropped unread since the start"));
+    }
 }
 
 fn logs(screen: Screen, health: &Health) {

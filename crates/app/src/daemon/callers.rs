@@ -27,9 +27,10 @@ fn next<T>(accept: &mut impl FnMut() -> io::Result<T>, rest: impl Fn(Duration)) 
     }
 }
 
-/// A thread for one of them; when the system has none left, the connection is closed.
-pub(super) fn serve(work: impl FnOnce() + Send + 'static) {
-    let _ = std::thread::Builder::new().spawn(work);
+/// A thread for one of them; when the system has none left, what the work holds is dropped, and with it the
+/// connection is closed.
+pub(super) fn serve(work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().spawn(work).map(|_| ())
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Even
             |(tcp, peer)| {
                 let Ok(pass) = gate.enter(&tcp, peer) else { return };
                 let (side, events, guests) = (Arc::clone(&side), events.clone(), guests.clone());
-                callers::serve(move || {
+                let _ = callers::serve(move || {
                     // Whoever fails the handshake gets no answer and no line in the log.
                     let Ok(stream) = accept(tcp, peer, &side.party(&side.keys.now()), pass) else {
                         return;
@@ -88,11 +88,15 @@ pub(super) fn call(
     events: Sender<Event>,
 ) -> Sender<Vec<u8>> {
     let (ask, questions) = channel();
-    std::thread::spawn(move || {
+    let broke = events.clone();
+    let served = callers::serve(move || {
         if carry(call, to, &side, &questions, &events).is_none() {
             let _ = events.send(Event::Answer { call, bytes: None });
         }
     });
+    if served.is_err() {
+        let _ = broke.send(Event::Answer { call, bytes: None });
+    }
     ask
 }
 

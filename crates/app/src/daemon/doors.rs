@@ -52,7 +52,7 @@ pub(super) fn listen(path: &Path, name: String, events: Sender<Event>) -> Result
             || listener.accept(),
             |(socket, _)| {
                 let (events, name) = (events.clone(), name.clone());
-                callers::serve(move || serve(socket, &name, &events));
+                let _ = callers::serve(move || serve(socket, &name, &events));
             },
         );
     });

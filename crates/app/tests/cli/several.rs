@@ -170,6 +170,7 @@ fn a_flood_that_names_the_key_is_shed_unread_and_a_node_that_is_new_gets_in() {
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     let counted = |what: &str| status["daemon"][what].as_u64().unwrap();
     assert!(counted("packets_shed") > 4_000 && counted("packets_refused") < 1_000, "{status}");
+    assert!(one.run(&["status"]).ok().contains("dropped unread"));
 }
 
 #[test]
