@@ -20,8 +20,9 @@ use std::time::Instant;
 
 use crate::source::Source;
 
-/// For each address of a peer: some megabytes a second, more than a gap that is not left to streams.
-const PEER: Rate = Rate::a_second(10_000, 4_096);
+/// For each address of a peer: far more than a peer sends. Who forges its address takes part in this
+/// share, so it is as wide as a processor allows: a fifth of one that opens a packet in 4 µs.
+const PEER: Rate = Rate::a_second(50_000, 4_096);
 /// For each address that is hoped to be one: a hello is answered by one or two.
 const HOPED: Rate = Rate::a_second(16, 32);
 /// For each source of whom nothing is known: several nodes behind one address, each new.
@@ -146,6 +147,20 @@ mod tests {
         Instant::now()
     }
 
+    #[test]
+    fn the_document_tells_these_numbers() {
+        let text = include_str!("../../../docs/gossip.md").replace(',', "");
+        for (who, Rate { every, burst }) in [
+            ("each proven address of a peer", PEER),
+            ("each address to which this node sends hellos and where nobody answered yet", HOPED),
+            ("all other sources together", STRANGERS),
+        ] {
+            let row = format!("| {who} | {} | {burst} |", 1_000_000_000 / every);
+            assert!(text.contains(&row), "{row}");
+        }
+        assert!(text.contains(&format!("Of other sources {} are told apart", SETS * WAYS)));
+    }
+
     /// How many of so many packets from there are admitted, spread over the time.
     fn admitted(sieve: &mut Sieve, from: SocketAddr, began: Instant, s: u32, count: u32) -> u32 {
         let when = |n: u32| began + Duration::from_secs(s.into()) * n / count;
@@ -212,7 +227,7 @@ mod tests {
         let (forged, other) = (at([192, 0, 2, 1], 9999), at([192, 0, 2, 2], 9999));
         let mut sieve = Sieve::new(now);
         sieve.expect(&[forged, other], &[]);
-        assert!(admitted(&mut sieve, forged, now, 1, 200_000) <= 10_000 + 4_096);
+        assert!(admitted(&mut sieve, forged, now, 1, 200_000) <= 50_000 + 4_096);
         assert!(sieve.admits(other, now + Duration::from_secs(1)));
         // Being told of again gives nothing back.
         sieve.expect(&[forged, other], &[forged]);

@@ -200,6 +200,19 @@ mod tests {
     }
 
     #[test]
+    fn the_document_tells_these_numbers() {
+        let text = include_str!("../../../../docs/gossip.md");
+        for words in [
+            format!("At most {HALF_OPEN_MAX} handshakes are under way, {HALF_OPEN_MAX_OF_ONE} of"),
+            format!(
+                "at most {OPEN_MAX} (a thread and 128 KiB each), {OPEN_MAX_OF_ONE} of one node"
+            ),
+        ] {
+            assert!(text.contains(&words), "{words}");
+        }
+    }
+
+    #[test]
     fn one_node_takes_some_seats_and_all_nodes_take_so_many() {
         let guests = Guests::default();
         let mine: Vec<Seat> = (0..).map_while(|_| guests.sit([0; 32])).collect();
