@@ -6,7 +6,7 @@ usage: tests/net/flood.py BINARY FLOOD [SECONDS [PACKETS A SECOND]]
 
 Two daemons on loopback; one of them is flooded with packets that bear the right version and key id. In the
 same run: `set --wait 1` on each of both, by turns, at rest and under floods from one source and from many.
-It fails when the daemon died or its memory grew.
+It fails when a daemon died, answered, or grew.
 """
 import json, os, statistics, subprocess, sys, tempfile, time
 
@@ -85,6 +85,8 @@ def main(folder):
                   f" {status['packets_dropped']:,} dropped", flush=True)
             if flooded.poll() is not None or other.poll() is not None:
                 raise SystemExit("a daemon died")
+            if sent["answers"]:
+                raise SystemExit(f"{sent['answers']} answers to somebody without the key")
             if after - before > GROWTH_KIB_MAX:
                 raise SystemExit(f"memory grew by {after - before} KiB")
     finally:

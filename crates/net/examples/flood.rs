@@ -3,7 +3,7 @@
 //!
 //! usage: flood ADDRESS KEY-ID SECONDS PACKETS-A-SECOND SOURCES BYTES
 //!
-//! The sources are addresses of the loopback, from 127.1.0.0 on; it prints how many were sent.
+//! The sources are addresses of the loopback, from 127.1.0.0 on; it prints how many were sent and answered.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -43,6 +43,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             sent += u32::from(socket.send(packet).is_ok());
         }
     }
-    println!("{{\"sent\": {sent}, \"seconds\": {:.3}}}", began.elapsed().as_secs_f64());
+    let seconds = began.elapsed().as_secs_f64();
+    let mut answers = 0;
+    for socket in &sockets {
+        socket.set_nonblocking(true)?;
+        while socket.recv(&mut [0; PACKET_MAX]).is_ok() {
+            answers += 1;
+        }
+    }
+    println!("{{\"sent\": {sent}, \"seconds\": {seconds:.3}, \"answers\": {answers}}}");
     Ok(())
 }

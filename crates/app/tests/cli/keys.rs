@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use cocli_core::LogId;
 use cocli_core::gossip::stream::{Answer, Question};
-use cocli_net::{Identity, Party, Ring, Ticket, Timeouts, connect};
+use cocli_net::{Identity, OPEN_MAX_OF_ONE, Party, Ring, Stream, Ticket, Timeouts, connect};
 
 use crate::cluster::{Daemon, daemon, level, member};
 use crate::support::Home;
@@ -121,31 +121,56 @@ fn a_ring_refuses_what_would_lock_out() {
     assert_eq!(home.run(&["--json", "key", "list"]).ok().lines().count(), 3);
 }
 
+/// What a member needs to open streams as a node of its own.
+struct Member {
+    ring: Ring,
+    cluster: [u8; 16],
+    identity: Identity,
+}
+
+impl Member {
+    fn of(home: &Home) -> Self {
+        let Ticket { key, cluster, .. } = Ticket::from_text(&home.run(&["ticket"]).ok()).unwrap();
+        Self { ring: Ring::new(key), cluster, identity: Identity::fresh().unwrap() }
+    }
+
+    fn stream(&self, to: &Daemon) -> Stream {
+        let Self { ring, cluster, identity } = self;
+        let party = Party { ring, cluster, identity, timeouts: Timeouts::default() };
+        connect(to.address.parse().unwrap(), &party).unwrap()
+    }
+}
+
+/// Whether a stream is answered: whatever a member asks, it gets an answer.
+fn answered(stream: &mut Stream) -> bool {
+    let log = LogId::read("pi9").unwrap();
+    let question = Question::Common { log, heads: Vec::new() }.write();
+    let answer = stream.send(&question).and_then(|()| stream.recv(1_000));
+    answer.is_ok_and(|bytes| Answer::read(&bytes) == Some(Answer::Common(0)))
+}
+
 #[test]
 fn a_stream_does_not_outlive_the_key_that_let_it_in() {
     let home = Home::new();
     let running = daemon(&home, &[]);
-    let ticket = Ticket::from_text(&home.run(&["ticket"]).ok()).unwrap();
-    let (old, ring) = (ticket.key.id().to_string(), Ring::new(ticket.key));
-    let (cluster, identity) = (ticket.cluster, Identity::fresh().unwrap());
-    let party = Party {
-        ring: &ring,
-        cluster: &cluster,
-        identity: &identity,
-        timeouts: Timeouts::default(),
-    };
-    let mut stream = connect(running.address.parse().unwrap(), &party).unwrap();
-    // Whatever is asked, a member gets an answer.
-    let log = LogId::read("pi9").unwrap();
-    let question = Question::Common { log, heads: Vec::new() }.write();
-    let mut ask = || {
-        stream.send(&question)?;
-        stream.recv(1 << 20)
-    };
-    assert_eq!(Answer::read(&ask().unwrap()), Some(Answer::Common(0)));
+    let member = Member::of(&home);
+    let mut stream = member.stream(&running);
+    assert!(answered(&mut stream));
     let new = home.run(&["key", "add"]).ok()[..8].to_string();
     home.run(&["key", "use", &new]).ok();
-    assert!(ask().is_ok(), "the key is there until it is removed");
-    home.run(&["key", "remove", &old]).ok();
-    assert!(ask().is_err());
+    assert!(answered(&mut stream), "the key is there until it is removed");
+    home.run(&["key", "remove", &member.ring.in_use().id().to_string()]).ok();
+    assert!(!answered(&mut stream));
+}
+
+#[test]
+fn one_node_holds_only_so_many_streams_open_and_another_is_still_answered() {
+    let home = Home::new();
+    let running = daemon(&home, &[]);
+    let (greedy, modest) = (Member::of(&home), Member::of(&home));
+    let mut held: Vec<Stream> = (0..OPEN_MAX_OF_ONE).map(|_| greedy.stream(&running)).collect();
+    assert!(held.iter_mut().all(answered));
+    assert!(!answered(&mut greedy.stream(&running)));
+    assert!(answered(&mut modest.stream(&running)));
+    assert!(held.iter_mut().all(answered));
 }
