@@ -17,6 +17,7 @@ pub mod limits;
 pub mod merge;
 pub mod name;
 pub mod ordinant;
+pub mod python;
 pub mod schema;
 pub mod stamp;
 pub mod time;

@@ -83,6 +83,14 @@ pub const CHUNK_BYTES: usize = 256 * KIB as usize;
 pub const STREAM_MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + 1024;
 /// Heads in one question for the last common one.
 pub const COMMON_HEADS_MAX: usize = 512;
+/// Bytes of a packet to a Python peer: what UDP over IPv4 carries, and less than it reads at once.
+pub const PYTHON_PACKET_BYTES_MAX: usize = 65_507;
+/// Fields of which it is remembered what one Python peer sent and was told.
+pub const PYTHON_FIELDS_MAX: usize = 200_000;
+/// Bytes of lists that are remembered of one Python peer.
+pub const PYTHON_LISTS_BYTES_MAX: usize = 8 * MIB;
+/// Values that a Python peer was told, of one field, that are remembered until it sends another.
+pub const PYTHON_TOLD_MAX: usize = 3;
 /// Lost branches that are remembered, over all logs.
 pub const LOST_BRANCHES_MAX: usize = 256;
 /// Heads of an own log whose hash is remembered for `--wait`.
