@@ -9,6 +9,7 @@ mod discovery;
 mod doors;
 mod expected;
 mod files;
+mod gateway;
 mod keys;
 mod memory;
 mod nearby;

@@ -12,6 +12,8 @@ mod cluster;
 mod daily;
 #[path = "cli/discovery.rs"]
 mod discovery;
+#[path = "cli/gateway.rs"]
+mod gateway;
 #[path = "cli/homes.rs"]
 mod homes;
 #[path = "cli/imports.rs"]

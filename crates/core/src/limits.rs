@@ -90,7 +90,7 @@ pub const PYTHON_FIELDS_MAX: usize = 200_000;
 /// Bytes of lists that are remembered of one Python peer.
 pub const PYTHON_LISTS_BYTES_MAX: usize = 8 * MIB;
 /// Values that a Python peer was told, of one field, that are remembered until it sends another.
-pub const PYTHON_TOLD_MAX: usize = 3;
+pub const PYTHON_TOLD_MAX: usize = 8;
 /// Lost branches that are remembered, over all logs.
 pub const LOST_BRANCHES_MAX: usize = 256;
 /// Heads of an own log whose hash is remembered for `--wait`.

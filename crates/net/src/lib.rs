@@ -43,7 +43,9 @@ pub use mdns::{Announcement, Mdns, MdnsError, Sighting};
 pub use random::{NoRandom, random};
 pub use resolve::{ResolveError, local_name, resolve};
 pub use ring::{RING_KEYS_MAX, Ring, RingError, RingTextError, RingTextFault};
-pub use seal::{OVERHEAD, PACKET_MAX, PLAINTEXT_MAX, Refused, SealError, named, open, seal};
+pub use seal::{
+    OVERHEAD, PACKET_MAX, PLAINTEXT_MAX, Refused, SealError, is_sealed, named, open, seal,
+};
 pub use sieve::Sieve;
 pub use stream::{
     Broken, Closer, Gate, Guests, HALF_OPEN_MAX, HANDSHAKE_TIME, IDLE_TIME, Identity, OPEN_MAX,
@@ -51,7 +53,7 @@ pub use stream::{
     connect_under,
 };
 pub use ticket::{PEERS_MAX, Ticket, TicketError};
-pub use udp::Udp;
+pub use udp::{Udp, send_long};
 
 /// The id of a cluster: sixteen random bytes, drawn once when the first machine is set up.
 ///

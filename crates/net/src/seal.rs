@@ -113,6 +113,12 @@ pub fn seal(
     }
 }
 
+/// Whether a packet begins as a sealed one does; whatever else it is.
+#[must_use]
+pub fn is_sealed(packet: &[u8]) -> bool {
+    packet.starts_with(&MAGIC)
+}
+
 /// The key of the ring that a packet names: what can be told of it without the cipher.
 ///
 /// # Errors

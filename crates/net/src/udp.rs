@@ -1,7 +1,7 @@
 //! The socket for packets.
 
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -92,6 +92,19 @@ impl Udp {
     }
 }
 
+/// Sends one packet of another program's, in fragments where its path asks for them. It leaves from a
+/// port of its own.
+///
+/// # Errors
+/// What the system says. A packet that was sent may still be lost.
+pub fn send_long(packet: &[u8], to: SocketAddr) -> io::Result<()> {
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    UdpSocket::bind((any, 0))?.send_to(packet, to).map(|_| ())
+}
+
 /// An IPv4 address in its own form, whichever socket it came through.
 pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
@@ -108,8 +121,6 @@ fn nothing_came(kind: ErrorKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr};
-
     use super::*;
     use crate::{listen_at, seal};
 

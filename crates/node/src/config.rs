@@ -22,6 +22,8 @@ pub struct Gossip {
     pub peers: Vec<String>,
     /// Nodes to talk to while nobody else answers, `host[:port]`.
     pub fallback: Vec<String>,
+    /// Machines that the Python program runs on, `host[:port]`: this node is their gateway.
+    pub python_peers: Vec<String>,
     /// Whether nodes on the local network are looked for; they are when absent.
     pub mdns: Option<bool>,
     /// The interfaces to look on, by name; all that lead to other machines when empty.

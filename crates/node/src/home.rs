@@ -339,12 +339,12 @@ pub(crate) fn failed(path: &str, doing: &'static str, source: std::io::Error) ->
 }
 
 /// Puts a small file in place of another: old or new, never half.
-pub(crate) fn replace(disk: &dyn Disk, path: &'static str, bytes: &[u8]) -> Result<()> {
+pub(crate) fn replace(disk: &dyn Disk, path: &str, bytes: &[u8]) -> Result<()> {
     let fresh = paths::fresh(path);
     let step = |doing, result: std::io::Result<()>| result.map_err(|e| failed(path, doing, e));
     let _ = disk.remove(&fresh);
     step("write", disk.write_at(&fresh, 0, bytes, true))?;
     step("sync", disk.sync(&fresh))?;
     step("replace", disk.rename(&fresh, path))?;
-    step("sync", disk.sync_folder(paths::OWN))
+    step("sync", disk.sync_folder(paths::folder(path)))
 }

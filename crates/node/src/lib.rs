@@ -7,6 +7,7 @@ pub mod change;
 mod config;
 mod error;
 mod foreign;
+pub mod gateway;
 mod glance;
 mod health;
 mod home;

@@ -143,7 +143,7 @@ impl<'h> Session<'h> {
     }
 
     /// Makes sure that these targets, and those above them, are in `entities`.
-    fn load<'t>(&mut self, targets: impl IntoIterator<Item = &'t Target>) -> Result<()> {
+    pub(crate) fn load<'t>(&mut self, targets: impl IntoIterator<Item = &'t Target>) -> Result<()> {
         if self.whole.is_some() {
             return Ok(());
         }
@@ -246,11 +246,16 @@ impl<'h> Session<'h> {
         for datagram in datagrams {
             usv::write(datagram, &mut batch);
         }
+        self.append_bytes(verb, &batch)
+    }
+
+    /// Appends whole records as they are.
+    pub(crate) fn append_bytes(&mut self, verb: &str, batch: &[u8]) -> Result<End> {
         if !batch.is_empty() {
             self.tail_bytes += batch.len() as u64;
             let command = Command { at: self.now, verb: verb.to_string() };
             let (day, epoch) = (self.now.day(), (self.home.rim.epoch)());
-            self.journals.append_or_close(&self.lock, day, &batch, &command, &epoch)?;
+            self.journals.append_or_close(&self.lock, day, batch, &command, &epoch)?;
         }
         self.end()
     }

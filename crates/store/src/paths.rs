@@ -27,6 +27,8 @@ pub const KEYS: &str = ".cocli/keys";
 pub const SOCKET: &str = ".cocli/sock";
 /// Peers met before.
 pub const PEERS: &str = ".cocli/peers.json";
+/// Folder of what Python peers sent and were told.
+pub const PYTHON: &str = ".cocli/python";
 /// Keeps keys and identity out of git.
 pub const GITIGNORE: &str = ".cocli/.gitignore";
 /// Folder of the marks, one file a log.
@@ -77,6 +79,12 @@ pub fn journal_of(name: &str) -> Option<(LogId, Day)> {
 #[must_use]
 pub fn foreign(name: &str) -> String {
     format!("{WAL}/{name}")
+}
+
+/// What a Python peer sent and was told, by the hash of its name.
+#[must_use]
+pub fn python(name: u128) -> String {
+    format!("{PYTHON}/{name:032x}")
 }
 
 /// The marks of a log.

@@ -2,15 +2,15 @@
 
 use cocli_net::Identity;
 use cocli_node::{Finding, Home, NodeKey, Outcome};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 mod net;
 
 use super::Context;
 use crate::args::{Doctor, Examined};
-use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::{Tone, counted};
+use crate::{clock, door};
 
 pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     let home = context.home()?;
@@ -22,6 +22,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         session.examine(args.repair)?
     };
     findings.extend(own_key(&home, args.repair)?);
+    findings.extend(from_python(&home));
     let screen = context.screen;
     for finding in &findings {
         if screen.json {
@@ -54,6 +55,27 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         screen.line("journals, checkpoint, cards and the node's own key are sound");
     }
     Ok(())
+}
+
+/// The last packets of Python peers that the daemon refused.
+fn from_python(home: &Home) -> Vec<Finding> {
+    // A daemon that does not answer is told of by `status`.
+    let daemon = door::ask(home, &json!({"verb": "status"})).ok().flatten();
+    let list = |json: &Json, key: &str| json.get(key).and_then(Json::as_array).cloned();
+    let text = |json: &Json, key: &str| json.get(key).and_then(Json::as_str).unwrap_or("?").into();
+    let mut findings = Vec::new();
+    for peer in daemon.and_then(|daemon| list(&daemon, "python")).unwrap_or_default() {
+        for odd in list(&peer, "odd").unwrap_or_default() {
+            let (why, start): (String, String) = (text(&odd, "why"), text(&odd, "start"));
+            findings.push(Finding {
+                place: text(&peer, "peer"),
+                what: format!("refused, {why}: {start}"),
+                outcome: Outcome::Fact,
+                next: None,
+            });
+        }
+    }
+    findings
 }
 
 /// The key that streams know this node by: nobody else has its private half, so a lost one is made anew.

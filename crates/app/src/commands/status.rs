@@ -27,6 +27,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
         first_line(context.screen, &home, daemon.as_ref());
         pool(context.screen, &health);
         peers(context.screen, daemon.as_ref());
+        python(context.screen, daemon.as_ref());
         if args.cluster {
             logs(context.screen, &health);
         }
@@ -130,6 +131,48 @@ fn peers(screen: Screen, daemon: Option<&Json>) {
         let flood = screen.paint(Tone::Warn, "flood");
         screen.line(format!("  {flood}  {shed} packets were dropped unread since the start"));
     }
+}
+
+/// Machines of the Python program, for whom this node is the gateway.
+fn python(screen: Screen, daemon: Option<&Json>) {
+    let peers = daemon.and_then(|d| d.get("python")).and_then(Json::as_array);
+    for peer in peers.into_iter().flatten() {
+        let text = |key: &str| peer.get(key).and_then(Json::as_str);
+        let number = |key: &str| peer.get(key).and_then(Json::as_u64).unwrap_or(0);
+        let place = match text("address") {
+            Some(address) => screen.paint(Tone::Faint, address),
+            None => screen.paint(Tone::Warn, "no address"),
+        };
+        screen.line(format!(
+            "  {}  {place}  Python: {} taken, {} said nothing new; {} told, {} withheld",
+            screen.safe(text("peer").unwrap_or("?")),
+            counted_of(number("appended"), "change", "changes"),
+            number("same") + number("repeated") + number("echoes"),
+            counted_of(number("told"), "record", "records"),
+            number("withheld"),
+        ));
+        let notices = ["heartbeats", "queues", "configs"].map(number);
+        if notices.iter().any(|count| *count > 0) {
+            let [h, q, c] = notices;
+            screen.line(format!(
+                "      {h} heartbeats (H), {q} of queues (Q), {c} settings (C): counted, not obeyed"
+            ));
+        }
+        let (refused, dropped) = (number("refused"), number("dropped"));
+        if refused + dropped > 0 {
+            let refused =
+                screen.paint(Tone::Warn, &format!("{refused} refused, {dropped} dropped"));
+            screen.line(format!("      {refused}"));
+        }
+        for odd in peer.get("odd").and_then(Json::as_array).into_iter().flatten() {
+            let text = |key: &str| screen.safe(odd.get(key).and_then(Json::as_str).unwrap_or("?"));
+            screen.line(format!("      {}: {}", text("why"), text("start")));
+        }
+    }
+}
+
+fn counted_of(count: u64, one: &str, many: &str) -> String {
+    counted(usize::try_from(count).unwrap_or(usize::MAX), one, many)
 }
 
 fn logs(screen: Screen, health: &Health) {

@@ -41,6 +41,8 @@ pub(crate) enum Layer {
     Campaign,
     /// `[gossip] fallback`.
     Fallback,
+    /// `[gossip] python_peers`: no node of ours, and no candidate.
+    Python,
 }
 
 impl Layer {
@@ -51,6 +53,7 @@ impl Layer {
             Self::Remembered => "remembered",
             Self::Campaign => "campaign",
             Self::Fallback => "fallback",
+            Self::Python => "python",
         }
     }
 
@@ -139,6 +142,7 @@ impl Discovery {
         let mdns = nearby::listen(home, options, listening, events);
         let near = mdns.as_ref().ok();
         peers::look(Layer::Configured, &options.peers, near, events);
+        peers::look(Layer::Python, &home.config().gossip.python_peers, near, events);
         let (hosts, told) = home.campaign_hosts();
         told.into_iter().for_each(|what| tell(Event::Notice(what)));
         let hosts: Vec<String> = hosts.into_iter().filter(|h| h != home.node().as_str()).collect();

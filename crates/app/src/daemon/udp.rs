@@ -11,6 +11,7 @@ use cocli_net::{Refused, Ring, Sieve, Udp};
 use super::Event;
 use super::alive::Alive;
 use super::expected::Expected;
+use super::gateway::Gateways;
 use super::keys::{Keys, Strangers};
 use crate::clock;
 
@@ -93,12 +94,13 @@ impl Traffic {
     }
 }
 
-/// Opens packets under the cluster's keys until the daemon ends.
+/// Opens packets under the cluster's keys until the daemon ends; those of Python peers have none.
 pub(super) fn listen(
     udp: Arc<Udp>,
     keys: Keys,
     cluster: [u8; 16],
     traffic: Arc<Traffic>,
+    python: Gateways,
     events: Sender<Event>,
 ) {
     let alive = Alive::new("the thread that listens for packets", &events);
@@ -109,6 +111,9 @@ pub(super) fn listen(
         loop {
             // An error of the socket passes (an interface that comes and goes).
             let Ok(Some((length, from))) = udp.recv(&mut buffer, WAIT) else { continue };
+            if python.hear(from, &buffer[..length]) {
+                continue;
+            }
             traffic.expected.take_up(&mut sieve);
             let opened = traffic.open(&mut sieve, &keys.now(), &cluster, (&buffer[..length], from));
             let Some(bytes) = opened else { continue };

@@ -16,7 +16,8 @@ use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
 use super::calls::{self, Side};
-use super::discovery::Discovery;
+use super::discovery::{Discovery, Layer};
+use super::gateway::Gateways;
 use super::keys::Keys;
 use super::udp::Traffic;
 use super::writer::Jobs;
@@ -89,6 +90,7 @@ struct Wiring {
     traffic: Arc<Traffic>,
     listening: SocketAddr,
     discovery: Discovery,
+    python: Gateways,
     screen: Screen,
     /// When journals are looked at next.
     rescan: Instant,
@@ -142,7 +144,9 @@ fn open(
     let born = Born { boot: Boot(u64::from_be_bytes(clock::random())), seed: clock::random() };
     let replica = home.replica(born)?;
     let traffic = Arc::new(Traffic::default());
-    udp::listen(Arc::clone(&socket), keys, cluster, Arc::clone(&traffic), events.clone());
+    let python = Gateways::start(home, &socket, &events);
+    let heard = (Arc::clone(&traffic), python.clone());
+    udp::listen(Arc::clone(&socket), keys, cluster, heard.0, heard.1, events.clone());
     calls::listen(listener, Arc::clone(&side), events.clone());
     let jobs = writer::start(home.writer(), events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
@@ -168,6 +172,7 @@ fn open(
         traffic,
         listening,
         discovery,
+        python,
         screen,
         rescan: clock::monotonic() + RESCAN,
         stop: false,
@@ -253,6 +258,10 @@ impl Wiring {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }
             Event::Journals => self.rescan = self.rescan.min(clock::monotonic() + SETTLED),
+            Event::Found { layer: Layer::Python, name, addresses } => {
+                self.discovery.found(Layer::Python, name.clone(), &[]);
+                self.python.found(name, addresses);
+            }
             Event::Found { layer, name, addresses } => {
                 self.discovery.found(layer, name, &addresses);
                 self.step(match layer.is_named() {
@@ -281,6 +290,7 @@ impl Wiring {
 
     fn carry_out(&mut self, output: Output) {
         match output {
+            Output::Send { to, .. } if self.python.is_at(&to) => {}
             Output::Send { to, bytes } => {
                 let mut packet = Vec::new();
                 if seal(&self.side.keys.now(), &self.side.cluster, &bytes, &mut packet).is_ok() {
@@ -328,6 +338,7 @@ impl Wiring {
                 let _ = waiter.answer.send(json!({"reached": true}));
             }
         }
+        self.python.advanced(&log, head);
         let _ = self.cards.send(CardEvent::Advanced { log, head });
     }
 
@@ -438,7 +449,7 @@ impl Wiring {
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
-            "strangers": self.traffic.strangers.shown(),
+            "strangers": self.traffic.strangers.shown(), "python": self.python.shown(),
             "packets_refused": self.traffic.refused(), "packets_shed": self.traffic.shed(),
             "packets_dropped": self.traffic.dropped(),
         })

@@ -11,7 +11,7 @@ fn net(home: &Home) -> Json {
 
 /// Asks again and again, for at most 10 s.
 #[expect(clippy::disallowed_methods, reason = "looks from outside, as a person would")]
-fn within<T>(ask: impl Fn() -> Option<T>) -> T {
+pub(crate) fn within<T>(ask: impl Fn() -> Option<T>) -> T {
     for _ in 0..200 {
         if let Some(answer) = ask() {
             return answer;

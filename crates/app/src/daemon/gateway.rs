@@ -1,0 +1,366 @@
+//! The thread between this node and the machines of the Python program that its settings list. It
+//! carries packets; what they mean is worked out by the node's [`Gateway`].
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use cocli_core::{Head, LogId, Vector};
+use cocli_net::{PACKET_MAX, Udp, is_sealed, send_long};
+use cocli_node::Home;
+use cocli_node::gateway::Gateway;
+use serde_json::{Value as Json, json};
+
+use super::Event;
+use super::wiring::PORT;
+use crate::clock;
+use crate::failure::chain;
+
+/// Packets that may wait for the disk, and their bytes.
+const WAITING_MAX: usize = 4096;
+const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Packets that are taken in under one lock.
+const AT_ONCE: usize = 256;
+/// What the peer gets to breathe between two handfuls: each packet costs it a file to open.
+const PAUSE: Duration = Duration::from_millis(20);
+/// What could not be done is tried again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+/// A wait for something to happen.
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Word {
+    /// A packet of a peer.
+    Packet { peer: usize, bytes: Vec<u8> },
+    /// Where a peer is.
+    Found { name: String, addresses: Vec<SocketAddr> },
+    /// A log is durable up to there.
+    Advanced { log: LogId, head: Head },
+}
+
+/// Who is listened to. Without a listed peer nobody is.
+#[derive(Debug, Default)]
+pub(super) struct Ears {
+    peers: RwLock<BTreeMap<SocketAddr, usize>>,
+    waiting: AtomicUsize,
+    waiting_bytes: AtomicUsize,
+    /// Packets that found no room.
+    dropped: AtomicU64,
+}
+
+impl Ears {
+    fn peer_at(&self, address: &SocketAddr) -> Option<usize> {
+        self.peers.read().unwrap_or_else(PoisonError::into_inner).get(address).copied()
+    }
+
+    /// Counts a packet that is to wait; whether there is room for it.
+    fn admit(&self, bytes: usize) -> bool {
+        // Only the thread that listens adds to those that wait.
+        let packets = self.waiting.load(Ordering::Relaxed);
+        let room = packets < WAITING_MAX
+            && self.waiting_bytes.load(Ordering::Relaxed) + bytes <= WAITING_BYTES_MAX;
+        if room {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+            self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        } else {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        room
+    }
+
+    fn taken(&self, packets: &[Vec<u8>]) {
+        self.waiting.fetch_sub(packets.len(), Ordering::Relaxed);
+        self.waiting_bytes.fetch_sub(packets.iter().map(Vec::len).sum(), Ordering::Relaxed);
+    }
+}
+
+/// The other end of the thread; it may be cloned into other threads.
+#[derive(Debug, Clone)]
+pub(super) struct Gateways {
+    ears: Arc<Ears>,
+    shown: Arc<Mutex<Vec<Json>>>,
+    words: Option<Sender<Word>>,
+}
+
+impl Gateways {
+    /// Opens the gateways to all listed peers; a thread only when there are some.
+    pub(super) fn start(home: &Home, udp: &Arc<Udp>, events: &Sender<Event>) -> Self {
+        let (ears, shown) = (Arc::new(Ears::default()), Arc::new(Mutex::default()));
+        let mut peers = Vec::new();
+        for name in &home.config().gossip.python_peers {
+            match home.again().and_then(|home| Gateway::open(home, name)) {
+                Ok(gateway) => peers.push(Peer::new(name, gateway)),
+                Err(error) => {
+                    let what = format!("no gateway to {name}: {}", chain(&error));
+                    let _ = events.send(Event::Notice(what));
+                }
+            }
+        }
+        if peers.is_empty() {
+            return Self { ears, shown, words: None };
+        }
+        let (words, queue) = channel();
+        let mut thread = Thread {
+            peers,
+            heads: home.vector().unwrap_or_default(),
+            ears: Arc::clone(&ears),
+            shown: Arc::clone(&shown),
+            udp: Arc::clone(udp),
+            events: events.clone(),
+        };
+        for name in &home.config().gossip.python_peers {
+            // An address needs no name server: nobody takes it for a node's in between.
+            if let Some(address) = address_of(name) {
+                thread.note(Word::Found { name: name.clone(), addresses: vec![address] });
+            }
+        }
+        thread.show();
+        std::thread::spawn(move || thread.run(&queue));
+        Self { ears, shown, words: Some(words) }
+    }
+
+    /// Takes a packet that is a Python peer's; whether it is one.
+    pub(super) fn hear(&self, from: SocketAddr, packet: &[u8]) -> bool {
+        let (Some(words), false) = (&self.words, is_sealed(packet)) else { return false };
+        let Some(peer) = self.ears.peer_at(&from) else { return false };
+        if self.ears.admit(packet.len()) {
+            let _ = words.send(Word::Packet { peer, bytes: packet.to_vec() });
+        }
+        true
+    }
+
+    /// Whether a Python peer is there, who could not read a packet of ours.
+    pub(super) fn is_at(&self, address: &SocketAddr) -> bool {
+        self.words.is_some() && self.ears.peer_at(address).is_some()
+    }
+
+    pub(super) fn found(&self, name: String, addresses: Vec<SocketAddr>) {
+        self.say(Word::Found { name, addresses });
+    }
+
+    pub(super) fn advanced(&self, log: &LogId, head: Head) {
+        self.say(Word::Advanced { log: log.clone(), head });
+    }
+
+    fn say(&self, word: Word) {
+        if let Some(words) = &self.words {
+            let _ = words.send(word);
+        }
+    }
+
+    pub(super) fn shown(&self) -> Vec<Json> {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let dropped = self.ears.dropped.load(Ordering::Relaxed);
+        shown.iter_mut().for_each(|peer| peer["dropped"] = json!(dropped));
+        shown
+    }
+}
+
+/// The address that a name is, if it is one.
+fn address_of(name: &str) -> Option<SocketAddr> {
+    let with_port = |ip: IpAddr| SocketAddr::new(ip, PORT);
+    name.parse().ok().or_else(|| name.parse().ok().map(with_port))
+}
+
+/// One listed machine.
+struct Peer {
+    name: String,
+    gateway: Gateway,
+    addresses: Vec<SocketAddr>,
+    /// What came and is not taken in yet.
+    came: Vec<Vec<u8>>,
+    /// Nothing is taken in before this: the disk refused.
+    rests: Option<Instant>,
+    /// Nothing is told before this.
+    breathes: Option<Instant>,
+    /// The last thing that went wrong: it is told once.
+    wrong: Option<String>,
+}
+
+impl Peer {
+    fn new(name: &str, gateway: Gateway) -> Self {
+        Self {
+            name: name.to_string(),
+            gateway,
+            addresses: Vec::new(),
+            came: Vec::new(),
+            rests: None,
+            breathes: None,
+            wrong: None,
+        }
+    }
+
+    /// The Python program listens for IPv4 alone.
+    fn address(&self) -> Option<SocketAddr> {
+        let plain = self.addresses.iter().find(|address| address.is_ipv4());
+        plain.or(self.addresses.first()).copied()
+    }
+
+    /// When there is something to do; `None` when nothing is.
+    fn due(&self, heads: &Vector, now: Instant) -> Option<Instant> {
+        let takes = (!self.came.is_empty()).then(|| self.rests.unwrap_or(now));
+        let tells = self.address().is_some() && self.gateway.lacks(heads);
+        let tells = tells.then(|| self.breathes.unwrap_or(now));
+        takes.into_iter().chain(tells).min()
+    }
+}
+
+struct Thread {
+    peers: Vec<Peer>,
+    /// How far each log is durable.
+    heads: Vector,
+    ears: Arc<Ears>,
+    shown: Arc<Mutex<Vec<Json>>>,
+    udp: Arc<Udp>,
+    events: Sender<Event>,
+}
+
+impl Thread {
+    fn run(&mut self, queue: &Receiver<Word>) {
+        loop {
+            let now = clock::monotonic();
+            let due = self.peers.iter().filter_map(|peer| peer.due(&self.heads, now)).min();
+            let wait = due.map_or(LONG, |due| due.saturating_duration_since(now));
+            match queue.recv_timeout(wait) {
+                Ok(word) => {
+                    self.note(word);
+                    // What came together is taken in together.
+                    queue.try_iter().take(AT_ONCE).for_each(|word| self.note(word));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            for at in 0..self.peers.len() {
+                self.take_in(at);
+                self.tell(at);
+            }
+            self.show();
+        }
+    }
+
+    fn note(&mut self, word: Word) {
+        match word {
+            Word::Packet { peer, bytes } => self.peers[peer].came.push(bytes),
+            Word::Advanced { log, head } => drop(self.heads.0.insert(log, head)),
+            Word::Found { name, addresses } => {
+                if let Some(peer) = self.peers.iter_mut().find(|peer| peer.name == name) {
+                    peer.addresses = addresses;
+                }
+                let all = self.peers.iter().enumerate();
+                let all = all.flat_map(|(n, peer)| peer.addresses.iter().map(move |a| (*a, n)));
+                *self.ears.peers.write().unwrap_or_else(PoisonError::into_inner) = all.collect();
+            }
+        }
+    }
+
+    /// Appends what came. While the disk refuses it waits, and what finds no room is lost.
+    fn take_in(&mut self, at: usize) {
+        let (now, peer) = (clock::monotonic(), &mut self.peers[at]);
+        if peer.came.is_empty() || peer.rests.is_some_and(|until| now < until) {
+            return;
+        }
+        let some = peer.came.len().min(AT_ONCE);
+        match peer.gateway.take_in(&peer.came[..some], clock::now()) {
+            Ok(end) => {
+                self.ears.taken(&peer.came[..some]);
+                peer.came.drain(..some);
+                peer.rests = None;
+                if let Some(end) = end {
+                    let _ = self.events.send(Event::Edited(end));
+                }
+                self.keep(at, true);
+            }
+            Err(error) => {
+                peer.rests = Some(now + AGAIN);
+                self.complain(at, &chain(&error));
+            }
+        }
+    }
+
+    /// Sends the next handful of what is new.
+    fn tell(&mut self, at: usize) {
+        let (now, peer) = (clock::monotonic(), &mut self.peers[at]);
+        let Some(to) = peer.address() else { return };
+        if peer.breathes.is_some_and(|until| now < until) || !peer.gateway.lacks(&self.heads) {
+            return;
+        }
+        match peer.gateway.news(&self.heads) {
+            Ok(packets) => {
+                peer.breathes = (!packets.is_empty()).then(|| now + PAUSE);
+                for packet in packets {
+                    // One that cannot be sent is one that was lost on its way.
+                    let _ = match packet.len() <= PACKET_MAX {
+                        true => self.udp.send_to(&packet, to),
+                        false => send_long(&packet, to),
+                    };
+                }
+                self.keep(at, false);
+            }
+            Err(error) => {
+                peer.breathes = Some(now + AGAIN);
+                self.complain(at, &chain(&error));
+            }
+        }
+    }
+
+    fn keep(&mut self, at: usize, durably: bool) {
+        match self.peers[at].gateway.keep(durably) {
+            Ok(()) => self.peers[at].wrong = None,
+            Err(error) => self.complain(at, &chain(&error)),
+        }
+    }
+
+    fn complain(&mut self, at: usize, what: &str) {
+        let peer = &mut self.peers[at];
+        if peer.wrong.as_deref() != Some(what) {
+            peer.wrong = Some(what.to_string());
+            let _ = self.events.send(Event::Notice(format!("{}: {what}", peer.name)));
+        }
+    }
+
+    fn show(&self) {
+        let shown = self.peers.iter().map(|peer| {
+            let counts = peer.gateway.counts();
+            let odd = counts.odd.iter();
+            let odd: Vec<Json> =
+                odd.map(|(why, start)| json!({"why": why, "start": start})).collect();
+            json!({
+                "peer": peer.name, "address": peer.address().map(|address| address.to_string()),
+                "came": counts.came, "appended": counts.appended, "same": counts.same, "repeated": counts.repeated,
+                "echoes": counts.echoes, "heartbeats": counts.heartbeats,
+                "queues": counts.queues, "configs": counts.configs, "refused": counts.refused,
+                "told": counts.told, "withheld": counts.withheld, "odd": odd,
+            })
+        });
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown.collect();
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let what = "the gateway to Python peers died; all else goes on (`cocli daemon` anew)";
+            let _ = self.events.send(Event::Notice(what.into()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_flood_only_so_much_waits_and_the_rest_is_counted() {
+        let ears = Ears::default();
+        let admitted = (0..WAITING_MAX + 7).filter(|_| ears.admit(8)).count();
+        assert_eq!((admitted, ears.dropped.load(Ordering::Relaxed)), (WAITING_MAX, 7));
+        ears.taken(&vec![vec![0; 8]; WAITING_MAX]);
+        let long = 65_507;
+        let admitted = (0..WAITING_MAX).filter(|_| ears.admit(long)).count();
+        assert_eq!(admitted, WAITING_BYTES_MAX / long);
+    }
+}
