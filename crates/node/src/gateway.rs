@@ -4,14 +4,14 @@
 mod judge;
 mod memory;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cocli_core::python::{self, Item, Notice, Withheld};
 use cocli_core::schema::Type;
 use cocli_core::{Datagram, Entity, Field, Instant, LogId, Target, Vector, usv};
 use cocli_store::paths;
 
-use self::judge::{Verdict, judge, remember_told, whole};
+use self::judge::{Verdict, is_first, judge, learn, remember_told, whole};
 use self::memory::Memory;
 use crate::error::Result;
 use crate::home::{Home, failed, replace};
@@ -187,7 +187,7 @@ impl Gateway {
         let mut session = self.home.session(now)?;
         session.load(candidates.iter().map(|candidate| &candidate.datagram.target))?;
         let mut entities: BTreeMap<&Target, Entity> = BTreeMap::new();
-        let mut batch = Vec::new();
+        let (mut batch, mut learned) = (Vec::new(), BTreeSet::new());
         for Candidate { bytes, datagram, ty } in candidates {
             let entity = match entities.entry(&datagram.target) {
                 std::collections::btree_map::Entry::Occupied(there) => there.into_mut(),
@@ -196,7 +196,11 @@ impl Gateway {
                 }
             };
             self.memory.writes_as(&datagram.entry.stamp.node);
-            match judge((bytes, datagram), *ty, entity, &mut self.memory) {
+            if is_first(datagram, *ty, entity, &self.memory) && learned.insert(&datagram.target) {
+                let history = session.reader()?.history(&datagram.target, None)?;
+                learn(history.into_iter().map(|placed| placed.datagram), &mut self.memory);
+            }
+            match judge((bytes, datagram), *ty, entity, &mut self.memory, now) {
                 Verdict::Same => counts.same += 1,
                 Verdict::Repeated => counts.repeated += 1,
                 Verdict::Echo => counts.echoes += 1,

@@ -219,6 +219,46 @@ fn what_a_python_peer_was_told_and_sends_back_late_reverts_nobody() {
 }
 
 #[test]
+fn what_a_peer_had_before_it_was_listed_reverts_nobody() {
+    let (home, python) = (Home::new(), Python::new());
+    for change in ["city=Dallas", "city=Austin", "tags=[\"a\",\"b\"]", "tags-=b", "name=Acme"] {
+        home.run(&["set", "companies/acme", change]).ok();
+    }
+    lists(&home, &[&python]);
+    let daemon = gateway(&home, &[]);
+    let before = home.written();
+    for (field, value) in [("name", "Acme"), ("city", "Dallas"), ("tags", "[\"a\", \"b\"]")] {
+        python.says(&daemon, field, value);
+    }
+    let counts = after(&home, 3);
+    assert_eq!((&counts["same"], &counts["echoes"]), (&1.into(), &2.into()), "{counts}");
+    assert_eq!((home.written(), get(&home, "city")), (before, "Austin".into()));
+    python.says(&daemon, "city", "Houston");
+    assert_eq!(after(&home, 4)["appended"], 1);
+}
+
+#[test]
+fn a_peer_that_is_started_anew_and_sends_its_whole_journal_again_adds_nothing() {
+    let (home, python) = (Home::new(), Python::new());
+    lists(&home, &[&python]);
+    let mut daemon = gateway(&home, &[]);
+    let cities = ["Dallas", "Austin", "Dallas", "Houston"];
+    let journal: Vec<String> = cities.map(|city| python.record("city", city)).into();
+    // As of a day that is past.
+    let journal: Vec<String> = journal.iter().map(|r| r.replace("2100", "2020")).collect();
+    for _ in 0..2 {
+        journal.iter().for_each(|record| python.send(&daemon, record));
+    }
+    assert_eq!(after(&home, 8)["appended"], 4);
+    daemon.end();
+    let daemon = gateway(&home, &[]);
+    journal.iter().for_each(|record| python.send(&daemon, record));
+    let counts = after(&home, 4);
+    assert_eq!((&counts["appended"], &counts["repeated"]), (&0.into(), &4.into()), "{counts}");
+    assert_eq!(get(&home, "city"), "Houston");
+}
+
+#[test]
 fn heartbeats_queues_and_settings_are_counted_and_shown_and_never_obeyed() {
     let (home, python) = (Home::new(), Python::new());
     lists(&home, &[&python]);

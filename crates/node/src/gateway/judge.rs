@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use cocli_core::entity::Member;
 use cocli_core::schema::Type;
 use cocli_core::value::Plain;
-use cocli_core::{Causality, Datagram, Entity, Entry, Field, Instant, Kind, Value, usv};
+use cocli_core::{Causality, Datagram, Entity, Entry, Field, Instant, Kind, Value, python, usv};
 use serde_json::Value as Json;
 
 use super::memory::{Hash, Members, Memory, key, short};
@@ -20,7 +20,7 @@ const OF_ADDRESSES: [&str; 2] = ["all_emails", "email_contexts"];
 pub(super) enum Verdict {
     /// The current value.
     Same,
-    /// The last value that the peer sent.
+    /// The last value that the peer sent, or a record that is not later than its last.
     Repeated,
     /// A value that the peer was told.
     Echo,
@@ -30,18 +30,36 @@ pub(super) enum Verdict {
     News(Vec<(Datagram, Vec<u8>)>),
 }
 
+/// A record that comes from so far in the future counts as one of then: its clock may be set right.
+const AHEAD_MAX_MICROS: i64 = 24 * 3_600 * 1_000_000;
+
 /// Judges a record of a field of this type over what is known of its target; afterwards its value is
-/// the peer's last one.
+/// the peer's last one, unless it sends again what it sent before: it does so at each start.
 pub(super) fn judge(
     (bytes, datagram): (&[u8], &Datagram),
     ty: Type,
     entity: &Entity,
     memory: &mut Memory,
+    now: Instant,
 ) -> Verdict {
-    match ty {
-        Type::Set | Type::Map => list(datagram, ty, entity, memory),
-        _ => plain((bytes, datagram), ty, entity, memory),
+    let latest = now.micros().saturating_add(AHEAD_MAX_MICROS);
+    let at = datagram.entry.stamp.instant.micros().min(latest);
+    if at < latest && memory.is_past(key(&datagram.target, &datagram.field), at) {
+        return Verdict::Repeated;
     }
+    match ty {
+        Type::Set | Type::Map => list(datagram, ty, entity, memory, at),
+        _ => plain((bytes, datagram), ty, entity, memory, at),
+    }
+}
+
+/// Whether the peer never spoke of a field that has another value now: then what the field had before
+/// is more likely the peer's old copy than its news.
+pub(super) fn is_first(datagram: &Datagram, ty: Type, entity: &Entity, memory: &Memory) -> bool {
+    let current = entity.fields.get(&datagram.field).map(|entry| &entry.value);
+    !matches!(ty, Type::Set | Type::Map)
+        && current.is_some_and(|value| hash_of(ty, value) != hash_of(ty, &datagram.entry.value))
+        && memory.said(key(&datagram.target, &datagram.field)).is_none()
 }
 
 fn plain(
@@ -49,6 +67,7 @@ fn plain(
     ty: Type,
     entity: &Entity,
     memory: &mut Memory,
+    at: i64,
 ) -> Verdict {
     let (place, value) = (key(&datagram.target, &datagram.field), &datagram.entry.value);
     let (normed, current) = (hash_of(ty, value), entity.value(None, &datagram.field));
@@ -61,7 +80,7 @@ fn plain(
     } else {
         Verdict::News(vec![(datagram.clone(), bytes.to_vec())])
     };
-    memory.says(place, normed);
+    memory.says(place, normed, at);
     verdict
 }
 
@@ -98,7 +117,7 @@ fn is_nothing(value: &Value) -> bool {
 /// A member of a list that came: the text to write, and its value.
 type Wanted = BTreeMap<String, (String, Value)>;
 
-fn list(datagram: &Datagram, ty: Type, entity: &Entity, memory: &mut Memory) -> Verdict {
+fn list(datagram: &Datagram, ty: Type, entity: &Entity, memory: &mut Memory, at: i64) -> Verdict {
     let (target, base) = (&datagram.target, &datagram.field);
     let Some(wanted) = wanted(base, ty, &datagram.entry.value) else { return Verdict::Unfit };
     let place = key(target, base);
@@ -117,21 +136,24 @@ fn list(datagram: &Datagram, ty: Type, entity: &Entity, memory: &mut Memory) -> 
         let hash = came.get(name);
         let known = before.as_ref().and_then(|before| before.get(name)) == hash
             || there.get(name).is_some_and(|member| member.value == *value)
-            || hash.is_some_and(|hash| memory.was_told(element(name), *hash));
+            || hash.is_some_and(|hash| memory.was_told(element(name), *hash))
+            || (before.is_none() && was_removed(&named(base, name), entity));
         if !known {
             let (field, hashed) = base.element_of(text);
             news.push((field, if hashed { Value::text(text) } else { value.clone() }));
         }
     }
     let gone = before.iter().flatten().filter(|(name, _)| !wanted.contains_key(*name));
+    let removal = hash_of(Type::Text, &Value::null());
     for (name, _) in gone {
-        if let Some(member) = there.get(name) {
+        // A list that it was told may have lacked what came back since.
+        if let Some(member) = there.get(name).filter(|_| !memory.was_told(element(name), removal)) {
             news.push((base.element_of(&member.text).0, Value::null()));
         }
     }
     let repeated = before.as_ref() == Some(&came);
     let settled: Vec<Hash> = came.keys().map(|name| element(name)).collect();
-    memory.lists(place, &came, &settled);
+    memory.lists(place, &came, &settled, at);
     match (news.is_empty(), same, repeated) {
         (false, ..) => {
             Verdict::News(news.into_iter().map(|(f, v)| written(datagram, f, v)).collect())
@@ -140,6 +162,11 @@ fn list(datagram: &Datagram, ty: Type, entity: &Entity, memory: &mut Memory) -> 
         (true, false, true) => Verdict::Repeated,
         (true, false, false) => Verdict::Echo,
     }
+}
+
+/// Whether somebody took this element away.
+fn was_removed(element: &Field, entity: &Entity) -> bool {
+    entity.fields.get(element).is_some_and(|entry| entry.value.is_null())
 }
 
 /// An element, as the peer's own change.
@@ -207,15 +234,34 @@ pub(super) fn remember_told(datagram: &Datagram, ty: Type, value: &Value, memory
         return;
     }
     let last = memory.list(key(target, &base)).unwrap_or_default();
-    for (name, (_, value)) in wanted(&base, ty, value).into_iter().flatten() {
-        let hash = hash_of(Type::Text, &value);
-        if last.get(&name) != Some(&hash) {
-            memory.tell(key(target, &named(&base, &name)), hash);
+    let told = wanted(&base, ty, value).unwrap_or_default();
+    let element = |name: &str| key(target, &named(&base, name));
+    for (name, (_, value)) in &told {
+        let hash = hash_of(Type::Text, value);
+        if last.get(name) != Some(&hash) {
+            memory.tell(element(name), hash);
+        }
+    }
+    for name in last.keys().filter(|name| !told.contains_key(*name)) {
+        memory.tell(element(name), hash_of(Type::Text, &Value::null()));
+    }
+}
+
+/// What the fields of a target had before counts as told, where the peer never spoke of a field.
+pub(super) fn learn(history: impl Iterator<Item = Datagram>, memory: &mut Memory) {
+    for datagram in history {
+        let ty = python::type_of(&datagram.target, &datagram.field);
+        let Some(ty) = ty.filter(|ty| !matches!(ty, Type::Set | Type::Map)) else { continue };
+        let place = key(&datagram.target, &datagram.field);
+        if memory.said(place).is_none() {
+            memory.tell(place, hash_of(ty, &datagram.entry.value));
+            // Before its first value it had none.
+            memory.tell(place, hash_of(ty, &Value::null()));
         }
     }
 }
 
-/// The type of a field, and the value that tells it whole, as it is now.
+/// The value that tells a field whole, as it is now.
 pub(super) fn whole(datagram: &Datagram, ty: Type, entity: &Entity) -> Value {
     if !matches!(ty, Type::Set | Type::Map) {
         return datagram.entry.value.clone();

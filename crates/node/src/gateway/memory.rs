@@ -32,6 +32,8 @@ pub(super) fn key(target: &Target, field: &Field) -> Hash {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Known {
     said: Option<Hash>,
+    /// The time of the last record, in microseconds.
+    at: i64,
     /// The last list that it sent, as it stands in the file.
     list: Option<Box<str>>,
     /// Values that it was told since then, the oldest first.
@@ -60,6 +62,12 @@ impl Memory {
         self.fields.get(&key)?.said
     }
 
+    /// Whether it has sent a record of this time, or a later one.
+    pub(super) fn is_past(&self, key: Hash, at: i64) -> bool {
+        let known = self.fields.get(&key);
+        known.is_some_and(|k| (k.said.is_some() || k.list.is_some()) && at <= k.at)
+    }
+
     /// The last list that it sent.
     pub(super) fn list(&self, key: Hash) -> Option<Members> {
         Some(members_of(self.fields.get(&key)?.list.as_deref()?))
@@ -70,23 +78,23 @@ impl Memory {
         self.fields.get(&key).is_some_and(|known| known.told.contains(&value))
     }
 
-    /// It sends this value.
-    pub(super) fn says(&mut self, key: Hash, value: Hash) {
+    /// It sends this value, in a record of this time.
+    pub(super) fn says(&mut self, key: Hash, value: Hash, at: i64) {
         let known = self.touch(key);
         let repeated = known.said == Some(value);
         match known.told.iter().position(|told| *told == value) {
             // It has taken over this one; those that it was told later may be on their way.
             Some(at) => drop(known.told.drain(..=at)),
-            None if repeated => return,
+            None if repeated => {}
             None => known.told.clear(),
         }
-        known.said = Some(value);
-        self.note(format_args!("said {key:016x} {value:016x}"));
+        (known.said, known.at) = (Some(value), at);
+        self.note(format_args!("said {key:016x} {value:016x} {at}"));
         self.bound();
     }
 
-    /// It sends this list; what it was told of the members in it is settled.
-    pub(super) fn lists(&mut self, key: Hash, members: &Members, told: &[Hash]) {
+    /// It sends this list, in a record of this time; what it was told of the members in it is settled.
+    pub(super) fn lists(&mut self, key: Hash, members: &Members, told: &[Hash], at: i64) {
         let text = text_of(members);
         for element in told {
             if self.fields.remove(element).is_some() {
@@ -94,12 +102,10 @@ impl Memory {
             }
         }
         let known = self.touch(key);
-        if known.list.as_deref() == Some(&*text) {
-            return;
-        }
+        known.at = at;
         let before = known.list.replace(text.as_str().into()).map_or(0, |list| list.len());
         self.lists_bytes = self.lists_bytes + text.len() - before;
-        self.note(format_args!("list {key:016x} {text}"));
+        self.note(format_args!("list {key:016x} {at} {text}"));
         self.bound();
     }
 
@@ -197,10 +203,10 @@ impl Memory {
         fields.sort_by_key(|(_, known)| known.touched);
         for (key, known) in fields {
             if let Some(list) = &known.list {
-                let _ = writeln!(text, "list {key:016x} {list}");
+                let _ = writeln!(text, "list {key:016x} {} {list}", known.at);
             }
             if let Some(value) = known.said {
-                let _ = writeln!(text, "said {key:016x} {value:016x}");
+                let _ = writeln!(text, "said {key:016x} {value:016x} {}", known.at);
             }
             for value in &known.told {
                 let _ = writeln!(text, "told {key:016x} {value:016x}");
@@ -227,10 +233,16 @@ impl Memory {
         match word {
             "at" => self.told_up_to(&LogId::read(first).ok()?, rest.parse().ok()?),
             "id" => self.writes_as(&NodeId::read(first).ok()?),
-            "said" => self.says(hex(first)?, hex(rest)?),
+            "said" => {
+                let (value, at) = rest.split_once(' ')?;
+                self.says(hex(first)?, hex(value)?, at.parse().ok()?);
+            }
             "told" if rest.is_empty() => drop(self.fields.remove(&hex(first)?)),
             "told" => self.tell(hex(first)?, hex(rest)?),
-            "list" => self.lists(hex(first)?, &members_of(rest), &[]),
+            "list" => {
+                let (at, members) = rest.split_once(' ')?;
+                self.lists(hex(first)?, &members_of(members), &[], at.parse().ok()?);
+            }
             _ => return None,
         }
         Some(())
@@ -284,7 +296,7 @@ mod tests {
         let mut memory = Memory::default();
         for act in acts {
             match act {
-                Act::Says(key, value) => memory.says(*key, *value),
+                Act::Says(key, value) => memory.says(*key, *value, *value as i64),
                 Act::Tells(key, value) => memory.tell(*key, *value),
                 Act::Lists(key, list) => {
                     let value = |name: &String| match name.ends_with("%20") {
@@ -292,7 +304,7 @@ mod tests {
                         false => short(b"true"),
                     };
                     let members = list.iter().map(|name| (name.clone(), value(name))).collect();
-                    memory.lists(*key, &members, &[*key - 6]);
+                    memory.lists(*key, &members, &[*key - 6], 7);
                 }
                 Act::At(position) => memory.told_up_to(&LogId::read("pi1").unwrap(), *position),
                 Act::Id(n) => memory.writes_as(&NodeId::read(&format!("n{n}")).unwrap()),
@@ -337,16 +349,26 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_was_told_later_than_the_one_sent_may_still_come() {
+        let mut memory = Memory::default();
+        (1..=3).for_each(|value| memory.tell(0, value));
+        memory.says(0, 2, 0);
+        assert_eq!([1, 2, 3].map(|value| memory.was_told(0, value)), [false, false, true]);
+        memory.says(0, 9, 1);
+        assert!(!memory.was_told(0, 3));
+    }
+
+    #[test]
     fn of_too_many_fields_the_longest_unheard_are_forgotten() {
         let mut memory = Memory::default();
         for key in 0..=PYTHON_FIELDS_MAX as u64 {
-            memory.says(key, 1);
+            memory.says(key, 1, 0);
         }
         assert!(memory.fields.len() <= PYTHON_FIELDS_MAX, "{}", memory.fields.len());
         assert_eq!((memory.said(0), memory.said(PYTHON_FIELDS_MAX as u64)), (None, Some(1)));
         let long: String = "x".repeat(PYTHON_LISTS_BYTES_MAX / 4);
         for key in 0..9 {
-            memory.lists(key, &Members::from([(format!("{long}{key}"), 1)]), &[]);
+            memory.lists(key, &Members::from([(format!("{long}{key}"), 1)]), &[], 0);
         }
         assert!(memory.lists_bytes <= PYTHON_LISTS_BYTES_MAX, "{}", memory.lists_bytes);
         assert!(memory.list(8).is_some() && memory.list(0).is_none());
