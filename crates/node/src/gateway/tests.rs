@@ -1,1 +1,144 @@
+use cocli_core::{ClusterId, Epoch, NodeId};
+use proptest::prelude::*;
 
+use super::*;
+use crate::home::{Birth, Membership, Rim};
+
+const PEER: &str = "vm.local";
+
+fn at(micros: i64) -> Instant {
+    Instant::from_micros(micros).unwrap()
+}
+
+fn rim() -> Rim {
+    Rim { machine: "here".into(), epoch: || Epoch::from_random([7; 8]) }
+}
+
+fn home(dir: &tempfile::TempDir) -> Home {
+    if let Ok(home) = Home::open(dir.path(), rim()) {
+        return home;
+    }
+    let membership =
+        Membership { cluster: ClusterId([1; 16]), keys: Vec::new(), peers: Vec::new() };
+    let birth = Birth {
+        node: NodeId::written("pi1").unwrap(),
+        membership,
+        identity: Vec::new(),
+        identity_public: "00".into(),
+        cards: false,
+    };
+    Home::create(dir.path(), &birth, rim(), at(0)).unwrap()
+}
+
+fn record(second: u32, field: &str, value: &str) -> Vec<u8> {
+    format!(
+        "2026-11-22T07:38:{second:02}.000000+00:00\u{1f}vm\u{1f}companies/acme\u{1f}{field}\u{1f}{value}\u{1f}\u{1e}"
+    )
+    .into_bytes()
+}
+
+fn city(gateway: &Gateway) -> Option<String> {
+    gateway.home.text(&Target::read("companies/acme").unwrap(), "city").unwrap()
+}
+
+#[test]
+fn what_the_disk_refused_does_not_count_as_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    let now = at(1_795_333_200_000_000);
+    let journal = dir.path().join(format!("wal/{}_pi1.usv", now.day()));
+    std::fs::create_dir(&journal).unwrap();
+    let packets = [record(1, "city", "Dallas"), b"H\x1f\x1f\x1f\x1f\x1f\x1f\x1e".to_vec()];
+    gateway.take_in(&packets, now).unwrap_err();
+    assert_eq!(gateway.counts(), &Counts::default());
+    std::fs::remove_dir(&journal).unwrap();
+    let end = gateway.take_in(&packets, now).unwrap();
+    assert_eq!(city(&gateway).as_deref(), Some("Dallas"));
+    assert_eq!(
+        end.unwrap().head.position,
+        gateway.home.vector().unwrap().0.values().next().unwrap().position
+    );
+    assert_eq!((gateway.counts().appended, gateway.counts().heartbeats), (1, 1));
+}
+
+#[test]
+fn damage_to_what_is_remembered_stops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    let now = at(1_795_333_200_000_000);
+    gateway.take_in(&[record(1, "city", "Dallas"), record(1, "state", "TX")], now).unwrap();
+    gateway.keep(true).unwrap();
+    let file = dir.path().join(&gateway.path);
+    let whole = std::fs::read(&file).unwrap();
+    let last = whole[..whole.len() - 1].iter().rposition(|b| *b == b'\n').unwrap() + 1;
+    for damaged in [whole[..whole.len() - 3].to_vec(), [&whole[..], b"\xff\x00said x\nat"].concat()]
+    {
+        std::fs::write(&file, &damaged).unwrap();
+        let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+        assert!(gateway.length >= last);
+        gateway.take_in(&[record(2, "city", "Dallas"), record(2, "state", "TX")], now).unwrap();
+        assert_eq!((gateway.counts().same, gateway.counts().appended), (2, 0));
+        gateway.keep(true).unwrap();
+        // What was cut off does not spoil what came after it.
+        let again = Gateway::open(home(&dir), PEER).unwrap();
+        assert_eq!(again.memory.text(), gateway.memory.text());
+    }
+}
+
+#[test]
+fn a_file_full_of_what_is_of_no_use_any_more_is_rewritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    let log = gateway.home.vector().unwrap().0.into_keys().next().unwrap();
+    let mut longest = 0;
+    for position in 0..80_000 {
+        gateway.memory.told_up_to(&log, position);
+        if position % 4_000 == 0 {
+            gateway.keep(false).unwrap();
+            longest = longest.max(gateway.length);
+        }
+    }
+    assert!(longest < WASTE_BYTES + WASTE_BYTES / 4, "{longest}");
+    gateway.keep(false).unwrap();
+    let again = Gateway::open(home(&dir), PEER).unwrap();
+    assert_eq!(again.memory.at(&log), 79_999);
+}
+
+fn packet() -> impl Strategy<Value = Vec<u8>> {
+    let field = prop::sample::select(vec!["city", "tags", "email_contexts", "_deleted", "tags.a"]);
+    let value = prop_oneof![
+        prop::sample::select(vec!["[\"a\", \"b\"]", "{\"a\": 1}", "", "null", "[", "{}"])
+            .prop_map(str::to_string),
+        "\\PC{0,6}",
+    ];
+    prop_oneof![
+        4 => (0..60_u32, field, value).prop_map(|(n, field, value)| record(n, field, &value)),
+        1 => prop::collection::vec(any::<u8>(), 0..60),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn of_any_packets_the_log_stays_sound_and_the_peer_is_told_nothing_of_its_own(
+        packets in prop::collection::vec(packet(), 0..12), again in any::<bool>()
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+        let now = at(1_795_333_200_000_000);
+        gateway.take_in(&packets, now).unwrap();
+        if again {
+            let before = gateway.counts().appended;
+            gateway.take_in(&packets, now).unwrap();
+            prop_assert_eq!(gateway.counts().appended, before);
+        }
+        let heads = gateway.home.vector().unwrap();
+        while gateway.lacks(&heads) {
+            prop_assert_eq!(gateway.news(&heads).unwrap(), Vec::<Vec<u8>>::new());
+        }
+        prop_assert_eq!(gateway.home.health().unwrap().odd, 0);
+        let target = Target::read("companies/acme").unwrap();
+        prop_assert!(gateway.home.removed(&target).unwrap().is_none());
+    }
+}
