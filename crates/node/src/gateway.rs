@@ -97,8 +97,8 @@ impl Gateway {
         let memory = Memory::default();
         let mut gateway = Self { home, path, memory, length: 0, counts: Counts::default() };
         if !gateway.recall()? {
-            for (log, head) in &gateway.home.vector()?.0 {
-                gateway.memory.told_up_to(log, head.position);
+            for (log, end) in gateway.home.ends()? {
+                gateway.memory.told_up_to(&log, end);
             }
             gateway.rewrite()?;
         }
@@ -284,16 +284,6 @@ impl Gateway {
     }
 
     fn tell(&mut self, found: Vec<(Datagram, Type)>, packets: &mut Vec<Vec<u8>>) -> Result<()> {
-        let targets: Vec<&Target> = found.iter().map(|(datagram, _)| &datagram.target).collect();
-        let entities = self.home.read(|reader| {
-            let mut entities = BTreeMap::new();
-            for target in &targets {
-                if !entities.contains_key(*target) {
-                    entities.insert((*target).clone(), reader.entity(target)?);
-                }
-            }
-            Ok(entities)
-        })?;
         // Of a list whose members changed one after the other the last one tells all.
         let mut last: BTreeMap<(Target, Field), usize> = BTreeMap::new();
         for (n, (datagram, ty)) in found.iter().enumerate() {
@@ -301,13 +291,13 @@ impl Gateway {
                 last.insert((datagram.target.clone(), datagram.field.base_field()), n);
             }
         }
+        let entities = self.entities(last.keys().map(|(target, _)| target).collect())?;
         for (n, (datagram, ty)) in found.iter().enumerate() {
             let (target, base) = (&datagram.target, datagram.field.base_field());
             if last.get(&(target.clone(), base.clone())).is_some_and(|last| *last != n) {
                 continue;
             }
-            let Some(entity) = entities.get(target) else { continue };
-            let value = whole(datagram, *ty, entity);
+            let value = whole(datagram, *ty, entities.get(target));
             match python::write((target, &base), *ty, &datagram.entry.stamp, &value) {
                 Ok(packet) => {
                     packets.push(packet);
@@ -320,6 +310,17 @@ impl Gateway {
             }
         }
         Ok(())
+    }
+
+    /// What is known of these targets now.
+    fn entities(&self, targets: BTreeSet<&Target>) -> Result<BTreeMap<Target, Entity>> {
+        if targets.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.home.read(|reader| {
+            let one = |target: &&Target| Ok(((*target).clone(), reader.entity(target)?));
+            targets.iter().map(one).collect()
+        })
     }
 
     /// Whether there is something in the logs that the peer was not told.

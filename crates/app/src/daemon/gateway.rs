@@ -1,7 +1,7 @@
 //! The thread between this node and the machines of the Python program that its settings list. It
 //! carries packets; what they mean is worked out by the node's [`Gateway`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -90,8 +90,9 @@ impl Gateways {
     /// Opens the gateways to all listed peers; a thread only when there are some.
     pub(super) fn start(home: &Home, udp: &Arc<Udp>, events: &Sender<Event>) -> Self {
         let (ears, shown) = (Arc::new(Ears::default()), Arc::new(Mutex::default()));
+        let names: BTreeSet<&String> = home.config().gossip.python_peers.iter().collect();
         let mut peers = Vec::new();
-        for name in &home.config().gossip.python_peers {
+        for name in &names {
             match home.again().and_then(|home| Gateway::open(home, name)) {
                 Ok(gateway) => peers.push(Peer::new(name, gateway)),
                 Err(error) => {
@@ -112,7 +113,7 @@ impl Gateways {
             udp: Arc::clone(udp),
             events: events.clone(),
         };
-        for name in &home.config().gossip.python_peers {
+        for name in names {
             // An address needs no name server: nobody takes it for a node's in between.
             if let Some(address) = address_of(name) {
                 thread.note(Word::Found { name: name.clone(), addresses: vec![address] });

@@ -262,12 +262,12 @@ pub(super) fn learn(history: impl Iterator<Item = Datagram>, memory: &mut Memory
 }
 
 /// The value that tells a field whole, as it is now.
-pub(super) fn whole(datagram: &Datagram, ty: Type, entity: &Entity) -> Value {
+pub(super) fn whole(datagram: &Datagram, ty: Type, entity: Option<&Entity>) -> Value {
     if !matches!(ty, Type::Set | Type::Map) {
         return datagram.entry.value.clone();
     }
-    let base = datagram.field.base_field();
-    entity.value(Kind::of(&datagram.target), &base).unwrap_or_else(Value::null)
+    let (kind, base) = (Kind::of(&datagram.target), datagram.field.base_field());
+    entity.and_then(|entity| entity.value(kind, &base)).unwrap_or_else(Value::null)
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ impl World {
             self.history.push(Datagram { target: target(), field, entry });
         }
         let datagram = Datagram { target: target(), field: at, entry };
-        let value = whole(&datagram, ty, &self.entity);
+        let value = whole(&datagram, ty, Some(&self.entity));
         remember_told(&datagram, ty, &value, &mut self.memory);
         Some(value)
     }
