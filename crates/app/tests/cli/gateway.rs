@@ -206,15 +206,17 @@ fn what_a_python_peer_was_told_and_sends_back_late_reverts_nobody() {
     let (home, python) = (Home::new(), Python::new());
     lists(&home, &[&python]);
     let daemon = gateway(&home, &[]);
+    python.says(&daemon, "city", "Plano");
+    assert_eq!(after(&home, 1)["appended"], 1);
     for city in ["Dallas", "Austin"] {
         home.run(&["set", "companies/acme", &format!("city={city}")]).ok();
         assert_eq!(python.hears()[3], city);
     }
     python.says(&daemon, "city", "Dallas");
-    assert_eq!(after(&home, 1)["echoes"], 1);
+    assert_eq!(after(&home, 2)["echoes"], 1);
     assert_eq!(get(&home, "city"), "Austin");
     python.says(&daemon, "city", "Houston");
-    assert_eq!(after(&home, 2)["appended"], 1);
+    assert_eq!(after(&home, 3)["appended"], 2);
     assert_eq!(get(&home, "city"), "Houston");
 }
 
