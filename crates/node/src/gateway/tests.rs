@@ -46,7 +46,8 @@ fn what_the_disk_refused_does_not_count_as_said() {
     let dir = tempfile::tempdir().unwrap();
     let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
     let now = at(1_795_333_200_000_000);
-    let journal = dir.path().join(format!("wal/{}_pi1.usv", now.day()));
+    let log = LogId::read("pi1").unwrap();
+    let journal = dir.path().join(paths::journal(&log, now.day()));
     std::fs::create_dir(&journal).unwrap();
     let packets = [record(1, "city", "Dallas"), b"H\x1f\x1f\x1f\x1f\x1f\x1f\x1e".to_vec()];
     gateway.take_in(&packets, now).unwrap_err();
