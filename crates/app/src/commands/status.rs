@@ -155,7 +155,7 @@ fn python(screen: Screen, daemon: Option<&Json>) {
         if notices.iter().any(|count| *count > 0) {
             let [h, q, c] = notices;
             screen.line(format!(
-                "      {h} heartbeats (H), {q} of queues (Q), {c} settings (C): counted, not obeyed"
+                "      heartbeats (H) {h}, queues (Q) {q}, settings (C) {c}: counted, never obeyed"
             ));
         }
         let (refused, dropped) = (number("refused"), number("dropped"));

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use cocli_core::{Head, LogId, Vector};
@@ -48,8 +48,8 @@ pub(super) struct Ears {
     peers: RwLock<BTreeMap<SocketAddr, usize>>,
     waiting: AtomicUsize,
     waiting_bytes: AtomicUsize,
-    /// Packets that found no room.
-    dropped: AtomicU64,
+    /// Packets that found no room, by peer.
+    dropped: Mutex<BTreeMap<usize, u64>>,
 }
 
 impl Ears {
@@ -58,7 +58,7 @@ impl Ears {
     }
 
     /// Counts a packet that is to wait; whether there is room for it.
-    fn admit(&self, bytes: usize) -> bool {
+    fn admit(&self, peer: usize, bytes: usize) -> bool {
         // Only the thread that listens adds to those that wait.
         let packets = self.waiting.load(Ordering::Relaxed);
         let room = packets < WAITING_MAX
@@ -67,9 +67,13 @@ impl Ears {
             self.waiting.fetch_add(1, Ordering::Relaxed);
             self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
         } else {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            *self.drops().entry(peer).or_default() += 1;
         }
         room
+    }
+
+    fn drops(&self) -> MutexGuard<'_, BTreeMap<usize, u64>> {
+        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn taken(&self, packets: &[Vec<u8>]) {
@@ -128,7 +132,7 @@ impl Gateways {
     pub(super) fn hear(&self, from: SocketAddr, packet: &[u8]) -> bool {
         let (Some(words), false) = (&self.words, is_sealed(packet)) else { return false };
         let Some(peer) = self.ears.peer_at(&from) else { return false };
-        if self.ears.admit(packet.len()) {
+        if self.ears.admit(peer, packet.len()) {
             let _ = words.send(Word::Packet { peer, bytes: packet.to_vec() });
         }
         true
@@ -155,8 +159,10 @@ impl Gateways {
 
     pub(super) fn shown(&self) -> Vec<Json> {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let dropped = self.ears.dropped.load(Ordering::Relaxed);
-        shown.iter_mut().for_each(|peer| peer["dropped"] = json!(dropped));
+        let dropped = self.ears.drops();
+        for (n, peer) in shown.iter_mut().enumerate() {
+            peer["dropped"] = json!(dropped.get(&n).unwrap_or(&0));
+        }
         shown
     }
 }
@@ -357,11 +363,11 @@ mod tests {
     #[test]
     fn of_a_flood_only_so_much_waits_and_the_rest_is_counted() {
         let ears = Ears::default();
-        let admitted = (0..WAITING_MAX + 7).filter(|_| ears.admit(8)).count();
-        assert_eq!((admitted, ears.dropped.load(Ordering::Relaxed)), (WAITING_MAX, 7));
+        let admitted = (0..WAITING_MAX + 7).filter(|_| ears.admit(1, 8)).count();
+        assert_eq!((admitted, ears.drops().clone()), (WAITING_MAX, BTreeMap::from([(1, 7)])));
         ears.taken(&vec![vec![0; 8]; WAITING_MAX]);
         let long = 65_507;
-        let admitted = (0..WAITING_MAX).filter(|_| ears.admit(long)).count();
+        let admitted = (0..WAITING_MAX).filter(|_| ears.admit(0, long)).count();
         assert_eq!(admitted, WAITING_BYTES_MAX / long);
     }
 }

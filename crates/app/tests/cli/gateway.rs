@@ -281,7 +281,10 @@ fn heartbeats_queues_and_settings_are_counted_and_shown_and_never_obeyed() {
         assert_eq!(counts[kind], count, "{kind}: {counts}");
     }
     let status = home.run(&["status"]).ok();
-    assert!(status.contains("2 heartbeats (H), 1 of queues (Q), 3 settings (C)"), "{status}");
+    assert!(
+        status.contains("heartbeats (H) 2, queues (Q) 1, settings (C) 3: counted, never obeyed"),
+        "{status}"
+    );
     assert_eq!((home.written(), tree(&home)), before);
 }
 
