@@ -37,6 +37,8 @@ enum Event {
     Packet { from: SocketAddr, bytes: Vec<u8> },
     /// A message over a stream that a peer opened; the answer goes back by the sender.
     Question { bytes: Vec<u8>, answer: Sender<Vec<u8>> },
+    /// More of the answer to a call has come; it is not whole yet.
+    Coming { call: u64 },
     /// The answer to a call, or `None` when its stream broke.
     Answer { call: u64, bytes: Option<Vec<u8>> },
     /// A command at the door; its answer goes back by the sender.

@@ -28,5 +28,7 @@ mod readme;
 mod replay;
 #[path = "cli/several.rs"]
 mod several;
+#[path = "cli/slow.rs"]
+mod slow;
 #[path = "cli/support.rs"]
 mod support;

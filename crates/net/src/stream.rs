@@ -59,6 +59,9 @@ pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// For the next bytes of a stream.
 pub const IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// Bytes after which [`Stream::recv_telling`] tells of more.
+pub const TOLD_BYTES: usize = 32 * 1024;
+
 /// Bytes of a frame at most, by the rules of Noise.
 const FRAME_MAX: usize = 65_535;
 const TAG_BYTES: usize = 16;
@@ -192,7 +195,22 @@ impl Stream {
     /// `Silent` when nothing came in time (the stream is as it was); `Closed` when the other side
     /// has ended the stream between two messages; else the stream is broken.
     pub fn recv(&mut self, max: usize) -> Result<Vec<u8>, StreamError> {
-        let outcome = if self.spent { Err(Broken::Spent) } else { self.recv_parts(max) };
+        self.recv_telling(max, &mut || {})
+    }
+
+    /// As [`Stream::recv`]; `came` is called each time that some more of the message has come
+    /// ([`TOLD_BYTES`]), so that whoever waits knows that it does not wait in vain.
+    ///
+    /// # Errors
+    /// As [`Stream::recv`].
+    pub fn recv_telling(
+        &mut self,
+        max: usize,
+        came: &mut dyn FnMut(),
+    ) -> Result<Vec<u8>, StreamError> {
+        let mut coming = Coming { untold: 0, came };
+        let outcome =
+            if self.spent { Err(Broken::Spent) } else { self.recv_parts(max, &mut coming) };
         self.settle(outcome)
     }
 
@@ -241,8 +259,8 @@ impl Stream {
         })
     }
 
-    fn recv_parts(&mut self, max: usize) -> Result<Vec<u8>, Broken> {
-        let opened = self.recv_frame(true)?;
+    fn recv_parts(&mut self, max: usize, coming: &mut Coming<'_>) -> Result<Vec<u8>, Broken> {
+        let opened = self.recv_frame(true, coming)?;
         let (length, first) = self.plain[..opened]
             .split_first_chunk::<LENGTH_BYTES>()
             .ok_or(Broken::Malformed("a message without its length"))?;
@@ -255,7 +273,7 @@ impl Stream {
         }
         let mut message = first.to_vec();
         while message.len() < bytes {
-            let opened = self.recv_frame(false)?;
+            let opened = self.recv_frame(false, coming)?;
             if opened == 0 || opened > bytes - message.len() {
                 return Err(Broken::Malformed("a part that does not fit its message"));
             }
@@ -266,10 +284,10 @@ impl Stream {
 
     /// Reads and opens one frame into `plain`: how many bytes it holds. Only the first frame of a
     /// message may keep us waiting without harm.
-    fn recv_frame(&mut self, first: bool) -> Result<usize, Broken> {
+    fn recv_frame(&mut self, first: bool, coming: &mut Coming<'_>) -> Result<usize, Broken> {
         let idle = self.idle;
         let mut prefix = [0; PREFIX_BYTES];
-        read_all(&mut self.tcp, &mut prefix).map_err(|stop| match stop {
+        read_all(&mut self.tcp, &mut prefix, coming).map_err(|stop| match stop {
             Stop::Silent { came: 0 } if first => Broken::Silent { after: idle },
             Stop::End { came: 0 } if first => Broken::Closed,
             stop => stop.broken("the length of a frame", PREFIX_BYTES, idle),
@@ -279,8 +297,24 @@ impl Stream {
             return Err(Broken::Malformed("a frame shorter than its seal"));
         }
         let sealed = &mut self.wire[..bytes];
-        read_all(&mut self.tcp, sealed).map_err(|s| s.broken("a frame", bytes, idle))?;
+        read_all(&mut self.tcp, sealed, coming).map_err(|s| s.broken("a frame", bytes, idle))?;
         self.noise.read_message(sealed, &mut self.plain).map_err(|_| Broken::Changed)
+    }
+}
+
+/// What has come of a message and was not told of yet.
+struct Coming<'a> {
+    untold: usize,
+    came: &'a mut dyn FnMut(),
+}
+
+impl Coming<'_> {
+    fn more(&mut self, bytes: usize) {
+        self.untold += bytes;
+        if self.untold >= TOLD_BYTES {
+            self.untold = 0;
+            (self.came)();
+        }
     }
 }
 
@@ -301,12 +335,15 @@ impl Stop {
     }
 }
 
-fn read_all(from: &mut impl Read, buffer: &mut [u8]) -> Result<(), Stop> {
+fn read_all(from: &mut impl Read, buffer: &mut [u8], coming: &mut Coming<'_>) -> Result<(), Stop> {
     let mut came = 0;
     while came < buffer.len() {
         match from.read(&mut buffer[came..]) {
             Ok(0) => return Err(Stop::End { came }),
-            Ok(bytes) => came += bytes,
+            Ok(bytes) => {
+                came += bytes;
+                coming.more(bytes);
+            }
             Err(e) => match e.kind() {
                 ErrorKind::Interrupted => {}
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => return Err(Stop::Silent { came }),

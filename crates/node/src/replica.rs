@@ -158,6 +158,10 @@ impl Replica {
                 Vec::new()
             }
             Input::Answer { call, bytes } => self.on_answer(now, call, &bytes, out),
+            Input::Coming { call } => {
+                self.calls.coming(now, call);
+                Vec::new()
+            }
             Input::CallFailed { call } => self.calls.failed(call),
             Input::Wait { id, log, position, nodes } => {
                 vec![gossip::Input::Wait { id, log, position, nodes }]

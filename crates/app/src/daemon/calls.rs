@@ -114,7 +114,8 @@ fn carry(
             return None;
         }
         stream.send(&question).ok()?;
-        let bytes = stream.recv(MESSAGE_BYTES_MAX).ok()?;
+        let mut coming = || drop(events.send(Event::Coming { call }));
+        let bytes = stream.recv_telling(MESSAGE_BYTES_MAX, &mut coming).ok()?;
         events.send(Event::Answer { call, bytes: Some(bytes) }).ok()?;
     }
     Some(())

@@ -246,6 +246,7 @@ impl Wiring {
                 self.questions.insert(stream, answer);
                 self.step(Input::Question { stream, bytes });
             }
+            Event::Coming { call } => self.step(Input::Coming { call }),
             Event::Answer { call, bytes: Some(bytes) } => self.step(Input::Answer { call, bytes }),
             Event::Answer { call, bytes: None } => {
                 if self.calls.remove(&call).is_some() {

@@ -372,6 +372,19 @@ fn a_message_may_take_longer_than_the_time_out_as_long_as_its_frames_come() {
 }
 
 #[test]
+fn of_a_long_message_it_is_told_that_more_has_come_and_of_a_short_one_nothing() {
+    let (mut one, mut two) = streams();
+    let mut told = 0;
+    for (bytes, times) in [(100, 0..=0), (10 * TOLD_BYTES, 5..=10)] {
+        thread::scope(|scope| {
+            scope.spawn(|| one.send(&vec![7; bytes]).unwrap());
+            two.recv_telling(bytes, &mut || told += 1).unwrap();
+        });
+        assert!(times.contains(&told), "{told} times for {bytes} bytes");
+    }
+}
+
+#[test]
 fn parts_that_do_not_fit_their_message_are_refused() {
     let broken = |frames: &[(&[u8], &[u8])]| {
         let (mut one, mut two) = streams();

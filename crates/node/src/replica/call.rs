@@ -163,6 +163,14 @@ impl Calls {
         useless.into_iter().flat_map(|id| self.hang(id, out)).collect()
     }
 
+    /// More of an answer has come: a long record over a slow link takes its time.
+    pub(super) fn coming(&mut self, now: Micros, id: u64) {
+        let call = self.all.get_mut(&id);
+        if let Some(deadline) = call.and_then(|call| call.deadline.as_mut()) {
+            *deadline = now + STREAM_SILENT_US;
+        }
+    }
+
     /// The stream broke.
     pub(super) fn failed(&mut self, id: u64) -> Vec<Input> {
         let mut out = Vec::new();

@@ -28,6 +28,8 @@ pub enum Input {
     Question { stream: u64, bytes: Vec<u8> },
     /// The answer to an `Ask`.
     Answer { call: u64, bytes: Vec<u8> },
+    /// More of the answer to an `Ask` has come; it is not whole yet.
+    Coming { call: u64 },
     /// The stream of a call could not be opened, or was cut.
     CallFailed { call: u64 },
     /// `set --wait`: say `Waited` when `nodes` others hold the log up to `position`.
