@@ -29,6 +29,8 @@ const LICENCES: &[&str] = &[
     "BSL-1.0",
     "CC0-1.0",
     "ISC",
+    // Of single files: those of the crate stay under it, ours do not change.
+    "MPL-2.0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
