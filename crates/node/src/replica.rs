@@ -25,7 +25,7 @@ use self::call::Calls;
 use self::view::View;
 
 pub use event::{Input, Job, JobDone, Output};
-pub use writer::{Begun, Syncing, Writer};
+pub use writer::{Begun, Synced, Syncing, Writer};
 
 /// What changed below `wal/` since the view was brought up to date.
 #[derive(Debug, Default)]
@@ -328,7 +328,19 @@ impl Replica {
                 out.push(Output::Notice(why));
                 vec![gossip::Input::SyncFailed]
             }
-            JobDone::Rescanned { own, heads } => self.on_rescanned(own, heads, out),
+            JobDone::Rescanned { own, heads, lost, failed } => {
+                out.extend(failed.map(Output::Notice));
+                let mut inputs = self.on_rescanned(own, heads, out);
+                if !lost.is_empty() {
+                    inputs.push(gossip::Input::Synced { heads: Vec::new(), lost });
+                }
+                inputs
+            }
+            JobDone::RescanFailed { why } => {
+                out.push(Output::Notice(why));
+                self.rescan = None;
+                Vec::new()
+            }
             JobDone::NewEpoch { log, trusted, copied } => {
                 out.push(Output::NewEpoch { log: log.clone() });
                 vec![gossip::Input::NewEpoch { log, trusted, copied }]

@@ -71,6 +71,10 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn cut(&self, path: &str, len: u64) -> io::Result<()>;
     /// Makes the file's bytes and length durable (`fdatasync`).
     fn sync(&self, path: &str) -> io::Result<()>;
+    /// The same of several files; what became of each, in order.
+    fn sync_each(&self, paths: &[&str]) -> Vec<io::Result<()>> {
+        paths.iter().map(|path| self.sync(path)).collect()
+    }
     /// Makes the folder's names durable.
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
     /// Makes everything written below the home durable, in one call where the system has one.

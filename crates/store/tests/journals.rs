@@ -295,11 +295,11 @@ fn a_day_that_begins_while_a_sync_is_under_way_has_a_durable_name_when_its_bytes
     let days = ranges(&mut from, &log("pi1"), 64 * 1024);
     let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
     journals.append_range(&lock, &days[0]).unwrap();
-    let first = journals.sync_plan();
+    let first = journals.sync_plan().unwrap();
     let first = first.run(&disk);
     journals.append_range(&lock, &days[1]).unwrap();
     journals.synced(&lock, first).unwrap();
-    let second = journals.sync_plan();
+    let second = journals.sync_plan().unwrap();
     let second = second.run(&disk);
     journals.synced(&lock, second).unwrap();
     assert_eq!(journals.durable(&log("pi1")), days[1].end_position());

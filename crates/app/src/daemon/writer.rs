@@ -4,8 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Sender, channel};
 
-use cocli_node::replica::{Begun, Job, JobDone, Syncing, Writer};
-use cocli_store::journal::SyncEnd;
+use cocli_node::replica::{Begun, Job, JobDone, Synced, Syncing, Writer};
 
 use super::Event;
 use super::alive::Alive;
@@ -16,7 +15,7 @@ const WHO: &str = "the daemon";
 
 enum Task {
     Job(Job),
-    Synced(SyncEnd),
+    Synced(Synced),
     End,
 }
 
@@ -79,9 +78,9 @@ impl Desk {
     fn take(&mut self, task: Task) -> Option<()> {
         match task {
             Task::Job(job) => self.later.push_back(job),
-            Task::Synced(end) => {
+            Task::Synced(synced) => {
                 self.syncing = false;
-                let done = self.writer.end(end, WHO);
+                let done = self.writer.end(synced, WHO);
                 self.tell(done)?;
             }
             Task::End => return None,

@@ -82,13 +82,6 @@ pub enum Job {
     Heal(Vec<Range>),
 }
 
-impl JobDone {
-    /// A sync that found everything durable.
-    pub(super) fn nothing_to_sync() -> Self {
-        Self::Synced { heads: Vec::new(), lost: Vec::new(), failed: None }
-    }
-}
-
 /// What became of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobDone {
@@ -100,8 +93,11 @@ pub enum JobDone {
     Synced { heads: Vec<(LogId, Head)>, lost: Vec<LogId>, failed: Option<String> },
     /// The disk failed: nothing that was appended counts.
     SyncFailed { why: String },
-    /// The log that own writes go to, and all logs as they are durable now.
-    Rescanned { own: LogId, heads: Vec<(LogId, Head)> },
+    /// The log that own writes go to, and all logs as they are durable now; of `lost` nothing counts
+    /// that was appended since; why.
+    Rescanned { own: LogId, heads: Vec<(LogId, Head)>, lost: Vec<LogId>, failed: Option<String> },
+    /// The files could not be looked at.
+    RescanFailed { why: String },
     /// The log that own writes go to from now on.
     NewEpoch { log: LogId, trusted: Head, copied: Head },
     /// The log ends at `head` now; the own log has grown to `own`.

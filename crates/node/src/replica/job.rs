@@ -25,7 +25,10 @@ impl Job {
             Self::Sync => {
                 Ok(JobDone::Synced { heads: journals.sync(lock)?, lost: Vec::new(), failed: None })
             }
-            Self::Rescan { epoch } => rescan(journals, lock, epoch),
+            Self::Rescan { epoch } => {
+                recover(journals, lock, epoch)?;
+                rescanned(journals, lock)
+            }
             Self::Doubt { log, claimed, epoch } => doubt(journals, lock, log, *claimed, epoch),
             Self::Aside { log, common } => aside(journals, lock, at, log, *common),
             Self::Heal(ranges) => heal(journals, lock, at, ranges),
@@ -74,7 +77,9 @@ fn append(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<
         match journals.append_range(lock, range) {
             Ok(Placed::Appended(_)) => {}
             Ok(Placed::Misplaced { head, .. }) if head.position >= range.end_position() => {}
-            Err(error @ StoreError::NoSpace { .. }) => return Err(error),
+            Err(error @ (StoreError::NoSpace { .. } | StoreError::Damaged { .. })) => {
+                return Err(error);
+            }
             Ok(Placed::Misplaced { .. }) | Err(_) => refused.push(range.log.clone()),
         }
     }
@@ -84,15 +89,21 @@ fn append(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<
     Ok(JobDone::Appended { heads: heads.collect::<Result<_>>()?, refused })
 }
 
-fn rescan(journals: &mut Journals, lock: &HomeLock, epoch: &Epoch) -> Result<JobDone> {
+/// Takes in what was under way when a writer of the own log died, or closes the log.
+pub(super) fn recover(journals: &mut Journals, lock: &HomeLock, epoch: &Epoch) -> Result<()> {
     if let Err(error) = journals.recover(lock)
         && let StoreError::Doubted { trusted, .. } = error
     {
         journals.close_and_copy(lock, trusted, epoch)?;
     }
+    Ok(())
+}
+
+fn rescanned(journals: &mut Journals, lock: &HomeLock) -> Result<JobDone> {
     journals.sync(lock)?;
     let heads = journals.vector()?.0.into_iter().collect();
-    Ok(JobDone::Rescanned { own: journals.own().clone(), heads })
+    let own = journals.own().clone();
+    Ok(JobDone::Rescanned { own, heads, lost: Vec::new(), failed: None })
 }
 
 fn doubt(
@@ -109,7 +120,8 @@ fn doubt(
         None => false,
     };
     if held || journals.own() != log {
-        return rescan(journals, lock, epoch);
+        recover(journals, lock, epoch)?;
+        return rescanned(journals, lock);
     }
     let trusted = journals.durable(log);
     let closed = journals.close_and_copy(lock, trusted, epoch)?;

@@ -6,6 +6,7 @@ use cocli_store::journal::{Durable, SyncEnd, SyncPlan};
 use cocli_store::{HomeLock, Journals, Result, SharedDisk, StoreError, paths};
 
 use super::event::{Job, JobDone};
+use super::job::recover;
 
 /// What the writer thread owns. Jobs are to be run in the order in which they came.
 #[derive(Debug)]
@@ -27,19 +28,34 @@ pub enum Begun {
     Syncing(Syncing),
 }
 
+/// What is done under the lock at first.
+enum First {
+    Done(JobDone),
+    Sync(SyncPlan),
+}
+
 /// A sync under way.
 #[derive(Debug, Clone)]
 pub struct Syncing {
     disk: SharedDisk,
     plan: SyncPlan,
+    /// It belongs to a look at the files.
+    rescan: bool,
 }
 
 impl Syncing {
     /// Waits for the disk.
     #[must_use]
-    pub fn run(self) -> SyncEnd {
-        self.plan.run(&*self.disk)
+    pub fn run(self) -> Synced {
+        Synced { end: self.plan.run(&*self.disk), rescan: self.rescan }
     }
+}
+
+/// A sync that is over.
+#[derive(Debug)]
+pub struct Synced {
+    end: SyncEnd,
+    rescan: bool,
 }
 
 impl Writer {
@@ -52,26 +68,48 @@ impl Writer {
     /// Begins a job, waiting for the home's lock. `who` is written into the lock; `at` is the wall
     /// clock.
     pub fn begin(&mut self, job: Job, who: &str, at: Instant) -> Begun {
-        if job == Job::Sync {
-            return match self.plan(who) {
-                Ok(plan) if plan.is_empty() => Begun::Done(JobDone::nothing_to_sync()),
-                Ok(plan) => Begun::Syncing(Syncing { disk: self.disk.clone(), plan }),
-                Err(error) => Begun::Done(job.refused(&error)),
-            };
+        let rescan = matches!(job, Job::Rescan { .. });
+        let begun = self.under_lock(who, |view, lock| {
+            if !matches!(job, Job::Append(_)) {
+                view.refresh()?;
+            }
+            match &job {
+                Job::Sync => {}
+                Job::Rescan { epoch } => recover(view, lock, epoch)?,
+                job => return job.run(view, lock, at).map(First::Done),
+            }
+            view.sync_plan().map(First::Sync)
+        });
+        match begun {
+            Ok(First::Done(done)) => Begun::Done(done),
+            Ok(First::Sync(plan)) => {
+                let syncing = Syncing { disk: self.disk.clone(), plan, rescan };
+                // Nothing to wait for.
+                if syncing.plan.is_empty() {
+                    return Begun::Done(self.end(syncing.run(), who));
+                }
+                Begun::Syncing(syncing)
+            }
+            Err(error) => Begun::Done(job.refused(&error)),
         }
-        let done = self.under_lock(who, |view, lock| job.run(view, lock, at));
-        Begun::Done(done.unwrap_or_else(|error| job.refused(&error)))
     }
 
     /// Takes note of what a sync came to.
-    pub fn end(&mut self, end: SyncEnd, who: &str) -> JobDone {
-        match self.under_lock(who, |view, lock| view.synced(lock, end)) {
-            Ok(Durable { heads, lost, failed }) => {
-                let failed = failed.map(|error| error.to_string());
-                JobDone::Synced { heads, lost, failed }
+    pub fn end(&mut self, synced: Synced, who: &str) -> JobDone {
+        let Synced { end, rescan } = synced;
+        let ended = self.under_lock(who, |view, lock| {
+            let Durable { heads, lost, failed } = view.synced(lock, end)?;
+            let failed = failed.map(|error| error.to_string());
+            if !rescan {
+                return Ok(JobDone::Synced { heads, lost, failed });
             }
-            Err(error) => Job::Sync.refused(&error),
-        }
+            let heads = view.vector()?.0.into_iter().collect();
+            Ok(JobDone::Rescanned { own: view.own().clone(), heads, lost, failed })
+        });
+        ended.unwrap_or_else(|error| match rescan {
+            true => JobDone::RescanFailed { why: error.to_string() },
+            false => Job::Sync.refused(&error),
+        })
     }
 
     /// Runs a job from its beginning to its end.
@@ -80,13 +118,6 @@ impl Writer {
             Begun::Done(done) => done,
             Begun::Syncing(syncing) => self.end(syncing.run(), who),
         }
-    }
-
-    fn plan(&mut self, who: &str) -> Result<SyncPlan> {
-        self.under_lock(who, |view, _| {
-            view.refresh()?;
-            Ok(view.sync_plan())
-        })
     }
 
     fn under_lock<T>(

@@ -66,8 +66,12 @@ impl SyncPlan {
         let new = self.logs.iter().any(|plan| plan.new);
         let mut end = SyncEnd { synced: Vec::new(), failed: Vec::new() };
         let mut named = Vec::new();
+        let files = self.logs.iter().flat_map(|plan| &plan.files);
+        let files: Vec<&str> = files.map(String::as_str).collect();
+        let mut results = disk.sync_each(&files).into_iter();
         for plan in self.logs {
-            let failed = plan.files.iter().find_map(|path| Some((path, disk.sync(path).err()?)));
+            let results: Vec<_> = plan.files.iter().zip(results.by_ref()).collect();
+            let failed = results.into_iter().find_map(|(path, result)| Some((path, result.err()?)));
             match failed {
                 Some((path, error)) => {
                     let lost = !is_out_of_reach(&error);
@@ -106,8 +110,11 @@ const STEP_BYTES: u64 = 1024 * 1024;
 impl Journals {
     /// What is held beyond what is known to be durable: own appends of this view, ranges of others,
     /// journals that other hands put here.
-    #[must_use]
-    pub fn sync_plan(&self) -> SyncPlan {
+    ///
+    /// # Errors
+    /// When a write failed that could not be undone: no sync means anything then.
+    pub fn sync_plan(&self) -> Result<SyncPlan> {
+        self.sound()?;
         let mut plan = SyncPlan::default();
         // No sync is believed for a log in doubt.
         let doubted = self.doubt.as_ref().map(|doubt| &doubt.log);
@@ -126,7 +133,7 @@ impl Journals {
             }
             plan.logs.push(of_log);
         }
-        plan
+        Ok(plan)
     }
 
     /// A plan ran. What of it failed is written once more, so that a sync of it means something
@@ -219,8 +226,7 @@ impl Journals {
     /// When bytes that were there may be lost: see [`Self::synced`]. A journal that cannot be opened is
     /// no error: it counts as little as before.
     pub fn sync(&mut self, lock: &HomeLock) -> Result<Vec<(LogId, Head)>> {
-        self.sound()?;
-        let plan = self.sync_plan();
+        let plan = self.sync_plan()?;
         if plan.is_empty() {
             return Ok(Vec::new());
         }
