@@ -110,6 +110,8 @@ pub const MEMBERS_ASK_US: u64 = 30_000_000;
 pub const ANNOUNCE_DOWN_US: u64 = 60_000_000;
 /// Shortest time between two calls to all who were lost, when one of them is back.
 pub const STIR_US: u64 = 5_000_000;
+/// Two boots of one node that are both heard for so long are two machines.
+pub const OVERLAP_US: u64 = 1_000_000;
 /// First delay of a hello, doubled up to [`HELLO_MAX_US`].
 pub const HELLO_MIN_US: u64 = 250_000;
 /// Longest delay between two hellos.

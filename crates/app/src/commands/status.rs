@@ -13,7 +13,8 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let home = context.home()?;
     let health = home.health()?;
     let daemon = door::ask(&home, &json!({"verb": "status"}))?;
-    let problems = problems(&health);
+    let mut problems = problems(&health);
+    problems.extend(twins(daemon.as_ref()));
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
@@ -55,6 +56,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let daemon = door::ask(&home, &json!({"verb": "status"}))?;
     let mut problems = damage(glance.holes, &glance.troubles);
     problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
+    problems.extend(twins(daemon.as_ref()));
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
@@ -207,6 +209,18 @@ fn damage(holes: usize, troubles: &[(String, String)]) -> Vec<String> {
         problems.push(format!("{blocks} damaged: `cocli doctor`"));
     }
     problems
+}
+
+/// Names that two machines bear: nothing is lost by it, but nobody can tell who wrote what.
+fn twins(daemon: Option<&Json>) -> Vec<String> {
+    let twins = daemon.and_then(|d| d.get("twins")).and_then(Json::as_array);
+    let names = twins.into_iter().flatten().filter_map(Json::as_str);
+    let tell = |name: &str| {
+        format!(
+            "two machines are called {name}: end one, then `cocli init DIR --node NAME --join -` there"
+        )
+    };
+    names.map(tell).collect()
 }
 
 /// What a person has to decide about cards.

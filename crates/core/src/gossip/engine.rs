@@ -202,6 +202,7 @@ impl Engine {
         });
         Status {
             peers: peers.collect(),
+            twins: self.peers.twins(&self.sender.node, self.now),
             unmet: self.candidates.unmet().collect(),
             gaps: self.gaps.len(),
             stalled: self.inbox.is_stalled(self.now),

@@ -28,6 +28,8 @@ pub(crate) struct Peer {
     /// The address that packets go to comes first.
     addresses: Vec<(SocketAddr, Micros)>,
     pub(crate) window: Window,
+    /// When it proved itself first.
+    pub(crate) met: Micros,
     pub(crate) heard: Micros,
     /// How long it may be silent and still count as live.
     patience: Micros,
@@ -60,6 +62,7 @@ impl Peer {
             boot,
             addresses: alloc::vec![(address, now)],
             window: Window::new(counter),
+            met: now,
             heard: now,
             patience: LIVE_US,
             sent: now,

@@ -1,6 +1,6 @@
 //! All peers, and the proof that makes one.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,8 @@ use super::event::Micros;
 use super::peer::Peer;
 use crate::digest::hash;
 use crate::frame::{Boot, Packet};
-use crate::limits::{LIVE_PEERS, LIVE_US, PEERS_MAX};
+use crate::limits::{LIVE_PEERS, LIVE_US, OVERLAP_US, PEERS_MAX};
+use crate::name::NodeId;
 
 /// Boots that are remembered as replaced.
 const REPLACED_MAX: usize = 64;
@@ -95,6 +96,22 @@ impl Peers {
         self.all.values().filter(move |peer| peer.is_live(now))
     }
 
+    /// Names that two machines bear at this time, `own` being that of this one. Of two starts of one
+    /// machine the first is not heard any more when the second has come.
+    pub(crate) fn twins(&self, own: &NodeId, now: Micros) -> BTreeSet<NodeId> {
+        let lasts = |peer: &Peer, beside: &Peer| peer.heard > beside.met + OVERLAP_US;
+        let twin = |peer: &&Peer| {
+            let other = |other: &Peer| {
+                other.boot != peer.boot
+                    && other.node == peer.node
+                    && lasts(peer, other)
+                    && lasts(other, peer)
+            };
+            peer.node == *own || self.live(now).any(other)
+        };
+        self.live(now).filter(twin).map(|peer| peer.node.clone()).collect()
+    }
+
     /// The boots of live peers, all or `few` of them when they are more than `all_up_to`.
     pub(crate) fn some(
         &self,
@@ -119,5 +136,32 @@ impl Peers {
             boots[from..].iter().chain(&boots[..from]).take(count).copied().collect();
         self.turn = taken.last().copied();
         taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_that_started_again_elsewhere_is_no_twin_and_one_that_is_heard_beside_it_is() {
+        let name = |text: &str| NodeId::read(text).unwrap();
+        let at = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
+        let mut peers = Peers::new([7; 16]);
+        let mut hear = |boot: u64, now: Micros| {
+            let (node, boot) = (name("pi1"), Boot(boot));
+            let packet = Packet { node, boot, counter: now, messages: Vec::new(), unknown: 0 };
+            let port = u16::try_from(packet.boot.0).unwrap();
+            peers.prove(&packet, at(port), now);
+            peers.get_mut(packet.boot).unwrap().hear(at(port), now);
+            (peers.twins(&name("laptop"), now), peers.twins(&name("pi1"), now))
+        };
+        let pi1 = BTreeSet::from([name("pi1")]);
+        hear(1, 0);
+        assert_eq!(hear(1, 5_000_000), (BTreeSet::new(), pi1.clone()));
+        hear(2, 6_000_000);
+        assert_eq!(hear(2, 12_000_000).0, BTreeSet::new(), "the first start is over");
+        assert_eq!(hear(1, 13_000_000).0, pi1, "it is not");
+        assert_eq!(hear(2, 50_000_000).0, BTreeSet::new(), "now it is");
     }
 }

@@ -1,5 +1,6 @@
 //! What a person may want to know of the propagation, as data.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -67,6 +68,8 @@ pub struct PeerStatus {
 pub struct Status {
     /// All peers, live or not.
     pub peers: Vec<PeerStatus>,
+    /// Names that two machines bear at this time.
+    pub twins: BTreeSet<NodeId>,
     /// Addresses where nobody has answered yet.
     pub unmet: Vec<SocketAddr>,
     /// Logs of which others hold more, or another branch.
