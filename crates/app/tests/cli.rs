@@ -16,6 +16,8 @@ mod discovery;
 mod gateway;
 #[path = "cli/homes.rs"]
 mod homes;
+#[path = "cli/identity.rs"]
+mod identity;
 #[path = "cli/imports.rs"]
 mod imports;
 #[path = "cli/keys.rs"]

@@ -45,6 +45,9 @@ pub struct Birth {
     pub identity_public: String,
     /// Whether it keeps cards.
     pub cards: bool,
+    /// Whether the cluster may know the name already: its home was deleted, or somebody else bears
+    /// it. Then the log gets an epoch of its own, and takes no place of the one that is there.
+    pub maybe_known: bool,
 }
 
 /// The file `.cocli/id`.
@@ -95,6 +98,8 @@ impl Home {
         replace(&*disk, paths::IDENTITY, &birth.identity)?;
         replace(&*disk, paths::KEYS, &birth.membership.keys)?;
         replace(&*disk, paths::CONFIG, first_config(birth).as_bytes())?;
+        let epoch = if birth.maybe_known { (rim.epoch)() } else { Epoch::default() };
+        replace(&*disk, paths::EPOCH, epoch.as_str().as_bytes())?;
         let id = Id {
             node: birth.node.to_string(),
             cluster: birth.membership.cluster.to_string(),

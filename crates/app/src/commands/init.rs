@@ -27,6 +27,7 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
         identity: identity.to_bytes().to_vec(),
         identity_public: identity.public_hex(),
         cards: !args.no_cards,
+        maybe_known: args.node.is_some() && ticket.is_some(),
     };
     let home = Home::create(&path, &birth, clock::rim(), clock::now())?;
     let named = context.data.is_some() || std::env::var_os("COCLI_DATA_HOME").is_some();

@@ -490,6 +490,7 @@ mod tests {
             identity: identity.to_bytes().to_vec(),
             identity_public: identity.public_hex(),
             cards: true,
+            maybe_known: false,
         };
         let home = Home::create(dir.path(), &birth, clock::rim(), clock::now()).unwrap();
         let options = Options::new(&home, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), Some(0), &[]);
