@@ -34,3 +34,5 @@ mod several;
 mod slow;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/time.rs"]
+mod time;
