@@ -58,6 +58,8 @@ pub enum Message {
         sent: u64,
         /// Mine is the same.
         level: bool,
+        /// My wall clock, microseconds since 1970; 0 when I do not know it.
+        wall: i64,
     },
     /// How far I hold these logs.
     Entries(Vec<(LogId, Head)>),
@@ -126,9 +128,10 @@ impl Message {
                 out.extend_from_slice(&hash.to_be_bytes());
                 out.extend_from_slice(&sent.to_be_bytes());
             }
-            Self::Heard { sent, level } => {
+            Self::Heard { sent, level, wall } => {
                 out.extend_from_slice(&sent.to_be_bytes());
                 out.push(u8::from(*level));
+                out.extend_from_slice(&wall.to_be_bytes());
             }
             Self::Entries(entries) => {
                 for (log, head) in entries {

@@ -21,6 +21,7 @@ mod spread;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod wall;
 mod window;
 
 pub use crate::frame::Boot;

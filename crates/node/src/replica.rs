@@ -18,7 +18,7 @@ use cocli_core::frame::{Boot, Range};
 use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer};
 use cocli_core::gossip::{self, BranchEnd, Engine, Micros, Served, Start, Status};
 use cocli_core::limits::PUSH_BYTES_MAX;
-use cocli_core::{ChainHash, Epoch, Head, LogId, NodeId, Vector};
+use cocli_core::{ChainHash, Epoch, Head, Instant, LogId, NodeId, Vector};
 use cocli_store::{Journals, Result};
 
 use self::call::Calls;
@@ -89,6 +89,11 @@ impl Replica {
             rescan: None,
             begun: false,
         })
+    }
+
+    /// Says what time it is on the wall, so that peers can tell whose clock is wrong.
+    pub fn set_wall(&mut self, now: Micros, wall: Instant) {
+        self.engine.set_wall(now, wall);
     }
 
     /// Takes in what happened and says what is to be done.

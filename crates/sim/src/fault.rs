@@ -100,6 +100,13 @@ pub enum Fault {
         /// Its new port.
         port: u16,
     },
+    /// The wall clock is set, so that it is ahead of the right time.
+    Clock {
+        /// Whose.
+        machine: usize,
+        /// By how much; less than nothing is behind.
+        ahead_ms: i64,
+    },
     /// A bit of the first journal of machine `origin`'s first log is flipped.
     Rot {
         /// On whose disk.
@@ -239,6 +246,7 @@ impl World {
             Fault::Move { machine, port } => {
                 self.machines[machine].address = address(machine, port);
             }
+            Fault::Clock { machine, ahead_ms } => self.machines[machine].skew_us = ahead_ms * 1000,
             Fault::Rot { machine, origin, offset } => {
                 let log = self.machines[origin].node.to_string();
                 if !damage(&self.machines[machine], &log, offset) {

@@ -234,6 +234,14 @@ impl World {
         first.is_some() && vectors.all(|vector| vector == first)
     }
 
+    /// By how much one machine believes the clock of another to be ahead of its own, milliseconds.
+    #[must_use]
+    pub fn believes_ahead_ms(&self, at: usize, other: usize) -> Option<i64> {
+        let status = self.machines[at].daemon.as_ref()?.replica.status();
+        let node = &self.machines[other].node;
+        status.peers.iter().find(|peer| peer.node == *node)?.clock_ahead_us.map(|us| us / 1000)
+    }
+
     /// What the run showed.
     #[must_use]
     pub fn report(mut self) -> Report {
@@ -350,9 +358,11 @@ impl World {
 
     /// One step of a daemon, and what follows from it.
     pub(crate) fn step(&mut self, at: usize, input: Input) {
+        let wall = self.wall_of(at);
         let Some(daemon) = &mut self.machines[at].daemon else { return };
         // Comparing the whole vector after each packet would take most of a large run.
         let looks = self.watch.is_none() || !matches!(input, Input::Packet { .. } | Input::Tick);
+        daemon.replica.set_wall(self.now, wall);
         let outputs = daemon.replica.step(self.now, input);
         if looks {
             self.check_step(at);

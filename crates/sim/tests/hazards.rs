@@ -204,6 +204,38 @@ fn a_month_away() {
 }
 
 #[test]
+fn clocks_that_are_wrong_and_step_lose_nothing_and_are_told() {
+    const HOUR: i64 = 3_600_000;
+    let mut world = world(3);
+    let right = |world: &World, at: usize, other: usize, ahead_ms: i64| {
+        // A round trip of this network is a few milliseconds.
+        let told = world.believes_ahead_ms(at, other).unwrap();
+        assert!((told - ahead_ms).abs() < 100, "{at} of {other}: {told}, not {ahead_ms}");
+    };
+    right(&world, 0, 1, 0);
+    let clocks = [(-3 * HOUR, 48 * HOUR), (HOUR, -24 * HOUR), (0, 0)];
+    for (step, (one, other)) in clocks.into_iter().enumerate() {
+        world.happen(Fault::Clock { machine: 1, ahead_ms: one });
+        world.happen(Fault::Clock { machine: 2, ahead_ms: other });
+        for at in 0..3 {
+            assert!(world.say(at, &format!("step {step} on {at}")));
+        }
+        world.pass(10 * SECOND);
+        assert!(world.is_level());
+        right(&world, 0, 1, one);
+        right(&world, 0, 2, other);
+        right(&world, 1, 2, other - one);
+        right(&world, 2, 0, -other);
+    }
+    for step in 0..3 {
+        for at in 0..3 {
+            assert!(world.holds(2 - at, &format!("step {step} on {at}")));
+        }
+    }
+    end(world);
+}
+
+#[test]
 fn fifty_copies_of_every_packet_add_no_bytes() {
     let mut world = World::new(Options {
         duplicates: 1000,

@@ -1,5 +1,7 @@
 //! `cocli status`: how this home and its cluster are, and what needs a person.
 
+mod peers;
+
 use cocli_node::{Health, Held, Home};
 use serde_json::{Value as Json, json};
 
@@ -14,7 +16,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let health = home.health()?;
     let daemon = door::ask(&home, &json!({"verb": "status"}))?;
     let mut problems = problems(&health);
-    problems.extend(twins(daemon.as_ref()));
+    problems.extend(peers::problems(daemon.as_ref()));
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
@@ -27,7 +29,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     } else {
         first_line(context.screen, &home, daemon.as_ref());
         pool(context.screen, &health);
-        peers(context.screen, daemon.as_ref());
+        peers::show(context.screen, daemon.as_ref(), args.cluster);
         python(context.screen, daemon.as_ref());
         if args.cluster {
             logs(context.screen, &health);
@@ -56,7 +58,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let daemon = door::ask(&home, &json!({"verb": "status"}))?;
     let mut problems = damage(glance.holes, &glance.troubles);
     problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
-    problems.extend(twins(daemon.as_ref()));
+    problems.extend(peers::problems(daemon.as_ref()));
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
@@ -67,7 +69,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     }
     first_line(context.screen, &home, daemon.as_ref());
     context.screen.line(entities(glance.companies, glance.people));
-    peers(context.screen, daemon.as_ref());
+    peers::show(context.screen, daemon.as_ref(), false);
     for problem in problems {
         context.screen.line(format!("{} {problem}", context.screen.paint(Tone::Bad, "needs you:")));
     }
@@ -100,39 +102,6 @@ fn pool(screen: Screen, health: &Health) {
 fn entities(companies: usize, people: usize) -> String {
     let companies = counted(companies, "company", "companies");
     format!("{companies}, {}", counted(people, "person", "people"))
-}
-
-fn peers(screen: Screen, daemon: Option<&Json>) {
-    let none = Vec::new();
-    let peers = daemon.and_then(|d| d.get("peers")).and_then(Json::as_array).unwrap_or(&none);
-    for peer in peers {
-        let text = |key: &str| peer.get(key).and_then(Json::as_str).unwrap_or("?").to_string();
-        let live = peer.get("live").and_then(Json::as_bool).unwrap_or(false);
-        let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
-        let state = match (text("standing").as_str(), live, level) {
-            ("down", true, _) => screen.paint(Tone::Bad, "down"),
-            (_, true, true) => screen.paint(Tone::Good, "level"),
-            (_, true, false) => screen.paint(Tone::Warn, "catching up"),
-            ("alive" | "suspect", false, _) => {
-                screen.paint(Tone::Warn, "heard by others, not by this node")
-            }
-            (_, false, _) => screen.paint(Tone::Bad, "silent"),
-        };
-        screen.line(format!("  {}  {}  {state}", screen.safe(&text("node")), text("address")));
-    }
-    let strangers = daemon.and_then(|d| d.get("strangers")).and_then(Json::as_array);
-    for stranger in strangers.unwrap_or(&none) {
-        let text = |key: &str| stranger.get(key).and_then(Json::as_str).unwrap_or("?").to_string();
-        screen.line(format!(
-            "  {}  {} seals with key {}, which is not here: if it is one of yours, `cocli key add -`",
-            text("from"), screen.paint(Tone::Warn, "unheard"), text("key")
-        ));
-    }
-    let shed = daemon.and_then(|d| d.get("packets_shed")).and_then(Json::as_u64);
-    if let Some(shed) = shed.filter(|shed| *shed > 0) {
-        let flood = screen.paint(Tone::Warn, "flood");
-        screen.line(format!("  {flood}  {shed} packets were dropped unread since the start"));
-    }
 }
 
 /// Machines of the Python program, for whom this node is the gateway.
@@ -209,18 +178,6 @@ fn damage(holes: usize, troubles: &[(String, String)]) -> Vec<String> {
         problems.push(format!("{blocks} damaged: `cocli doctor`"));
     }
     problems
-}
-
-/// Names that two machines bear: nothing is lost by it, but nobody can tell who wrote what.
-fn twins(daemon: Option<&Json>) -> Vec<String> {
-    let twins = daemon.and_then(|d| d.get("twins")).and_then(Json::as_array);
-    let names = twins.into_iter().flatten().filter_map(Json::as_str);
-    let tell = |name: &str| {
-        format!(
-            "two machines are called {name}: end one, then `cocli init DIR --node NAME --join -` there"
-        )
-    };
-    names.map(tell).collect()
 }
 
 /// What a person has to decide about cards.

@@ -284,7 +284,9 @@ impl Wiring {
     }
 
     fn step(&mut self, input: Input) {
-        for output in self.replica.step(self.now(), input) {
+        let now = self.now();
+        self.replica.set_wall(now, clock::now());
+        for output in self.replica.step(now, input) {
             self.carry_out(output);
         }
     }
@@ -445,6 +447,7 @@ impl Wiring {
                 "level": peer.lacks_bytes == 0 && peer.ahead_bytes == 0,
                 "lacks_bytes": peer.lacks_bytes, "ahead_bytes": peer.ahead_bytes,
                 "silent_ms": peer.silent_us / 1000, "round_trip_us": peer.rtt_us,
+                "clock_ahead_us": peer.clock_ahead_us,
             })
         });
         json!({

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -115,4 +116,30 @@ fn what_wrong_clocks_wrote_is_taken_and_beaten_by_whoever_saw_it() {
         assert_eq!(status["odd"], 0, "{status}");
     }
     never_goes_back(&other, "laptop");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "looks from outside, as a person would")]
+fn the_clock_of_each_peer_is_measured_and_shown() {
+    let one = Home::new();
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    let _second = daemon(&other, &[&first.address]);
+    level(&[&one, &other]);
+    let began = std::time::Instant::now();
+    for home in [&one, &other] {
+        let ahead = loop {
+            let status: serde_json::Value =
+                serde_json::from_str(&home.run(&["--json", "status"]).ok()).unwrap();
+            if let Some(ahead) = status["daemon"]["peers"][0]["clock_ahead_us"].as_i64() {
+                break ahead;
+            }
+            assert!(began.elapsed() < Duration::from_secs(30), "{status}");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        // One clock, seen twice; a busy machine may read it late.
+        assert!(ahead.abs() < 1_000_000, "{ahead}");
+        assert!(home.run(&["status", "--cluster"]).ok().contains("its clock is "));
+        assert!(!home.run(&["status"]).ok().contains("clock"));
+    }
 }

@@ -111,7 +111,7 @@ impl<'a> Cut<'a> {
             [1] => true,
             _ => return None,
         };
-        Some(Message::Heard { sent, level })
+        Some(Message::Heard { sent, level, wall: i64::from_be_bytes(self.array()?) })
     }
 
     fn hello(&mut self) -> Option<Message> {

@@ -34,7 +34,11 @@ fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
         (any::<u64>(), any::<u64>()).prop_map(|(cookie, echo)| Message::Hello { cookie, echo }),
         (any::<u128>(), any::<u64>()).prop_map(|(hash, sent)| Message::Sum { hash, sent }),
-        any::<(u64, bool)>().prop_map(|(sent, level)| Message::Heard { sent, level }),
+        any::<(u64, bool, i64)>().prop_map(|(sent, level, wall)| Message::Heard {
+            sent,
+            level,
+            wall
+        }),
         prop::collection::vec((log(), head()), 0..6).prop_map(Message::Entries),
         (log(), head(), any::<u64>()).prop_map(|(log, from, until)| Message::Want {
             log,

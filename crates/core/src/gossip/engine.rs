@@ -26,10 +26,12 @@ use super::outbox::{Queue, Sender};
 use super::peers::Peers;
 use super::spread::Spread;
 use super::status::{Counts, PeerStatus, Status};
+use super::wall::Wall;
 use crate::digest::{ChainHash, ClusterId, hash};
 use crate::frame::{Boot, Message};
 use crate::limits::{LOST_BRANCHES_MAX, ROUND_US};
 use crate::name::{LogId, NodeId};
+use crate::time::Instant;
 use crate::vector::{Head, Vector};
 
 /// The propagation of one node.
@@ -45,6 +47,7 @@ pub struct Engine {
     /// When the vector changed last.
     changed: Micros,
     sender: Sender,
+    wall: Wall,
     peers: Peers,
     candidates: Candidates,
     members: Members,
@@ -90,6 +93,7 @@ impl Engine {
             members: Members::new(start.node.clone(), start.boot, swim),
             stir_after: 0,
             sender: Sender { node: start.node, boot: start.boot, counter: 0 },
+            wall: Wall::default(),
             peers: Peers::new(start.seed),
             candidates: Candidates::default(),
             inbox: Inbox::default(),
@@ -103,6 +107,12 @@ impl Engine {
             doubt_after: 0,
             counts: Counts::default(),
         }
+    }
+
+    /// Says what time it is on the wall. It is told to peers and compared with theirs, and decides
+    /// nothing.
+    pub fn set_wall(&mut self, now: Micros, wall: Instant) {
+        self.wall.set(now, wall.micros());
     }
 
     /// Takes in what happened and says what is to be done. `now` never goes back; if it does, it is
@@ -191,6 +201,7 @@ impl Engine {
                 standing: self.standing(peer),
                 silent_us: self.now.saturating_sub(peer.heard),
                 rtt_us: peer.rtt,
+                clock_ahead_us: peer.clock_ahead,
                 lacks_bytes: (self.vector.0.iter())
                     .map(|(log, head)| head.position.saturating_sub(held(log)))
                     .sum(),

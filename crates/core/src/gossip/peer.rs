@@ -37,6 +37,8 @@ pub(crate) struct Peer {
     /// When it was sent a sum.
     greeted: Option<Micros>,
     pub(crate) rtt: Option<Micros>,
+    /// By how much its wall clock is ahead of mine, microseconds.
+    pub(crate) clock_ahead: Option<i64>,
     known: BTreeMap<LogId, Known>,
     /// The hash of my vector for which the peer said that its own is equal.
     level: Option<u128>,
@@ -68,6 +70,7 @@ impl Peer {
             sent: now,
             greeted: None,
             rtt: None,
+            clock_ahead: None,
             known: BTreeMap::new(),
             level: None,
             told: BTreeMap::new(),

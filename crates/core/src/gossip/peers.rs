@@ -153,7 +153,7 @@ mod tests {
             let packet = Packet { node, boot, counter: now, messages: Vec::new(), unknown: 0 };
             let port = u16::try_from(packet.boot.0).unwrap();
             peers.prove(&packet, at(port), now);
-            peers.get_mut(packet.boot).unwrap().hear(at(port), now);
+            peers.get_mut(packet.boot).unwrap().hear(at(port), LIVE_US, now);
             (peers.twins(&name("laptop"), now), peers.twins(&name("pi1"), now))
         };
         let pi1 = BTreeSet::from([name("pi1")]);

@@ -57,6 +57,9 @@ pub struct PeerStatus {
     pub silent_us: Micros,
     /// The round trip, microseconds.
     pub rtt_us: Option<Micros>,
+    /// By how much its wall clock is ahead of this one, microseconds, without what the round trip
+    /// may explain.
+    pub clock_ahead_us: Option<i64>,
     /// Bytes held here that it has not said to hold.
     pub lacks_bytes: u64,
     /// Bytes that it said to hold and that are not here.

@@ -94,7 +94,9 @@ impl Engine {
             Message::Hello { cookie: 0, .. } => {}
             Message::Hello { cookie, .. } => self.hello(from, 0, cookie, out),
             Message::Sum { hash, sent } => self.on_sum(boot, counter, hash, sent),
-            Message::Heard { sent, level } => self.on_heard(boot, counter, sent, level),
+            Message::Heard { sent, level, wall } => {
+                self.on_heard((boot, counter), sent, level, wall);
+            }
             Message::Entries(entries) => {
                 for (log, head) in entries {
                     self.on_entry(boot, counter, &log, head);
@@ -115,11 +117,12 @@ impl Engine {
         }
     }
 
-    fn on_heard(&mut self, boot: Boot, counter: u64, sent: u64, level: bool) {
+    fn on_heard(&mut self, (boot, counter): (Boot, u64), sent: u64, level: bool, wall: i64) {
         let Some(rtt) = self.now.checked_sub(sent).filter(|rtt| *rtt < LIVE_US) else { return };
         let sum = self.sum();
         let Some(peer) = self.peers.get_mut(boot) else { return };
         peer.measured(rtt);
+        peer.clock_ahead = self.wall.ahead(self.now, rtt, wall);
         // What changed here since the sum was sent is not what the other compared.
         if level && self.changed < sent {
             peer.is_level(&self.vector, sum, counter);

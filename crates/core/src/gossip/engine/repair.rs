@@ -34,7 +34,8 @@ impl Engine {
 
     pub(super) fn on_sum(&mut self, boot: Boot, counter: u64, hash: u128, sent: u64) {
         let mine = self.sum();
-        self.queue(boot).small(Message::Heard { sent, level: hash == mine });
+        let wall = self.wall.at(self.now);
+        self.queue(boot).small(Message::Heard { sent, level: hash == mine, wall });
         let Some(peer) = self.peers.get_mut(boot) else { return };
         if hash == mine {
             peer.is_level(&self.vector, mine, counter);

@@ -1,0 +1,140 @@
+//! The other nodes, as the daemon knows them.
+
+use serde_json::Value as Json;
+
+use crate::render::{Screen, Tone};
+
+/// A clock that differs by less is right.
+const SKEW_SHOWN_US: u64 = 1_000_000;
+/// A clock that differs by so much has to be set by a person.
+const SKEW_TOLD_US: u64 = 60_000_000;
+
+/// A line for each; `all` tells also of clocks that are right.
+pub(super) fn show(screen: Screen, daemon: Option<&Json>, all: bool) {
+    for peer in list(daemon, "peers") {
+        let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
+        let state = match (text(peer, "standing").as_str(), is_live(peer), level) {
+            ("down", true, _) => screen.paint(Tone::Bad, "down"),
+            (_, true, true) => screen.paint(Tone::Good, "level"),
+            (_, true, false) => screen.paint(Tone::Warn, "catching up"),
+            ("alive" | "suspect", false, _) => {
+                screen.paint(Tone::Warn, "heard by others, not by this node")
+            }
+            (_, false, _) => screen.paint(Tone::Bad, "silent"),
+        };
+        let clock = match ahead(peer) {
+            Some(us) if us.unsigned_abs() >= SKEW_SHOWN_US => {
+                format!("  {}", screen.paint(Tone::Warn, &format!("its clock is {}", spoken(us))))
+            }
+            Some(us) if all => format!("  its clock is {}", spoken(us)),
+            _ => String::new(),
+        };
+        let node = screen.safe(&text(peer, "node"));
+        screen.line(format!("  {node}  {}  {state}{clock}", text(peer, "address")));
+    }
+    for stranger in list(daemon, "strangers") {
+        screen.line(format!(
+            "  {}  {} seals with key {}, which is not here: if it is one of yours, `cocli key add -`",
+            text(stranger, "from"),
+            screen.paint(Tone::Warn, "unheard"),
+            text(stranger, "key")
+        ));
+    }
+    let shed = daemon.and_then(|d| d.get("packets_shed")).and_then(Json::as_u64);
+    if let Some(shed) = shed.filter(|shed| *shed > 0) {
+        let flood = screen.paint(Tone::Warn, "flood");
+        screen.line(format!("  {flood}  {shed} packets were dropped unread since the start"));
+    }
+}
+
+/// What needs a person, each with its next command.
+pub(super) fn problems(daemon: Option<&Json>) -> Vec<String> {
+    let twins = list(daemon, "twins").iter().filter_map(Json::as_str);
+    // Nothing is lost by it, but nobody can tell any more who wrote what.
+    let mut problems: Vec<String> = twins
+        .map(|name| {
+            format!(
+                "two machines are called {name}: \
+                 end one, then `cocli init DIR --node NAME --join -` there"
+            )
+        })
+        .collect();
+    let wrong: Vec<String> = list(daemon, "peers")
+        .iter()
+        .filter_map(|peer| {
+            let us = ahead(peer).filter(|us| us.unsigned_abs() >= SKEW_TOLD_US)?;
+            Some(format!("{} is {}", text(peer, "node"), spoken(us)))
+        })
+        .collect();
+    if !wrong.is_empty() {
+        // Nothing is refused for it, but of two who did not see each other the clock decides.
+        let wrong = wrong.join(", ");
+        problems
+            .push(format!("clocks differ: {wrong} of this machine's: set the one that is wrong"));
+    }
+    problems
+}
+
+fn list<'j>(daemon: Option<&'j Json>, key: &str) -> &'j [Json] {
+    daemon.and_then(|d| d.get(key)).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+fn text(of: &Json, key: &str) -> String {
+    of.get(key).and_then(Json::as_str).unwrap_or("?").to_string()
+}
+
+fn is_live(peer: &Json) -> bool {
+    peer.get("live").and_then(Json::as_bool).unwrap_or(false)
+}
+
+/// By how much the clock of a peer that is heard is ahead of this one's, microseconds.
+fn ahead(peer: &Json) -> Option<i64> {
+    peer.get("clock_ahead_us").and_then(Json::as_i64).filter(|_| is_live(peer))
+}
+
+/// `3 h behind`, `2 s ahead`, and `right` when it is so to the millisecond.
+fn spoken(ahead_us: i64) -> String {
+    let ms = ahead_us.unsigned_abs() / 1000;
+    let seconds = ms / 1000;
+    let long = match seconds {
+        0 if ms == 0 => return "right".into(),
+        0 => format!("{ms} ms"),
+        1..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", (seconds + 30) / 60),
+        7_200..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
+        _ => format!("{} days", (seconds + 43_200) / 86_400),
+    };
+    format!("{long} {}", if ahead_us < 0 { "behind" } else { "ahead" })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn clocks_that_are_a_minute_apart_need_a_person_and_those_of_the_silent_do_not() {
+        let peer = |node: &str, live: bool, seconds: i64| json!({"node": node, "live": live, "clock_ahead_us": seconds * 1_000_000});
+        let peers = [
+            peer("slow", true, -3 * 3_600),
+            peer("fast", true, 2 * 86_400),
+            peer("near", true, 59),
+            peer("away", false, 86_400),
+        ];
+        assert_eq!(
+            problems(Some(&json!({ "peers": peers }))),
+            [
+                "clocks differ: slow is 3 h behind, fast is 2 days ahead of this machine's: set the one that is wrong"
+            ]
+        );
+        assert!(problems(Some(&json!({"peers": [peers[2], peers[3]]}))).is_empty());
+        assert!(problems(None).is_empty());
+    }
+
+    #[test]
+    fn a_difference_is_spoken_in_one_unit() {
+        let spoken = [999, -1_500, 1_500_000, 90_000_000, -3 * 3_600_000_000 + 1].map(spoken);
+        assert_eq!(spoken, ["right", "1 ms behind", "1 s ahead", "90 s ahead", "3 h behind"]);
+    }
+}
