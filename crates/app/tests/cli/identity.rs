@@ -19,20 +19,22 @@ struct Acknowledged(BTreeSet<String>);
 impl Acknowledged {
     /// A batch, and then one write after the other.
     fn write(&mut self, home: &Home, label: &str) {
-        let fields: Vec<String> = (0..40).map(|n| format!("{label}{n}")).collect();
-        let line = |field: &String| {
-            format!("{{\"target\":\"companies/acme\",\"field\":\"{field}\",\"value\":\"v\"}}\n")
-        };
-        let batch: String = fields.iter().map(line).collect();
-        home.input(&["set", "--from", "-"], batch.as_bytes()).ok();
-        self.0.extend(fields);
+        self.batch(home, label, "v");
         for n in 40..43 {
-            self.set(home, &format!("{label}{n}"), &[]);
+            self.set(home, &format!("{label}{n}"));
         }
     }
 
-    fn set(&mut self, home: &Home, field: &str, more: &[&str]) {
-        home.run(&[&["set", "companies/acme", &format!("{field}=v")], more].concat()).ok();
+    fn batch(&mut self, home: &Home, label: &str, value: &str) {
+        let fields: Vec<String> = (0..40).map(|n| format!("{label}{n}")).collect();
+        let line = |field: &String| serde_json::json!({"target": "companies/acme", "field": field, "value": value});
+        let batch: String = fields.iter().map(|field| format!("{}\n", line(field))).collect();
+        home.input(&["set", "--from", "-"], batch.as_bytes()).ok();
+        self.0.extend(fields);
+    }
+
+    fn set(&mut self, home: &Home, field: &str) {
+        home.run(&["set", "companies/acme", &format!("{field}=v")]).ok();
         self.0.insert(field.to_string());
     }
 
@@ -159,7 +161,7 @@ fn a_restored_card_that_writes_before_it_hears_of_its_past_loses_nothing() {
         restore(&saved, &one, folder);
         acknowledged.write(&one, "again");
         let running = daemon(&one, &[]);
-        acknowledged.set(&one, "late", &[]);
+        acknowledged.set(&one, "late");
         let _laptop = daemon(&laptop, &[&running.address]);
         let _cloud = daemon(&cloud, &[&running.address]);
         acknowledged.are_on(&[&one, &laptop, &cloud]);
@@ -284,4 +286,34 @@ fn two_branches_are_settled_by_those_who_hold_them_when_the_origin_is_gone() {
     let first = daemon(&left, &[]);
     let _second = daemon(&right, &[&first.address]);
     acknowledged.are_on(&[&left, &right]);
+}
+
+#[test]
+fn journals_that_are_set_back_beneath_a_running_daemon_lose_nothing() {
+    let (one, mut acknowledged) = (Home::new(), Acknowledged::default());
+    let ([laptop, cloud], daemons) = others(&one);
+    acknowledged.write(&one, "before");
+    let saved = image(&one);
+    let _running = daemon(&one, &addresses(&daemons));
+    acknowledged.write(&one, "on");
+    acknowledged.write(&laptop, "theirs");
+    one.run(&["compact"]).ok();
+    acknowledged.are_on(&[&one, &laptop, &cloud]);
+    restore(&saved, &one, "wal");
+    acknowledged.write(&one, "again");
+    acknowledged.are_on(&[&one, &laptop, &cloud]);
+}
+
+#[test]
+fn three_branches_that_are_too_long_for_packets_are_kept() {
+    let (one, mut acknowledged) = (Home::new(), Acknowledged::default());
+    let other = member(&one, "laptop");
+    let clones = [image(&one), image(&one)];
+    for (home, label) in [(&one, "left"), (&clones[0], "middle"), (&clones[1], "right")] {
+        acknowledged.write(home, label);
+        acknowledged.batch(home, &format!("long_{label}"), &"x".repeat(4_000));
+    }
+    let first = daemon(&other, &[]);
+    let _others = [&one, &clones[0], &clones[1]].map(|home| daemon(home, &[&first.address]));
+    acknowledged.are_on(&[&one, &clones[0], &clones[1], &other]);
 }
