@@ -89,7 +89,8 @@ mod tests {
     use super::*;
 
     fn status(unmet: Vec<SocketAddr>) -> Status {
-        Status { peers: Vec::new(), unmet, gaps: 0, stalled: false, counts: Default::default() }
+        let (peers, twins) = (Vec::new(), Default::default());
+        Status { peers, twins, unmet, gaps: 0, stalled: false, counts: Default::default() }
     }
 
     #[test]

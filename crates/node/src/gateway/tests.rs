@@ -26,6 +26,7 @@ fn home(dir: &tempfile::TempDir) -> Home {
         identity: Vec::new(),
         identity_public: "00".into(),
         cards: false,
+        maybe_known: false,
     };
     Home::create(dir.path(), &birth, rim(), at(0)).unwrap()
 }
