@@ -75,12 +75,21 @@ pub(crate) enum Verb {
     Man(Man),
     /// The keys of the cluster on this machine.
     Key(Key),
+    /// Leave the cluster once another node holds all that is here; the files stay.
+    Leave(Leave),
     /// Run the simulator.
     #[command(hide = true)]
     Sim(Sim),
     /// Measure.
     #[command(hide = true)]
     Bench(Bench),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Leave {
+    /// Seconds to wait until another node holds everything.
+    #[arg(long, default_value_t = 60.0, value_name = "S")]
+    pub(crate) timeout: f64,
 }
 
 #[derive(Debug, Args)]

@@ -25,6 +25,7 @@ mod get;
 mod import;
 mod init;
 mod key;
+mod leave;
 mod list;
 mod log;
 mod morning;
@@ -105,6 +106,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Completions(args)) => completions::run(&context, &args),
         Some(Verb::Man(args)) => completions::man(&context, &args),
         Some(Verb::Key(args)) => key::run(&context, &args),
+        Some(Verb::Leave(args)) => leave::run(&context, &args),
         Some(Verb::Sim(args)) => sim::run(&context, &args),
         Some(Verb::Bench(args)) => bench::run(&context, &args),
     }

@@ -11,6 +11,10 @@ use crate::failure::{Exit, Failure, chain};
 /// When it cannot be read, or holds something else.
 pub(crate) fn of(home: &Home) -> Result<Ring, Failure> {
     let bytes = home.keys()?;
+    if bytes.is_empty() {
+        return Err(Failure::new(Exit::Failed, format!("{} left its cluster", home.node()))
+            .hint("`cocli join TICKET` brings it back; `cocli ticket` elsewhere prints one"));
+    }
     let text = String::from_utf8_lossy(&bytes);
     Ring::from_text(&text).map_err(|error| {
         let path = home.path().join(".cocli").join("keys");

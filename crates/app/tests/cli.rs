@@ -22,6 +22,8 @@ mod identity;
 mod imports;
 #[path = "cli/keys.rs"]
 mod keys;
+#[path = "cli/leave.rs"]
+mod leave;
 #[path = "cli/python.rs"]
 mod python;
 #[path = "cli/readme.rs"]

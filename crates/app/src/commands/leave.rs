@@ -1,0 +1,85 @@
+//! `cocli leave`: out of the cluster, with everything that was written here safe elsewhere.
+
+use std::time::Duration;
+
+use cocli_node::Home;
+use serde_json::{Value as Json, json};
+
+use super::Context;
+use crate::args::Leave;
+use crate::failure::{Exit, Failure};
+use crate::{clock, door, ring};
+
+/// Between two looks at the daemon.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long the daemon may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(10);
+
+pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
+    let home = context.home()?;
+    ring::of(&home)?;
+    context.catch_up(&home, None);
+    if !door::is_open(&home) {
+        return Err(Failure::new(Exit::Failed, "no daemon runs, so nobody knows what others hold")
+            .hint("`cocli daemon`, and then `cocli leave` beside it"));
+    }
+    let holder = wait_for_holder(&home, args.timeout)?;
+    end_daemon(&home)?;
+    home.keep_keys(b"")?;
+    match context.screen.json {
+        true => context.screen.object(&json!({"left": true, "holder": holder})),
+        false => {
+            context.screen.line(format!(
+                "{} left: {holder} holds all that is here, and the key is forgotten",
+                home.node()
+            ));
+            context.screen.line("the files stay; `cocli join TICKET` brings this machine back");
+        }
+    }
+    Ok(())
+}
+
+/// Another node that holds every byte that this one holds: the newest own ones by their hash.
+fn wait_for_holder(home: &Home, seconds: f64) -> Result<String, Failure> {
+    let end = home.session(clock::now())?.end()?;
+    let began = clock::monotonic();
+    let patience = Duration::try_from_secs_f64(seconds).unwrap_or(GOODBYE);
+    if end.head.position > 0 {
+        door::wait(home, &end, 1, seconds)?;
+    }
+    loop {
+        let status = door::ask(home, &json!({"verb": "status"}))?.unwrap_or_default();
+        if let Some(holder) = holder(&status) {
+            return Ok(holder);
+        }
+        if began.elapsed() >= patience {
+            let message = format!("no other node holds all that is here after {seconds} s");
+            return Err(Failure::new(Exit::Failed, message)
+                .hint("nothing was changed; `cocli status` shows who lacks what"));
+        }
+        clock::pass(LOOK);
+    }
+}
+
+fn holder(status: &Json) -> Option<String> {
+    let peers = status.get("peers")?.as_array()?;
+    let holds = |peer: &&Json| {
+        peer.get("live").and_then(Json::as_bool) == Some(true)
+            && peer.get("lacks_bytes").and_then(Json::as_u64) == Some(0)
+    };
+    peers.iter().find(holds)?.get("node")?.as_str().map(ToOwned::to_owned)
+}
+
+/// The daemon says goodbye to all, and ends.
+fn end_daemon(home: &Home) -> Result<(), Failure> {
+    door::ask(home, &json!({"verb": "stop"}))?;
+    let asked = clock::monotonic();
+    while door::is_open(home) {
+        if asked.elapsed() > GOODBYE {
+            return Err(Failure::new(Exit::Failed, "the daemon does not end")
+                .hint("end it where it runs, and then `cocli leave` again"));
+        }
+        clock::pass(LOOK);
+    }
+    Ok(())
+}
