@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::session::Session;
 
 /// What the program writes by itself: nobody typed it, so nobody takes it back.
-const NOT_UNDONE: [&str; 3] = ["init", "adopt", "doctor"];
+const NOT_UNDONE: [&str; 6] = ["init", "adopt", "doctor", "fork", "heal", "salvage"];
 
 /// What an undo would do.
 #[derive(Debug, Default)]

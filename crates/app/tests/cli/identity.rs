@@ -286,6 +286,10 @@ fn two_branches_are_settled_by_those_who_hold_them_when_the_origin_is_gone() {
     let first = daemon(&left, &[]);
     let _second = daemon(&right, &[&first.address]);
     acknowledged.are_on(&[&left, &right]);
+    for home in [&left, &right] {
+        // What was copied of a branch is nobody's command here.
+        home.run(&["undo"]).fails(3, "nothing to undo");
+    }
 }
 
 #[test]
