@@ -190,6 +190,7 @@ impl Session<'_> {
     /// When the disk refuses: the checkpoint is the old one then.
     pub fn compact(&mut self) -> Result<(checkpoint::Compacted, Health)> {
         self.take_in_foreign()?;
+        self.salvage()?;
         let done = checkpoint::compact(&self.lock, &mut self.journals, COMPACTION_BYTES)?;
         let reader = Reader::open(&mut self.journals)?;
         let health = Health {

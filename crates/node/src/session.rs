@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use cocli_core::entity::DELETED;
 use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target, Value, usv};
-use cocli_store::{Command, HomeLock, Journals, Reader};
+use cocli_store::{Command, HomeLock, Journals, Reader, checkpoint};
 
 use crate::cards::{Files, Placed};
 use crate::change::{Change, Intent, Writer};
@@ -91,6 +91,7 @@ impl<'h> Session<'h> {
         if let Some(doubt) = self.journals.doubt() {
             let trusted = doubt.trusted;
             self.journals.close_and_copy(&self.lock, trusted, &(self.home.rim.epoch)())?;
+            self.salvage()?;
         }
         if self.home.moved && !self.home.settled()? {
             let own = self.journals.own().clone();
@@ -100,6 +101,13 @@ impl<'h> Session<'h> {
             }
             self.home.settle()?;
         }
+        Ok(())
+    }
+
+    /// Writes what only the checkpoint holds into the own log, should there be any.
+    pub(crate) fn salvage(&mut self) -> Result<()> {
+        let command = Command { at: self.now, verb: "salvage".into() };
+        checkpoint::salvage(&self.lock, &mut self.journals, &command)?;
         Ok(())
     }
 

@@ -6,12 +6,14 @@
 mod compact;
 mod manifest;
 mod odd;
+mod salvage;
 mod shard;
 
 pub(crate) use compact::from_journals;
 pub use compact::{Compacted, compact, repair};
 pub use manifest::{Manifest, RULES};
 pub use odd::OddRecord;
+pub use salvage::salvage;
 pub(crate) use shard::add_line;
 
 pub(crate) use manifest::ShardInfo;

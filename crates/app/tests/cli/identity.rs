@@ -321,3 +321,18 @@ fn three_branches_that_are_too_long_for_packets_are_kept() {
     let _others = [&one, &clones[0], &clones[1]].map(|home| daemon(home, &[&first.address]));
     acknowledged.are_on(&[&one, &clones[0], &clones[1], &other]);
 }
+
+#[test]
+fn what_only_the_checkpoint_still_holds_travels_again() {
+    let (one, mut acknowledged) = (Home::new(), Acknowledged::default());
+    acknowledged.write(&one, "before");
+    let saved = image(&one);
+    acknowledged.write(&one, "on");
+    one.run(&["compact"]).ok();
+    restore(&saved, &one, "wal");
+    acknowledged.write(&one, "again");
+    let other = member(&one, "laptop");
+    let first = daemon(&other, &[]);
+    let _second = daemon(&one, &[&first.address]);
+    acknowledged.are_on(&[&one, &other]);
+}

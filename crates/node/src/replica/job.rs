@@ -3,7 +3,7 @@
 use cocli_core::frame::Range;
 use cocli_core::{Epoch, Head, Instant, LogId};
 use cocli_store::journal::Placed;
-use cocli_store::{Command, HomeLock, Journals, Result, StoreError};
+use cocli_store::{Command, HomeLock, Journals, Result, StoreError, checkpoint};
 
 use super::event::{Job, JobDone};
 
@@ -26,10 +26,10 @@ impl Job {
                 Ok(JobDone::Synced { heads: journals.sync(lock)?, lost: Vec::new(), failed: None })
             }
             Self::Rescan { epoch } => {
-                recover(journals, lock, epoch)?;
+                recover(journals, lock, at, epoch)?;
                 rescanned(journals, lock)
             }
-            Self::Doubt { log, claimed, epoch } => doubt(journals, lock, log, *claimed, epoch),
+            Self::Doubt { log, claimed, epoch } => doubt(journals, lock, at, log, *claimed, epoch),
             Self::Aside { log, common } => aside(journals, lock, at, log, *common),
             Self::Heal(ranges) => heal(journals, lock, at, ranges),
         }
@@ -90,11 +90,17 @@ fn append(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<
 }
 
 /// Takes in what was under way when a writer of the own log died, or closes the log.
-pub(super) fn recover(journals: &mut Journals, lock: &HomeLock, epoch: &Epoch) -> Result<()> {
+pub(super) fn recover(
+    journals: &mut Journals,
+    lock: &HomeLock,
+    at: Instant,
+    epoch: &Epoch,
+) -> Result<()> {
     if let Err(error) = journals.recover(lock)
         && let StoreError::Doubted { trusted, .. } = error
     {
         journals.close_and_copy(lock, trusted, epoch)?;
+        checkpoint::salvage(lock, journals, &command(at, "salvage"))?;
     }
     Ok(())
 }
@@ -109,6 +115,7 @@ fn rescanned(journals: &mut Journals, lock: &HomeLock) -> Result<JobDone> {
 fn doubt(
     journals: &mut Journals,
     lock: &HomeLock,
+    at: Instant,
     log: &LogId,
     claimed: Option<Head>,
     epoch: &Epoch,
@@ -120,7 +127,7 @@ fn doubt(
         None => false,
     };
     if held || journals.own() != log {
-        recover(journals, lock, epoch)?;
+        recover(journals, lock, at, epoch)?;
         return rescanned(journals, lock);
     }
     let trusted = journals.durable(log);

@@ -75,7 +75,7 @@ impl Writer {
             }
             match &job {
                 Job::Sync => {}
-                Job::Rescan { epoch } => recover(view, lock, epoch)?,
+                Job::Rescan { epoch } => recover(view, lock, at, epoch)?,
                 job => return job.run(view, lock, at).map(First::Done),
             }
             view.sync_plan().map(First::Sync)

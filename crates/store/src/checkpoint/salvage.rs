@@ -1,0 +1,52 @@
+//! What only the checkpoint still holds, after journals were set back or lost.
+
+use std::collections::BTreeSet;
+
+use cocli_core::digest::hash;
+use cocli_core::usv;
+
+use super::manifest::Manifest;
+use super::shard::lines;
+use super::{RULES, read_shard};
+use crate::error::{Result, Tried};
+use crate::journal::{Command, Journals};
+use crate::lock::HomeLock;
+use crate::paths;
+
+/// Appends the state lines that no journal holds to the own log, when the checkpoint covers more of
+/// this node's logs than they hold: otherwise nobody else would ever see them. Gives how many. Cut
+/// off, it can be done again; records that stand twice merge as one.
+///
+/// # Errors
+/// When the journals cannot be read or the disk refuses.
+pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> Result<usize> {
+    let disk = journals.disk().clone();
+    let manifest = Manifest::read_or_empty(&*disk)?;
+    let standing = journals.standing(&manifest.frontier)?;
+    let node = journals.own().node.clone();
+    let gone = |log| standing.get(log).is_none();
+    if manifest.rules != RULES || !manifest.frontier.0.keys().any(|l| l.node == node && gone(l)) {
+        return Ok(0);
+    }
+    // A shard that is damaged is made anew from the journals.
+    let shards = || manifest.shards.iter().flat_map(|(n, info)| read_shard(&*disk, *n, info));
+    let mut nowhere: BTreeSet<u128> =
+        shards().flat_map(|bytes| lines(&bytes).map(hash).collect::<Vec<_>>()).collect();
+    for section in journals.all_sections() {
+        let path = paths::journal(&section.log, section.day);
+        section.load(&*disk).tried("read", &path)?.each(|met| {
+            if let Ok(d) = met.read {
+                nowhere.remove(&hash(usv::line_of(&d.target, &d.field, &d.entry).as_bytes()));
+            }
+        });
+    }
+    let mut batch = Vec::new();
+    for bytes in shards() {
+        let lost = lines(&bytes).filter(|line| nowhere.contains(&hash(line)));
+        for datagram in lost.filter_map(|line| usv::read_line(line).ok()) {
+            usv::write(&datagram, &mut batch);
+        }
+    }
+    journals.append_verbatim(lock, &batch, command.at.day(), command)?;
+    Ok(nowhere.len())
+}
