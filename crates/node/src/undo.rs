@@ -82,6 +82,9 @@ impl Session<'_> {
     fn last_command(&mut self, fits: impl Fn(&Datagram) -> bool) -> Result<Vec<Datagram>> {
         let commands = self.journals.commands()?.into_iter().rev();
         for command in commands.filter(|command| !NOT_UNDONE.contains(&command.verb.as_str())) {
+            if !self.journals.stands(&command)? {
+                continue;
+            }
             let wrote = self.home.written_between(&command.log, command.from, command.to)?;
             let fitting: Vec<Datagram> = wrote.into_iter().filter(&fits).collect();
             if !fitting.is_empty() {

@@ -336,3 +336,21 @@ fn what_only_the_checkpoint_still_holds_travels_again() {
     let _second = daemon(&one, &[&first.address]);
     acknowledged.are_on(&[&one, &other]);
 }
+
+#[test]
+fn undo_never_takes_back_what_another_branch_wrote_at_the_same_place() {
+    let (one, mut acknowledged) = (Home::new(), Acknowledged::default());
+    let other = image(&one);
+    acknowledged.set(&one, "left");
+    // Later, so it is the greater branch, and it keeps the name of the log.
+    acknowledged.set(&other, "mine");
+    let first = daemon(&one, &[]);
+    let _second = daemon(&other, &[&first.address]);
+    acknowledged.are_on(&[&one, &other]);
+    until(|| one.journals().len() == 2);
+    one.run(&["undo"]).fails(3, "nothing to undo");
+    other.run(&["undo"]).ok();
+    level(&[&one, &other]);
+    one.run(&["get", "companies/acme", "mine"]).fails(3, "no mine");
+    assert_eq!(one.run(&["get", "companies/acme", "left"]).ok(), "v\n");
+}

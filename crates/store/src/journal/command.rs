@@ -38,6 +38,8 @@ pub struct Written {
     pub from: u64,
     /// Up to which position.
     pub to: u64,
+    /// Of these bytes.
+    pub hash: u128,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -51,8 +53,7 @@ struct Line {
     day: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     offset: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hash: Option<String>,
+    hash: String,
 }
 
 /// An append that was begun.
@@ -62,7 +63,6 @@ pub(crate) struct Intent {
     pub(crate) day: Day,
     /// Where in the day's journal.
     pub(crate) offset: u64,
-    pub(crate) hash: u128,
 }
 
 impl Written {
@@ -75,7 +75,7 @@ impl Written {
             to: self.to,
             day: None,
             offset: None,
-            hash: None,
+            hash: format!("{:032x}", self.hash),
         }
     }
 
@@ -86,6 +86,7 @@ impl Written {
             log: LogId::read(&line.log).ok()?,
             from: line.from,
             to: line.to,
+            hash: u128::from_str_radix(&line.hash, 16).ok()?,
         })
     }
 }
@@ -97,18 +98,10 @@ fn json(line: &Line) -> Vec<u8> {
 }
 
 impl Intent {
-    pub(crate) fn new(written: Written, day: Day, offset: u64, batch: &[u8]) -> Self {
-        Self { written, day, offset, hash: hash(batch) }
-    }
-
     /// Writes it down; `sync` when a batch must not stand half after a power cut.
     pub(crate) fn begin(&self, disk: &dyn Disk, sync: bool) -> Result<()> {
-        let line = Line {
-            day: Some(self.day.number()),
-            offset: Some(self.offset),
-            hash: Some(format!("{:032x}", self.hash)),
-            ..self.written.line()
-        };
+        let line =
+            Line { day: Some(self.day.number()), offset: Some(self.offset), ..self.written.line() };
         let text = json(&line);
         let before = disk.stat(paths::INTENT).tried("look at", paths::INTENT)?.map(|stat| stat.len);
         if before.is_none_or(|len| len == 0) {
@@ -139,7 +132,6 @@ impl Intent {
                 written: Written::of(&line)?,
                 day: Day::from_number(line.day?)?,
                 offset: line.offset?,
-                hash: u128::from_str_radix(&line.hash?, 16).ok()?,
             })
         }))
     }
@@ -203,5 +195,19 @@ impl Journals {
     /// When the list cannot be read.
     pub fn commands(&self) -> Result<Vec<Written>> {
         commands(&*self.disk)
+    }
+
+    /// Whether the bytes that a command wrote still stand there: where a log was closed or lost a
+    /// branch, those of others may.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn stands(&self, written: &Written) -> Result<bool> {
+        let mut bytes = Vec::new();
+        for section in self.sections_between(&written.log, written.from, written.to) {
+            let path = paths::journal(&section.log, section.day);
+            bytes.extend_from_slice(&section.load(&*self.disk).tried("read", &path)?.bytes);
+        }
+        Ok(hash(&bytes) == written.hash)
     }
 }

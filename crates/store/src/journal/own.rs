@@ -1,5 +1,6 @@
 //! Appending to the own log: all of a batch or nothing, and durable when it returns.
 
+use cocli_core::digest::hash;
 use cocli_core::usv::{self, RS};
 use cocli_core::{Day, Epoch, LogId};
 
@@ -39,8 +40,9 @@ impl Journals {
             log: self.own.clone(),
             from,
             to: from + batch.len() as u64,
+            hash: hash(batch),
         };
-        let intent = Intent::new(written, day, file.as_ref().map_or(0, |file| file.whole), batch);
+        let intent = Intent { written, day, offset: file.as_ref().map_or(0, |file| file.whole) };
         let several = usv::records(batch).nth(1).is_some();
         intent.begin(&*self.disk, several)?;
         self.write_batch(&intent, batch)?;

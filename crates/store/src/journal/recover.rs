@@ -91,7 +91,7 @@ impl Journals {
             .disk
             .read_at(&path, intent.offset, usize::try_from(len).unwrap_or(usize::MAX))
             .tried("read", &path)?;
-        if bytes.len() as u64 == len && hash(&bytes) == intent.hash {
+        if bytes.len() as u64 == len && hash(&bytes) == intent.written.hash {
             let synced = self.disk.sync(&path).and_then(|()| self.disk.sync_folder(paths::WAL));
             if let Err(error) = synced {
                 let why = format!("a sync failed: {error}");
