@@ -335,11 +335,7 @@ impl Replica {
             }
             JobDone::Rescanned { own, heads, lost, failed } => {
                 out.extend(failed.map(Output::Notice));
-                let mut inputs = self.on_rescanned(own, heads, out);
-                if !lost.is_empty() {
-                    inputs.push(gossip::Input::Synced { heads: Vec::new(), lost });
-                }
-                inputs
+                self.on_rescanned(own, heads, lost, out)
             }
             JobDone::RescanFailed { why } => {
                 out.push(Output::Notice(why));
@@ -408,6 +404,7 @@ impl Replica {
         &mut self,
         own: LogId,
         heads: Vec<(LogId, Head)>,
+        lost: Vec<LogId>,
         out: &mut Vec<Output>,
     ) -> Vec<gossip::Input> {
         self.look();
@@ -428,6 +425,16 @@ impl Replica {
             let (trusted, copied) = (head_of(self.engine.own()), head_of(&own));
             out.push(Output::NewEpoch { log: own.clone() });
             inputs.push(gossip::Input::NewEpoch { log: own, trusted, copied });
+        }
+        // What peers sent and was synced along is no news to push on.
+        let came = |(log, head): &(LogId, Head)| {
+            head.position > self.engine.vector().position(log)
+                && self.engine.came(log) >= head.position
+                && log != self.engine.own()
+        };
+        let (came, heads): (Vec<_>, Vec<_>) = heads.into_iter().partition(came);
+        if !came.is_empty() || !lost.is_empty() {
+            inputs.push(gossip::Input::Synced { heads: came, lost });
         }
         for (log, head) in heads.into_iter().chain(gone) {
             inputs.push(self.durable(log, head));

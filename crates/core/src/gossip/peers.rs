@@ -127,9 +127,9 @@ impl Peers {
         boots
     }
 
-    /// The next live peers, by turns, that are not known to hold the same.
+    /// The next live peers, by turns, that are not known to hold the same, or were never measured.
     pub(crate) fn turn(&mut self, now: Micros, sum: u128, count: usize) -> Vec<Boot> {
-        let unequal = self.live(now).filter(|peer| !peer.equals(sum));
+        let unequal = self.live(now).filter(|peer| !peer.equals(sum) || peer.rtt.is_none());
         let boots: Vec<Boot> = unequal.map(|peer| peer.boot).collect();
         let from = self.turn.map_or(0, |turn| boots.partition_point(|boot| *boot <= turn));
         let taken: Vec<Boot> =
