@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use core::fmt::Write;
 
-use crate::digest::{ChainHash, hash};
+use crate::digest::{ChainHash, ClusterId, hash};
 use crate::name::LogId;
 
 /// The end of the bytes held of a log.
@@ -13,6 +13,14 @@ pub struct Head {
     pub position: u64,
     /// The chain's hash there.
     pub hash: ChainHash,
+}
+
+impl Head {
+    /// Where a log begins.
+    #[must_use]
+    pub fn start(cluster: &ClusterId, log: &LogId) -> Self {
+        Self { position: 0, hash: ChainHash::start(cluster, log) }
+    }
 }
 
 /// Per log, how far a node holds it durably.

@@ -24,7 +24,7 @@ mod tail;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::limits::LOGS_MAX;
-use cocli_core::{ChainHash, ClusterId, Day, Epoch, Head, LogId, NodeId};
+use cocli_core::{ClusterId, Day, Epoch, Head, LogId, NodeId};
 
 use crate::disk::{Disk, FileKind, SharedDisk, Stat};
 use crate::error::{Result, StoreError, Tried, if_there};
@@ -175,7 +175,7 @@ impl Journals {
         let log = self
             .logs
             .entry(id.clone())
-            .or_insert_with(|| Log::new(id.clone(), ChainHash::start(&cluster, id)));
+            .or_insert_with(|| Log::new(id.clone(), Head::start(&cluster, id)));
         if log.found == found && log.marks_stat == marks {
             return Ok(());
         }
@@ -188,13 +188,12 @@ impl Journals {
             let last = log.marks.last().map_or(0, |mark| mark.head.position);
             log.durable = if cut { last } else { log.durable.max(last) };
             log.marks_stat = marks;
-            log.tip = Head { position: 0, hash: ChainHash::start(&cluster, id) };
+            log.tip = log.start;
         }
         let disk = &self.disk;
         let whole = |day, raw, floor| file::whole(&**disk, &paths::journal(id, day), raw, floor);
         log.lay(found, &whole).tried("read a journal of", &path)?;
-        let start = Head { position: 0, hash: ChainHash::start(&cluster, id) };
-        let last = log.marks.last().map_or(start, |mark| mark.head);
+        let last = log.last_mark();
         if log.tip.position < last.position || log.tip.position > log.end {
             log.tip = last;
         }
@@ -282,7 +281,7 @@ impl Journals {
         let cluster = self.cluster;
         self.logs
             .entry(id.clone())
-            .or_insert_with(|| Log::new(id.clone(), ChainHash::start(&cluster, id)))
+            .or_insert_with(|| Log::new(id.clone(), Head::start(&cluster, id)))
     }
 
     fn sound(&self) -> Result<()> {

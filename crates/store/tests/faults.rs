@@ -524,3 +524,25 @@ fn a_journal_that_cannot_be_opened_or_synced_costs_no_log_a_byte() {
         }
     }
 }
+
+#[test]
+fn an_append_whose_batch_is_durable_is_no_error_whatever_fails_behind_it() {
+    let (home, earlier) = home_with_history();
+    let batch = batch("pi1", 10, 3);
+    let traced = home.copy();
+    traced.start_trace();
+    append(&traced, "pi1", "20261122", &batch).unwrap();
+    let trace = traced.trace();
+    let sync = trace.iter().rposition(|op| op.contains(" sync wal/")).unwrap() as u64 + 1;
+    for k in sync + 1..=trace.len() as u64 {
+        let disk = home.copy();
+        disk.fail_at(k, Fault::Error, Times::Once);
+        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+        let bytes = bytes_of(&batch);
+        let written = journals.append_own(&lock, day("20261122"), &bytes, &command()).unwrap();
+        assert_eq!(journals.head(&log("pi1")).unwrap().position, written.to, "{k}");
+        drop(lock);
+        let tried = [Tried { batch: batch.clone(), acked: true }];
+        check_after(&disk, &earlier, &tried, &format!("{k}"));
+    }
+}

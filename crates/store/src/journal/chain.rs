@@ -48,7 +48,7 @@ impl Log {
             let before = self.mark_before(start).map(|at| self.marks[at]);
             let (mut head, of) = match before {
                 Some(mark) => (mark.head, mark.day),
-                None => (Head { position: 0, hash: self.start }, day),
+                None => (self.start, day),
             };
             if head.position < start {
                 let file =
@@ -118,7 +118,7 @@ impl Journals {
     /// When the log cannot be read.
     pub fn head(&mut self, log: &LogId) -> Result<Head> {
         let disk = self.disk.clone();
-        let start = Head { position: 0, hash: ChainHash::start(&self.cluster, log) };
+        let start = Head::start(&self.cluster, log);
         let Some(log) = self.log_mut(log) else { return Ok(start) };
         log.advance(&*disk)?;
         Ok(log.tip)
@@ -131,7 +131,7 @@ impl Journals {
     /// When the log cannot be read.
     pub fn hash_at(&mut self, log: &LogId, position: u64) -> Result<Option<ChainHash>> {
         if position == 0 {
-            return Ok(Some(ChainHash::start(&self.cluster, log)));
+            return Ok(Some(Head::start(&self.cluster, log).hash));
         }
         let disk = self.disk.clone();
         let Some(known) = self.log_mut(log) else { return Ok(None) };

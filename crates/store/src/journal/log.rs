@@ -1,6 +1,6 @@
 //! One log as it stands on the disk: its days, where each begins, what is known of its chain.
 
-use cocli_core::{ChainHash, Day, Head, LogId};
+use cocli_core::{Day, Head, LogId};
 use std::fmt;
 
 use crate::disk::{FileKind, Stat};
@@ -57,7 +57,7 @@ impl fmt::Display for Trouble {
 pub(crate) struct Log {
     pub(crate) id: LogId,
     /// h(0).
-    pub(crate) start: ChainHash,
+    pub(crate) start: Head,
     pub(crate) days: Vec<DayFile>,
     pub(crate) marks: Vec<Mark>,
     /// As far as the chain was worked out; never before the last mark.
@@ -79,13 +79,13 @@ pub(crate) struct Log {
 pub(crate) type Whole<'a> = dyn Fn(Day, u64, u64) -> std::io::Result<u64> + 'a;
 
 impl Log {
-    pub(crate) fn new(id: LogId, start: ChainHash) -> Self {
+    pub(crate) fn new(id: LogId, start: Head) -> Self {
         Self {
             id,
             start,
             days: Vec::new(),
             marks: Vec::new(),
-            tip: Head { position: 0, hash: start },
+            tip: start,
             end: 0,
             durable: 0,
             mended: false,
@@ -196,6 +196,11 @@ impl Log {
     /// The last mark at or before `position`, as an index.
     pub(crate) fn mark_before(&self, position: u64) -> Option<usize> {
         self.marks.partition_point(|mark| mark.head.position <= position).checked_sub(1)
+    }
+
+    /// The last known point of the chain.
+    pub(crate) fn last_mark(&self) -> Head {
+        self.marks.last().map_or(self.start, |mark| mark.head)
     }
 
     /// Where the own next append goes at the earliest.

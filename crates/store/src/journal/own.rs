@@ -52,7 +52,7 @@ impl Journals {
         if intent.note(&*self.disk).is_ok() {
             let _ = Intent::clear(&*self.disk);
         }
-        self.count_batch(lock, &intent, batch)?;
+        self.count_batch(lock, &intent, batch);
         Ok(intent.written)
     }
 
@@ -129,11 +129,12 @@ impl Journals {
         error
     }
 
-    /// Takes the batch into the view.
-    fn count_batch(&mut self, lock: &HomeLock, intent: &Intent, batch: &[u8]) -> Result<()> {
+    /// Takes the batch, which is durable, into the view. What cannot be looked at now is looked at anew
+    /// the next time.
+    fn count_batch(&mut self, lock: &HomeLock, intent: &Intent, batch: &[u8]) {
         let own = self.own.clone();
         let path = paths::journal(&own, intent.day);
-        let stat = self.disk.stat(&path).tried("look at", &path)?;
+        let stat = self.disk.stat(&path).ok().flatten();
         let disk = self.disk.clone();
         let log = self.entry(&own);
         let new_day = log.newest_day() != Some(intent.day);
@@ -160,11 +161,10 @@ impl Journals {
         }
         let marked = log.marks.last().map_or(0, |mark| mark.head.position);
         if new_day || log.end - marked >= cocli_core::limits::MARK_SPACING_BYTES {
-            log.advance(&*disk)?;
+            let _ = log.advance(&*disk);
         }
         // Marks are worked out again when they are lost.
         let _ = self.save_marks(lock, &own);
-        Ok(())
     }
 
     /// The log that this home appends to, as the disk says now.
