@@ -203,6 +203,35 @@ fn a_damaged_block_is_a_hole_that_nobody_is_sent_and_others_heal() {
 }
 
 #[test]
+fn what_a_healing_left_is_told_apart_from_what_it_made_whole() {
+    let (origin, _) = marked_home();
+    let disk = replica_of(&origin);
+    // Two neighbouring days are gone: one gap, and a hole of each day.
+    for file in ["wal/20261121_pi1.usv", FILE] {
+        disk.unplant(file);
+    }
+    let mut journals = open(&disk, "mac").unwrap();
+    let holes = journals.holes();
+    assert_eq!(
+        holes.iter().map(|hole| hole.day).collect::<Vec<_>>(),
+        [day("20261121"), day("20261122")]
+    );
+    let mut from = open(&origin, "pi1").unwrap();
+    let lock = take_lock(&disk).unwrap();
+    for (at, hole) in holes.iter().enumerate() {
+        let length = usize::try_from(hole.until.position - hole.from.position).unwrap();
+        let read =
+            |from: &mut Journals, at, until| from.read(&hole.log, at, until, length).unwrap();
+        let range = read(&mut from, hole.from.position, hole.until.position).unwrap();
+        let healed = journals.heal(&lock, &[range], day("20261123"), &command()).unwrap();
+        assert_eq!(healed, [(hole.log.clone(), hole.from.position)]);
+        assert_eq!(journals.holes(), holes[at + 1..]);
+    }
+    drop(lock);
+    check_home(&disk, "mac");
+}
+
+#[test]
 fn bytes_that_do_not_lead_to_the_mark_heal_nothing() {
     let (origin, all) = marked_home();
     let disk = replica_of(&origin);

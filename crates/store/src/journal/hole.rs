@@ -150,7 +150,8 @@ impl Journals {
 
     /// Puts bytes where holes are, as far as they lead from mark to mark; what does not is left
     /// alone. A sound record that stood there and that the bytes lack is copied to the own log.
-    /// Gives where holes began that are whole now.
+    /// Gives where [`Self::holes`] began before and no longer do; of one that was filled in part, the
+    /// rest is a hole with another beginning.
     ///
     /// # Errors
     /// When the journals cannot be written; a hole then stays a hole.
@@ -161,18 +162,19 @@ impl Journals {
         day: Day,
         command: &Command,
     ) -> Result<Vec<(LogId, u64)>> {
-        self.sound()?;
-        let mut healed = Vec::new();
+        let before = self.holes();
         for (log, position, bytes) in joined(ranges) {
             for gap in self.gaps(&log) {
                 self.heal_gap(lock, &log, gap, position, &bytes, (day, command))?;
-                if !self.gaps(&log).iter().any(|left| left.from < gap.to && left.to > gap.from) {
-                    healed.push((log.clone(), gap.from));
-                }
             }
         }
         self.save_holes(lock)?;
-        Ok(healed)
+        let left = self.holes();
+        let is_left = |hole: &Hole| {
+            left.iter().any(|left| left.log == hole.log && left.from.position == hole.from.position)
+        };
+        let healed = before.into_iter().filter(|hole| !is_left(hole));
+        Ok(healed.map(|hole| (hole.log, hole.from.position)).collect())
     }
 
     fn heal_gap(
