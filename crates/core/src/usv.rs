@@ -122,7 +122,17 @@ fn parse(record: &[u8], checked: bool) -> Result<Datagram, Odd> {
     })
 }
 
-/// Reads a record where it stands in a block.
+/// Reads a record where it stands in a block, which has to hold what follows on the record: see
+/// [`read_before`].
+///
+/// # Errors
+/// As [`read`].
+pub fn read_in(block: &[u8], record: Record<'_>) -> Result<Datagram, Odd> {
+    read_before(record.bytes, &block[record.at + record.bytes.len()..])
+}
+
+/// Reads a record that stands before `behind`: the bytes up to the next RS, or to the end of the
+/// journal, or more. To give fewer, as a block ends there, is to read damage as a value.
 ///
 /// A flipped bit can turn a byte of a record of ours into an RS. What stands before it may then be a
 /// well-formed record without a check, with a wrong value or without its causality; what stands behind
@@ -131,10 +141,9 @@ fn parse(record: &[u8], checked: bool) -> Result<Datagram, Odd> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_in(block: &[u8], record: Record<'_>) -> Result<Datagram, Odd> {
-    let datagram = read(record.bytes)?;
-    if !is_checked(record.bytes) {
-        let behind = &block[record.at + record.bytes.len()..];
+pub fn read_before(record: &[u8], behind: &[u8]) -> Result<Datagram, Odd> {
+    let datagram = read(record)?;
+    if !is_checked(record) {
         let rest = &behind[..memchr::memchr(RS, behind).unwrap_or(behind.len())];
         // The rest may begin in the middle of a character.
         if is_checked(rest) && memchr::memchr_iter(US, rest).count() < 4 {

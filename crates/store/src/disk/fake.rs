@@ -306,7 +306,8 @@ impl FakeDisk {
         image.durable.remove(path);
     }
 
-    /// Lets the medium fail to read these bytes of a file until they are written anew.
+    /// Lets the medium fail to read these bytes of a file until they are written anew or
+    /// cut off.
     pub fn spoil(&self, path: &str, bytes: Range<u64>) {
         self.image().spoilt.insert(path.to_owned(), bytes);
     }

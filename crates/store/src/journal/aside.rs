@@ -5,6 +5,7 @@ use cocli_core::usv;
 use cocli_core::{Day, Head, LogId};
 
 use super::command::{Command, Written};
+use super::file::salvage;
 use super::{Journals, put_aside};
 use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
@@ -37,7 +38,6 @@ impl Journals {
         today: Day,
         command: &Command,
     ) -> Result<BranchAside> {
-        self.sound()?;
         if *log == self.own {
             return Err(StoreError::Refused {
                 log: log.clone(),
@@ -54,7 +54,7 @@ impl Journals {
             }
             let path = paths::journal(log, file.day);
             let len = usize::try_from(file.raw - from).unwrap_or(usize::MAX);
-            let bytes = self.disk.read_at(&path, from, len).tried("read", &path)?;
+            let bytes = salvage(&*self.disk, &path, from, len).tried("read", &path)?.bytes;
             put_aside(&*self.disk, log, file.start + from, &bytes)?;
             copied.extend(self.append_verbatim(lock, &bytes, today, command)?);
         }

@@ -5,7 +5,7 @@ use cocli_core::usv;
 use cocli_core::{ChainHash, Day, Head, LogId};
 
 use super::Journals;
-use super::file::is_loss;
+use super::file::{is_loss, salvage};
 use super::hole::Gap;
 use crate::error::{Result, StoreError, Tried};
 use crate::paths;
@@ -48,14 +48,21 @@ impl Journals {
         };
         let len = end.position - start.head.position;
         let path = paths::journal(log, start.day);
-        let bytes = disk.read_at(
-            &path,
-            start.head.position - day_start,
-            usize::try_from(len).unwrap_or(usize::MAX),
-        );
+        let offset = start.head.position - day_start;
+        let wanted = usize::try_from(len).unwrap_or(usize::MAX);
+        let bytes = disk.read_at(&path, offset, wanted);
         let bytes = match bytes {
             // What is gone, no file or unreadable is a damaged block like any other.
-            Err(error) if next.is_some() && is_loss(&error) => Vec::new(),
+            Err(error) if next.is_some() && is_loss(&error) => {
+                salvage(&*disk, &path, offset, wanted)
+                    .map_or_else(|_| Vec::new(), |read| read.bytes)
+            }
+            Err(error) if is_loss(&error) => {
+                // It could be read before: the log ends earlier now.
+                known.tip = start.head;
+                known.advance(&*disk)?;
+                return Ok(None);
+            }
             other => other.tried("read", &path)?,
         };
         let sound = bytes.len() as u64 == len

@@ -1,10 +1,13 @@
 //! Working out the chain: from the last mark on, never from the beginning unless the marks are lost.
 
+use std::io;
+
 use cocli_core::limits::MARK_SPACING_BYTES;
 use cocli_core::usv;
 use cocli_core::{ChainHash, Day, Head, LogId, Vector};
 
 use super::Journals;
+use super::file::{is_loss, legible};
 use super::log::Log;
 use super::mark::{self, Mark};
 use crate::disk::Disk;
@@ -55,7 +58,14 @@ impl Log {
                     self.days.iter().find(|file| file.day == of).map_or(0, |file| file.start);
                 let path = paths::journal(&self.id, of);
                 let len = usize::try_from(start - head.position).unwrap_or(usize::MAX);
-                let bytes = disk.read_at(&path, head.position - file, len).tried("read", &path)?;
+                let bytes = match disk.read_at(&path, head.position - file, len) {
+                    Err(error) if is_loss(&error) => Vec::new(),
+                    bytes => bytes.tried("read", &path)?,
+                };
+                if bytes.len() != len {
+                    // The day's beginning stays unmarked, and what stands around it is a hole.
+                    continue;
+                }
                 head = Head { position: start, hash: head.hash.over(of, &bytes) };
             }
             self.add_mark(Mark { begins: true, day, head, saved: false });
@@ -64,7 +74,7 @@ impl Log {
         Ok(())
     }
 
-    /// Works the chain out up to the end of what is there.
+    /// Works the chain out up to the end of what is there. Where that cannot be read the log ends.
     pub(crate) fn advance(&mut self, disk: &dyn Disk) -> Result<()> {
         self.mend(disk)?;
         let from = self.days.partition_point(|day| day.start + day.whole < self.tip.position);
@@ -79,14 +89,22 @@ impl Log {
             let path = paths::journal(&self.id, day);
             while self.tip.position < start + whole {
                 let offset = self.tip.position - start;
-                let bytes = read_records(disk, &path, offset, whole)?;
+                let bytes = match read_records(disk, &path, offset, whole) {
+                    Err(error) if is_loss(&error) => {
+                        let bytes = read_legible(disk, &path, offset, whole);
+                        self.extend_tip(day, &bytes);
+                        self.end_at_tip(at);
+                        return Ok(());
+                    }
+                    bytes => bytes.tried("read", &path)?,
+                };
                 if bytes.is_empty() {
                     break;
                 }
                 self.extend_tip(day, &bytes);
             }
-            if self.tip.position != start + whole {
-                // The file became shorter while it was read: the next look tells.
+            if self.tip.position != start + whole || self.unreadable == Some(day) {
+                // If the file became shorter while it was read, the next look tells.
                 break;
             }
         }
@@ -95,13 +113,11 @@ impl Log {
 }
 
 /// Whole records of a file from `offset` on, before `end`; none only when nothing whole is there.
-fn read_records(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> Result<Vec<u8>> {
+fn read_records(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> io::Result<Vec<u8>> {
     let mut want = READ_BYTES;
     loop {
         let len = want.min(end - offset);
-        let mut bytes = disk
-            .read_at(path, offset, usize::try_from(len).unwrap_or(usize::MAX))
-            .tried("read", path)?;
+        let mut bytes = disk.read_at(path, offset, usize::try_from(len).unwrap_or(usize::MAX))?;
         let whole = usv::whole(&bytes);
         if whole > 0 || len == end - offset {
             bytes.truncate(whole);
@@ -109,6 +125,15 @@ fn read_records(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> Result<Ve
         }
         want *= 4;
     }
+}
+
+/// Whole records from `offset` on, up to the first bytes that cannot be read.
+fn read_legible(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> Vec<u8> {
+    let legible = legible(disk, path, offset, end).unwrap_or(offset);
+    let len = usize::try_from(legible - offset).unwrap_or(usize::MAX);
+    let mut bytes = disk.read_at(path, offset, len).unwrap_or_default();
+    bytes.truncate(usv::whole(&bytes));
+    bytes
 }
 
 impl Journals {
@@ -150,23 +175,35 @@ impl Journals {
         Ok(block.hash_at(position))
     }
 
-    /// How far each log is durable here: only this leaves the home.
+    /// How far each log is durable here: only this leaves the home. What of a log is unreadable is
+    /// left out.
     ///
     /// # Errors
-    /// When a log cannot be read.
+    /// When a log cannot be read for now.
     pub fn vector(&mut self) -> Result<Vector> {
         let ids: Vec<LogId> = self.logs.keys().cloned().collect();
         let mut vector = Vector::default();
         for id in ids {
-            let durable = self.logs.get(&id).map_or(0, |log| log.durable);
-            if durable == 0 {
-                continue;
-            }
-            if let Some(hash) = self.hash_at(&id, durable)? {
-                vector.0.insert(id, Head { position: durable, hash });
+            if let Some(head) = self.durable_head(&id)? {
+                vector.0.insert(id, head);
             }
         }
         Ok(vector)
+    }
+
+    /// How far a log is durable, with the hash there; `None` where nothing is, or the block is damaged.
+    pub(crate) fn durable_head(&mut self, id: &LogId) -> Result<Option<Head>> {
+        loop {
+            let position = self.durable(id);
+            if position == 0 {
+                return Ok(None);
+            }
+            let hash = self.hash_at(id, position)?;
+            // Looking may have shown that less of it can be read.
+            if hash.is_some() || self.durable(id) == position {
+                return Ok(hash.map(|hash| Head { position, hash }));
+            }
+        }
     }
 
     /// The points of the chain that marks tell between two positions; both are left out.

@@ -1,6 +1,7 @@
 //! Small motions of files that several steps share.
 
 use std::io;
+use std::ops::Range;
 
 use cocli_core::LogId;
 use cocli_core::digest::hash;
@@ -33,8 +34,73 @@ pub(crate) fn is_rot(error: &io::Error) -> bool {
 
 const EIO: i32 = 5;
 
+/// Bytes that a medium loses at once, at the least.
+const PAGE_BYTES: u64 = 4096;
+
+/// As [`whole_of`], of what can be read; says also whether that was all.
+pub(crate) fn whole(disk: &dyn Disk, path: &str, raw: u64, floor: u64) -> io::Result<(u64, bool)> {
+    match whole_of(disk, path, raw, floor) {
+        Err(error) if is_rot(&error) => {
+            let legible = legible(disk, path, floor, raw)?;
+            Ok((whole_of(disk, path, legible, floor)?, false))
+        }
+        Err(error) if is_loss(&error) => Ok((floor.min(raw), false)),
+        whole => Ok((whole?, true)),
+    }
+}
+
+/// Where between two places of a file its first bytes stand that the medium cannot read.
+pub(crate) fn legible(disk: &dyn Disk, path: &str, from: u64, to: u64) -> io::Result<u64> {
+    let mut at = from;
+    while at < to {
+        let len = usize::try_from((to - at).min(STEP_BYTES)).unwrap_or(usize::MAX);
+        if let Some(lost) = salvage(disk, path, at, len)?.lost.first() {
+            return Ok(at + lost.start as u64);
+        }
+        at += len as u64;
+    }
+    Ok(to)
+}
+
+/// Bytes of a file, as far as the medium gives them.
+pub(crate) struct Salvage {
+    /// With zeros in place of what it does not.
+    pub(crate) bytes: Vec<u8>,
+    /// Where those are.
+    pub(crate) lost: Vec<Range<usize>>,
+}
+
+/// Reads what can be read, page by page where a bad sector is in the way.
+///
+/// # Errors
+/// Of the file system, but for those of the medium.
+pub(crate) fn salvage(disk: &dyn Disk, path: &str, offset: u64, len: usize) -> io::Result<Salvage> {
+    match disk.read_at(path, offset, len) {
+        Err(error) if is_rot(&error) => {}
+        bytes => return Ok(Salvage { bytes: bytes?, lost: Vec::new() }),
+    }
+    let there = disk.stat(path)?.map_or(0, |stat| stat.len);
+    let end = offset.saturating_add(len as u64).min(there);
+    let mut salvage = Salvage { bytes: Vec::new(), lost: Vec::new() };
+    let mut at = offset;
+    while at < end {
+        let next = (at / PAGE_BYTES + 1).saturating_mul(PAGE_BYTES).min(end);
+        let page = usize::try_from(next - at).unwrap_or(usize::MAX);
+        let start = salvage.bytes.len();
+        match disk.read_at(path, at, page) {
+            Err(error) if is_rot(&error) => {
+                salvage.lost.push(start..start + page);
+                salvage.bytes.resize(start + page, 0);
+            }
+            bytes => salvage.bytes.extend_from_slice(&bytes?),
+        }
+        at = next;
+    }
+    Ok(salvage)
+}
+
 /// Where the last whole record among the first `raw` bytes of a journal ends; not before `floor`.
-pub(crate) fn whole(disk: &dyn Disk, path: &str, raw: u64, floor: u64) -> io::Result<u64> {
+fn whole_of(disk: &dyn Disk, path: &str, raw: u64, floor: u64) -> io::Result<u64> {
     if raw <= floor {
         return Ok(floor.min(raw));
     }

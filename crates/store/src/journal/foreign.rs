@@ -5,6 +5,7 @@ use cocli_core::usv;
 use cocli_core::{Day, LogId};
 
 use super::command::{Command, Written};
+use super::file::salvage;
 use super::{Journals, Trouble, put_aside};
 use crate::error::{Result, Tried};
 use crate::lock::HomeLock;
@@ -68,7 +69,6 @@ impl Journals {
         today: Day,
         command: &Command,
     ) -> Result<Vec<Adopted>> {
-        self.sound()?;
         let misfits: Vec<(LogId, Day, u64)> = self
             .troubles()
             .filter_map(|(log, day, trouble)| match trouble {
@@ -79,7 +79,8 @@ impl Journals {
         let mut adopted = Vec::new();
         for (log, day, offset) in misfits {
             let path = paths::journal(&log, day);
-            let bytes = self.disk.read_at(&path, offset, usize::MAX / 4).tried("read", &path)?;
+            let read = salvage(&*self.disk, &path, offset, usize::MAX / 4);
+            let bytes = read.tried("read", &path)?.bytes;
             let aside = put_aside(&*self.disk, &log, offset, &bytes)?;
             let copied = self.append_verbatim(lock, &bytes, today, command)?;
             if offset == 0 {

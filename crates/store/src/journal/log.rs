@@ -32,6 +32,11 @@ pub enum Trouble {
         /// Bytes that are missing.
         missing: u64,
     },
+    /// It cannot be read, or not to its end; the log ends before that.
+    Unreadable {
+        /// Where in the file the records end that can be read.
+        offset: u64,
+    },
     /// It is not known, although a later day is; or it has bytes behind its end.
     Misfit {
         /// Where in the file the bytes begin that do not fit.
@@ -45,6 +50,9 @@ impl fmt::Display for Trouble {
             Self::Missing => f.write_str("the journal is gone"),
             Self::NoFile => f.write_str("a folder, link or device stands in the journal's place"),
             Self::Short { missing } => write!(f, "{missing} bytes are missing at its end"),
+            Self::Unreadable { offset } => {
+                write!(f, "it cannot be read from its byte {offset} on")
+            }
             Self::Misfit { offset } => {
                 write!(f, "its bytes from {offset} on fit no place of the log")
             }
@@ -73,10 +81,18 @@ pub(crate) struct Log {
     pub(crate) marked: u64,
     pub(crate) found: Vec<(Day, Stat)>,
     pub(crate) marks_stat: Option<Stat>,
+    /// The day in which the log ends before bytes that cannot be read. Days behind it hold nothing.
+    pub(crate) unreadable: Option<Day>,
+    /// From where on this view itself appended what is not synced yet.
+    pub(crate) appended: Option<u64>,
+    /// A sync failed and what it was for stands here still: before it is written once more no sync of
+    /// it says anything to this process, and nothing is put behind it.
+    pub(crate) unwritten: bool,
 }
 
-/// Asks where the whole records of a journal end: at most `raw`, at least `floor`.
-pub(crate) type Whole<'a> = dyn Fn(Day, u64, u64) -> std::io::Result<u64> + 'a;
+/// Asks where the whole records of a journal end (at most `raw`, at least `floor`), and whether all of
+/// it could be read.
+pub(crate) type Whole<'a> = dyn Fn(Day, u64, u64) -> std::io::Result<(u64, bool)> + 'a;
 
 impl Log {
     pub(crate) fn new(id: LogId, start: Head) -> Self {
@@ -93,6 +109,9 @@ impl Log {
             marked: 0,
             found: Vec::new(),
             marks_stat: None,
+            unreadable: None,
+            appended: None,
+            unwritten: false,
         }
     }
 
@@ -105,6 +124,7 @@ impl Log {
         self.days.clear();
         self.troubles.clear();
         self.mended = false;
+        self.unreadable = None;
         self.marked = self.marks.last().map_or(0, |mark| mark.head.position);
         let begins: Vec<(Day, u64)> = self.begins().collect();
         for day in self.known_days(&begins, &found) {
@@ -118,6 +138,8 @@ impl Log {
             self.marks.retain(|mark| mark.head.position <= self.end);
         }
         self.durable = self.durable.min(self.end);
+        self.appended = self.appended.filter(|at| *at < self.end);
+        self.unwritten &= self.durable < self.end;
         Ok(())
     }
 
@@ -173,10 +195,41 @@ impl Log {
             raw
         };
         let floor = if raw >= marked { marked } else { 0 };
-        let whole = if len == marked && raw >= marked { len } else { whole(day, len, floor)? };
+        let (whole, legible) = if self.unreadable.is_some() {
+            (0, true)
+        } else if len == marked && raw >= marked {
+            (len, true)
+        } else {
+            whole(day, len, floor)?
+        };
+        if !legible {
+            self.troubles.push((day, Trouble::Unreadable { offset: whole }));
+            self.unreadable = next.is_none().then_some(day);
+        }
         self.troubles.extend(trouble(stat, raw, marked).map(|trouble| (day, trouble)));
         self.days.push(DayFile { day, start, raw, whole, there: is_file });
         Ok(())
+    }
+
+    /// What stands behind the tip cannot be read: the log ends there until its journals change. `at` is
+    /// the day of the tip, behind which no mark is.
+    pub(crate) fn end_at_tip(&mut self, at: usize) {
+        let end = self.tip.position;
+        let Some(file) = self.days.get_mut(at) else { return };
+        file.whole = end.saturating_sub(file.start);
+        self.unreadable = Some(file.day);
+        self.troubles.push((file.day, Trouble::Unreadable { offset: file.whole }));
+        for later in &mut self.days[at + 1..] {
+            (later.start, later.whole) = (end, 0);
+        }
+        self.end = end;
+        self.durable = self.durable.min(end);
+    }
+
+    /// The journal that could not be read was cut where the log ends.
+    pub(crate) fn is_legible_again(&mut self) {
+        self.unreadable = None;
+        self.troubles.retain(|(_, trouble)| !matches!(trouble, Trouble::Unreadable { .. }));
     }
 
     /// Days at the end of which nothing is there say nothing: the log ends before them.

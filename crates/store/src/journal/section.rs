@@ -4,12 +4,16 @@
 use std::io;
 use std::ops::Range;
 
+use cocli_core::limits::RECORD_BYTES_MAX;
 use cocli_core::usv::{self, Odd, Record};
 use cocli_core::{ChainHash, Datagram, Day, LogId};
 
-use super::file::{is_loss, is_rot};
+use super::file::{Salvage, is_loss, salvage};
 use crate::disk::Disk;
 use crate::paths;
+
+/// Bytes looked at first behind a section.
+const BEHIND_BYTES: usize = 4096;
 
 /// Where bytes of a log stand, and what is known of their chain.
 #[derive(Debug, Clone)]
@@ -35,6 +39,10 @@ pub struct Stretch {
     pub section: Section,
     /// What stands there; shorter than the section when the file is.
     pub bytes: Vec<u8>,
+    /// Where the medium could not read it.
+    lost: Vec<Range<usize>>,
+    /// What stands behind it in the journal, up to the next RS, when its last record is judged by that.
+    behind: Vec<u8>,
 }
 
 /// One record as it is met.
@@ -66,31 +74,37 @@ impl Section {
     }
 
     /// Reads its bytes. A journal that is gone or shorter gives what is there; what the medium cannot
-    /// read is zeros, and so a damaged block.
+    /// read is zeros, and its block damaged.
     ///
     /// # Errors
     /// Of the file system.
     pub fn load(&self, disk: &dyn Disk) -> io::Result<Stretch> {
         let path = paths::journal(&self.log, self.day);
-        let bytes = match disk.read_at(&path, self.offset, self.len) {
-            Err(error) if is_rot(&error) => self.load_blocks(disk, &path)?,
-            Err(error) if is_loss(&error) => Vec::new(),
-            other => other?,
+        let Salvage { bytes, lost } = match salvage(disk, &path, self.offset, self.len) {
+            Err(error) if is_loss(&error) => Salvage { bytes: Vec::new(), lost: Vec::new() },
+            salvage => salvage?,
         };
-        Ok(Stretch { section: self.clone(), bytes })
+        let last = usv::records(&bytes).last().map(|record| record.bytes);
+        let asks = bytes.len() == self.len && last.is_some_and(|last| !usv::is_checked(last));
+        let behind = if asks { self.load_behind(disk, &path)? } else { Vec::new() };
+        Ok(Stretch { section: self.clone(), bytes, lost, behind })
     }
 
-    /// Block by block, so that one bad sector costs one block.
-    fn load_blocks(&self, disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(self.len);
-        for cut in self.cuts().windows(2) {
-            let len = cut[1] - cut[0];
-            match disk.read_at(path, self.offset + cut[0] as u64, len) {
-                Err(error) if is_rot(&error) => bytes.resize(bytes.len() + len, 0),
-                other => bytes.extend_from_slice(&other?),
+    /// The bytes behind its end, up to the next RS.
+    fn load_behind(&self, disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
+        let mut want = BEHIND_BYTES;
+        loop {
+            let mut bytes = match disk.read_at(path, self.offset + self.len as u64, want) {
+                Err(error) if is_loss(&error) => return Ok(Vec::new()),
+                bytes => bytes?,
+            };
+            let end = memchr::memchr(usv::RS, &bytes);
+            if end.is_some() || bytes.len() < want || want > RECORD_BYTES_MAX {
+                bytes.truncate(end.map_or(bytes.len(), |end| end + 1));
+                return Ok(bytes);
             }
+            want *= 8;
         }
-        Ok(bytes)
     }
 
     /// Where its blocks begin and end.
@@ -120,7 +134,9 @@ impl Stretch {
 
     fn judged(&self, range: Range<usize>) -> Block {
         let here = range.start.min(self.bytes.len())..range.end.min(self.bytes.len());
-        let damaged = here != range
+        let lost = self.lost.iter().any(|lost| lost.start < range.end && range.start < lost.end);
+        let damaged = lost
+            || here != range
             || {
                 let hash = |at| self.section.points.iter().find(|p| p.0 == at).map(|p| p.1);
                 let bytes = &self.bytes[here.clone()];
@@ -138,18 +154,26 @@ impl Stretch {
     }
 
     pub(crate) fn each_of(&self, block: &Block, take: &mut impl FnMut(Met<'_>)) {
-        let bytes = &self.bytes[block.range.clone()];
-        let base = self.section.position + block.range.start as u64;
-        for record in usv::records(bytes) {
-            read_piece(bytes, record, block.damaged, &mut |at, piece, read| {
-                take(Met {
-                    log: &self.section.log,
-                    position: base + at as u64,
-                    bytes: piece,
-                    read,
-                });
-            });
+        let start = block.range.start;
+        for record in usv::records(&self.bytes[block.range.clone()]) {
+            let record = Record { at: start + record.at, bytes: record.bytes };
+            self.take_piece(record, block.damaged, take);
         }
+    }
+
+    fn take_piece(&self, record: Record<'_>, damaged: bool, take: &mut impl FnMut(Met<'_>)) {
+        // What follows is the same however the marks stand.
+        let end = record.at + record.bytes.len();
+        let behind = if end < self.bytes.len() { &self.bytes[end..] } else { &self.behind };
+        let read = usv::read_before(record.bytes, behind);
+        read_piece(record, read, damaged, &mut |at, piece, read| {
+            take(Met {
+                log: &self.section.log,
+                position: self.section.position + at as u64,
+                bytes: piece,
+                read,
+            });
+        });
     }
 
     /// The records that hold `needle`, found without reading the others.
@@ -169,19 +193,10 @@ impl Stretch {
                 from = block.range.end.max(hit + 1);
                 continue;
             };
-            let record = Record { at: start - block.range.start, bytes: &self.bytes[start..end] };
+            let record = Record { at: start, bytes: &self.bytes[start..end] };
             // One that checks itself needs no word from the rest of its block.
             block.damaged &= !usv::is_checked(record.bytes);
-            let bytes = &self.bytes[block.range.clone()];
-            let base = self.section.position + block.range.start as u64;
-            read_piece(bytes, record, block.damaged, &mut |at, piece, read| {
-                take(Met {
-                    log: &self.section.log,
-                    position: base + at as u64,
-                    bytes: piece,
-                    read,
-                });
-            });
+            self.take_piece(record, block.damaged, &mut take);
             from = end;
         }
     }
@@ -190,12 +205,12 @@ impl Stretch {
 /// Reads a record; out of an odd one the sound ones behind a damaged separator. Of a damaged block
 /// nothing is odd, since it is a hole already: what does not check itself is passed over.
 fn read_piece(
-    block: &[u8],
     record: Record<'_>,
+    read: Result<Datagram, Odd>,
     damaged: bool,
     take: &mut impl FnMut(usize, &[u8], Result<Datagram, Odd>),
 ) {
-    match usv::read_in(block, record) {
+    match read {
         Ok(datagram) => {
             if !damaged || usv::is_checked(record.bytes) {
                 take(record.at, record.bytes, Ok(datagram));

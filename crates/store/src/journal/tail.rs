@@ -48,7 +48,11 @@ impl Journals {
 
     /// Remembers a hole that a reader of sections met.
     pub(crate) fn note_gap(&mut self, log: &LogId, gap: Gap) {
-        self.holes.add(log, gap);
+        // Behind the last mark nothing can be healed: the log ends where it cannot be read.
+        let marks = self.logs.get(log).map_or(&[][..], |log| &log.marks);
+        if marks.last().is_some_and(|last| gap.to <= last.head.position) {
+            self.holes.add(log, gap);
+        }
     }
 
     /// The sections of a log from `from` to `to`, in order; none crosses a day.

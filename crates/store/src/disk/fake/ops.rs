@@ -82,6 +82,9 @@ impl Disk for FakeDisk {
     fn cut(&self, path: &str, len: u64) -> io::Result<()> {
         let mut image = self.image();
         image.step("cut", path, false)?;
+        if image.spoilt.get(path).is_some_and(|bad| len <= bad.start) {
+            image.spoilt.remove(path);
+        }
         image.inode_mut(path)?.cut(len);
         Ok(())
     }
