@@ -19,13 +19,14 @@ pub(crate) struct Content {
 }
 
 /// Reads a copy of a disk, so that looking changes nothing. There, what no mark proves to be durable
-/// is synced first, as a start does.
+/// is settled and synced first, as a start does.
 pub(crate) fn content(machine: &Machine, cluster: ClusterId) -> Result<Content> {
     let disk = machine.disk.copy();
     disk.kill();
     let mut journals = Journals::open(Arc::new(disk.clone()), cluster, machine.node.clone())?;
     {
         let lock = HomeLock::try_take(&disk, "check")?;
+        let _ = journals.recover(&lock);
         journals.sync(&lock)?;
     }
     let vector = journals.vector()?;

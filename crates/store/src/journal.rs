@@ -62,8 +62,8 @@ pub struct Journals {
     doubt: Option<Doubt>,
     /// The folders and the epoch at the last look at everything.
     landmarks: Option<Landmarks>,
-    /// A write failed and could not be undone; nothing is taken until the home is opened anew.
-    poisoned: Option<String>,
+    /// A doubt that could not be written down: only this view knows of it.
+    unsaved: Option<Doubt>,
 }
 
 impl Journals {
@@ -88,7 +88,7 @@ impl Journals {
             holes: hole::Holes::default(),
             doubt: None,
             landmarks: None,
-            poisoned: None,
+            unsaved: None,
         };
         journals.refresh()?;
         Ok(journals)
@@ -103,7 +103,7 @@ impl Journals {
         let landmarks = self.look_around()?;
         self.landmarks = None;
         self.own = LogId { node: self.node.clone(), epoch: read_epoch(&*self.disk)? };
-        self.doubt = doubt::read(&*self.disk)?;
+        self.doubt = self.read_doubt()?;
         self.holes.read(&*self.disk)?;
         let names = self.disk.list_stats(paths::WAL).tried("list", paths::WAL)?;
         let (mut found, mut foreign) = (BTreeMap::<LogId, Vec<(Day, Stat)>>::new(), Vec::new());
@@ -123,7 +123,10 @@ impl Journals {
         }
         let known: BTreeSet<LogId> = found.keys().chain(marks.keys()).cloned().collect();
         self.logs.retain(|log, _| known.contains(log));
-        for id in known.into_iter().take(LOGS_MAX) {
+        // However many there are, the own log is among them.
+        let others = known.iter().filter(|id| **id != self.own).take(LOGS_MAX - 1);
+        let all: Vec<LogId> = known.get(&self.own).into_iter().chain(others).cloned().collect();
+        for id in all {
             self.look_at(&id, found.remove(&id).unwrap_or_default(), marks.get(&id).copied())?;
         }
         self.landmarks = landmarks;
@@ -181,7 +184,11 @@ impl Journals {
         }
         let path = paths::marks(id);
         if log.marks_stat != marks || log.marks.is_empty() || log.marked > log.end {
-            let bytes = if_there(self.disk.read(&path)).tried("read", &path)?.unwrap_or_default();
+            // Marks that cannot be read cost the time to work them out again.
+            let bytes = match self.disk.read(&path) {
+                Err(error) if file::is_loss(&error) => Vec::new(),
+                bytes => bytes.tried("read", &path)?,
+            };
             let before = std::mem::replace(&mut log.marks, mark::read(&bytes));
             // Marks that vanished were cut with what they marked.
             let cut = before.iter().any(|mark| mark.saved && !log.marks.contains(mark));
@@ -189,6 +196,11 @@ impl Journals {
             log.durable = if cut { last } else { log.durable.max(last) };
             log.marks_stat = marks;
             log.tip = log.start;
+        }
+        if *id == self.own && log.tip.position > log.durable {
+            // A batch that was not whole may have been cut since, and another stand there.
+            log.marks.retain(|mark| mark.saved || mark.head.position <= log.durable);
+            log.tip = log.last_mark();
         }
         let disk = &self.disk;
         let whole = |day, raw, floor| file::whole(&**disk, &paths::journal(id, day), raw, floor);
@@ -203,22 +215,29 @@ impl Journals {
     /// What marks and commands prove of the own log. When it ends before that, bytes that were durable
     /// are gone, and what comes next must not take their place.
     fn judge_own(&mut self) -> Result<()> {
-        let (end, marked) = self.logs.get(&self.own).map_or((0, 0), |log| (log.end, log.marked));
+        let own = self.logs.get(&self.own);
+        let (end, marked) = own.map_or((0, 0), |log| (log.end, log.marked));
+        let unreadable = own.is_some_and(|log| log.unreadable.is_some());
         let newest = command::newest(&*self.disk)?.filter(|newest| newest.log == self.own);
         let proven = marked.max(newest.map_or(0, |newest| newest.to));
-        if proven <= end {
+        if proven <= end && !unreadable {
             if let Some(log) = self.logs.get_mut(&self.own) {
                 log.durable = log.durable.max(proven);
             }
         } else if self.doubt.is_none() {
-            self.doubt = Some(Doubt {
-                log: self.own.clone(),
-                trusted: end,
-                why: format!("it ends at byte {end}, and once had {proven}"),
-                epoch: None,
-            });
+            let why = match unreadable {
+                true => format!("it cannot be read from its byte {end} on"),
+                false => format!("it ends at byte {end}, and once had {proven}"),
+            };
+            self.doubt = Some(Doubt { log: self.own.clone(), trusted: end, why, epoch: None });
         }
         Ok(())
+    }
+
+    /// What was written down, by whichever process, or could not be by this one.
+    fn read_doubt(&self) -> Result<Option<Doubt>> {
+        let saved = doubt::read(&*self.disk)?;
+        Ok(saved.or_else(|| self.unsaved.clone().filter(|doubt| doubt.log == self.own)))
     }
 
     /// The log that this home appends to.
@@ -282,17 +301,6 @@ impl Journals {
         self.logs
             .entry(id.clone())
             .or_insert_with(|| Log::new(id.clone(), Head::start(&cluster, id)))
-    }
-
-    fn sound(&self) -> Result<()> {
-        match &self.poisoned {
-            None => Ok(()),
-            Some(why) => Err(StoreError::Damaged {
-                path: paths::WAL.to_owned(),
-                offset: 0,
-                what: format!("{why}; open the home anew"),
-            }),
-        }
     }
 
     /// The folders that appends need.

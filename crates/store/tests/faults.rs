@@ -546,3 +546,188 @@ fn an_append_whose_batch_is_durable_is_no_error_whatever_fails_behind_it() {
         check_after(&disk, &earlier, &tried, &format!("{k}"));
     }
 }
+
+/// A home whose writer was killed in the middle of a batch: some whole records of it stand there.
+fn home_with_half_a_batch() -> (FakeDisk, Vec<Datagram>) {
+    let (disk, earlier) = home_with_history();
+    let half = long_batch("pi1", 10, 5);
+    let traced = disk.copy();
+    traced.start_trace();
+    append(&traced, "pi1", "20261122", &half).unwrap();
+    let write = traced.trace().iter().position(|op| op.contains("write_at wal/")).unwrap() as u64;
+    disk.fail_at(write + 1, Fault::Error, Times::ForGood);
+    append(&disk, "pi1", "20261122", &half).unwrap_err();
+    disk.heal();
+    (disk, earlier)
+}
+
+#[test]
+fn half_a_batch_of_a_killed_writer_is_synced_by_nobody_and_undone() {
+    let (disk, earlier) = home_with_half_a_batch();
+    let mut daemon = open(&disk, "pi1").unwrap();
+    let whole = bytes_of(&earlier).len() as u64;
+    assert!(
+        daemon.head(&log("pi1")).unwrap().position > whole,
+        "no record of the half stands there"
+    );
+    {
+        let lock = take_lock(&disk).unwrap();
+        daemon.sync(&lock).unwrap();
+    }
+    assert_eq!(daemon.vector().unwrap().position(&log("pi1")), whole);
+    // Another process undoes it and puts more in its place.
+    let next = long_batch("pi1", 11, 6);
+    let written = append(&disk, "pi1", "20261122", &next).unwrap();
+    assert_eq!((written.log, written.from), (log("pi1"), whole));
+    daemon.refresh().unwrap();
+    let head = open(&disk, "pi1").unwrap().head(&log("pi1")).unwrap();
+    assert_eq!(daemon.vector().unwrap().get(&log("pi1")), Some(head));
+    check_home(&disk, "pi1");
+}
+
+#[test]
+fn a_doubt_that_could_not_be_written_down_holds_for_as_long_as_the_process_lives() {
+    let (disk, earlier) = home_with_history();
+    let whole = bytes_of(&earlier).len() as u64;
+    let batch = batch("pi1", 10, 2);
+    let traced = disk.copy();
+    traced.start_trace();
+    append(&traced, "pi1", "20261122", &batch).unwrap();
+    let sync = traced.trace().iter().position(|op| op.contains(" sync wal/")).unwrap() as u64;
+    disk.fail_at(sync + 1, Fault::Error, Times::ForGood);
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    let bytes = bytes_of(&batch);
+    journals.append_own(&lock, day("20261122"), &bytes, &command()).unwrap_err();
+    disk.heal();
+    assert!(disk.peek(".cocli/doubt.json").is_none());
+    journals.refresh().unwrap();
+    journals.sync(&lock).unwrap();
+    assert_eq!(journals.vector().unwrap().position(&log("pi1")), whole);
+    assert!(journals.doubt().is_some());
+    let error = journals.recover(&lock).unwrap_err();
+    assert!(matches!(error, StoreError::Doubted { .. }), "{error}");
+    // Now that the disk takes it, others know too.
+    assert!(disk.peek(".cocli/doubt.json").is_some());
+    journals.close_and_copy(&lock, whole, &epoch("aaaaaaaa")).unwrap();
+    assert_eq!(journals.doubt(), None);
+    drop(lock);
+    disk.crash(1);
+    assert_eq!(held(&state(&disk, "pi1").unwrap(), &batch), 2);
+}
+
+#[test]
+fn what_a_failed_sync_was_for_stands_in_the_journal_or_aside_and_is_not_believed() {
+    let origin = home();
+    for name in ["pi1", "pi2"] {
+        append(&origin, name, "20261122", &batch(name, 1, 3)).unwrap();
+        append(&origin, name, "20261123", &batch(name, 2, 3)).unwrap();
+    }
+    for by_hand in [true, false] {
+        let disk = home();
+        let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+        for name in ["pi1", "pi2"] {
+            let id = log(name);
+            for range in ranges(&mut open(&origin, name).unwrap(), &id, 64) {
+                let file = format!("wal/{}_{name}.usv", range.day);
+                match by_hand {
+                    true => disk.plant(&file, &origin.peek(&file).unwrap()),
+                    false => drop(journals.append_range(&lock, &range).unwrap()),
+                }
+            }
+        }
+        journals.refresh().unwrap();
+        drop((journals, lock));
+        // The newest journal is the one whose sync fails.
+        let traced = disk.copy();
+        let lock = take_lock(&traced).unwrap();
+        let plan = open(&traced, "mac").unwrap().sync_plan(&lock);
+        traced.start_trace();
+        let _ = plan.run(&traced);
+        let newest = |op: &String| op.contains("sync wal/20261123_pi2");
+        let sync = traced.trace().iter().position(newest).unwrap() as u64 + 1;
+        // The second write of what failed fails as well, or something beside it.
+        let mut refused = 0;
+        for k in 1.. {
+            let disk = disk.copy();
+            let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+            let plan = journals.sync_plan(&lock);
+            disk.fail_at(sync, Fault::Error, Times::Once);
+            let end = plan.run(&disk);
+            let before = disk.ops();
+            disk.fail_at(k, Fault::Error, Times::Once);
+            let done = journals.synced(&lock, end);
+            let through = disk.ops() < before + k;
+            disk.heal();
+            let what = format!("by hand: {by_hand}, {k}");
+            for name in ["pi1", "pi2"] {
+                for today in ["20261122", "20261123"] {
+                    let file = format!("wal/{today}_{name}.usv");
+                    assert_eq!(disk.peek(&file), origin.peek(&file), "{what}");
+                }
+            }
+            journals.refresh().unwrap();
+            let plan = journals.sync_plan(&lock);
+            let _ = journals.synced(&lock, plan.run(&disk)).unwrap();
+            refused += u64::from(!done.is_ok_and(|done| done.failed.is_none()));
+            // The plan wrote it once more, so that it can be believed.
+            let ends = ["pi1", "pi2"].map(|name| journals.end(&log(name)));
+            assert_eq!(["pi1", "pi2"].map(|name| journals.durable(&log(name))), ends, "{what}");
+            for file in ["wal/20261122_pi2.usv", "wal/20261123_pi2.usv"] {
+                assert_eq!(disk.medium().peek(file), origin.peek(file), "{what}: {file}");
+            }
+            if through {
+                break;
+            }
+        }
+        assert!(refused > 3, "{refused}");
+    }
+}
+
+#[test]
+fn ranges_whose_sync_failed_twice_are_kept_aside_and_taken_again() {
+    let (origin, theirs) = home_with_history();
+    let all = ranges(&mut open(&origin, "pi1").unwrap(), &log("pi1"), 1);
+    let (one, rest) = all.split_first().unwrap();
+    for k in 1.. {
+        let disk = home();
+        let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+        journals.append_range(&lock, one).unwrap();
+        journals.sync(&lock).unwrap();
+        for range in rest {
+            journals.append_range(&lock, range).unwrap();
+        }
+        let durable = journals.durable(&log("pi1"));
+        let plan = journals.sync_plan(&lock);
+        disk.fail_at(1, Fault::Error, Times::Once);
+        let end = plan.run(&disk);
+        let before = disk.ops();
+        disk.fail_at(k, Fault::Error, Times::Once);
+        let done = journals.synced(&lock, end);
+        let through = disk.ops() < before + k;
+        disk.heal();
+        let cut = done.is_ok_and(|done| done.lost == [log("pi1")]);
+        let kept: usize = disk
+            .files()
+            .iter()
+            .filter(|path| path.contains("aside/") || path.starts_with("wal/"))
+            .map(|path| disk.peek(path).unwrap().len())
+            .sum();
+        assert!(kept >= bytes_of(&theirs).len(), "{k}: {kept} bytes are left");
+        if cut {
+            assert_eq!(journals.end(&log("pi1")), durable, "{k}");
+            for range in rest {
+                journals.append_range(&lock, range).unwrap();
+            }
+            journals.sync(&lock).unwrap();
+            assert_eq!(journals.durable(&log("pi1")), bytes_of(&theirs).len() as u64, "{k}");
+        }
+        drop((journals, lock));
+        let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+        journals.sync(&lock).unwrap();
+        drop(lock);
+        check_home(&disk, "mac");
+        if through {
+            break;
+        }
+    }
+}

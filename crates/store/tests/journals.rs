@@ -295,14 +295,89 @@ fn a_day_that_begins_while_a_sync_is_under_way_has_a_durable_name_when_its_bytes
     let days = ranges(&mut from, &log("pi1"), 64 * 1024);
     let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
     journals.append_range(&lock, &days[0]).unwrap();
-    let first = journals.sync_plan().unwrap();
+    let first = journals.sync_plan(&lock);
     let first = first.run(&disk);
     journals.append_range(&lock, &days[1]).unwrap();
     journals.synced(&lock, first).unwrap();
-    let second = journals.sync_plan().unwrap();
+    let second = journals.sync_plan(&lock);
     let second = second.run(&disk);
     journals.synced(&lock, second).unwrap();
     assert_eq!(journals.durable(&log("pi1")), days[1].end_position());
     let left = disk.medium();
     assert_eq!(open(&left, "mac").unwrap().end(&log("pi1")), days[1].end_position());
+}
+
+#[test]
+fn the_own_log_is_in_the_view_however_many_others_come_before_it() {
+    use cocli_core::limits::LOGS_MAX;
+    let (disk, own) = (home(), batch("pi1", 1, 2));
+    append(&disk, "pi1", "20261122", &own).unwrap();
+    let bytes = bytes_of(&batch("a", 1, 1));
+    for number in 0..LOGS_MAX {
+        disk.plant(&format!("wal/20261122_a{number:05}.usv"), &bytes);
+    }
+    let mut journals = open(&disk, "pi1").unwrap();
+    assert_eq!(journals.logs().count(), LOGS_MAX);
+    let whole = bytes_of(&own).len() as u64;
+    assert_eq!(journals.end(&log("pi1")), whole);
+    assert_eq!(journals.doubt(), None);
+    let written = append(&disk, "pi1", "20261122", &batch("pi1", 2, 2)).unwrap();
+    assert_eq!(written.from, whole);
+    // A home that has none yet has a place for it.
+    disk.unplant("wal/20261122_pi1.usv");
+    disk.unplant(".cocli/marks/pi1.marks");
+    disk.unplant(".cocli/commands");
+    disk.unplant(&format!("wal/20261122_a{:05}.usv", LOGS_MAX - 1));
+    journals = open(&disk, "pi1").unwrap();
+    assert_eq!(journals.logs().count(), LOGS_MAX - 1);
+    let other = home();
+    append(&other, "zz", "20261122", &batch("zz", 1, 1)).unwrap();
+    let range = ranges(&mut open(&other, "zz").unwrap(), &log("zz"), 4096).remove(0);
+    let placed = journals.append_range(&take_lock(&disk).unwrap(), &range).unwrap();
+    assert!(matches!(placed, Placed::Misplaced { why: Misplaced::TooMany, .. }), "{placed:?}");
+}
+
+#[test]
+fn whether_a_record_is_odd_does_not_depend_on_where_blocks_end() {
+    let line = |number: usize, value: &str| {
+        let target = format!("companies/c{number}");
+        format!(
+            "2026-11-22T08:00:00.000000+00:00\u{1f}old\u{1f}{target}\u{1f}name\u{1f}{value}\u{1e}"
+        )
+    };
+    // A record whose value lost a byte to a separator is the first that ends behind the spacing of
+    // marks, so that a mark stands in the middle of it.
+    let mut bytes = Vec::new();
+    let mut number = 0;
+    while bytes.len() as u64 + 200 < MARK_SPACING_BYTES {
+        number += 1;
+        bytes.extend_from_slice(line(number, &"y".repeat(100)).as_bytes());
+    }
+    bytes.extend_from_slice(line(0, &"y".repeat(300)).as_bytes());
+    let middle = bytes.len();
+    bytes.extend_from_slice(b"e Inc\x1f-#0123abcd\x1e");
+    bytes.extend_from_slice(line(number + 1, "z").as_bytes());
+    let (fresh, marked) = (home(), home());
+    for disk in [&fresh, &marked] {
+        disk.plant("wal/20261122_old.usv", &bytes);
+    }
+    let mut journals = open(&marked, "mac").unwrap();
+    journals.sync(&take_lock(&marked).unwrap()).unwrap();
+    let marks = String::from_utf8(marked.peek(".cocli/marks/old.marks").unwrap()).unwrap();
+    assert!(marks.contains(&format!(" {middle} ")), "no mark at {middle}: {marks}");
+    let reader = |disk| cocli_store::Reader::open(&mut open(disk, "mac").unwrap()).unwrap();
+    let (one, other) = (reader(&fresh), reader(&marked));
+    assert_eq!(one.odd().unwrap().len(), 2);
+    assert_eq!(one.odd().unwrap(), other.odd().unwrap());
+    assert_eq!(one.state().unwrap(), other.state().unwrap());
+    let target = cocli_core::Target::read("companies/c0").unwrap();
+    assert!(reader(&marked).entity(&target).unwrap().fields.is_empty());
+    // A section that ends there looks on.
+    let section = journals.sections_between(&log("old"), 0, middle as u64).remove(0);
+    let (mut read, mut odd) = (0, 0);
+    section.load(&marked).unwrap().each(|met| match met.read {
+        Ok(_) => read += 1,
+        Err(_) => odd += 1,
+    });
+    assert_eq!((read, odd), (number, 1));
 }

@@ -3,7 +3,7 @@
 
 use cocli_core::{ClusterId, Instant, NodeId};
 use cocli_store::journal::{Durable, SyncEnd, SyncPlan};
-use cocli_store::{HomeLock, Journals, Result, SharedDisk, StoreError, paths};
+use cocli_store::{HomeLock, Journals, Result, SharedDisk};
 
 use super::event::{Job, JobDone};
 use super::job::recover;
@@ -78,7 +78,7 @@ impl Writer {
                 Job::Rescan { epoch } => recover(view, lock, at, epoch)?,
                 job => return job.run(view, lock, at).map(First::Done),
             }
-            view.sync_plan().map(First::Sync)
+            Ok(First::Sync(view.sync_plan(lock)))
         });
         match begun {
             Ok(First::Done(done)) => Begun::Done(done),
@@ -132,14 +132,6 @@ impl Writer {
                 none.insert(Journals::open(self.disk.clone(), self.cluster, self.node.clone())?)
             }
         };
-        let done = act(view, &lock);
-        // A view that could not undo a failed write takes nothing any more. Any other keeps what it
-        // knows: which bytes are synced cannot be read from the disk.
-        if let Err(StoreError::Damaged { path, .. }) = &done
-            && path == paths::WAL
-        {
-            self.view = None;
-        }
-        done
+        act(view, &lock)
     }
 }

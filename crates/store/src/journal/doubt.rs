@@ -6,6 +6,7 @@ use cocli_core::usv;
 use cocli_core::{Epoch, Head, LogId};
 use serde::{Deserialize, Serialize};
 
+use super::file::{Salvage, salvage};
 use super::log::DayFile;
 use super::{Journals, Section, put_aside, replace};
 use crate::disk::Disk;
@@ -123,7 +124,7 @@ impl Journals {
         self.cut_log(lock, &plan.log, plan.trusted)?;
         self.disk.remove(paths::DOUBT).tried("remove", paths::DOUBT)?;
         self.disk.sync_folder(paths::OWN).tried("sync", paths::OWN)?;
-        self.doubt = None;
+        (self.doubt, self.unsaved) = (None, None);
         self.refresh()?;
         if let Some(log) = self.log_mut(&new) {
             log.durable = log.end;
@@ -169,7 +170,7 @@ impl Journals {
         }
         let path = paths::journal(&plan.log, file.day);
         let len = usize::try_from(file.raw - from).unwrap_or(usize::MAX);
-        self.disk.read_at(&path, from, len).tried("read", &path)
+        Ok(salvage(&*self.disk, &path, from, len).tried("read", &path)?.bytes)
     }
 
     /// Copies the records behind the trusted position, day by day; done again it writes the same.
@@ -212,6 +213,27 @@ impl Journals {
                 }
             }
         }
+        records.extend(self.records_out_of_reach(plan, file)?);
         Ok(records)
+    }
+    /// Behind bytes that cannot be read the log ends, but its records do not: those that check
+    /// themselves, and all of a later day that can be read.
+    fn records_out_of_reach(&self, plan: &Doubt, file: &DayFile) -> Result<Vec<u8>> {
+        let len = usize::try_from(file.raw.saturating_sub(file.whole)).unwrap_or(usize::MAX);
+        if !file.there || len == 0 {
+            return Ok(Vec::new());
+        }
+        let path = paths::journal(&plan.log, file.day);
+        let Salvage { mut bytes, lost } =
+            salvage(&*self.disk, &path, file.whole, len).tried("read", &path)?;
+        if lost.is_empty() && file.whole == 0 {
+            bytes.truncate(usv::whole(&bytes));
+            return Ok(bytes);
+        }
+        let checked = |record: &usv::Record<'_>| {
+            usv::is_checked(record.bytes) && usv::read(record.bytes).is_ok()
+        };
+        let records = usv::records(&bytes).filter(checked);
+        Ok(records.flat_map(|record| record.bytes.iter().copied()).collect())
     }
 }

@@ -26,7 +26,6 @@ impl Journals {
         batch: &[u8],
         command: &Command,
     ) -> Result<Written> {
-        self.sound()?;
         if batch.last() != Some(&RS) {
             return Err(self.refused("a batch has to end with a record"));
         }
@@ -123,7 +122,7 @@ impl Journals {
     pub(super) fn begin_doubt(&mut self, trusted: u64, why: &str) -> StoreError {
         let doubt = Doubt { log: self.own.clone(), trusted, why: why.to_owned(), epoch: None };
         // Where the disk takes nothing any more, this process at least remembers.
-        let _ = doubt.save(&*self.disk);
+        self.unsaved = doubt.save(&*self.disk).is_err().then(|| doubt.clone());
         let error = doubt.error();
         self.doubt = Some(doubt);
         error

@@ -5,6 +5,7 @@ use cocli_core::digest::hash;
 
 use super::Journals;
 use super::command::Intent;
+use super::file::is_rot;
 use crate::disk::{FileKind, Stat};
 use crate::error::{Result, Tried};
 use crate::lock::HomeLock;
@@ -12,13 +13,17 @@ use crate::paths;
 
 impl Journals {
     /// Looks at the own log as it is now, completes or undoes the append that was under way, and cuts
-    /// a torn tail. Done by every append; costs a listing of names and three small reads.
+    /// a torn tail. Done by every append; costs a listing of names, three
+    /// small reads, and once the reading of what stands behind the last mark.
     ///
     /// # Errors
     /// [`StoreError::Doubted`](crate::StoreError::Doubted) when the log has to be closed first.
     pub fn recover(&mut self, _lock: &HomeLock) -> Result<()> {
         self.look_at_own()?;
         if let Some(doubt) = &self.doubt {
+            if self.unsaved.is_some() && doubt.save(&*self.disk).is_ok() {
+                self.unsaved = None;
+            }
             return Err(doubt.error());
         }
         if let Some(intent) = Intent::read(&*self.disk)? {
@@ -44,8 +49,7 @@ impl Journals {
         if own != self.own {
             return self.refresh();
         }
-        // A doubt that could not be written down is known only here.
-        self.doubt = super::doubt::read(&*self.disk)?.or(self.doubt.take());
+        self.doubt = self.read_doubt()?;
         let mut days: Vec<Day> = Vec::new();
         for (name, kind) in self.disk.list(paths::WAL).tried("list", paths::WAL)? {
             match paths::journal_of(&name) {
@@ -71,6 +75,11 @@ impl Journals {
         if !found.is_empty() || marks.is_some() || self.logs.contains_key(&own) {
             self.look_at(&own, found, marks)?;
         }
+        // Nothing is to be put behind bytes that cannot be read.
+        let disk = self.disk.clone();
+        if let Some(log) = self.log_mut(&own) {
+            log.advance(&*disk)?;
+        }
         self.judge_own()
     }
 
@@ -87,10 +96,14 @@ impl Journals {
             // Something was appended behind it: it had ended.
             return Intent::clear(&*self.disk);
         }
-        let bytes = self
-            .disk
-            .read_at(&path, intent.offset, usize::try_from(len).unwrap_or(usize::MAX))
-            .tried("read", &path)?;
+        let wanted = usize::try_from(len).unwrap_or(usize::MAX);
+        let bytes = match self.disk.read_at(&path, intent.offset, wanted) {
+            Err(error) if is_rot(&error) => {
+                let why = format!("the batch at its end cannot be read: {error}");
+                return Err(self.begin_doubt(intent.written.from, &why));
+            }
+            bytes => bytes.tried("read", &path)?,
+        };
         if bytes.len() as u64 == len && hash(&bytes) == intent.written.hash {
             let synced = self.disk.sync(&path).and_then(|()| self.disk.sync_folder(paths::WAL));
             if let Err(error) = synced {

@@ -5,8 +5,9 @@ use cocli_core::limits::LOGS_MAX;
 use cocli_core::usv::RS;
 use cocli_core::{Head, LogId};
 
-use super::Journals;
+use super::file::salvage;
 use super::log::DayFile;
+use super::{Journals, put_aside};
 use crate::error::{Result, Tried};
 use crate::lock::HomeLock;
 use crate::paths;
@@ -48,7 +49,7 @@ impl Journals {
     /// # Errors
     /// When it cannot be written; no part of it counts then.
     pub fn append_range(&mut self, lock: &HomeLock, range: &Range) -> Result<Placed> {
-        self.sound()?;
+        self.write_what_no_sync_holds(&range.log)?;
         let head = self.head(&range.log)?;
         if let Some(why) = self.misplaced(range, head) {
             return Ok(Placed::Misplaced { head, why });
@@ -70,7 +71,10 @@ impl Journals {
         };
         let raw = self.disk.stat(&path).tried("look at", &path)?.map_or(0, |stat| stat.len);
         if raw > offset {
-            // A torn end, as a power cut leaves it.
+            // A torn end, as a power cut leaves it; or what stands behind bytes that cannot be read.
+            if self.logs.get(&range.log).is_some_and(|log| log.unreadable.is_some()) {
+                self.keep_aside(&range.log, range.position, (&path, offset, raw))?;
+            }
             self.disk.cut(&path, offset).tried("cut the torn end of", &path)?;
         }
         if let Err(error) = self.disk.write_at(&path, offset, &range.bytes, false) {
@@ -92,6 +96,8 @@ impl Journals {
         }
         log.found.retain(|(day, _)| *day != range.day);
         log.found.extend(stat.map(|stat| (range.day, stat)));
+        log.is_legible_again();
+        log.appended.get_or_insert(range.position);
         log.extend_tip(range.day, &range.bytes);
         log.end = log.tip.position;
         Ok(Placed::Appended(log.tip))
@@ -102,7 +108,8 @@ impl Journals {
         if range.log == self.own {
             return Some(Misplaced::Own);
         }
-        if log.is_none() && self.logs.len() >= LOGS_MAX {
+        // One place is for the own log, whether there is any of it yet or not.
+        if log.is_none() && self.logs.keys().filter(|id| **id != self.own).count() >= LOGS_MAX - 1 {
             return Some(Misplaced::TooMany);
         }
         if range.bytes.last() != Some(&RS) {
@@ -124,6 +131,21 @@ impl Journals {
         log.is_some_and(|log| log.durable < log.end && log.newest_day() != Some(range.day))
     }
 
+    /// Keeps the bytes of a journal from one place to another, as far as they can be read.
+    pub(super) fn keep_aside(
+        &self,
+        log: &LogId,
+        position: u64,
+        (path, from, to): (&str, u64, u64),
+    ) -> Result<()> {
+        let len = usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX);
+        if len == 0 {
+            return Ok(());
+        }
+        let bytes = salvage(&*self.disk, path, from, len).tried("read", path)?.bytes;
+        put_aside(&*self.disk, log, position, &bytes).map(|_| ())
+    }
+
     /// A power cut may leave the name of a later day without its bytes, and an earlier day without
     /// its name.
     fn remove_empty_days(&mut self, lock: &HomeLock, range: &Range) -> Result<()> {
@@ -134,6 +156,7 @@ impl Journals {
         }
         for file in later.iter().filter(|file| file.there) {
             let path = paths::journal(&range.log, file.day);
+            self.keep_aside(&range.log, file.start, (&path, 0, file.raw))?;
             self.disk.remove(&path).tried("remove", &path)?;
         }
         self.cut_marks(lock, &range.log, range.position)?;

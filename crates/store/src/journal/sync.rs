@@ -5,7 +5,8 @@ use std::io;
 
 use cocli_core::{Head, LogId};
 
-use super::{Journals, put_aside};
+use super::Journals;
+use super::command::Intent;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
@@ -109,17 +110,18 @@ const STEP_BYTES: u64 = 1024 * 1024;
 
 impl Journals {
     /// What is held beyond what is known to be durable: own appends of this view, ranges of others,
-    /// journals that other hands put here.
-    ///
-    /// # Errors
-    /// When a write failed that could not be undone: no sync means anything then.
-    pub fn sync_plan(&self) -> Result<SyncPlan> {
-        self.sound()?;
+    /// journals that other hands put here. What a failed sync was for is written once more first.
+    pub fn sync_plan(&mut self, _: &HomeLock) -> SyncPlan {
+        for id in self.logs.keys().cloned().collect::<Vec<_>>() {
+            // Where the disk still does not take it, the log stays out of the plan.
+            let _ = self.write_what_no_sync_holds(&id);
+        }
         let mut plan = SyncPlan::default();
         // No sync is believed for a log in doubt.
         let doubted = self.doubt.as_ref().map(|doubt| &doubt.log);
         for log in self.logs.values().filter(|log| log.durable < log.end) {
-            if doubted == Some(&log.id) {
+            let is_own = log.id == self.own;
+            if doubted == Some(&log.id) || log.unwritten || (is_own && self.is_unsettled()) {
                 continue;
             }
             let mut of_log =
@@ -133,20 +135,29 @@ impl Journals {
             }
             plan.logs.push(of_log);
         }
-        Ok(plan)
+        plan
+    }
+
+    /// Whether an append to the own log may have been cut off: what stands of it is none of the log
+    /// before [`Self::recover`] has completed or undone it.
+    fn is_unsettled(&self) -> bool {
+        let intent = Intent::read(&*self.disk);
+        intent.map_or(true, |intent| intent.is_some_and(|intent| intent.written.log == self.own))
     }
 
     /// A plan ran. What of it failed is written once more, so that a sync of it means something
-    /// again; where that fails too, a replica is cut back to what was durable, to be fetched again
-    /// (its bytes are kept aside if the disk takes them), and the own log is doubted from there.
+    /// again. Where that fails too the own log is doubted from there; of a replica what this view
+    /// appended is kept aside and cut, to be fetched again, and what is left of it that is not known
+    /// to be durable is believed by no later sync of this view before it
+    /// was written once more.
     ///
     /// # Errors
-    /// When a cut fails too: then nothing more is taken until the home is opened anew.
+    /// When the folder of marks cannot be made; what is durable and what is not is noted all the same.
     pub fn synced(&mut self, lock: &HomeLock, end: SyncEnd) -> Result<Durable> {
-        self.make_folders(lock)?;
+        let folders = self.make_folders(lock);
         let mut durable = Durable { heads: Vec::new(), lost: Vec::new(), failed: None };
         for (id, end) in end.synced {
-            durable.heads.extend(self.is_durable(lock, &id, end)?);
+            self.is_durable(lock, &id, end, &mut durable);
         }
         for Failed { log, error, lost } in end.failed {
             let end = self.end(&log);
@@ -156,29 +167,30 @@ impl Journals {
                 let _ = self.begin_doubt(self.durable(&log), "a sync failed");
                 durable.failed = Some(error);
             } else if self.write_again(&log).is_ok() {
-                durable.heads.extend(self.is_durable(lock, &log, end)?);
+                self.is_durable(lock, &log, end, &mut durable);
             } else {
                 durable.failed = Some(error);
-                self.give_up_unsynced(lock, &log)?;
-                durable.lost.push(log);
+                if self.give_up_unsynced(lock, &log) {
+                    durable.lost.push(log);
+                }
             }
         }
-        self.save_holes(lock)?;
-        Ok(durable)
+        // Holes are found again when their list is lost, as marks are worked out again.
+        let _ = self.save_holes(lock);
+        folders.map(|()| durable)
     }
 
-    fn is_durable(
-        &mut self,
-        lock: &HomeLock,
-        id: &LogId,
-        end: u64,
-    ) -> Result<Option<(LogId, Head)>> {
-        let Some(log) = self.log_mut(id) else { return Ok(None) };
+    fn is_durable(&mut self, lock: &HomeLock, id: &LogId, end: u64, durable: &mut Durable) {
+        let Some(log) = self.log_mut(id) else { return };
         log.durable = log.durable.max(end.min(log.end));
-        let position = log.durable;
-        let hash = self.hash_at(id, position)?;
-        self.save_marks(lock, id)?;
-        Ok(hash.map(|hash| (id.clone(), Head { position, hash })))
+        if log.durable == log.end {
+            log.appended = None;
+        }
+        match self.durable_head(id) {
+            Ok(head) => durable.heads.extend(head.map(|head| (id.clone(), head))),
+            Err(error) => durable.failed = Some(error),
+        }
+        let _ = self.save_marks(lock, id);
     }
 
     /// Writes the bytes that a failed sync was for in their place again, and syncs them: only bytes
@@ -204,20 +216,43 @@ impl Journals {
         self.disk.sync_folder(paths::WAL).tried("sync", paths::WAL)
     }
 
-    fn give_up_unsynced(&mut self, lock: &HomeLock, id: &LogId) -> Result<()> {
+    /// Writes a log once more of which a sync failed, if there is one: from then on it can be synced.
+    pub(super) fn write_what_no_sync_holds(&mut self, id: &LogId) -> Result<()> {
+        if self.logs.get(id).is_some_and(|log| log.unwritten) {
+            self.write_again(id)?;
+            self.entry(id).unwritten = false;
+        }
+        Ok(())
+    }
+
+    /// Says whether it was cut.
+    fn give_up_unsynced(&mut self, lock: &HomeLock, id: &LogId) -> bool {
         let durable = self.durable(id);
+        // Which of the other bytes are new, only who wrote them knows: in the view of another process
+        // all behind the last mark seem to be.
+        let from = self.logs.get(id).and_then(|log| log.appended).map(|from| from.max(durable));
+        let cut = from.is_some_and(|from| self.cut_to_aside(lock, id, from).is_ok());
+        if let Some(log) = self.log_mut(id)
+            && log.durable < log.end
+        {
+            log.unwritten = true;
+        }
+        cut
+    }
+
+    fn cut_to_aside(&mut self, lock: &HomeLock, id: &LogId, from: u64) -> Result<()> {
         for file in self.logs.get(id).map(|log| log.days.clone()).unwrap_or_default() {
-            let path = paths::journal(id, file.day);
-            let offset = durable.saturating_sub(file.start);
-            let len = usize::try_from(file.whole.saturating_sub(offset)).unwrap_or(usize::MAX);
-            // What cannot be read or kept is fetched again all the same.
-            if let Ok(bytes) = self.disk.read_at(&path, offset, len) {
-                let _ = put_aside(&*self.disk, id, file.start + offset, &bytes);
+            let offset = from.saturating_sub(file.start);
+            if file.there && offset < file.raw {
+                let path = paths::journal(id, file.day);
+                self.keep_aside(id, file.start + offset, (&path, offset, file.raw))?;
             }
         }
-        self.cut_log(lock, id, durable).inspect_err(|_| {
-            self.poisoned = Some(format!("a sync of {id} failed and it could not be cut back"));
-        })
+        let cut = self.cut_log(lock, id, from);
+        if cut.is_err() {
+            let _ = self.refresh();
+        }
+        cut
     }
 
     /// Makes everything held durable, now.
@@ -226,7 +261,7 @@ impl Journals {
     /// When bytes that were there may be lost: see [`Self::synced`]. A journal that cannot be opened is
     /// no error: it counts as little as before.
     pub fn sync(&mut self, lock: &HomeLock) -> Result<Vec<(LogId, Head)>> {
-        let plan = self.sync_plan()?;
+        let plan = self.sync_plan(lock);
         if plan.is_empty() {
             return Ok(Vec::new());
         }
@@ -263,9 +298,6 @@ impl Journals {
             log.found.clear();
         }
         self.save_holes(lock)?;
-        let doubt = self.doubt.take();
-        self.refresh()?;
-        self.doubt = self.doubt.take().or(doubt);
-        Ok(())
+        self.refresh()
     }
 }
