@@ -165,3 +165,15 @@ fn a_journal_that_may_not_be_opened_stops_no_look_and_no_other_log() {
         checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
     }
 }
+
+#[test]
+fn a_bad_sector_around_the_last_mark_of_the_own_log_stops_no_write() {
+    let (disk, all) = origin();
+    let mark = last_mark(&disk);
+    disk.spoil(FILE, mark - 5..mark + 20);
+    let next = batch("pi1", 400, 2);
+    append_or_close(&disk, "pi1", "20261123", &next, "aaaaaaaa").unwrap();
+    let state = support::state(&disk, "pi1").unwrap();
+    assert_eq!(held(&state, &next), 2);
+    assert!(held(&state, &all) + 9 >= all.len(), "{} of {}", held(&state, &all), all.len());
+}

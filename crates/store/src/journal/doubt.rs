@@ -6,7 +6,7 @@ use cocli_core::usv;
 use cocli_core::{Epoch, Head, LogId};
 use serde::{Deserialize, Serialize};
 
-use super::file::{Salvage, salvage};
+use super::file::{Salvage, is_rot, salvage};
 use super::log::DayFile;
 use super::{Journals, Section, put_aside, replace};
 use crate::disk::Disk;
@@ -144,7 +144,12 @@ impl Journals {
         {
             let path = paths::journal(&log, file.day);
             let offset = trusted - file.start - 1;
-            if self.disk.read_at(&path, offset, 1).tried("read", &path)? != [usv::RS] {
+            let last = match self.disk.read_at(&path, offset, 1) {
+                // Of a log that ends before bytes that cannot be read the last page may be among them.
+                Err(error) if is_rot(&error) && trusted == self.end(&log) => vec![usv::RS],
+                last => last.tried("read", &path)?,
+            };
+            if last != [usv::RS] {
                 return Err(StoreError::Refused {
                     log,
                     position: trusted,

@@ -99,6 +99,22 @@ pub(crate) fn salvage(disk: &dyn Disk, path: &str, offset: u64, len: usize) -> i
     Ok(salvage)
 }
 
+/// Cuts a file to `len` bytes. No file system cuts within a page that it cannot read: what can be had
+/// of that one is written anew first.
+pub(crate) fn cut(disk: &dyn Disk, path: &str, len: u64) -> io::Result<()> {
+    match disk.cut(path, len) {
+        Err(error) if is_rot(&error) => {
+            let start = len / PAGE_BYTES * PAGE_BYTES;
+            let kept = usize::try_from(len - start).unwrap_or(0);
+            let mut page = salvage(disk, path, start, kept)?.bytes;
+            page.resize(usize::try_from(PAGE_BYTES).unwrap_or(kept), 0);
+            disk.write_at(path, start, &page, false)?;
+            disk.cut(path, len)
+        }
+        done => done,
+    }
+}
+
 /// Where the last whole record among the first `raw` bytes of a journal ends; not before `floor`.
 fn whole_of(disk: &dyn Disk, path: &str, raw: u64, floor: u64) -> io::Result<u64> {
     if raw <= floor {

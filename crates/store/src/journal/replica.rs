@@ -5,7 +5,7 @@ use cocli_core::limits::LOGS_MAX;
 use cocli_core::usv::RS;
 use cocli_core::{Head, LogId};
 
-use super::file::salvage;
+use super::file::{cut, salvage};
 use super::log::DayFile;
 use super::{Journals, put_aside};
 use crate::error::{Result, Tried};
@@ -75,7 +75,7 @@ impl Journals {
             if self.logs.get(&range.log).is_some_and(|log| log.unreadable.is_some()) {
                 self.keep_aside(&range.log, range.position, (&path, offset, raw))?;
             }
-            self.disk.cut(&path, offset).tried("cut the torn end of", &path)?;
+            cut(&*self.disk, &path, offset).tried("cut the torn end of", &path)?;
         }
         if let Err(error) = self.disk.write_at(&path, offset, &range.bytes, false) {
             // What cannot be cut is a torn end, or whole records of the very log: both are sound.

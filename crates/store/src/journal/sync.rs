@@ -5,8 +5,8 @@ use std::io;
 
 use cocli_core::{Head, LogId};
 
-use super::Journals;
 use super::command::Intent;
+use super::{Journals, file};
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
@@ -278,12 +278,12 @@ impl Journals {
     pub(crate) fn cut_log(&mut self, lock: &HomeLock, id: &LogId, position: u64) -> Result<()> {
         let days = self.logs.get(id).map(|log| log.days.clone()).unwrap_or_default();
         // Newest first, so that after a crash what is left is a log without a gap.
-        for file in days.iter().rev().filter(|file| file.there) {
-            let path = paths::journal(id, file.day);
-            if file.start >= position {
+        for day in days.iter().rev().filter(|day| day.there) {
+            let path = paths::journal(id, day.day);
+            if day.start >= position {
                 self.disk.remove(&path).tried("remove", &path)?;
-            } else if file.start + file.raw > position {
-                self.disk.cut(&path, position - file.start).tried("cut", &path)?;
+            } else if day.start + day.raw > position {
+                file::cut(&*self.disk, &path, position - day.start).tried("cut", &path)?;
                 self.disk.sync(&path).tried("sync", &path)?;
             }
         }

@@ -7,6 +7,9 @@ use super::image::{Inode, NameOp};
 use super::{DOWN, FakeDisk, Image, Verdict};
 use crate::disk::{Disk, FileKind, Held, Stat};
 
+/// Bytes that are read at once to cut within them.
+const PAGE_BYTES: u64 = 4096;
+
 impl Disk for FakeDisk {
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let mut image = self.image();
@@ -82,6 +85,10 @@ impl Disk for FakeDisk {
     fn cut(&self, path: &str, len: u64) -> io::Result<()> {
         let mut image = self.image();
         image.step("cut", path, false)?;
+        // To cut within a page it has to be read.
+        if !len.is_multiple_of(PAGE_BYTES) {
+            image.legible(path, len / PAGE_BYTES * PAGE_BYTES, PAGE_BYTES)?;
+        }
         if image.spoilt.get(path).is_some_and(|bad| len <= bad.start) {
             image.spoilt.remove(path);
         }
