@@ -17,8 +17,9 @@ impl Journals {
     /// clock went back.
     ///
     /// # Errors
-    /// [`StoreError::NoSpace`] when there is no room; [`StoreError::Doubted`] when a sync failed, now
-    /// or before: then `close_and_copy` carries on, the batch included.
+    /// [`StoreError::NoSpace`] when there is no room; [`StoreError::Doubted`] when the log has to be closed
+    /// first: whether the batch was written by then is not said, so append it again after
+    /// `close_and_copy`, as [`Self::append_or_close`] does.
     pub fn append_own(
         &mut self,
         lock: &HomeLock,
