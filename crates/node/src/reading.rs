@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use cocli_core::schema::POOL;
-use cocli_core::{Datagram, Entity, Entry, Field, Instant, LogId, State, Target};
-use cocli_store::{Reader, StoreError, paths};
+use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target};
+use cocli_store::{Journals, Reader, StoreError, paths};
 
 use crate::cards::Placed;
 use crate::error::{NodeError, Result};
@@ -176,9 +176,12 @@ impl Home {
     /// # Errors
     /// When the journals cannot be read.
     pub fn written_between(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<Datagram>> {
-        let journals = self.journals()?;
+        self.written_in(&self.journals()?, log, from, to)
+    }
+
+    fn written_in(&self, of: &Journals, log: &LogId, from: u64, to: u64) -> Result<Vec<Datagram>> {
         let mut all = Vec::new();
-        for section in journals.sections_between(log, from, to) {
+        for section in of.sections_between(log, from, to) {
             let stretch = section.load(&*self.disk).map_err(|source| {
                 let path = paths::journal(log, section.day);
                 StoreError::Io { path, doing: "read", source }
@@ -188,16 +191,23 @@ impl Home {
         Ok(all)
     }
 
-    /// The targets that the bytes between two positions of a log may have changed.
+    /// The targets that a log may have changed since it ended with `from`, or all when that is
+    /// none. No answer when it does not go on
+    /// from there, as it lost that branch: any of its targets may have changed.
     ///
     /// # Errors
     /// When the journals cannot be read.
-    pub fn touched(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<Target>> {
-        let mut targets: Vec<Target> =
-            self.written_between(log, from, to)?.into_iter().map(|d| d.target).collect();
+    pub fn touched(&self, log: &LogId, from: Option<Head>, to: u64) -> Result<Option<Vec<Target>>> {
+        let mut journals = self.journals()?;
+        let from = from.unwrap_or_else(|| Head::start(&self.cluster(), log));
+        if journals.hash_at(log, from.position)? != Some(from.hash) {
+            return Ok(None);
+        }
+        let written = self.written_in(&journals, log, from.position, to)?;
+        let mut targets: Vec<Target> = written.into_iter().map(|d| d.target).collect();
         targets.sort();
         targets.dedup();
-        Ok(targets)
+        Ok(Some(targets))
     }
 
     /// The target whose card a file of the pool is.

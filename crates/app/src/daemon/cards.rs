@@ -127,9 +127,11 @@ impl Cards {
         }
         self.noted = None;
         for (log, head) in std::mem::take(&mut self.come.0) {
-            let from = self.seen.position(&log);
-            if let Ok(targets) = self.home.touched(&log, from, head.position) {
-                self.due.extend(targets);
+            let from = self.seen.0.get(&log).copied();
+            match self.home.touched(&log, from, head.position) {
+                Ok(Some(targets)) => self.due.extend(targets),
+                // Another branch of the log stands there now, or the journals could not be read.
+                Ok(None) | Err(_) => self.all = true,
             }
             self.seen.0.insert(log, head);
         }

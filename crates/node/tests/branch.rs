@@ -1,0 +1,47 @@
+//! A card's copy is worked out from what a log wrote since it was last looked at; where the log lost
+//! that branch, from everything.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use cocli_core::{ClusterId, Epoch, Field, Head, Instant, NodeId, Target, Value};
+use cocli_node::change::{Change, Intent};
+use cocli_node::{Birth, Home, Membership, Rim};
+
+/// 2026-11-23T12:00:00Z.
+const START: i64 = 1_795_435_200_000_000;
+
+fn home(dir: &tempfile::TempDir) -> Home {
+    let birth = Birth {
+        node: NodeId::written("n").unwrap(),
+        membership: Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() },
+        identity: vec![0; 32],
+        identity_public: "00".into(),
+        cards: false,
+        maybe_known: false,
+    };
+    let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
+    Home::create(dir.path(), &birth, rim, Instant::from_micros(START).unwrap()).unwrap()
+}
+
+fn write(home: &Home, after: i64, target: &str, city: &str) -> Head {
+    let target = Target::read(target).unwrap();
+    let change = Change::new(target, Field::read("city").unwrap(), Intent::Put(Value::text(city)));
+    let now = Instant::from_micros(START + after * 1_000_000).unwrap();
+    home.session(now).unwrap().write("set", &[change], false).unwrap();
+    *home.vector().unwrap().0.values().next().unwrap()
+}
+
+#[test]
+fn of_a_log_that_lost_a_branch_any_target_may_have_changed() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [one, clone] = dirs.each_ref().map(home);
+    let common = write(&one, 1, "companies/acme", "Paris");
+    assert_eq!(write(&clone, 1, "companies/acme", "Paris"), common);
+    let theirs = write(&clone, 2, "companies/apple", "Lyon");
+    let ours = write(&one, 2, "companies/bolt", "Metz");
+    let log = one.vector().unwrap().0.into_keys().next().unwrap();
+    let touched = |from: Option<Head>| one.touched(&log, from, ours.position).unwrap();
+    assert_eq!(touched(Some(common)), Some(vec![Target::read("companies/bolt").unwrap()]));
+    assert_eq!(touched(Some(theirs)), None);
+    assert!(touched(None).unwrap().contains(&Target::read("companies/acme").unwrap()));
+}
