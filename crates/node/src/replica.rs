@@ -8,6 +8,7 @@
 mod call;
 pub mod event;
 mod job;
+mod queue;
 mod view;
 mod writer;
 
@@ -25,6 +26,7 @@ use self::call::Calls;
 use self::view::View;
 
 pub use event::{Input, Job, JobDone, Output};
+pub use queue::Queue;
 pub use writer::{Begun, Synced, Syncing, Writer};
 
 /// What changed below `wal/` since the view was brought up to date.

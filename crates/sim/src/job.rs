@@ -1,4 +1,4 @@
-//! The writer thread of a machine: one job after the other, each taking its time.
+//! The writer thread of a machine: jobs in their order, each taking its time.
 
 use cocli_node::replica::{Begun, Input, Job, JobDone, Syncing};
 
@@ -11,23 +11,21 @@ impl World {
     pub(crate) fn next_job(&mut self, at: usize) {
         let life = self.machines[at].life;
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
-        // Beside a sync only appends run.
-        let runs = |job: &Job| !daemon.syncing || matches!(job, Job::Append(_));
-        if daemon.busy || !daemon.jobs.front().is_some_and(runs) {
+        if daemon.busy {
             return;
         }
+        let Some(job) = daemon.jobs.take() else { return };
         daemon.busy = true;
         let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
-        self.after(delay, Event::JobRuns { at, life });
+        self.after(delay, Event::JobRuns { at, life, job: Box::new(job) });
     }
 
-    pub(crate) fn run_job(&mut self, at: usize, life: u64) {
+    pub(crate) fn run_job(&mut self, at: usize, life: u64, job: Job) {
         let wall = self.wall_of(at);
         if self.machines[at].life != life {
             return;
         }
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
-        let Some(job) = daemon.jobs.pop_front() else { return };
         let begun = daemon.writer.begin(job, "daemon", wall);
         let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
         match begun {
@@ -35,7 +33,7 @@ impl World {
                 self.after(delay, Event::JobDone { at, life, done: Box::new(done) });
             }
             Begun::Syncing(syncing) => {
-                daemon.syncing = true;
+                daemon.jobs.sync_begins();
                 daemon.busy = false;
                 self.after(delay, Event::SyncRuns { at, life, syncing: Box::new(syncing) });
                 self.next_job(at);
@@ -49,7 +47,7 @@ impl World {
             return;
         }
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
-        daemon.syncing = false;
+        daemon.jobs.sync_ends();
         let done = daemon.writer.end(syncing.run(), "daemon");
         self.take_done(at, done);
     }

@@ -1,12 +1,11 @@
 //! A machine: a disk, an address, and, while it is up, a daemon and its writer thread.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cocli_core::gossip::Boot;
 use cocli_core::{ClusterId, LogId, NodeId, Vector};
-use cocli_node::replica::{Born, Job, Replica, Writer};
+use cocli_node::replica::{Born, Queue, Replica, Writer};
 use cocli_store::{FakeDisk, Journals, Result, paths};
 
 use crate::chance::Chance;
@@ -16,11 +15,9 @@ use crate::chance::Chance;
 pub(crate) struct Daemon {
     pub(crate) replica: Replica,
     pub(crate) writer: Writer,
-    pub(crate) jobs: VecDeque<Job>,
+    pub(crate) jobs: Queue,
     /// The writer is at work.
     pub(crate) busy: bool,
-    /// A sync is under way.
-    pub(crate) syncing: bool,
     /// When a tick is on its way.
     pub(crate) tick_at: Option<u64>,
     pub(crate) commits: u64,
@@ -100,9 +97,8 @@ impl Machine {
         self.daemon = Some(Daemon {
             replica,
             writer: Writer::new(Arc::new(self.disk.clone()), cluster, self.node.clone()),
-            jobs: VecDeque::new(),
+            jobs: Queue::default(),
             busy: false,
-            syncing: false,
             tick_at: None,
             commits: 0,
             hurries: 0,

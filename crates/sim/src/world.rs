@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use cocli_core::digest::hash;
 use cocli_core::{ClusterId, LogId, NodeId};
-use cocli_node::replica::{Input, JobDone, Output, Syncing};
+use cocli_node::replica::{Input, Job, JobDone, Output, Syncing};
 use cocli_store::Disk;
 
 use crate::chance::Chance;
@@ -49,6 +49,7 @@ pub(crate) enum Event {
     JobRuns {
         at: usize,
         life: u64,
+        job: Box<Job>,
     },
     Question {
         to: usize,
@@ -224,10 +225,7 @@ impl World {
     pub fn is_level(&self) -> bool {
         let mut vectors = self.machines.iter().map(|machine| {
             let daemon = machine.daemon.as_ref()?;
-            let idle = daemon.jobs.is_empty()
-                && !daemon.busy
-                && !daemon.syncing
-                && daemon.replica.status().gaps == 0;
+            let idle = daemon.jobs.is_idle() && !daemon.busy && daemon.replica.status().gaps == 0;
             idle.then(|| daemon.replica.vector())
         });
         let first = vectors.next().flatten();
@@ -301,7 +299,7 @@ impl World {
                     self.step(at, Input::Tick);
                 }
             }
-            Event::JobRuns { at, life } => self.run_job(at, life),
+            Event::JobRuns { at, life, job } => self.run_job(at, life, *job),
             Event::JobDone { at, life, done } => self.job_done(at, life, *done),
             Event::SyncRuns { at, life, syncing } => self.sync_runs(at, life, *syncing),
             Event::Question { to, life, asker, bytes } => self.question(to, life, asker, bytes),
@@ -390,7 +388,7 @@ impl World {
             Output::Job(job) => {
                 self.check_job(at, &job);
                 if let Some(daemon) = &mut self.machines[at].daemon {
-                    daemon.jobs.push_back(job);
+                    daemon.jobs.add(job);
                 }
                 self.next_job(at);
             }

@@ -1,10 +1,9 @@
 //! The writer: runs the replica's jobs in order, each under the home's lock. It waits for the disk
 //! so that the loop never does; and while a sync takes its time on a thread of its own, appends go on.
 
-use std::collections::VecDeque;
 use std::sync::mpsc::{Sender, channel};
 
-use cocli_node::replica::{Begun, Job, JobDone, Synced, Syncing, Writer};
+use cocli_node::replica::{Begun, Job, JobDone, Queue, Synced, Syncing, Writer};
 
 use super::Event;
 use super::alive::Alive;
@@ -51,7 +50,7 @@ pub(super) fn start(writer: Writer, events: Sender<Event>) -> Jobs {
         }
     });
     let alive = Alive::new("the thread that writes the journals", &events);
-    let mut desk = Desk { writer, syncs, events, syncing: false, later: VecDeque::new() };
+    let mut desk = Desk { writer, syncs, events, waiting: Queue::default() };
     std::thread::spawn(move || {
         let _alive = alive;
         while let Ok(task) = queue.recv() {
@@ -68,32 +67,26 @@ struct Desk {
     writer: Writer,
     syncs: Sender<Syncing>,
     events: Sender<Event>,
-    syncing: bool,
-    /// Jobs that wait for the sync, and those behind them.
-    later: VecDeque<Job>,
+    waiting: Queue,
 }
 
 impl Desk {
     /// Nothing when nobody listens any more.
     fn take(&mut self, task: Task) -> Option<()> {
         match task {
-            Task::Job(job) => self.later.push_back(job),
+            Task::Job(job) => self.waiting.add(job),
             Task::Synced(synced) => {
-                self.syncing = false;
+                self.waiting.sync_ends();
                 let done = self.writer.end(synced, WHO);
                 self.tell(done)?;
             }
             Task::End => return None,
         }
-        while let Some(job) = self.later.pop_front() {
-            if self.syncing && !matches!(job, Job::Append(_)) {
-                self.later.push_front(job);
-                break;
-            }
+        while let Some(job) = self.waiting.take() {
             match self.writer.begin(job, WHO, clock::now()) {
                 Begun::Done(done) => self.tell(done)?,
                 Begun::Syncing(syncing) => {
-                    self.syncing = true;
+                    self.waiting.sync_begins();
                     self.syncs.send(syncing).ok()?;
                 }
             }
