@@ -67,3 +67,14 @@ fn many_nodes_are_drawn_as_shares() {
     assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"));
     assert!(picture.contains("share of nodes"));
 }
+
+#[test]
+fn a_third_of_the_packets_lost_holds_nothing_up_for_long() {
+    for seed in 0..3 {
+        let base = Options::measured(seed, 5);
+        let measured = base.measured.map(|measured| Measured { every_us: 1_000, ..measured });
+        let (figures, _) = sound(Options { loss: 300, seconds: 3, measured, ..base });
+        assert!(figures.last.p99 < 2_000_000, "{figures}");
+        assert!(figures.equal_us.is_some_and(|us| us < 2_000_000), "{figures}");
+    }
+}

@@ -11,7 +11,7 @@ use crate::vector::Head;
 #[derive(Debug, Clone)]
 pub(crate) enum Ask {
     /// Ranges in packets, up to about `full`.
-    Want { peer: Boot, from: Head, full: u64, deadline: Micros },
+    Want { peer: Boot, from: Head, full: u64, asked: Micros, deadline: Micros },
     /// Ranges over a stream, from a position on.
     Stream { peer: Boot, from: u64 },
     /// The comparison of two branches.

@@ -160,6 +160,12 @@ impl Inbox {
         self.early.get(log).and_then(|early| early.first_key_value()).map(|(from, _)| *from)
     }
 
+    /// Where the last early range of a log ends: so much of it is known to be there.
+    pub(crate) fn early_until(&self, log: &LogId) -> Option<u64> {
+        let early = self.early.get(log)?.last_key_value();
+        early.map(|(_, range)| range.end_position())
+    }
+
     /// What is missing between the early ranges of a log, behind the first of them: the head from
     /// which to go on, and how far.
     pub(crate) fn holes(&self, log: &LogId, most: usize) -> Vec<(Head, u64)> {

@@ -8,7 +8,7 @@ use super::event::Micros;
 use super::window::Window;
 use crate::frame::Boot;
 use crate::limits::{
-    ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, WANT_MAX_US, WANT_MIN_US,
+    ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, LOSSES_PLAUSIBLE, WANT_MAX_US, WANT_MIN_US,
 };
 use crate::name::{LogId, NodeId};
 use crate::vector::{Head, Vector};
@@ -244,9 +244,10 @@ impl Peer {
         self.compared.insert(log.clone(), now);
     }
 
-    /// How long to wait for the answer to a want after so many failures.
+    /// How long to wait for the answer to a want after so many failures. Some in a row are no more than
+    /// lost packets, after which waiting longer helps nobody.
     pub(crate) fn patience(&self, failures: u8) -> Micros {
         let base = self.rtt.map_or(WANT_MIN_US, |rtt| (4 * rtt).max(WANT_MIN_US));
-        (base << failures.min(6)).min(WANT_MAX_US)
+        (base << failures.saturating_sub(LOSSES_PLAUSIBLE).min(6)).min(WANT_MAX_US)
     }
 }

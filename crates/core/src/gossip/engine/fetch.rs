@@ -9,8 +9,8 @@ use crate::gossip::event::{BranchEnd, FetchEnd, Micros, Output};
 use crate::gossip::gap::{Ask, Gap};
 use crate::gossip::inbox::Taken;
 use crate::limits::{
-    COMMIT_US, COMPARE_US, DOUBT_US, FETCHES_MAX, GAP_BYTES_MAX, LOGS_MAX, NEAR_US, OVERTAKE_US,
-    PASS_OVER_US, WANT_BYTES_MAX, WANTED_HOLES, WANTS_MAX,
+    COMMIT_US, COMPARE_US, DOUBT_US, FETCHES_MAX, GAP_BYTES_MAX, LOGS_MAX, LOSSES_PLAUSIBLE,
+    NEAR_US, OVERTAKE_US, PASS_OVER_US, WANT_BYTES_MAX, WANTED_HOLES, WANTS_MAX,
 };
 use crate::name::LogId;
 use crate::vector::Head;
@@ -139,7 +139,7 @@ impl Engine {
     fn expire(&mut self, log: &LogId) {
         let received = self.received(log).position;
         let Some(gap) = self.gaps.get_mut(log) else { return };
-        let Some(Ask::Want { peer, from, deadline, .. }) = gap.ask.clone() else { return };
+        let Some(Ask::Want { peer, from, asked, deadline, .. }) = gap.ask else { return };
         if deadline > self.now {
             return;
         }
@@ -148,7 +148,11 @@ impl Engine {
         } else {
             // The wait for the answer was the pause.
             gap.failed(0);
-            self.pass_over(peer, log, self.now + PASS_OVER_US);
+            // Of one who is heard only the packets were lost, unless it goes on.
+            let plausible = gap.failures <= LOSSES_PLAUSIBLE;
+            if !plausible || self.peers.get(peer).is_none_or(|peer| peer.heard <= asked) {
+                self.pass_over(peer, log, self.now + PASS_OVER_US);
+            }
         }
     }
 
@@ -234,6 +238,11 @@ impl Engine {
         if holders.iter().any(|(peer, _)| !peer.is_passed_over(log, self.now)) {
             holders.retain(|(peer, _)| !peer.is_passed_over(log, self.now));
         }
+        // Who itself waits for a part of what is missing can give no more than that.
+        let all = self.inbox.early_until(log).unwrap_or(0);
+        if holders.iter().any(|(_, held)| *held >= all) {
+            holders.retain(|(_, held)| *held >= all);
+        }
         let rtt = |peer: &super::super::peer::Peer| peer.rtt.unwrap_or(NEAR_US);
         let near = holders.iter().map(|(peer, _)| rtt(peer)).min()? * 2 + NEAR_US;
         let mut near: Vec<(Boot, u64)> = holders
@@ -274,11 +283,12 @@ impl Engine {
         } else {
             let full = far.min(until).min(from.position + WANT_BYTES_MAX);
             let deadline = self.now + peer.patience(gap.failures);
-            gap.ask = Some(Ask::Want { peer: holder, from, full, deadline });
-            self.queue(holder).small(Message::Want { log: log.clone(), from, until });
+            gap.ask = Some(Ask::Want { peer: holder, from, full, asked: self.now, deadline });
             // Under loss there are many holes: each on its own turn would take a round trip for each.
-            for (from, until) in self.inbox.holes(log, WANTED_HOLES) {
-                self.queue(holder).small(Message::Want { log: log.clone(), from, until });
+            let holes = self.inbox.holes(log, WANTED_HOLES);
+            let queue = self.queue(holder);
+            for (from, until) in core::iter::once((from, until)).chain(holes) {
+                queue.small(Message::Want { log: log.clone(), from, until });
             }
         }
     }
