@@ -141,6 +141,12 @@ impl Replica {
         self.engine.holders_for(id)
     }
 
+    /// Logs of which somebody has more, or another branch.
+    #[must_use]
+    pub fn gaps(&self) -> usize {
+        self.engine.gaps()
+    }
+
     /// Peers, gaps and counts.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -225,7 +225,7 @@ impl World {
     pub fn is_level(&self) -> bool {
         let mut vectors = self.machines.iter().map(|machine| {
             let daemon = machine.daemon.as_ref()?;
-            let idle = daemon.jobs.is_idle() && !daemon.busy && daemon.replica.status().gaps == 0;
+            let idle = daemon.jobs.is_idle() && !daemon.busy && daemon.replica.gaps() == 0;
             idle.then(|| daemon.replica.vector())
         });
         let first = vectors.next().flatten();

@@ -20,17 +20,22 @@ struct Candidate {
 
 /// All candidates.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Candidates(BTreeMap<SocketAddr, Candidate>);
+pub(crate) struct Candidates {
+    all: BTreeMap<SocketAddr, Candidate>,
+    /// When the next hello is due: asked for in each step, and found by a look at all of them.
+    soonest: Option<Micros>,
+}
 
 impl Candidates {
     /// Takes addresses in; those known change nothing but that they are named now.
     pub(crate) fn name(&mut self, addresses: &[SocketAddr], now: Micros) {
         for address in addresses {
-            if let Some(known) = self.0.get_mut(address) {
+            if let Some(known) = self.all.get_mut(address) {
                 known.named = true;
             } else if self.make_room() {
                 let fresh = Candidate { named: true, delay: HELLO_MIN_US, next: now, boot: None };
-                self.0.insert(*address, fresh);
+                self.all.insert(*address, fresh);
+                self.soonest = Some(self.soonest.map_or(now, |soonest| soonest.min(now)));
             }
         }
     }
@@ -38,41 +43,45 @@ impl Candidates {
     /// Takes in addresses that nobody named; those known change nothing.
     pub(crate) fn hint(&mut self, addresses: &[SocketAddr], now: Micros) {
         for address in addresses {
-            if !self.0.contains_key(address) && self.make_room() {
+            if !self.all.contains_key(address) && self.make_room() {
                 let fresh = Candidate { named: false, delay: HELLO_MIN_US, next: now, boot: None };
-                self.0.insert(*address, fresh);
+                self.all.insert(*address, fresh);
+                self.soonest = Some(self.soonest.map_or(now, |soonest| soonest.min(now)));
             }
         }
     }
 
     /// A boot proved to be at an address: when it falls silent, hellos go there again.
     pub(crate) fn met(&mut self, address: SocketAddr, boot: Boot, hello_at: Micros) {
-        if let Some(known) = self.0.get_mut(&address) {
+        if let Some(known) = self.all.get_mut(&address) {
             known.boot = Some(boot);
             known.delay = HELLO_MIN_US;
             known.next = hello_at;
         } else if self.make_room() {
             let met =
                 Candidate { named: false, delay: HELLO_MIN_US, next: hello_at, boot: Some(boot) };
-            self.0.insert(address, met);
+            self.all.insert(address, met);
         }
+        self.changed();
     }
 
     /// Forgets who lives at an address, so that hellos go there now.
     pub(crate) fn silent(&mut self, boot: Boot, now: Micros) {
-        for candidate in self.0.values_mut().filter(|c| c.boot == Some(boot)) {
+        for candidate in self.all.values_mut().filter(|c| c.boot == Some(boot)) {
             candidate.boot = None;
             candidate.delay = HELLO_MIN_US;
             candidate.next = now;
         }
+        self.changed();
     }
 
     /// Someone who was away is back: those who still are get a hello soon, as if they were new.
     pub(crate) fn stir(&mut self, now: Micros, dice: &mut Dice) {
-        for candidate in self.0.values_mut().filter(|c| c.next > now && c.delay > HELLO_MIN_US) {
+        for candidate in self.all.values_mut().filter(|c| c.next > now && c.delay > HELLO_MIN_US) {
             candidate.delay = HELLO_MIN_US;
             candidate.next = now + dice.below(HELLO_MIN_US);
         }
+        self.changed();
     }
 
     /// The addresses whose hello is due. `live_until` says until when a boot needs none. When there
@@ -85,7 +94,7 @@ impl Candidates {
         live_until: impl Fn(Boot) -> Option<Micros>,
     ) -> alloc::vec::Vec<SocketAddr> {
         let mut addresses = alloc::vec::Vec::new();
-        for (address, candidate) in self.0.iter_mut().filter(|(_, c)| c.next <= now) {
+        for (address, candidate) in self.all.iter_mut().filter(|(_, c)| c.next <= now) {
             if let Some(until) = candidate.boot.and_then(&live_until).filter(|u| *u > now) {
                 candidate.next = until;
                 candidate.delay = HELLO_MIN_US;
@@ -99,27 +108,32 @@ impl Candidates {
             candidate.next = now + dice.stretched(candidate.delay / 2);
             candidate.delay = (candidate.delay * 2).min(HELLO_MAX_US);
         }
+        self.changed();
         addresses
     }
 
     /// When the next hello is due.
     pub(crate) fn deadline(&self) -> Option<Micros> {
-        self.0.values().map(|candidate| candidate.next).min()
+        self.soonest
+    }
+
+    fn changed(&mut self) {
+        self.soonest = self.all.values().map(|candidate| candidate.next).min();
     }
 
     /// Addresses at which nobody has proved to be yet.
     pub(crate) fn unmet(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.0.iter().filter(|(_, c)| c.boot.is_none()).map(|(address, _)| *address)
+        self.all.iter().filter(|(_, c)| c.boot.is_none()).map(|(address, _)| *address)
     }
 
     fn make_room(&mut self) -> bool {
-        if self.0.len() < CANDIDATES_MAX {
+        if self.all.len() < CANDIDATES_MAX {
             return true;
         }
         // The longest delay is the longest silence.
-        let worst = self.0.iter().filter(|(_, c)| !c.named).max_by_key(|(_, c)| c.delay);
+        let worst = self.all.iter().filter(|(_, c)| !c.named).max_by_key(|(_, c)| c.delay);
         let Some(address) = worst.map(|(address, _)| *address) else { return false };
-        self.0.remove(&address);
+        self.all.remove(&address);
         true
     }
 }

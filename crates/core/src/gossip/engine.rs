@@ -187,6 +187,12 @@ impl Engine {
         self.spread.holders_for(id, &self.sender.node, &self.peers)
     }
 
+    /// Logs of which somebody has more, or another branch.
+    #[must_use]
+    pub fn gaps(&self) -> usize {
+        self.gaps.len()
+    }
+
     /// What a person may want to know.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -215,7 +221,7 @@ impl Engine {
             peers: peers.collect(),
             twins: self.peers.twins(&self.sender.node, self.now),
             unmet: self.candidates.unmet().collect(),
-            gaps: self.gaps.len(),
+            gaps: self.gaps(),
             stalled: self.inbox.is_stalled(self.now),
             counts: self.counts,
         }
