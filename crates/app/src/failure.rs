@@ -75,6 +75,13 @@ impl From<NodeError> for Failure {
                 let near = nearest.as_ref().map(|near| format!("the nearest is `{near}`"));
                 (Exit::NotFound, near.or(Some("`cocli list companies` shows what there is".into())))
             }
+            NodeError::Moved { .. } => (
+                Exit::Conflict,
+                Some(
+                    "`cocli undo TARGET`, or `cocli undo --since TIME`, takes back what is meant"
+                        .into(),
+                ),
+            ),
             NodeError::NoHome(_) => (Exit::NotFound, Some("`cocli init` makes one".into())),
             NodeError::CutOff(path) => (Exit::NotFound, Some(format!("`cocli init {path}`"))),
             NodeError::HomeExists(_) => {

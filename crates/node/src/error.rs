@@ -1,6 +1,6 @@
 //! Why the node could not do what was asked.
 
-use cocli_core::{NameError, Target};
+use cocli_core::{Instant, NameError, Target};
 use cocli_store::StoreError;
 
 use crate::change::NoSet;
@@ -59,6 +59,16 @@ pub enum NodeError {
         name: String,
         /// All that bear it.
         targets: Vec<Target>,
+    },
+    /// The last command's records stand elsewhere now.
+    #[error(
+        "what the last command (`{verb}`, {at}) wrote was moved, as its log was set back or lost a branch"
+    )]
+    Moved {
+        /// What was typed.
+        verb: String,
+        /// When.
+        at: Instant,
     },
     /// A collection that there is not.
     #[error("{name:?} is no collection: the nearest is {nearest:?}")]

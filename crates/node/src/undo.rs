@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cocli_core::{Datagram, Entity, Entry, Field, Instant, Kind, Target, Value};
 
 use crate::change::{Change, Intent};
-use crate::error::Result;
+use crate::error::{NodeError, Result};
 use crate::session::Session;
 
 /// What the program writes by itself: nobody typed it, so nobody takes it back.
@@ -25,7 +25,7 @@ impl Session<'_> {
     /// where they are given; or all that this node wrote since a time.
     ///
     /// # Errors
-    /// When the journals cannot be read.
+    /// When the journals cannot be read, or the last command's records stand elsewhere now.
     pub fn plan_undo(
         &mut self,
         target: Option<&Target>,
@@ -38,7 +38,7 @@ impl Session<'_> {
         };
         let undone: Vec<Datagram> = match since {
             Some(since) => self.own_since(since)?.into_iter().filter(fits).collect(),
-            None => self.last_command(fits)?,
+            None => self.last_command(target.is_none(), fits)?,
         };
         let targets: BTreeSet<Target> = undone.iter().map(|d| d.target.clone()).collect();
         let mut plan = Plan::default();
@@ -78,12 +78,20 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// The newest command here that wrote something that fits.
-    fn last_command(&mut self, fits: impl Fn(&Datagram) -> bool) -> Result<Vec<Datagram>> {
+    /// The newest command here that wrote something that fits. Whoever takes back the last command,
+    /// whatever it was, does not mean the one before.
+    fn last_command(
+        &mut self,
+        whatever: bool,
+        fits: impl Fn(&Datagram) -> bool,
+    ) -> Result<Vec<Datagram>> {
         let commands = self.journals.commands()?.into_iter().rev();
         for command in commands.filter(|command| !NOT_UNDONE.contains(&command.verb.as_str())) {
             if !self.journals.stands(&command)? {
-                continue;
+                match whatever {
+                    true => return Err(NodeError::Moved { verb: command.verb, at: command.at }),
+                    false => continue,
+                }
             }
             let wrote = self.home.written_between(&command.log, command.from, command.to)?;
             let fitting: Vec<Datagram> = wrote.into_iter().filter(&fits).collect();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cocli_node::Home;
+use cocli_node::{End, Home};
 use serde_json::{Value as Json, json};
 
 use super::Context;
@@ -23,9 +23,16 @@ pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Failed, "no daemon runs, so nobody knows what others hold")
             .hint("`cocli daemon`, and then `cocli leave` beside it"));
     }
-    let holder = wait_for_holder(&home, args.timeout)?;
+    let (holder, end) = wait_for_holder(&home, args.timeout)?;
     end_daemon(&home)?;
+    // Under the lock, so that nothing is written between this look and the end of the key.
+    let mut session = home.session(clock::now())?;
+    if session.end()? != end {
+        return Err(Failure::new(Exit::Failed, "something was written here meanwhile")
+            .hint("`cocli daemon`, and then `cocli leave` beside it"));
+    }
     home.keep_keys(b"")?;
+    drop(session);
     match context.screen.json {
         true => context.screen.object(&json!({"left": true, "holder": holder})),
         false => {
@@ -39,8 +46,9 @@ pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Another node that holds every byte that this one holds: the newest own ones by their hash.
-fn wait_for_holder(home: &Home, seconds: f64) -> Result<String, Failure> {
+/// Another node that holds every byte that this one holds: the newest own ones, which end there, by
+/// their hash.
+fn wait_for_holder(home: &Home, seconds: f64) -> Result<(String, End), Failure> {
     let end = home.session(clock::now())?.end()?;
     let began = clock::monotonic();
     let patience = Duration::try_from_secs_f64(seconds).unwrap_or(GOODBYE);
@@ -49,23 +57,24 @@ fn wait_for_holder(home: &Home, seconds: f64) -> Result<String, Failure> {
     }
     loop {
         let status = door::ask(home, &json!({"verb": "status"}))?.unwrap_or_default();
-        if let Some(holder) = holder(&status) {
-            return Ok(holder);
+        if let Some(holder) = holder(home, &status) {
+            return Ok((holder, end));
         }
         if began.elapsed() >= patience {
             let message = format!("no other node holds all that is here after {seconds} s");
             return Err(Failure::new(Exit::Failed, message)
-                .hint("nothing was changed; `cocli status` shows who lacks what"));
+                .hint("nothing was changed; `cocli status` shows how far the others are"));
         }
         clock::pass(LOOK);
     }
 }
 
-fn holder(status: &Json) -> Option<String> {
+fn holder(home: &Home, status: &Json) -> Option<String> {
     let peers = status.get("peers")?.as_array()?;
+    // Who is ahead in a log may hold another branch of it.
     let holds = |peer: &&Json| {
-        peer.get("live").and_then(Json::as_bool) == Some(true)
-            && peer.get("lacks_bytes").and_then(Json::as_u64) == Some(0)
+        ["live", "level"].iter().all(|so| peer.get(so).and_then(Json::as_bool) == Some(true))
+            && peer.get("node").and_then(Json::as_str) != Some(home.node().as_str())
     };
     peers.iter().find(holds)?.get("node")?.as_str().map(ToOwned::to_owned)
 }

@@ -80,6 +80,9 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
 fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>) {
     let runs = match daemon.and_then(|d| d.get("listening")).and_then(Json::as_str) {
         Some(at) => screen.paint(Tone::Good, &format!("the daemon runs, at {at}")),
+        None if home.keys().is_ok_and(|keys| keys.is_empty()) => {
+            screen.paint(Tone::Warn, "left its cluster (`cocli join TICKET` brings it back)")
+        }
         None => screen
             .paint(Tone::Warn, "no daemon runs: nothing comes in or goes out (`cocli daemon`)"),
     };

@@ -453,6 +453,7 @@ impl Wiring {
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
+            "gaps": status.gaps, "stalled": status.stalled,
             "twins": status.twins.iter().map(NodeId::as_str).collect::<Vec<_>>(),
             "strangers": self.traffic.strangers.shown(), "python": self.python.shown(),
             "packets_refused": self.traffic.refused(), "packets_shed": self.traffic.shed(),

@@ -348,9 +348,22 @@ fn undo_never_takes_back_what_another_branch_wrote_at_the_same_place() {
     let _second = daemon(&other, &[&first.address]);
     acknowledged.are_on(&[&one, &other]);
     until(|| one.journals().len() == 2);
-    one.run(&["undo"]).fails(3, "nothing to undo");
+    one.run(&["undo"]).fails(4, "was moved");
     other.run(&["undo"]).ok();
     level(&[&one, &other]);
     one.run(&["get", "companies/acme", "mine"]).fails(3, "no mine");
     assert_eq!(one.run(&["get", "companies/acme", "left"]).ok(), "v\n");
+}
+
+#[test]
+fn undo_never_takes_back_the_command_before_the_one_that_was_moved() {
+    let (one, mut acknowledged) = (Home::new(), Acknowledged::default());
+    one.run(&["set", "companies/acme", "city=Paris"]).ok();
+    let saved = image(&one);
+    acknowledged.write(&one, "on");
+    restore(&saved, &one, "wal");
+    one.run(&["undo"]).fails(4, "was moved").fails(4, "cocli undo TARGET");
+    assert_eq!(one.run(&["get", "companies/acme", "city"]).ok(), "Paris\n");
+    one.run(&["undo", "companies/acme", "city"]).ok();
+    one.run(&["get", "companies/acme", "city"]).fails(3, "");
 }

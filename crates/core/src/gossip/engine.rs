@@ -197,7 +197,13 @@ impl Engine {
     #[must_use]
     pub fn status(&self) -> Status {
         let peers = self.peers.all().map(|peer| {
-            let held = |log: &LogId| peer.known(log).map_or(0, |head| head.position);
+            // Of another branch as long as mine nothing is held of mine.
+            let held = |log: &LogId, mine: Head| {
+                let theirs = peer
+                    .known(log)
+                    .filter(|theirs| theirs.position != mine.position || theirs.hash == mine.hash);
+                theirs.map_or(0, |theirs| theirs.position)
+            };
             PeerStatus {
                 node: peer.node.clone(),
                 boot: peer.boot,
@@ -209,7 +215,7 @@ impl Engine {
                 rtt_us: peer.rtt,
                 clock_ahead_us: peer.clock_ahead,
                 lacks_bytes: (self.vector.0.iter())
-                    .map(|(log, head)| head.position.saturating_sub(held(log)))
+                    .map(|(log, head)| head.position.saturating_sub(held(log, *head)))
                     .sum(),
                 ahead_bytes: peer
                     .vector()
@@ -247,7 +253,9 @@ impl Engine {
                 self.disk_failed(&logs);
             }
             Input::BranchEnded { log, peer, end } => self.on_branch_ended(&log, peer, end),
-            Input::NewEpoch { log, trusted, copied } => self.on_new_epoch(log, trusted, copied),
+            Input::NewEpoch { log, trusted, copied } => {
+                self.on_new_epoch(log, trusted, copied, out)
+            }
             Input::Hole { log, from, until } => self.holes.found(log, from, until),
             Input::Healed { log, position } => self.holes.healed(&log, position),
             Input::Wait { id, log, position, nodes } => self.on_wait(id, log, position, nodes),

@@ -12,8 +12,8 @@ use crate::frame::{Boot, Packet};
 use crate::limits::{LIVE_PEERS, LIVE_US, OVERLAP_US, PEERS_MAX};
 use crate::name::NodeId;
 
-/// Boots that are remembered as replaced.
-const REPLACED_MAX: usize = 64;
+/// Boots that were dropped and are remembered.
+const DROPPED_MAX: usize = 512;
 
 /// All peers, by boot.
 #[derive(Debug, Clone)]
@@ -22,13 +22,13 @@ pub(crate) struct Peers {
     all: BTreeMap<Boot, Peer>,
     /// The boot behind which the turns of rounds go on.
     turn: Option<Boot>,
-    /// Boots whose place a new one of their node took: a hello of theirs that comes again is a replay.
-    replaced: VecDeque<Boot>,
+    /// Boots that were dropped, with their last counter: what comes up to it is a replay.
+    dropped: VecDeque<(Boot, u64)>,
 }
 
 impl Peers {
     pub(crate) fn new(secret: [u8; 16]) -> Self {
-        Self { secret, all: BTreeMap::new(), turn: None, replaced: VecDeque::new() }
+        Self { secret, all: BTreeMap::new(), turn: None, dropped: VecDeque::new() }
     }
 
     /// What a boot at an address must echo; never 0.
@@ -50,27 +50,34 @@ impl Peers {
             peer.proved(from, now);
             return true;
         }
-        if self.replaced.contains(&packet.boot) {
+        let replayed = |(boot, last): &(Boot, u64)| *boot == packet.boot && packet.counter <= *last;
+        if self.dropped.iter().any(replayed) {
             return false;
         }
         // A new boot of the node takes the old one's place.
-        self.all.retain(|boot, peer| {
-            let is_there = peer.node == packet.node && peer.is_at(from);
-            if is_there {
-                self.replaced.push_back(*boot);
-            }
-            peer.node != packet.node || (peer.is_live(now) && !is_there)
-        });
-        let many = self.replaced.len().saturating_sub(REPLACED_MAX);
-        self.replaced.drain(..many);
+        let displaced =
+            |peer: &&Peer| peer.node == packet.node && (peer.is_at(from) || !peer.is_live(now));
+        let displaced: Vec<Boot> = self.all.values().filter(displaced).map(|p| p.boot).collect();
+        for boot in displaced {
+            self.drop(boot);
+        }
         if self.all.len() >= PEERS_MAX {
             let silent = self.all.values().filter(|p| !p.is_live(now)).min_by_key(|p| p.heard);
             let Some(boot) = silent.map(|peer| peer.boot) else { return false };
-            self.all.remove(&boot);
+            self.drop(boot);
         }
+        self.dropped.retain(|(boot, _)| *boot != packet.boot);
         let peer = Peer::new(packet.node.clone(), packet.boot, from, packet.counter, now);
         self.all.insert(packet.boot, peer);
         true
+    }
+
+    fn drop(&mut self, boot: Boot) {
+        let Some(peer) = self.all.remove(&boot) else { return };
+        self.dropped.push_back((boot, peer.window.newest()));
+        if self.dropped.len() > DROPPED_MAX {
+            self.dropped.pop_front();
+        }
     }
 
     /// How long a peer may be silent and still count as live: the more there are, the more seldom
@@ -163,5 +170,25 @@ mod tests {
         assert_eq!(hear(2, 12_000_000).0, BTreeSet::new(), "the first start is over");
         assert_eq!(hear(1, 13_000_000).0, pi1, "it is not");
         assert_eq!(hear(2, 50_000_000).0, BTreeSet::new(), "now it is");
+    }
+
+    #[test]
+    fn what_a_dropped_boot_said_does_not_bring_it_back_and_what_it_says_next_does() {
+        let node = NodeId::read("pi1").unwrap();
+        let at = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
+        let mut peers = Peers::new([7; 16]);
+        let mut prove = |boot: u64, counter: u64, port: u16, now: Micros| {
+            let (node, boot) = (node.clone(), Boot(boot));
+            let packet = Packet { node, boot, counter, messages: Vec::new(), unknown: 0 };
+            let taken = peers.prove(&packet, at(port), now);
+            (taken, peers.all().map(|peer| peer.boot.0).collect::<Vec<_>>())
+        };
+        assert_eq!(prove(1, 5, 1, 0), (true, [1].into()));
+        // It is silent for long; the machine starts again elsewhere, and comes back to the place.
+        assert_eq!(prove(2, 1, 2, 2 * LIVE_US), (true, [2].into()));
+        assert_eq!(prove(2, 2, 1, 2 * LIVE_US), (true, [2].into()));
+        assert_eq!(prove(1, 5, 1, 2 * LIVE_US), (false, [2].into()));
+        assert_eq!(prove(1, 6, 1, 2 * LIVE_US), (true, [1].into()));
+        assert_eq!(prove(2, 3, 1, 2 * LIVE_US), (true, [2].into()));
     }
 }

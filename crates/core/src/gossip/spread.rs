@@ -40,8 +40,9 @@ struct Closed {
 impl Closed {
     /// Where the bytes up to a position of a log are now.
     fn moves(&self, log: &LogId, position: u64) -> Option<(LogId, u64)> {
-        let moved = self.old == *log && position > self.trusted;
-        moved.then(|| (self.log.clone(), (position - self.trusted).min(self.copied)))
+        // What was not copied is nowhere: whoever waits for it waits in vain.
+        let behind = position.checked_sub(self.trusted).filter(|behind| *behind > 0)?;
+        (self.old == *log && behind <= self.copied).then(|| (self.log.clone(), behind))
     }
 }
 
@@ -129,5 +130,20 @@ impl Spread {
             self.waits.remove(id);
         }
         done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_bytes_that_were_not_copied_is_not_answered_by_others() {
+        let log = |name: &str| LogId::read(name).unwrap();
+        let (old, log) = (log("pi1"), log("pi1~abcdefgh"));
+        let closed = Closed { old: old.clone(), trusted: 600, log: log.clone(), copied: 50 };
+        assert_eq!(closed.moves(&old, 600), None);
+        assert_eq!(closed.moves(&old, 650), Some((log, 50)));
+        assert_eq!(closed.moves(&old, 1000), None);
     }
 }

@@ -37,6 +37,11 @@ impl Window {
         true
     }
 
+    /// The highest counter that was taken.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
+    }
+
     fn place(counter: u64) -> (usize, u64) {
         let at = counter % REPLAY_WINDOW;
         ((at / 64) as usize, 1 << (at % 64))

@@ -16,7 +16,7 @@ pub(super) fn show(screen: Screen, daemon: Option<&Json>, all: bool) {
         let state = match (text(peer, "standing").as_str(), is_live(peer), level) {
             ("down", true, _) => screen.paint(Tone::Bad, "down"),
             (_, true, true) => screen.paint(Tone::Good, "level"),
-            (_, true, false) => screen.paint(Tone::Warn, "catching up"),
+            (_, true, false) => screen.paint(Tone::Warn, &catching_up(peer)),
             ("alive" | "suspect", false, _) => {
                 screen.paint(Tone::Warn, "heard by others, not by this node")
             }
@@ -59,6 +59,12 @@ pub(super) fn problems(daemon: Option<&Json>) -> Vec<String> {
             )
         })
         .collect();
+    if daemon.and_then(|d| d.get("stalled")).and_then(Json::as_bool) == Some(true) {
+        problems.push(
+            "the disk takes nothing that others send: make room, or see what `cocli daemon` said"
+                .into(),
+        );
+    }
     let wrong: Vec<String> = list(daemon, "peers")
         .iter()
         .filter_map(|peer| {
@@ -81,6 +87,24 @@ fn list<'j>(daemon: Option<&'j Json>, key: &str) -> &'j [Json] {
 
 fn text(of: &Json, key: &str) -> String {
     of.get(key).and_then(Json::as_str).unwrap_or("?").to_string()
+}
+
+/// What one of the two lacks: of a log with two branches all of it.
+fn catching_up(peer: &Json) -> String {
+    let bytes = |key: &str| peer.get(key).and_then(Json::as_u64).unwrap_or(0);
+    match (bytes("lacks_bytes"), bytes("ahead_bytes")) {
+        (0, ahead) => format!("{} ahead", sized(ahead)),
+        (lacks, 0) => format!("catching up: lacks {}", sized(lacks)),
+        (lacks, ahead) => format!("catching up: lacks {}, {} ahead", sized(lacks), sized(ahead)),
+    }
+}
+
+fn sized(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
 }
 
 fn is_live(peer: &Json) -> bool {

@@ -138,6 +138,7 @@ impl Engine {
     /// A want whose time is over: with a pause for the holder when it brought nothing.
     fn expire(&mut self, log: &LogId) {
         let received = self.received(log).position;
+        let full = self.wants() >= WANTS_MAX;
         let Some(gap) = self.gaps.get_mut(log) else { return };
         let Some(Ask::Want { peer, from, asked, deadline, .. }) = gap.ask else { return };
         if deadline > self.now {
@@ -146,8 +147,8 @@ impl Engine {
         if received > from.position {
             gap.ask = None;
         } else {
-            // The wait for the answer was the pause.
-            gap.failed(0);
+            // The wait for the answer was the pause, unless others wait for a place.
+            gap.failed(if full { self.now } else { 0 });
             // Of one who is heard only the packets were lost, unless it goes on.
             let plausible = gap.failures <= LOSSES_PLAUSIBLE;
             if !plausible || self.peers.get(peer).is_none_or(|peer| peer.heard <= asked) {
@@ -264,13 +265,12 @@ impl Engine {
             return;
         }
         let long = gap.long == Some(from.position);
-        let streams_fail = !long && gap.failures % 3 == 2;
-        let stream = long || (far - from.position > GAP_BYTES_MAX && !streams_fail);
-        let busy = if stream {
-            self.streams() >= FETCHES_MAX
-        } else {
-            self.gaps.values().filter(|gap| gap.wants()).count() >= WANTS_MAX
+        // Where one way goes on failing, the other may be open.
+        let stream = match far - from.position > GAP_BYTES_MAX {
+            true => long || gap.failures % 3 != 2,
+            false => long || (gap.failures > LOSSES_PLAUSIBLE && gap.failures % 2 == 1),
         };
+        let busy = if stream { self.streams() >= FETCHES_MAX } else { self.wants() >= WANTS_MAX };
         let Some(peer) = self.peers.get(holder).filter(|_| !busy) else {
             gap.not_before = self.now + OVERTAKE_US;
             return;
@@ -291,6 +291,10 @@ impl Engine {
                 queue.small(Message::Want { log: log.clone(), from, until });
             }
         }
+    }
+
+    fn wants(&self) -> usize {
+        self.gaps.values().filter(|gap| gap.wants()).count()
     }
 
     pub(super) fn streams(&self) -> usize {

@@ -262,7 +262,13 @@ impl Engine {
     }
 
     /// Own writes go to another log from now on.
-    pub(super) fn on_new_epoch(&mut self, log: LogId, trusted: Head, copied: Head) {
+    pub(super) fn on_new_epoch(
+        &mut self,
+        log: LogId,
+        trusted: Head,
+        copied: Head,
+        out: &mut Vec<Output>,
+    ) {
         let old = core::mem::replace(&mut self.own, log.clone());
         self.inbox.forget(&old);
         if trusted.position < self.durable(&old).position {
@@ -278,5 +284,6 @@ impl Engine {
         self.set_head(&log, copied);
         self.announce_soon(&old);
         self.announce_soon(&log);
+        out.push(Output::Advanced { log, head: copied });
     }
 }
