@@ -1,6 +1,6 @@
 //! Answers: what is known of a target, what was written, how the home is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -176,19 +176,26 @@ impl Home {
     /// # Errors
     /// When the journals cannot be read.
     pub fn written_between(&self, log: &LogId, from: u64, to: u64) -> Result<Vec<Datagram>> {
-        self.written_in(&self.journals()?, log, from, to)
+        let mut all = Vec::new();
+        self.each_written(&self.journals()?, log, (from, to), |datagram| all.push(datagram))?;
+        Ok(all)
     }
 
-    fn written_in(&self, of: &Journals, log: &LogId, from: u64, to: u64) -> Result<Vec<Datagram>> {
-        let mut all = Vec::new();
-        for section in of.sections_between(log, from, to) {
+    fn each_written(
+        &self,
+        journals: &Journals,
+        log: &LogId,
+        (from, to): (u64, u64),
+        mut take: impl FnMut(Datagram),
+    ) -> Result<()> {
+        for section in journals.sections_between(log, from, to) {
             let stretch = section.load(&*self.disk).map_err(|source| {
                 let path = paths::journal(log, section.day);
                 StoreError::Io { path, doing: "read", source }
             })?;
-            stretch.each(|met| all.extend(met.read.ok()));
+            stretch.each(|met| met.read.into_iter().for_each(&mut take));
         }
-        Ok(all)
+        Ok(())
     }
 
     /// The targets that a log may have changed since it ended with `from`, or all when that is
@@ -197,16 +204,21 @@ impl Home {
     ///
     /// # Errors
     /// When the journals cannot be read.
-    pub fn touched(&self, log: &LogId, from: Option<Head>, to: u64) -> Result<Option<Vec<Target>>> {
+    pub fn touched(
+        &self,
+        log: &LogId,
+        from: Option<Head>,
+        to: u64,
+    ) -> Result<Option<BTreeSet<Target>>> {
         let mut journals = self.journals()?;
         let from = from.unwrap_or_else(|| Head::start(&self.cluster(), log));
         if journals.hash_at(log, from.position)? != Some(from.hash) {
             return Ok(None);
         }
-        let written = self.written_in(&journals, log, from.position, to)?;
-        let mut targets: Vec<Target> = written.into_iter().map(|d| d.target).collect();
-        targets.sort();
-        targets.dedup();
+        let mut targets = BTreeSet::new();
+        self.each_written(&journals, log, (from.position, to), |datagram| {
+            targets.insert(datagram.target);
+        })?;
         Ok(Some(targets))
     }
 

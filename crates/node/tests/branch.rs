@@ -41,7 +41,7 @@ fn of_a_log_that_lost_a_branch_any_target_may_have_changed() {
     let ours = write(&one, 2, "companies/bolt", "Metz");
     let log = one.vector().unwrap().0.into_keys().next().unwrap();
     let touched = |from: Option<Head>| one.touched(&log, from, ours.position).unwrap();
-    assert_eq!(touched(Some(common)), Some(vec![Target::read("companies/bolt").unwrap()]));
+    assert_eq!(touched(Some(common)), Some([Target::read("companies/bolt").unwrap()].into()));
     assert_eq!(touched(Some(theirs)), None);
     assert!(touched(None).unwrap().contains(&Target::read("companies/acme").unwrap()));
 }

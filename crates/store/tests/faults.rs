@@ -59,11 +59,12 @@ fn try_append(disk: &FakeDisk, today: &str, batch: Vec<Datagram>) -> Tried {
     Tried { batch, acked }
 }
 
-/// The next writer comes, then everything is looked at.
+/// The next writer comes, the power goes, then everything is looked at.
 fn check_after(disk: &FakeDisk, earlier: &[Datagram], tried: &[Tried], what: &str) {
     let last = batch("pi1", 90, 2);
     append_or_close(disk, "pi1", "20261124", &last, "zzzzzzzz")
         .unwrap_or_else(|e| panic!("{what}: {e}"));
+    let disk = &disk.medium();
     check_home(disk, "pi1");
     let state = state(disk, "pi1").unwrap();
     assert_eq!(held(&state, earlier), earlier.len(), "{what}: lost what was there before");

@@ -103,6 +103,9 @@ impl Cards {
     }
 
     fn note(&mut self, event: CardEvent) {
+        if !self.home.keeps_cards() {
+            return;
+        }
         let now = clock::monotonic();
         match event {
             CardEvent::Advanced { log, head } => {

@@ -20,7 +20,9 @@ use crate::error::Result;
 use crate::home::Home;
 
 impl Home {
-    fn keeps_cards(&self) -> bool {
+    /// Whether this machine has cards at all.
+    #[must_use]
+    pub fn keeps_cards(&self) -> bool {
         self.config().cards.project == Project::All
     }
 

@@ -105,6 +105,10 @@ impl Journals {
             bytes => bytes.tried("read", &path)?,
         };
         if bytes.len() as u64 == len && hash(&bytes) == intent.written.hash {
+            // Whoever wrote it may have seen its sync fail, without room to say so: only bytes that are
+            // written after that mean something to a sync.
+            let written = self.disk.write_at(&path, intent.offset, &bytes, false);
+            written.tried_to_write(&path, len)?;
             let synced = self.disk.sync(&path).and_then(|()| self.disk.sync_folder(paths::WAL));
             if let Err(error) = synced {
                 let why = format!("a sync failed: {error}");
@@ -113,7 +117,8 @@ impl Journals {
             intent.note(&*self.disk)?;
             return Intent::clear(&*self.disk);
         }
-        if there > intent.offset {
+        if there >= intent.offset {
+            // Also where nothing is left to cut: whoever cut it may have seen the sync fail.
             self.disk.cut(&path, intent.offset).tried("cut the torn end of", &path)?;
             self.disk.sync(&path).tried("sync", &path)?;
         }
