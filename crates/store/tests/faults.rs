@@ -59,10 +59,11 @@ fn try_append(disk: &FakeDisk, today: &str, batch: Vec<Datagram>) -> Tried {
     Tried { batch, acked }
 }
 
-/// The next writer comes, the power goes, then everything is looked at.
+/// The next writer comes, and goes on where the last one stopped; the power goes; then everything is
+/// looked at.
 fn check_after(disk: &FakeDisk, earlier: &[Datagram], tried: &[Tried], what: &str) {
     let last = batch("pi1", 90, 2);
-    append_or_close(disk, "pi1", "20261124", &last, "zzzzzzzz")
+    append_or_close(disk, "pi1", "20261121", &last, "zzzzzzzz")
         .unwrap_or_else(|e| panic!("{what}: {e}"));
     let disk = &disk.medium();
     check_home(disk, "pi1");
