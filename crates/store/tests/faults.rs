@@ -733,3 +733,33 @@ fn ranges_whose_sync_failed_twice_are_kept_aside_and_taken_again() {
         }
     }
 }
+
+#[test]
+fn an_intent_that_a_power_cut_brings_back_undoes_nothing() {
+    let traced = home();
+    traced.start_trace();
+    append(&traced, "pi1", "20261121", &batch("pi1", 1, 3)).unwrap();
+    let written = traced.trace().iter().position(|op| op.contains(" write_at wal/")).unwrap();
+    let mut nameless = 0;
+    for (days, seed) in [["20261121", "20261121"], ["20261121", "20261122"]]
+        .into_iter()
+        .flat_map(|days| (0..6).map(move |seed| (days, seed)))
+    {
+        // The power goes when the intent is safe, and nothing else surely is.
+        let disk = home();
+        disk.fail_at(written as u64 + 1, Fault::Crash, Times::Once);
+        append(&disk, "pi1", "20261121", &batch("pi1", 1, 3)).unwrap_err();
+        disk.crash(seed);
+        nameless += u64::from(disk.peek("wal/20261121_pi1.usv").is_none());
+        let mut all = Vec::new();
+        for (number, today) in days.into_iter().enumerate() {
+            let one = batch("pi1", 10 + number, 1);
+            append(&disk, "pi1", today, &one).unwrap();
+            all.extend(one);
+        }
+        let left = disk.medium();
+        append(&left, "pi1", "20261122", &batch("pi1", 20, 1)).unwrap();
+        assert_eq!(held(&state(&left, "pi1").unwrap(), &all), 2, "{days:?}, {seed}");
+    }
+    assert!(nameless > 0);
+}

@@ -6,6 +6,7 @@ use cocli_core::digest::hash;
 use super::Journals;
 use super::command::Intent;
 use super::file::is_rot;
+use super::log::DayFile;
 use crate::disk::{FileKind, Stat};
 use crate::error::{Result, Tried};
 use crate::lock::HomeLock;
@@ -28,6 +29,10 @@ impl Journals {
         }
         if let Some(intent) = Intent::read(&*self.disk)? {
             self.settle(&intent)?;
+            Intent::clear(&*self.disk)?;
+            // Something else will stand there next: should the power go then, an intent that came back
+            // would undo that.
+            self.disk.sync(paths::INTENT).tried("sync", paths::INTENT)?;
             self.look_at_own()?;
             // What was undone may have been marked: then the log ends before what it once had.
             if let Some(doubt) = &self.doubt {
@@ -85,17 +90,16 @@ impl Journals {
 
     /// An append was begun and not seen to end.
     fn settle(&mut self, intent: &Intent) -> Result<()> {
-        let stale = intent.written.log != self.own || intent.is_noted(&*self.disk)?;
+        let later = |file: &DayFile| file.day > intent.day && file.raw > 0;
+        let goes_on = self.logs.get(&self.own).is_some_and(|log| log.days.iter().any(later));
+        // What another append followed had ended.
+        let stale = intent.written.log != self.own || goes_on || intent.is_noted(&*self.disk)?;
         let path = paths::journal(&intent.written.log, intent.day);
         let len = intent.written.to - intent.written.from;
         let there = match self.disk.stat(&path).tried("look at", &path)? {
-            Some(stat) if !stale => stat.len,
-            _ => return Intent::clear(&*self.disk),
+            Some(stat) if !stale && stat.len <= intent.offset + len => stat.len,
+            _ => return Ok(()),
         };
-        if there > intent.offset + len {
-            // Something was appended behind it: it had ended.
-            return Intent::clear(&*self.disk);
-        }
         let wanted = usize::try_from(len).unwrap_or(usize::MAX);
         let bytes = match self.disk.read_at(&path, intent.offset, wanted) {
             Err(error) if is_rot(&error) => {
@@ -114,17 +118,13 @@ impl Journals {
                 let why = format!("a sync failed: {error}");
                 return Err(self.begin_doubt(intent.written.from, &why));
             }
-            intent.note(&*self.disk)?;
-            return Intent::clear(&*self.disk);
+            return intent.note(&*self.disk);
         }
         if there >= intent.offset {
             // Also where nothing is left to cut: whoever cut it may have seen the sync fail.
             self.disk.cut(&path, intent.offset).tried("cut the torn end of", &path)?;
             self.disk.sync(&path).tried("sync", &path)?;
         }
-        // Something else will stand there next: should the power go then, an intent that came back
-        // would undo that.
-        Intent::clear(&*self.disk)?;
-        self.disk.sync(paths::INTENT).tried("sync", paths::INTENT)
+        Ok(())
     }
 }
