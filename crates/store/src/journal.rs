@@ -191,7 +191,8 @@ impl Journals {
             };
             let before = std::mem::replace(&mut log.marks, mark::read(&bytes));
             // Marks that vanished were cut with what they marked.
-            let cut = before.iter().any(|mark| mark.saved && !log.marks.contains(mark));
+            let mut saved = before.iter().filter(|mark| mark.saved);
+            let cut = saved.any(|mark| !mark::stands(&log.marks, mark));
             let last = log.marks.last().map_or(0, |mark| mark.head.position);
             log.durable = if cut { last } else { log.durable.max(last) };
             log.marks_stat = marks;

@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use cocli_core::gossip::stream::{Answer, Question};
 use cocli_net::{Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
 use super::alive::Alive;
@@ -64,20 +65,40 @@ pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Even
     });
 }
 
+/// Whoever fetches a log asks for its next bytes when it has taken the last ones: they are read while
+/// those are on their way.
 fn answer(mut stream: Stream, side: &Side, events: &Sender<Event>) {
     let (answer, answers) = channel();
-    while let Ok(bytes) = stream.recv(QUESTION_BYTES_MAX) {
+    let ask =
+        |bytes: Vec<u8>| events.send(Event::Question { bytes, answer: answer.clone() }).is_ok();
+    let mut ahead: Option<Vec<u8>> = None;
+    while let Ok(question) = stream.recv(QUESTION_BYTES_MAX) {
         if !side.admits(&stream) {
             return;
         }
-        if events.send(Event::Question { bytes, answer: answer.clone() }).is_err() {
+        let foreseen = ahead.take().is_some_and(|ahead| {
+            let foreseen = ahead == question;
+            foreseen || answers.recv().is_err()
+        });
+        if !foreseen && !ask(question.clone()) {
             return;
         }
         let Ok(bytes) = answers.recv() else { return };
+        ahead = next_question(&question, &bytes);
+        if ahead.as_ref().is_some_and(|next| !ask(next.clone())) {
+            return;
+        }
         if !side.admits(&stream) || stream.send(&bytes).is_err() {
             return;
         }
     }
+}
+
+/// What is asked next by one who was given these bytes of a log.
+fn next_question(question: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
+    let Question::Fetch { log, until, max, .. } = Question::read(question)? else { return None };
+    let Answer::Chunk(range) = Answer::read(answer)? else { return None };
+    Some(Question::Fetch { log, from: range.end(), until, max }.write())
 }
 
 /// Opens a stream and carries questions there and answers back, until the questions end.

@@ -51,6 +51,13 @@ pub(crate) fn read(bytes: &[u8]) -> Vec<Mark> {
     marks
 }
 
+/// Whether a mark is among those that [`read`] gave.
+pub(crate) fn stands(marks: &[Mark], mark: &Mark) -> bool {
+    let place = |mark: &Mark| (mark.head.position, mark.day);
+    let at = marks.binary_search_by_key(&place(mark), place);
+    at.is_ok_and(|at| marks[at] == *mark)
+}
+
 fn read_line(line: &str) -> Option<Mark> {
     let (body, check) = line.rsplit_once(' ')?;
     if check != format!("{:08x}", sum(body)) {
