@@ -8,7 +8,8 @@ pub fn to_hex(bytes: &[u8]) -> String {
 }
 
 /// Exactly `N` bytes, from digits of either case; `None` for anything else.
-pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+#[must_use]
+pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let digits = text.as_bytes();
     if digits.len() != 2 * N {
         return None;

@@ -36,7 +36,7 @@ pub mod ticket;
 mod udp;
 
 pub use bind::{BindError, listen, listen_at};
-pub use hex::to_hex;
+pub use hex::{from_hex, to_hex};
 pub use interfaces::{Interface, Interfaces, Skipped};
 pub use key::{Key, KeyId};
 pub use mdns::{Announcement, Mdns, MdnsError, Sighting};

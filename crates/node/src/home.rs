@@ -184,6 +184,8 @@ impl Home {
     /// When the lock cannot be opened, or the disk refuses.
     pub fn join(&self, membership: &Membership) -> Result<()> {
         let _lock = HomeLock::take(&*self.disk, "cocli join")?;
+        // It tells of the keys that go.
+        self.forget_rekey()?;
         replace(&*self.disk, paths::KEYS, &membership.keys)?;
         let text = self.disk.read(paths::CONFIG).unwrap_or_default();
         let peers = &membership.peers;
@@ -261,6 +263,39 @@ impl Home {
     /// When the disk refuses: the old keys stand there then.
     pub fn keep_keys(&self, text: &[u8]) -> Result<()> {
         replace(&*self.disk, paths::KEYS, text)
+    }
+
+    /// The text of the change of key that leaves nodes out, if there was one.
+    ///
+    /// # Errors
+    /// When it stands there and cannot be read.
+    pub fn rekey(&self) -> Result<Option<Vec<u8>>> {
+        match self.disk.read(paths::REKEY) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(paths::REKEY, "read", error)),
+        }
+    }
+
+    /// Puts another one in its place.
+    ///
+    /// # Errors
+    /// When the disk refuses: the old one stands there then.
+    pub fn keep_rekey(&self, text: &[u8]) -> Result<()> {
+        replace(&*self.disk, paths::REKEY, text)
+    }
+
+    /// There is none any more.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn forget_rekey(&self) -> Result<()> {
+        match self.disk.remove(paths::REKEY) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(failed(paths::REKEY, "remove", e))
+            }
+            _ => self.disk.sync_folder(paths::OWN).map_err(|e| failed(paths::OWN, "sync", e)),
+        }
     }
 
     /// The private half of the key that streams know this node by.

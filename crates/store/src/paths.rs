@@ -23,6 +23,8 @@ pub const EPOCH: &str = ".cocli/epoch";
 pub const IDENTITY: &str = ".cocli/identity";
 /// The key ring of the cluster.
 pub const KEYS: &str = ".cocli/keys";
+/// The change of key that leaves nodes out.
+pub const REKEY: &str = ".cocli/rekey";
 /// The daemon's socket.
 pub const SOCKET: &str = ".cocli/sock";
 /// Peers met before.

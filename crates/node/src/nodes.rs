@@ -1,0 +1,89 @@
+//! The nodes that introduced themselves, and what is known of each: `nodes/{node}`.
+
+use cocli_core::{Field, Instant, NodeId, Target, Value};
+use cocli_store::Reader;
+
+use crate::change::{Change, Intent};
+use crate::error::Result;
+use crate::home::Home;
+use crate::session::{End, Session};
+
+/// The public half of the key that streams know a node by, as hex.
+const KEY: &str = "key";
+/// When a node was left out of the cluster.
+const REMOVED: &str = "removed";
+/// When a node left it by itself.
+const LEFT: &str = "left";
+
+/// A node as the cluster knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownNode {
+    /// Its name.
+    pub node: NodeId,
+    /// The public half of the key that streams know it by, as hex.
+    pub key: Option<String>,
+    /// When it was left out, as it was written.
+    pub removed: Option<String>,
+    /// When it left, as it was written.
+    pub left: Option<String>,
+}
+
+impl Home {
+    /// The nodes that have introduced themselves, or that somebody said something of.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn known_nodes(&self) -> Result<Vec<KnownNode>> {
+        let state = self.read(Reader::state)?;
+        let fields = (Field::read(KEY)?, Field::read(REMOVED)?, Field::read(LEFT)?);
+        let nodes = state.entities().filter(|(target, _)| target.collection() == "nodes");
+        let known = nodes.filter_map(|(target, entity)| {
+            let text = |field| {
+                let value = entity.value(None, field).filter(|value| !value.is_null())?;
+                Some(value.shown().into_owned()).filter(|text| !text.is_empty())
+            };
+            Some(KnownNode {
+                node: NodeId::read(target.slug()).ok()?,
+                key: text(&fields.0),
+                removed: text(&fields.1),
+                left: text(&fields.2),
+            })
+        });
+        Ok(known.collect())
+    }
+
+    /// Takes back that this node left, should it have said so.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn came_back(&self, now: Instant) -> Result<()> {
+        self.session(now)?.tell_of(self.node(), "join", LEFT, Value::null())?;
+        Ok(())
+    }
+}
+
+impl Session<'_> {
+    /// Tells all nodes that this one is left out from now on.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn leave_out(&mut self, node: &NodeId) -> Result<End> {
+        let when = Value::text(&self.now.to_string());
+        self.tell_of(node, "node rm", REMOVED, when)
+    }
+
+    /// Tells all nodes that this one leaves by itself.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn leave(&mut self) -> Result<End> {
+        let when = Value::text(&self.now.to_string());
+        self.tell_of(&self.home.node().clone(), "leave", LEFT, when)
+    }
+
+    fn tell_of(&mut self, node: &NodeId, verb: &str, field: &str, value: Value) -> Result<End> {
+        let target = Target::read(&format!("nodes/{node}"))?;
+        let change = Change::new(target, Field::read(field)?, Intent::Put(value));
+        Ok(self.write(verb, &[change], false)?.end)
+    }
+}
