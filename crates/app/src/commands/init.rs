@@ -57,6 +57,8 @@ pub(super) fn join(context: &Context, args: &Join) -> Result<(), Failure> {
     }
     let membership = membership(Some(&ticket))?;
     home.join(&membership)?;
+    // Opened anew: it may be of another cluster now.
+    context.home()?.came_back(clock::now())?;
     match context.screen.json {
         true => context.screen.object(&json!({"cluster": membership.cluster.to_string()})),
         false => {

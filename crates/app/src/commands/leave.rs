@@ -23,14 +23,24 @@ pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Failed, "no daemon runs, so nobody knows what others hold")
             .hint("`cocli daemon`, and then `cocli leave` beside it"));
     }
-    let (holder, end) = wait_for_holder(&home, args.timeout)?;
+    wait_for_holder(&home, args.timeout)?;
+    // Only now, so that who cannot leave has not said so; and it is to be known elsewhere, too.
+    let told = context.session(&home)?.leave()?;
+    door::wake(&home, &told);
+    let (holder, end) = wait_for_holder(&home, args.timeout).inspect_err(|_| {
+        // It stays: what was told is taken back. The failure to be told of is the first one.
+        let _ = home.came_back(clock::now());
+    })?;
     end_daemon(&home)?;
     // Under the lock, so that nothing is written between this look and the end of the key.
     let mut session = home.session(clock::now())?;
     if session.end()? != end {
+        drop(session);
+        let _ = home.came_back(clock::now());
         return Err(Failure::new(Exit::Failed, "something was written here meanwhile")
             .hint("`cocli daemon`, and then `cocli leave` beside it"));
     }
+    home.forget_rekey()?;
     home.keep_keys(b"")?;
     drop(session);
     match context.screen.json {
@@ -81,7 +91,8 @@ fn holder(home: &Home, status: &Json) -> Option<String> {
 
 /// The daemon says goodbye to all, and ends.
 fn end_daemon(home: &Home) -> Result<(), Failure> {
-    door::ask(home, &json!({"verb": "stop"}))?;
+    // Its end may cut its answer off: what counts is that the door closes.
+    let _ = door::ask(home, &json!({"verb": "stop"}));
     let asked = clock::monotonic();
     while door::is_open(home) {
         if asked.elapsed() > GOODBYE {
