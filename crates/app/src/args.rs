@@ -75,6 +75,8 @@ pub(crate) enum Verb {
     Man(Man),
     /// The keys of the cluster on this machine.
     Key(Key),
+    /// The nodes of the cluster, and how one is left out.
+    Node(Node),
     /// Leave the cluster once another node holds all that is here; the files stay.
     Leave(Leave),
     /// Run the simulator.
@@ -373,6 +375,26 @@ pub(crate) enum KeyVerb {
     Use { id: String },
     /// Forget a key.
     Remove { id: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Node {
+    #[command(subcommand)]
+    pub(crate) what: NodeVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodeVerb {
+    /// Show the nodes: how each stands, when it was heard, which keys it has.
+    List,
+    /// Leave a node out for good, as when its machine was stolen: all others get a new key.
+    Rm {
+        /// Its name, as `node list` shows it.
+        node: String,
+        /// Seconds to wait until all that are alive use the new key; the daemon goes on after that.
+        #[arg(long, default_value_t = 15.0, value_name = "S")]
+        timeout: f64,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -29,6 +29,7 @@ mod leave;
 mod list;
 mod log;
 mod morning;
+mod node;
 mod rm;
 mod set;
 mod show;
@@ -106,6 +107,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Completions(args)) => completions::run(&context, &args),
         Some(Verb::Man(args)) => completions::man(&context, &args),
         Some(Verb::Key(args)) => key::run(&context, &args),
+        Some(Verb::Node(args)) => node::run(&context, &args),
         Some(Verb::Leave(args)) => leave::run(&context, &args),
         Some(Verb::Sim(args)) => sim::run(&context, &args),
         Some(Verb::Bench(args)) => bench::run(&context, &args),

@@ -10,6 +10,7 @@ mod doors;
 mod expected;
 mod files;
 mod gateway;
+mod handover;
 mod keys;
 mod memory;
 mod nearby;
@@ -55,6 +56,8 @@ enum Event {
     Nowhere { layer: Layer, name: String, why: String },
     /// A service on the local network went away.
     Lost { name: String },
+    /// The keys changed, or who is left out.
+    Rekeyed,
     /// Something that a person may want to read in the log.
     Notice(String),
     /// A thread ended that the daemon cannot do without.

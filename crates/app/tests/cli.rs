@@ -24,6 +24,8 @@ mod imports;
 mod keys;
 #[path = "cli/leave.rs"]
 mod leave;
+#[path = "cli/node.rs"]
+mod node;
 #[path = "cli/python.rs"]
 mod python;
 #[path = "cli/readme.rs"]

@@ -7,11 +7,11 @@ use crate::failure::{Exit, Failure};
 
 pub(super) fn run(context: &Context, args: &Daemon) -> Result<(), Failure> {
     let home = context.home()?;
-    let ring = crate::ring::of(&home)?;
+    let held = crate::ring::Held::of(&home)?;
     let identity = super::init::identity(&home)?.ok_or_else(|| {
         Failure::new(Exit::Failed, "the node's own key is missing or has not 32 bytes")
             .hint("`cocli doctor --repair` makes a new one")
     })?;
     let options = Options::new(&home, args.bind, args.port, &args.peer);
-    daemon::run(&home, ring, identity, &options, context.screen)
+    daemon::run(&home, held, identity, &options, context.screen)
 }

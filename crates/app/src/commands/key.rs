@@ -12,15 +12,16 @@ use crate::args::{self, KeyVerb};
 use crate::door;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Tone;
-use crate::ring;
+use crate::ring::Held;
 
 pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
     let home = context.home()?;
     // Held to the end: two changes at once would lose one.
     let _alone = context.session(&home)?;
-    let mut ring = ring::of(&home)?;
+    let held = Held::of(&home)?;
+    let mut ring = held.ring.clone();
     match &args.what {
-        KeyVerb::List => list(context, &ring),
+        KeyVerb::List => list(context, &held),
         KeyVerb::Add { line } => {
             let key = match line.as_deref() {
                 None => Key::fresh().map_err(|e| Failure::new(Exit::Failed, chain(&e)))?,
@@ -32,6 +33,11 @@ pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
         }
         KeyVerb::Use { id } => {
             let id = read_id(id)?;
+            if held.retires(id) {
+                let message = format!("{id} was given up, since a node that was left out has it");
+                return Err(Failure::new(Exit::Conflict, message)
+                    .hint("`cocli node list` says who still needs it to be handed the new one"));
+            }
             ring.use_key(id).map_err(refused)?;
             keep(&home, &ring)?;
             told(
@@ -42,6 +48,11 @@ pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
         }
         KeyVerb::Remove { id } => {
             let id = read_id(id)?;
+            if held.awaits(id) {
+                let message = format!("{id} is being handed to the other nodes");
+                return Err(Failure::new(Exit::Conflict, message)
+                    .hint("`cocli node list` says who has it already"));
+            }
             ring.remove(id).map_err(refused)?;
             keep(&home, &ring)?;
             let text = format!("{id} is forgotten here: what is sealed with it no longer opens");
@@ -51,14 +62,20 @@ pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(context: &Context, ring: &Ring) {
-    for (at, id) in ring.list().into_iter().enumerate() {
-        let used = at == 0;
+fn list(context: &Context, held: &Held) {
+    for (at, id) in held.ring.list().into_iter().enumerate() {
+        let (used, retired) = (at == 0, held.retires(id));
         if context.screen.json {
-            context.screen.object(&json!({"key": id.to_string(), "in_use": used}));
+            let object = json!({"key": id.to_string(), "in_use": used, "retired": retired});
+            context.screen.object(&object);
             continue;
         }
-        let what = if used { "seals and opens" } else { "opens" };
+        let what = match (used, retired) {
+            (true, _) => "seals and opens",
+            (_, true) => "hands the new key to who was away, and nothing else",
+            _ if held.awaits(id) => "opens, and seals once all that are alive have it",
+            _ => "opens",
+        };
         context.screen.line(format!("{id}  {}", context.screen.paint(Tone::Faint, what)));
     }
 }

@@ -2,14 +2,17 @@
 
 mod peers;
 
-use cocli_node::{Health, Held, Home};
+use cocli_core::NodeId;
+use cocli_node::{Health, Home};
 use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::Status;
 use crate::door;
 use crate::failure::{Exit, Failure};
+use crate::rekey::Phase;
 use crate::render::{Screen, Tone, counted};
+use crate::ring::Held;
 
 pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let home = context.home()?;
@@ -31,6 +34,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
         pool(context.screen, &health);
         peers::show(context.screen, daemon.as_ref(), args.cluster);
         python(context.screen, daemon.as_ref());
+        rekey(context.screen, &home);
         if args.cluster {
             logs(context.screen, &health);
         }
@@ -105,6 +109,21 @@ fn pool(screen: Screen, health: &Health) {
 fn entities(companies: usize, people: usize) -> String {
     let companies = counted(companies, "company", "companies");
     format!("{companies}, {}", counted(people, "person", "people"))
+}
+
+/// A new key that is not everywhere yet.
+fn rekey(screen: Screen, home: &Home) {
+    // A home that left its cluster has no keys, and is told so by other verbs.
+    let Ok(held) = Held::of(home) else { return };
+    let Some(rekey) = held.rekey.as_ref().filter(|_| held.phase() != Some(Phase::Done)) else {
+        return;
+    };
+    let lacking: Vec<&str> = rekey.lacking().map(NodeId::as_str).collect();
+    if !lacking.is_empty() {
+        let lack = if lacking.len() == 1 { "lacks" } else { "lack" };
+        let told = format!("{} {lack} the new key {}", lacking.join(", "), rekey.key.id());
+        screen.line(format!("  {} (`cocli node list`)", screen.paint(Tone::Warn, &told)));
+    }
 }
 
 /// Machines of the Python program, for whom this node is the gateway.
@@ -184,7 +203,7 @@ fn damage(holes: usize, troubles: &[(String, String)]) -> Vec<String> {
 }
 
 /// What a person has to decide about cards.
-fn decisions(held: &[Held], broken: &[(String, String)]) -> Vec<String> {
+fn decisions(held: &[cocli_node::Held], broken: &[(String, String)]) -> Vec<String> {
     let mut problems = Vec::new();
     for held in held {
         problems.push(format!(

@@ -2,17 +2,18 @@
 
 use std::io::IsTerminal;
 
-use cocli_net::Ticket;
+use cocli_net::{Key, Ticket};
 use serde_json::json;
 
 use super::Context;
 use crate::args;
 use crate::door;
 use crate::failure::{Exit, Failure, chain};
+use crate::ring::Held;
 
 pub(super) fn run(context: &Context, args: &args::Ticket) -> Result<(), Failure> {
     let home = context.home()?;
-    let ring = crate::ring::of(&home)?;
+    let held = Held::of(&home)?;
     let mut peers = args.address.clone();
     if peers.is_empty() {
         peers.extend(door::ask(&home, &json!({"verb": "status"}))?.and_then(|answer| {
@@ -22,8 +23,7 @@ pub(super) fn run(context: &Context, args: &args::Ticket) -> Result<(), Failure>
         }));
         peers.extend(home.config().gossip.peers.iter().cloned());
     }
-    let ticket =
-        Ticket { cluster: home.cluster().0, key: ring.in_use().clone(), peers, bucket: None };
+    let ticket = Ticket { cluster: home.cluster().0, key: key(&held).clone(), peers, bucket: None };
     let text = ticket.to_text().map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
     if context.screen.json {
         context.screen.object(&json!({"ticket": text.as_str()}));
@@ -38,4 +38,10 @@ pub(super) fn run(context: &Context, args: &args::Ticket) -> Result<(), Failure>
         }
     }
     Ok(())
+}
+
+/// The key in use, or the one that takes its place: who joins with the old one would not be handed the new one.
+fn key(held: &Held) -> &Key {
+    let next = held.rekey.as_ref().map(|rekey| &rekey.key);
+    next.filter(|key| held.awaits(key.id())).unwrap_or(held.ring.in_use())
 }

@@ -8,14 +8,15 @@ use cocli_core::gossip::stream::{Answer, Question};
 use cocli_net::{Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
 use super::alive::Alive;
+use super::handover::{self, Post};
 use super::keys::Keys;
 use super::{Event, callers};
 
 /// Bytes of one message over a stream: a chunk holds one record at the most.
 const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 1024;
 
-/// Bytes of a question: the longest names 512 heads of a log.
-const QUESTION_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a question: the longest tells a new key and who is given it.
+const QUESTION_BYTES_MAX: usize = handover::BYTES_MAX;
 
 /// This side of every stream.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ pub(super) struct Side {
 }
 
 impl Side {
-    fn party<'a>(&'a self, ring: &'a Ring) -> Party<'a> {
+    pub(super) fn party<'a>(&'a self, ring: &'a Ring) -> Party<'a> {
         Party {
             ring,
             cluster: &self.cluster,
@@ -35,14 +36,22 @@ impl Side {
         }
     }
 
-    /// Whether the key that let both sides in still does: a stream must not outlive its key.
-    fn admits(&self, stream: &Stream) -> bool {
-        self.keys.now().find(stream.key_id()).is_some()
+    /// Whether the key that let both sides in still does, and the other side is not left out: a stream must
+    /// not outlive either. Under a retired key only a new one is handed on.
+    fn admits(&self, stream: &Stream, bytes: &[u8]) -> bool {
+        let (held, key) = (self.keys.now(), stream.key_id());
+        held.ring.find(key).is_some()
+            && !held.refuses_key(&stream.remote_key())
+            && (asks_for_keys(bytes) || !held.retires(key))
     }
 }
 
+fn asks_for_keys(question: &[u8]) -> bool {
+    question.first() == Some(&handover::KIND)
+}
+
 /// Lets peers in and answers their questions, a thread each.
-pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Event>) {
+pub(super) fn listen(listener: TcpListener, side: Arc<Side>, post: Post, events: Sender<Event>) {
     let alive = Alive::new("the thread that lets peers in", &events);
     std::thread::spawn(move || {
         let _alive = alive;
@@ -52,13 +61,15 @@ pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Even
             |(tcp, peer)| {
                 let Ok(pass) = gate.enter(&tcp, peer) else { return };
                 let (side, events, guests) = (Arc::clone(&side), events.clone(), guests.clone());
+                let post = post.clone();
                 let _ = callers::serve(move || {
                     // Whoever fails the handshake gets no answer and no line in the log.
-                    let Ok(stream) = accept(tcp, peer, &side.party(&side.keys.now()), pass) else {
+                    let Ok(stream) = accept(tcp, peer, &side.party(&side.keys.now().ring), pass)
+                    else {
                         return;
                     };
                     let Some(_seat) = guests.sit(stream.remote_key()) else { return };
-                    answer(stream, &side, &events);
+                    answer(stream, &side, &post, &events);
                 });
             },
         );
@@ -67,19 +78,26 @@ pub(super) fn listen(listener: TcpListener, side: Arc<Side>, events: Sender<Even
 
 /// Whoever fetches a log asks for its next bytes when it has taken the last ones: they are read while
 /// those are on their way.
-fn answer(mut stream: Stream, side: &Side, events: &Sender<Event>) {
+fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) {
     let (answer, answers) = channel();
     let ask =
         |bytes: Vec<u8>| events.send(Event::Question { bytes, answer: answer.clone() }).is_ok();
     let mut ahead: Option<Vec<u8>> = None;
     while let Ok(question) = stream.recv(QUESTION_BYTES_MAX) {
-        if !side.admits(&stream) {
+        if !side.admits(&stream, &question) {
             return;
         }
-        let foreseen = ahead.take().is_some_and(|ahead| {
-            let foreseen = ahead == question;
-            foreseen || answers.recv().is_err()
-        });
+        if asks_for_keys(&question) {
+            let told = post.ask(stream.remote_key(), stream.key_id(), &question);
+            if told.is_none_or(|told| stream.send(&told).is_err()) {
+                return;
+            }
+            continue;
+        }
+        let foreseen = ahead.as_ref() == Some(&question);
+        if ahead.take().is_some() && !foreseen && answers.recv().is_err() {
+            return;
+        }
         if !foreseen && !ask(question.clone()) {
             return;
         }
@@ -88,7 +106,7 @@ fn answer(mut stream: Stream, side: &Side, events: &Sender<Event>) {
         if ahead.as_ref().is_some_and(|next| !ask(next.clone())) {
             return;
         }
-        if !side.admits(&stream) || stream.send(&bytes).is_err() {
+        if !side.admits(&stream, &[]) || stream.send(&bytes).is_err() {
             return;
         }
     }
@@ -129,9 +147,9 @@ fn carry(
     questions: &Receiver<Vec<u8>>,
     events: &Sender<Event>,
 ) -> Option<()> {
-    let mut stream = connect(to, &side.party(&side.keys.now())).ok()?;
+    let mut stream = connect(to, &side.party(&side.keys.now().ring)).ok()?;
     while let Ok(question) = questions.recv() {
-        if !side.admits(&stream) {
+        if !side.admits(&stream, &[]) {
             return None;
         }
         stream.send(&question).ok()?;

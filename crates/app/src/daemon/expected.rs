@@ -68,6 +68,12 @@ impl Expected {
         }
     }
 
+    /// Whether a peer is there, or hoped for there.
+    pub(super) fn hopes(&self, from: SocketAddr) -> bool {
+        let whom = self.whom();
+        whom.peers.contains(&from) || whom.hoped.contains(&from)
+    }
+
     /// Costs next to nothing when nothing has changed.
     pub(super) fn take_up(&self, sieve: &mut Sieve) {
         if self.changed.load(Ordering::Relaxed) && self.changed.swap(false, Ordering::Acquire) {

@@ -1,32 +1,43 @@
-//! The cluster's keys as they are now: `cocli key` changes them while the daemon runs.
+//! The cluster's keys as they are now: `cocli key` and `cocli node rm` change them while the daemon runs.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cocli_net::{KeyId, Ring};
+use cocli_node::Home;
 use serde_json::{Value as Json, json};
+
+use crate::failure::Failure;
+use crate::ring::Held;
 
 /// Key ids of strangers that are remembered: anybody can make one up.
 const STRANGERS_MAX: usize = 16;
 
-/// The ring that everybody in the daemon seals and opens with.
+/// The keys that everybody in the daemon seals and opens with.
 #[derive(Debug, Clone)]
-pub(super) struct Keys(Arc<RwLock<Arc<Ring>>>);
+pub(super) struct Keys {
+    held: Arc<RwLock<Arc<Held>>>,
+    /// Who reads the files anew: one at a time, so that what was read last is what counts.
+    reading: Arc<Mutex<()>>,
+}
 
 impl Keys {
-    pub(super) fn new(ring: Ring) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(ring))))
+    pub(super) fn new(held: Held) -> Self {
+        Self { held: Arc::new(RwLock::new(Arc::new(held))), reading: Arc::default() }
     }
 
-    /// The ring of this moment.
-    pub(super) fn now(&self) -> Arc<Ring> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    /// The keys of this moment.
+    pub(super) fn now(&self) -> Arc<Held> {
+        Arc::clone(&self.held.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on this ring.
-    pub(super) fn change(&self, ring: Ring) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+    /// From now on what stands in the files.
+    pub(super) fn take_up(&self, home: &Home) -> Result<Arc<Held>, Failure> {
+        let _one = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = Arc::new(Held::of(home)?);
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&held);
+        Ok(held)
     }
 }
 
@@ -52,9 +63,15 @@ impl Strangers {
         all.retain(|key, _| ring.find(*key).is_none());
     }
 
-    pub(super) fn shown(&self) -> Vec<Json> {
+    /// All of them; `old` says which keys were given up.
+    pub(super) fn shown(&self, old: &[KeyId]) -> Vec<Json> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let show = |(key, (packets, from)): (&KeyId, &(u64, SocketAddr))| json!({"key": key.to_string(), "packets": packets, "from": from.to_string()});
+        let show = |(key, (packets, from)): (&KeyId, &(u64, SocketAddr))| {
+            json!({
+                "key": key.to_string(), "packets": packets, "from": from.to_string(),
+                "old": old.contains(key),
+            })
+        };
         all.iter().map(show).collect()
     }
 }

@@ -6,14 +6,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use cocli_net::{Refused, Ring, Sieve, Udp};
+use cocli_net::{KeyId, Refused, Sieve, Udp};
 
 use super::Event;
 use super::alive::Alive;
 use super::expected::Expected;
 use super::gateway::Gateways;
+use super::handover::{Post, Word};
 use super::keys::{Keys, Strangers};
 use crate::clock;
+use crate::ring::Held;
 
 /// Whatever comes by UDP fits; what is longer than a packet of ours does not open.
 const BUFFER_BYTES: usize = 65_536;
@@ -57,29 +59,59 @@ impl Traffic {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// What a packet holds, if it may cost a decryption and opens.
+    /// What a packet holds, if it may cost a decryption, opens, and is that of a node of the cluster. What
+    /// tells that somebody lacks a key goes to the thread that hands keys on.
     fn open(
         &self,
         sieve: &mut Sieve,
-        ring: &Ring,
+        (held, post): (&Held, &Post),
         cluster: &[u8; 16],
         (packet, from): (&[u8], SocketAddr),
     ) -> Option<Vec<u8>> {
-        let opened = match cocli_net::named(ring, packet) {
-            Err(refused) => Err(refused),
-            Ok(_) if !sieve.admits(from, clock::monotonic()) => {
+        let named = cocli_net::named(&held.ring, packet);
+        let opened = named.and_then(|key| {
+            if !sieve.admits(from, clock::monotonic()) {
                 self.shed.fetch_add(1, Ordering::Relaxed);
-                return None;
+                return Ok(None);
             }
-            Ok(_) => cocli_net::open(ring, cluster, packet),
-        };
-        if let Err(refused) = &opened {
+            let bytes = cocli_net::open(&held.ring, cluster, packet)?;
+            Ok(self.admit(held, post, (key, from), bytes))
+        });
+        opened.unwrap_or_else(|refused| {
             self.refused.fetch_add(1, Ordering::Relaxed);
             if let Refused::UnknownKey(key) = refused {
-                self.strangers.met(*key, from);
+                self.strangers.met(key, from);
+                if self.expected.hopes(from) {
+                    post.offer(Word::Ahead(from));
+                }
             }
+            None
+        })
+    }
+
+    /// What opened, unless it comes from a node that is left out or under a key that is retired.
+    fn admit(
+        &self,
+        held: &Held,
+        post: &Post,
+        (key, from): (KeyId, SocketAddr),
+        bytes: Vec<u8>,
+    ) -> Option<Vec<u8>> {
+        if held.awaits(key) {
+            post.offer(Word::InUse);
         }
-        opened.ok()
+        // An empty one says by its key all that it has to say.
+        let length = usize::from(*bytes.first()?);
+        let retired = held.retires(key);
+        let out = bytes.get(1..=length).is_some_and(|name| held.refuses_name(name));
+        if retired && !out {
+            post.offer(Word::Behind(from, key));
+        }
+        if retired || out {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(bytes)
     }
 
     /// Puts a packet into the loop's queue if there is room; `None` when the loop has ended.
@@ -97,7 +129,7 @@ impl Traffic {
 /// Opens packets under the cluster's keys until the daemon ends; those of Python peers have none.
 pub(super) fn listen(
     udp: Arc<Udp>,
-    keys: Keys,
+    (keys, post): (Keys, Post),
     cluster: [u8; 16],
     traffic: Arc<Traffic>,
     python: Gateways,
@@ -115,7 +147,8 @@ pub(super) fn listen(
                 continue;
             }
             traffic.expected.take_up(&mut sieve);
-            let opened = traffic.open(&mut sieve, &keys.now(), &cluster, (&buffer[..length], from));
+            let (held, packet) = (keys.now(), &buffer[..length]);
+            let opened = traffic.open(&mut sieve, (&held, &post), &cluster, (packet, from));
             let Some(bytes) = opened else { continue };
             if traffic.offer(from, bytes, &events).is_none() {
                 return;
@@ -128,7 +161,66 @@ pub(super) fn listen(
 mod tests {
     use std::sync::mpsc::channel;
 
+    use cocli_core::NodeId;
+    use cocli_net::{Key, Ring};
+
+    use super::super::handover;
     use super::*;
+    use crate::rekey::Rekey;
+
+    fn key(n: u8) -> Key {
+        Key::from_bytes([n; 32])
+    }
+
+    /// `pi1` under key 1, that leaves `laptop` out and is given key 9.
+    fn held() -> Held {
+        let (me, out) = (NodeId::written("pi1").unwrap(), NodeId::written("laptop").unwrap());
+        let mut rekey = Rekey::begin(1, key(9), (&me, [1; 32]), &out, &[], None);
+        let mut ring = Ring::new(key(1));
+        rekey.enter(&mut ring, None).unwrap();
+        Held { ring, rekey: Some(rekey) }
+    }
+
+    /// What comes through of a packet, and what the thread that hands keys on is told.
+    fn comes(held: &Held, under: u8, plaintext: &[u8]) -> (Option<Vec<u8>>, Vec<Word>) {
+        let (traffic, (post, words)) = (Traffic::default(), handover::post());
+        let from = SocketAddr::from(([192, 0, 2, 1], 9999));
+        let mut packet = Vec::new();
+        cocli_net::seal(&Ring::new(key(under)), &[0; 16], plaintext, &mut packet).unwrap();
+        let mut sieve = Sieve::new(clock::monotonic());
+        let open = traffic.open(&mut sieve, (held, &post), &[0; 16], (&packet, from));
+        (open, words.try_iter().collect())
+    }
+
+    #[test]
+    fn a_packet_that_bears_the_name_of_who_is_out_is_refused_under_every_key() {
+        let mut held = held();
+        assert_eq!(comes(&held, 1, b"\x03pi2...").0.unwrap(), b"\x03pi2...");
+        assert_eq!(comes(&held, 1, b"\x06laptop...").0, None);
+        held.ring.use_key(key(9).id()).unwrap();
+        let (opened, words) = comes(&held, 9, b"\x06laptop...");
+        assert!(opened.is_none() && words.is_empty(), "{words:?}");
+        assert!(comes(&held, 1, b"\x06laptop...").1.is_empty(), "nor is it called");
+    }
+
+    #[test]
+    fn what_opens_under_a_retired_key_is_not_read_and_whoever_sent_it_is_called() {
+        let mut held = held();
+        held.ring.use_key(key(9).id()).unwrap();
+        let (opened, words) = comes(&held, 1, b"\x03pi2...");
+        assert_eq!(opened, None);
+        assert!(matches!(&words[..], [Word::Behind(_, id)] if *id == key(1).id()), "{words:?}");
+        assert!(comes(&held, 9, b"\x03pi2...").0.is_some());
+    }
+
+    #[test]
+    fn the_first_packet_under_the_new_key_says_that_it_is_in_use_even_an_empty_one() {
+        for plaintext in [&b""[..], b"\x03pi2..."] {
+            let (opened, words) = comes(&held(), 9, plaintext);
+            assert_eq!(opened.is_some(), !plaintext.is_empty());
+            assert!(matches!(words[..], [Word::InUse]), "{words:?}");
+        }
+    }
 
     #[test]
     fn of_a_flood_only_so_many_packets_wait_and_the_others_are_counted() {

@@ -1,15 +1,15 @@
 //! The loop: one event in, one step of the replica, its outputs carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use cocli_core::frame::Boot;
-use cocli_core::gossip::Standing;
+use cocli_core::gossip::{PeerStatus, Standing};
 use cocli_core::{Head, LogId, NodeId};
-use cocli_net::{Identity, Interfaces, Ring, Udp, listen_at, seal};
+use cocli_net::{Identity, Interfaces, Udp, listen_at, seal};
 use cocli_node::Home;
 use cocli_node::replica::{Born, Input, Output, Replica};
 use serde_json::{Value as Json, json};
@@ -18,19 +18,24 @@ use super::alive::Alive;
 use super::calls::{self, Side};
 use super::discovery::{Discovery, Layer};
 use super::gateway::Gateways;
+use super::handover::{self, Post};
 use super::keys::Keys;
 use super::udp::Traffic;
 use super::writer::Jobs;
 use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
 use crate::failure::{Exit, Failure, chain};
+use crate::rekey::Phase;
 use crate::render::Screen;
-use crate::{clock, door, ring};
+use crate::ring::Held;
+use crate::{clock, door};
 
 /// Journals are looked at this often: watching and waking are hints.
 const RESCAN: Duration = Duration::from_secs(5);
 /// A journal that changed is looked at after this: its writer has said so by the door before, as a
 /// rule, and every commit of our own shows here too.
 const SETTLED: Duration = Duration::from_millis(200);
+/// While a new key is handed on, it is told this often who is live.
+const HANDED_ON: Duration = Duration::from_millis(500);
 /// UDP and TCP port when nobody says another.
 pub(crate) const PORT: u16 = 9999;
 
@@ -91,6 +96,11 @@ struct Wiring {
     listening: SocketAddr,
     discovery: Discovery,
     python: Gateways,
+    post: Post,
+    /// When the thread that hands keys on is told who is live.
+    hand_on: Instant,
+    /// Where nodes live that are left out.
+    shunned: BTreeSet<SocketAddr>,
     screen: Screen,
     /// When journals are looked at next.
     rescan: Instant,
@@ -107,12 +117,12 @@ struct Wiring {
 /// When a port or the door is taken, or the home does not open.
 pub(crate) fn run(
     home: &Home,
-    ring: Ring,
+    held: Held,
     identity: Identity,
     options: &Options,
     screen: Screen,
 ) -> Result<(), Failure> {
-    let (mut wiring, queue, door) = open(home, ring, identity, options, screen)?;
+    let (mut wiring, queue, door) = open(home, held, identity, options, screen)?;
     let stop = wiring.events.clone();
     ctrlc::set_handler(move || drop(stop.send(Event::Stop)))
         .map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
@@ -129,7 +139,7 @@ pub(crate) fn run(
 /// Takes the door and the ports and starts the threads.
 fn open(
     home: &Home,
-    ring: Ring,
+    held: Held,
     identity: Identity,
     options: &Options,
     screen: Screen,
@@ -139,15 +149,19 @@ fn open(
     let (socket, listener) = bind(SocketAddr::new(options.bind, options.port))?;
     let (socket, listening) = (Arc::new(socket), listener.local_addr()?);
     let cluster = home.cluster().0;
-    let keys = Keys::new(ring);
+    let keys = Keys::new(held);
     let side = Arc::new(Side { keys: keys.clone(), cluster, identity });
     let born = Born { boot: Boot(u64::from_be_bytes(clock::random())), seed: clock::random() };
     let replica = home.replica(born)?;
     let traffic = Arc::new(Traffic::default());
     let python = Gateways::start(home, &socket, &events);
     let heard = (Arc::clone(&traffic), python.clone());
-    udp::listen(Arc::clone(&socket), keys, cluster, heard.0, heard.1, events.clone());
-    calls::listen(listener, Arc::clone(&side), events.clone());
+    let (post, words) = handover::post();
+    let hears = (keys, post.clone());
+    udp::listen(Arc::clone(&socket), hears, cluster, heard.0, heard.1, events.clone());
+    calls::listen(listener, Arc::clone(&side), post.clone(), events.clone());
+    let hands = (post.clone(), words);
+    handover::start(home.again()?, Arc::clone(&side), Arc::clone(&socket), hands, events.clone());
     let jobs = writer::start(home.writer(), events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
     let cards = cards::start(home.again()?, way);
@@ -173,6 +187,9 @@ fn open(
         listening,
         discovery,
         python,
+        post,
+        hand_on: clock::monotonic(),
+        shunned: BTreeSet::new(),
         screen,
         rescan: clock::monotonic() + RESCAN,
         stop: false,
@@ -207,10 +224,13 @@ impl Wiring {
                 let status = self.replica.status();
                 self.traffic.expected.learn(&status, asked);
                 self.discovery.look(&status.peers, &self.events);
+                self.shun(&status.peers);
             }
+            let hand_on = self.hand_on(now);
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
             let waiter = self.waiters.values().map(|waiter| waiter.until).min();
-            let next = waiter.into_iter().chain([deadline]).fold(self.rescan, Instant::min);
+            let next = waiter.into_iter().chain([deadline]).chain(hand_on);
+            let next = next.fold(self.rescan, Instant::min);
             match queue.recv_timeout(next.saturating_duration_since(now)) {
                 Ok(event) => self.take(event),
                 Err(RecvTimeoutError::Timeout) => self.step(Input::Tick),
@@ -277,6 +297,7 @@ impl Wiring {
                 }
             }
             Event::Lost { name } => self.discovery.lost(name),
+            Event::Rekeyed => self.rekeyed(),
             Event::Notice(text) => self.screen.note(text),
             Event::Died(what) => self.died = Some(what),
             Event::Stop => self.stop = true,
@@ -293,10 +314,11 @@ impl Wiring {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send { to, .. } if self.python.is_at(&to) => {}
+            Output::Send { to, .. } if self.python.is_at(&to) || self.shunned.contains(&to) => {}
             Output::Send { to, bytes } => {
                 let mut packet = Vec::new();
-                if seal(&self.side.keys.now(), &self.side.cluster, &bytes, &mut packet).is_ok() {
+                if seal(&self.side.keys.now().ring, &self.side.cluster, &bytes, &mut packet).is_ok()
+                {
                     // A packet that cannot be sent is a packet that is lost: repair heals it.
                     let _ = self.udp.send_to(&packet, to);
                 }
@@ -383,16 +405,43 @@ impl Wiring {
         }
     }
 
-    /// `cocli key` changed the key file.
-    fn take_up_keys(&self) -> Json {
-        match ring::of(&self.home) {
-            Ok(ring) => {
-                self.traffic.strangers.known(&ring);
-                self.side.keys.change(ring);
+    /// `cocli key` or `cocli node rm` changed the files.
+    fn take_up_keys(&mut self) -> Json {
+        match self.side.keys.take_up(&self.home) {
+            Ok(_) => {
+                self.rekeyed();
                 json!({})
             }
             Err(failure) => json!({"error": failure.to_string()}),
         }
+    }
+
+    fn rekeyed(&mut self) {
+        self.traffic.strangers.known(&self.side.keys.now().ring);
+        self.hand_on = clock::monotonic();
+        self.shun(&self.replica.status().peers);
+    }
+
+    /// Nothing goes to where a node lives that is left out. Its packets are refused, so it counts as live for
+    /// some seconds more; from then on it gets hellos, as any address does.
+    fn shun(&mut self, peers: &[PeerStatus]) {
+        let held = self.side.keys.now();
+        let out =
+            |peer: &&PeerStatus| peer.live && held.refuses_name(peer.node.as_str().as_bytes());
+        self.shunned =
+            peers.iter().filter(out).flat_map(|peer| peer.addresses.iter().copied()).collect();
+    }
+
+    /// Tells the thread that hands keys on who is live, while it has something to hand on; when it wants
+    /// to know again.
+    fn hand_on(&mut self, now: Instant) -> Option<Instant> {
+        let phase = self.side.keys.now().phase();
+        phase.filter(|phase| *phase != Phase::Done)?;
+        if now >= self.hand_on {
+            self.hand_on = now + HANDED_ON;
+            self.post.peers(&self.replica.status().peers);
+        }
+        Some(self.hand_on)
     }
 
     fn waiter(&mut self, answer: Sender<Json>, ms: u64, reach: Option<(LogId, u64)>) -> u64 {
@@ -450,12 +499,14 @@ impl Wiring {
                 "clock_ahead_us": peer.clock_ahead_us,
             })
         });
+        let held = self.side.keys.now();
+        let old = held.rekey.as_ref().map(|rekey| rekey.old.as_slice()).unwrap_or_default();
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
             "gaps": status.gaps, "stalled": status.stalled,
             "twins": status.twins.iter().map(NodeId::as_str).collect::<Vec<_>>(),
-            "strangers": self.traffic.strangers.shown(), "python": self.python.shown(),
+            "strangers": self.traffic.strangers.shown(old), "python": self.python.shown(),
             "packets_refused": self.traffic.refused(), "packets_shed": self.traffic.shed(),
             "packets_dropped": self.traffic.dropped(),
         })
@@ -473,7 +524,7 @@ fn standing(standing: Standing) -> &'static str {
 #[cfg(test)]
 mod tests {
     use cocli_core::ClusterId;
-    use cocli_net::Key;
+    use cocli_net::{Key, Ring};
     use cocli_node::{Birth, Membership};
 
     use super::*;
@@ -498,7 +549,8 @@ mod tests {
         };
         let home = Home::create(dir.path(), &birth, clock::rim(), clock::now()).unwrap();
         let options = Options::new(&home, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), Some(0), &[]);
-        let opened = open(&home, ring, identity, &options, Screen::new(false));
+        let held = Held { ring, rekey: None };
+        let opened = open(&home, held, identity, &options, Screen::new(false));
         let (mut wiring, queue, door) = opened.unwrap();
         // As a panic in the writer does: what it held is dropped.
         drop(Alive::new("the writer", &wiring.events));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Home, cocli, run};
 
-/// How long nodes may take to be level.
+/// How long nodes may take to be level, or to come to what else is expected of them.
 const LEVEL_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) struct Daemon {
@@ -27,9 +27,16 @@ impl Daemon {
     /// As a person or the system ends it.
     #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn end(&mut self) {
+        self.signal("-TERM");
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    /// `-STOP` makes it a machine that is busy or asleep, until it is sent `-CONT`.
+    #[allow(dead_code, reason = "not every test binary asks")]
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let sent = std::process::Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.unwrap().success() && self.child.wait().unwrap().success());
+        let sent = std::process::Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Waits for a line on standard error with these words in it.
@@ -95,6 +102,18 @@ pub(crate) fn level(homes: &[&Home]) {
             return;
         }
         assert!(began.elapsed() < LEVEL_WITHIN, "not level: {all:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Waits until it is so.
+#[track_caller]
+#[allow(dead_code, reason = "not every test binary asks")]
+#[expect(clippy::disallowed_methods, reason = "looks from outside, as a person would")]
+pub(crate) fn until(mut so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < LEVEL_WITHIN, "not so within {LEVEL_WITHIN:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -4,13 +4,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
-use crate::cluster::{Daemon, daemon, level, member};
+use crate::cluster::{Daemon, daemon, level, member, until};
 use crate::support::{Home, cocli, run};
-
-/// How long nodes may take to hold everything.
-const WITHIN: Duration = Duration::from_secs(30);
 
 /// What was acknowledged. Each write is of a field of its own, so that all of them stay in sight.
 #[derive(Default)]
@@ -49,17 +45,6 @@ impl Acknowledged {
             all.windows(2).all(|pair| pair[0] == pair[1])
                 && self.0.iter().all(|field| fields.contains(field.as_str()))
         });
-    }
-}
-
-/// Waits until it is so.
-#[track_caller]
-#[expect(clippy::disallowed_methods, reason = "looks from outside, as a person would")]
-fn until(mut so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !so() {
-        assert!(began.elapsed() < WITHIN, "not so within {WITHIN:?}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -33,8 +33,13 @@ pub(super) fn show(screen: Screen, daemon: Option<&Json>, all: bool) {
         screen.line(format!("  {node}  {}  {state}{clock}", text(peer, "address")));
     }
     for stranger in list(daemon, "strangers") {
+        let old = stranger.get("old").and_then(Json::as_bool) == Some(true);
+        let why = match old {
+            true => "which was given up: a node that was left out has it",
+            false => "which is not here: if it is one of yours, `cocli key add -`",
+        };
         screen.line(format!(
-            "  {}  {} seals with key {}, which is not here: if it is one of yours, `cocli key add -`",
+            "  {}  {} seals with key {}, {why}",
             text(stranger, "from"),
             screen.paint(Tone::Warn, "unheard"),
             text(stranger, "key")
