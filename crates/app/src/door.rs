@@ -104,8 +104,15 @@ pub(crate) fn wait(home: &Home, end: &End, nodes: usize, seconds: f64) -> Result
     if have.len() >= nodes {
         return Ok(have.len());
     }
-    let known = home.nodes().unwrap_or_default().into_iter().filter(|node| node != home.node());
-    lack.extend(known.map(|node| node.to_string()).filter(|node| !have.contains(node)));
+    let known = home.known_nodes().unwrap_or_default().into_iter();
+    let known = known.filter(|one| one.node != *home.node());
+    let gone: Vec<String> = known
+        .clone()
+        .filter(|one| one.removed.is_some() || one.left.is_some())
+        .map(|one| one.node.to_string())
+        .collect();
+    lack.extend(known.map(|one| one.node.to_string()).filter(|node| !have.contains(node)));
+    lack.retain(|node| !gone.contains(node));
     lack.sort();
     lack.dedup();
     let mut message = format!(

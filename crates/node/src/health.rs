@@ -1,6 +1,6 @@
 //! How a home is: what it holds, what is damaged, what needs a person.
 
-use cocli_core::{Field, Instant, NodeId, StateDigest, Target, Value, Vector};
+use cocli_core::{Field, Instant, StateDigest, Target, Value, Vector};
 use cocli_store::{Command, Journals, Reader, checkpoint};
 
 use crate::cards::Held;
@@ -154,16 +154,6 @@ impl Home {
             finding.next = Some("a daemon that runs takes it when it is started again".into());
         }
         Ok(Some(finding))
-    }
-
-    /// The nodes that have introduced themselves.
-    ///
-    /// # Errors
-    /// When the state cannot be read.
-    pub fn nodes(&self) -> Result<Vec<NodeId>> {
-        let state = self.read(Reader::state)?;
-        let nodes = state.entities().filter(|(target, _)| target.collection() == "nodes");
-        Ok(nodes.filter_map(|(target, _)| NodeId::read(target.slug()).ok()).collect())
     }
 
     /// How many records all logs hold.

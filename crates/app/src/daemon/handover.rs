@@ -146,11 +146,11 @@ impl Handover {
         match word {
             Word::Peers(peers) => self.look(&peers),
             Word::Behind(from, key) => {
-                if self.calling.to(from, Some(key)) {
-                    self.show(from);
-                }
+                // Both, since perhaps only one of the two can reach the other.
+                self.show(from);
+                self.calling.to(from, Some(key));
             }
-            Word::Ahead(from) => drop(self.calling.to(from, None)),
+            Word::Ahead(from) => self.calling.to(from, None),
             Word::InUse => self.change(|held, _| {
                 use_key(held);
                 Ok(())
@@ -160,10 +160,8 @@ impl Handover {
                 let _ = answer.send(telling(&self.side.keys.now(), &whose, under));
             }
             Word::Called { to, outcome } => {
-                self.calling.ended(to, outcome.is_some());
-                if let Some((whose, told)) = outcome {
-                    self.hear(&whose, &told);
-                }
+                let news = outcome.is_some_and(|(whose, told)| self.hear(&whose, &told));
+                self.calling.ended(to, news);
             }
         }
     }
@@ -259,24 +257,37 @@ impl Handover {
         self.calling.to(heirs[self.turn % heirs.len()].address, None);
     }
 
-    /// Another node told what it has.
-    fn hear(&mut self, whose: &Public, told: &[u8]) {
+    /// Another node told what it has. Tells whether that is news here.
+    fn hear(&mut self, whose: &Public, told: &[u8]) -> bool {
         let held = self.side.keys.now();
-        let Some(told) = told.strip_prefix(&[KIND]).filter(|told| !told.is_empty()) else { return };
-        if held.refuses_key(whose) || !self.is_known(&held, whose) {
-            return;
-        }
-        let told = match Told::read(&String::from_utf8_lossy(told)) {
-            Ok(told) => told,
-            Err(why) => return self.notice(format!("a new key that does not read: {why}")),
+        let Some(told) = told.strip_prefix(&[KIND]).filter(|told| !told.is_empty()) else {
+            return false;
         };
+        if held.refuses_key(whose) || !self.is_known(&held, whose) {
+            return false;
+        }
         let (me, own) = (self.home.node().clone(), self.side.identity.public());
         let latest = clock::now().micros().saturating_add(AHEAD_MAX_US);
+        let taken = |held: &mut Held| {
+            let told = Told::read(&String::from_utf8_lossy(told))
+                .map_err(|why| format!("a new key that does not read: {why}"))?;
+            take_told(held, told, (&me, own), latest)
+        };
+        // What is no news keeps nobody from writing.
+        let mut would = Held::clone(&held);
+        match taken(&mut would) {
+            Ok(_) if would == *held => return false,
+            Ok(_) => {}
+            Err(why) => {
+                self.notice(why);
+                return false;
+            }
+        }
         self.change(|held, notices| {
-            let news = take_told(held, told, (&me, own), latest)?;
-            notices.extend(news);
+            notices.extend(taken(held)?);
             Ok(())
         });
+        true
     }
 
     /// Whether a stream of this key is that of a node of the cluster.

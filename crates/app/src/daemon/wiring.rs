@@ -488,10 +488,10 @@ impl Wiring {
     }
 
     fn status(&self) -> Json {
-        let status = self.replica.status();
+        let (status, held) = (self.replica.status(), self.side.keys.now());
         let peers = status.peers.iter().map(|peer| {
             json!({
-                "node": peer.node.as_str(), "address": peer.address.to_string(), "live": peer.live,
+                "node": peer.node.as_str(), "left_out": held.refuses_name(peer.node.as_str().as_bytes()), "address": peer.address.to_string(), "live": peer.live,
                 "standing": standing(peer.standing),
                 "level": peer.lacks_bytes == 0 && peer.ahead_bytes == 0,
                 "lacks_bytes": peer.lacks_bytes, "ahead_bytes": peer.ahead_bytes,
@@ -499,7 +499,6 @@ impl Wiring {
                 "clock_ahead_us": peer.clock_ahead_us,
             })
         });
-        let held = self.side.keys.now();
         let old = held.rekey.as_ref().map(|rekey| rekey.old.as_slice()).unwrap_or_default();
         json!({
             "listening": self.listening.to_string(),

@@ -1,11 +1,13 @@
 //! The nodes of a cluster, and how one is left out of it.
 
-use std::net::UdpSocket;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 use cocli_core::LogId;
 use cocli_core::gossip::stream::Question;
-use cocli_net::{Identity, KeyId, Party, Ring, Ticket, Timeouts, connect_under, open, seal};
+use cocli_net::{
+    Gate, Identity, Key, KeyId, Party, Ring, Ticket, Timeouts, accept, connect_under, open, seal,
+};
 
 use crate::cluster::{Daemon, daemon, level, member, until};
 use crate::support::Home;
@@ -97,6 +99,11 @@ fn a_node_that_is_left_out_hears_nothing_more_and_is_not_heard() {
         let list = node.run(&["node", "list"]);
         assert!(list.lines().any(|line| line.starts_with("laptop  removed on 20")), "{list}");
         until(|| node.run(&["status"]).contains("a node that was left out has it"));
+        assert!(
+            node.run(&["status"])
+                .lines()
+                .any(|l| l.starts_with("  laptop") && l.contains("left out"))
+        );
     }
     let list = json(&pi1.run(&["--json", "node", "list"]));
     let of = |name: &str| list.iter().find(|one| one["node"] == name).unwrap();
@@ -214,6 +221,34 @@ impl Caller {
         let mut stream = connect_under(to, &party, ring.in_use().id()).unwrap();
         stream.send(question).and_then(|()| stream.recv(100_000)).ok()
     }
+
+    fn send(&self, from: &UdpSocket, to: &Node, plaintext: &[u8]) {
+        let mut packet = Vec::new();
+        seal(&self.ring, &self.cluster, plaintext, &mut packet).unwrap();
+        from.send_to(&packet, to.address()).unwrap();
+    }
+
+    /// The length of what comes, which it cannot open.
+    fn hears(&self, at: &UdpSocket) -> usize {
+        let mut buffer = [0; 1500];
+        let bytes = at.recv(&mut buffer).unwrap();
+        assert_ne!(buffer[4..8], self.ring.in_use().id().0);
+        assert!(open(&self.ring, &self.cluster, &buffer[..bytes]).is_err());
+        bytes
+    }
+
+    /// What it is told over the first stream that comes; `None` when the other side ends it.
+    fn called(&self, at: &TcpListener) -> Option<Vec<u8>> {
+        let (tcp, peer) = at.accept().unwrap();
+        self.hears_call(tcp, peer)
+    }
+
+    fn hears_call(&self, tcp: TcpStream, peer: SocketAddr) -> Option<Vec<u8>> {
+        let Self { ring, cluster, identity } = self;
+        let party = Party { ring, cluster, identity, timeouts: Timeouts::default() };
+        let pass = Gate::default().enter(&tcp, peer).unwrap();
+        accept(tcp, peer, &party, pass).unwrap().recv(100_000).ok()
+    }
 }
 
 #[test]
@@ -241,20 +276,60 @@ fn the_old_key_is_good_for_nothing_but_to_be_handed_the_new_one_as_who_one_is() 
     assert!(answer.contains(&format!("key {new}")) && answer.contains("out laptop"));
 
     // Whoever says in a packet to be pi2 sees that there is another key, and nothing of what it seals.
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-    let (mut hello, mut packet) = (b"\x03pi2".to_vec(), Vec::new());
+    let (listener, socket) = both_ports();
+    let mut hello = b"\x03pi2".to_vec();
     hello.resize(100, 0);
-    seal(&stolen.ring, &stolen.cluster, &hello, &mut packet).unwrap();
-    socket.send_to(&packet, pi1.address()).unwrap();
-    let (mut buffer, mut answers) = ([0; 1500], 0);
-    while let Ok(bytes) = socket.recv(&mut buffer) {
-        assert!(bytes < packet.len(), "{bytes}");
-        assert_eq!(buffer[4..8], new.0);
-        assert!(open(&stolen.ring, &stolen.cluster, &buffer[..bytes]).is_err());
-        answers += 1;
+    absent.send(&socket, &pi1, &hello);
+    assert!(absent.hears(&socket) < 100, "no larger than what came");
+    // It is called, and has to be pi2.
+    let told = absent.called(&listener).unwrap();
+    assert!(String::from_utf8(told).unwrap().contains(&format!("key {new}")));
+    let (listener, socket) = both_ports();
+    stolen.send(&socket, &pi1, &hello);
+    stolen.hears(&socket);
+    assert_eq!(stolen.called(&listener), None);
+    let (listener, socket) = both_ports();
+    second.send(&socket, &pi1, &hello);
+    second.hears(&socket);
+    assert_eq!(second.called(&listener), Some(vec![3]));
+}
+
+/// A port for streams, and the same for packets.
+fn both_ports() -> (TcpListener, UdpSocket) {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // Somebody else may have it for packets.
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            return (listener, socket);
+        }
     }
-    assert_eq!(answers, 1);
+}
+
+#[test]
+fn who_sees_a_key_that_it_lacks_where_it_hopes_for_a_peer_calls_there_and_asks() {
+    let (pi1, [mut pi2]) = cluster(["pi2"]);
+    let ticket = Ticket::from_text(&pi1.run(&["ticket"])).unwrap();
+    let known = Caller::of(&ticket, &pi1.home);
+    drop(pi1);
+    pi2.kill();
+    let (listener, socket) = both_ports();
+    let at = socket.local_addr().unwrap().to_string();
+    pi2.daemon = Some(daemon(&pi2.home, &[&at]));
+    // Its hello comes here; what answers it is sealed with another key.
+    let mut buffer = [0; 1500];
+    let asked = loop {
+        let (_, from) = socket.recv_from(&mut buffer).unwrap();
+        let mut packet = Vec::new();
+        let other = Ring::new(Key::fresh().unwrap());
+        seal(&other, &known.cluster, &[], &mut packet).unwrap();
+        socket.send_to(&packet, from).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        if let Ok((tcp, peer)) = listener.accept() {
+            break known.hears_call(tcp, peer);
+        }
+    };
+    assert_eq!(asked, Some(vec![3]));
 }
 
 #[test]
@@ -305,5 +380,8 @@ fn who_left_is_not_waited_for_and_is_shown_as_one_that_left_until_it_is_back() {
     cloud.home.input(&["join", "-"], ticket.as_bytes()).ok();
     cloud.start(&[&pi1]);
     level(&[&pi1.home, &cloud.home]);
-    until(|| pi1.run(&["node", "list"]).lines().any(|l| l.starts_with("cloud1  alive")));
+    let back = |one: &serde_json::Value| {
+        one["node"] == "cloud1" && one["standing"] == "alive" && one["left"].is_null()
+    };
+    until(|| json(&pi1.run(&["--json", "node", "list"])).iter().any(back));
 }

@@ -13,7 +13,9 @@ const SKEW_TOLD_US: u64 = 60_000_000;
 pub(super) fn show(screen: Screen, daemon: Option<&Json>, all: bool) {
     for peer in list(daemon, "peers") {
         let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
+        let out = peer.get("left_out").and_then(Json::as_bool) == Some(true);
         let state = match (text(peer, "standing").as_str(), is_live(peer), level) {
+            _ if out => screen.paint(Tone::Faint, "left out"),
             ("down", true, _) => screen.paint(Tone::Bad, "down"),
             (_, true, true) => screen.paint(Tone::Good, "level"),
             (_, true, false) => screen.paint(Tone::Warn, &catching_up(peer)),

@@ -15,7 +15,7 @@ use crate::ring::Held;
 
 /// One address is called at most this often.
 pub(super) const REST: Duration = Duration::from_secs(1);
-/// And after failures at least this often, when there is cause.
+/// And when calls bring nothing, at least this often while there is cause.
 pub(super) const REST_MAX: Duration = Duration::from_secs(60);
 /// Addresses whose rests are remembered.
 pub(super) const ADDRESSES_MAX: usize = 64;
@@ -35,9 +35,9 @@ impl Calling {
     }
 
     /// Calls there, under `first` and then under each other key, unless it is too soon.
-    pub(super) fn to(&mut self, to: SocketAddr, first: Option<KeyId>) -> bool {
+    pub(super) fn to(&mut self, to: SocketAddr, first: Option<KeyId>) {
         if !self.rests.may_call(to, clock::monotonic()) {
-            return false;
+            return;
         }
         let held = self.side.keys.now();
         let mut order: Vec<KeyId> = first.into_iter().chain(held.ring.list()).collect();
@@ -56,11 +56,11 @@ impl Calling {
         if served.is_err() {
             self.ended(to, false);
         }
-        true
     }
 
-    pub(super) fn ended(&mut self, to: SocketAddr, well: bool) {
-        self.rests.ended(to, well, clock::monotonic());
+    /// A call is over; whether it brought anything.
+    pub(super) fn ended(&mut self, to: SocketAddr, news: bool) {
+        self.rests.ended(to, news, clock::monotonic());
     }
 }
 
@@ -101,10 +101,10 @@ impl Rests {
         true
     }
 
-    fn ended(&mut self, to: SocketAddr, well: bool, now: Instant) {
+    fn ended(&mut self, to: SocketAddr, news: bool, now: Instant) {
         let Some(rest) = self.0.get_mut(&to) else { return };
         rest.under_way = false;
-        rest.pause = if well { REST } else { (rest.pause * 2).min(REST_MAX) };
+        rest.pause = if news { REST } else { (rest.pause * 2).min(REST_MAX) };
         rest.until = now + rest.pause;
     }
 }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_called_the_more_seldom_the_more_often_nobody_answers() {
+    fn an_address_is_called_the_more_seldom_the_more_often_it_brings_nothing() {
         let (mut rests, mut now) = (Rests::default(), clock::monotonic());
         let mut pauses = Vec::new();
         for _ in 0..8 {
