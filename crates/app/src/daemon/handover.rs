@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use cocli_core::NodeId;
-use cocli_core::gossip::PeerStatus;
+use cocli_core::gossip::{PeerStatus, Standing};
 use cocli_net::{KeyId, Udp, seal};
 use cocli_node::Home;
 
@@ -47,6 +47,8 @@ pub(super) struct Seen {
     node: NodeId,
     address: SocketAddr,
     silent: Duration,
+    /// The nodes agree that it is dead, though this one heard it a while ago.
+    down: bool,
 }
 
 /// What this thread is told.
@@ -89,6 +91,7 @@ impl Post {
             node: peer.node.clone(),
             address: peer.address,
             silent: Duration::from_micros(peer.silent_us),
+            down: peer.standing == Standing::Down,
         });
         self.offer(Word::Peers(seen.collect()));
     }
@@ -148,9 +151,9 @@ impl Handover {
             Word::Behind(from, key) => {
                 // Both, since perhaps only one of the two can reach the other.
                 self.show(from);
-                self.calling.to(from, Some(key));
+                self.calling.call(from, Some(key));
             }
-            Word::Ahead(from) => self.calling.to(from, None),
+            Word::Ahead(from) => self.calling.call(from, None),
             Word::InUse => self.change(|held, _| {
                 use_key(held);
                 Ok(())
@@ -229,10 +232,11 @@ impl Handover {
             });
             return;
         }
-        let live = peers.iter().filter_map(|peer| Some((peer, rekey.heirs.get(&peer.node)?)));
+        let live = peers.iter().filter(|peer| !peer.down);
+        let live = live.filter_map(|peer| Some((peer, rekey.heirs.get(&peer.node)?)));
         let live: Vec<_> = live.collect();
         for (peer, _) in live.iter().filter(|(_, heir)| !heir.has) {
-            self.calling.to(peer.address, None);
+            self.calling.call_peer(peer.address);
         }
         let all_have = live.iter().all(|(_, heir)| heir.has);
         let patience = if all_have { ALONE } else { PATIENCE };
@@ -254,7 +258,7 @@ impl Handover {
         }
         self.compare_at = now + COMPARE;
         self.turn += 1;
-        self.calling.to(heirs[self.turn % heirs.len()].address, None);
+        self.calling.call(heirs[self.turn % heirs.len()].address, None);
     }
 
     /// Another node told what it has. Tells whether that is news here.

@@ -95,7 +95,8 @@ fn lines(home: &Home, held: &Held, daemon: Option<&Json>) -> Result<Vec<Line>, F
         let mine =
             peers(daemon).filter(|peer| text(peer, "node").as_deref() == Some(known.node.as_str()));
         let peer = mine.min_by_key(|peer| number(peer, "silent_ms").unwrap_or(u64::MAX));
-        let live = peer.and_then(|peer| peer.get("live")).and_then(Json::as_bool) == Some(true);
+        let heard = peer.and_then(|peer| peer.get("live")).and_then(Json::as_bool) == Some(true);
+        let live = heard && peer.and_then(|peer| text(peer, "standing")).as_deref() != Some("down");
         let refused = held.refuses_name(known.node.as_str().as_bytes());
         let standing = match () {
             () if known.node == *home.node() => Standing::This,

@@ -17,6 +17,8 @@ use crate::ring::Held;
 pub(super) const REST: Duration = Duration::from_secs(1);
 /// And when calls bring nothing, at least this often while there is cause.
 pub(super) const REST_MAX: Duration = Duration::from_secs(60);
+/// The same of a peer, who has proved to be there.
+pub(super) const REST_MAX_OF_PEER: Duration = Duration::from_secs(4);
 /// Addresses whose rests are remembered.
 pub(super) const ADDRESSES_MAX: usize = 64;
 /// Calls under way.
@@ -35,8 +37,17 @@ impl Calling {
     }
 
     /// Calls there, under `first` and then under each other key, unless it is too soon.
-    pub(super) fn to(&mut self, to: SocketAddr, first: Option<KeyId>) {
-        if !self.rests.may_call(to, clock::monotonic()) {
+    pub(super) fn call(&mut self, to: SocketAddr, first: Option<KeyId>) {
+        self.unless_too_soon(to, first, REST_MAX);
+    }
+
+    /// Calls a peer who is alive.
+    pub(super) fn call_peer(&mut self, to: SocketAddr) {
+        self.unless_too_soon(to, None, REST_MAX_OF_PEER);
+    }
+
+    fn unless_too_soon(&mut self, to: SocketAddr, first: Option<KeyId>, rest_max: Duration) {
+        if !self.rests.may_call(to, rest_max, clock::monotonic()) {
             return;
         }
         let held = self.side.keys.now();
@@ -79,24 +90,27 @@ struct Rests(BTreeMap<SocketAddr, Rest>);
 
 #[derive(Debug)]
 struct Rest {
-    until: Instant,
+    /// When the last call ended, or began.
+    since: Instant,
     pause: Duration,
     under_way: bool,
 }
 
 impl Rests {
-    /// Whether there may be a call now; then it counts as under way.
-    fn may_call(&mut self, to: SocketAddr, now: Instant) -> bool {
+    /// Whether there may be a call now, when nobody rests for longer than that; then it counts as under way.
+    fn may_call(&mut self, to: SocketAddr, rest_max: Duration, now: Instant) -> bool {
+        let rests = |rest: &Rest| rest.under_way || now < rest.since + rest.pause.min(rest_max);
         let busy = self.0.values().filter(|rest| rest.under_way).count() >= CALLS_MAX;
-        if busy || self.0.get(&to).is_some_and(|rest| rest.under_way || now < rest.until) {
+        if busy || self.0.get(&to).is_some_and(rests) {
             return false;
         }
         if !self.0.contains_key(&to) && self.0.len() >= ADDRESSES_MAX {
-            let rested = self.0.iter().filter(|(_, r)| !r.under_way).min_by_key(|(_, r)| r.until);
+            let rested = self.0.iter().filter(|(_, rest)| !rest.under_way);
+            let rested = rested.min_by_key(|(_, rest)| rest.since + rest.pause);
             let Some(address) = rested.map(|(address, _)| *address) else { return false };
             self.0.remove(&address);
         }
-        let rest = self.0.entry(to).or_insert(Rest { until: now, pause: REST, under_way: true });
+        let rest = self.0.entry(to).or_insert(Rest { since: now, pause: REST, under_way: true });
         rest.under_way = true;
         true
     }
@@ -105,7 +119,7 @@ impl Rests {
         let Some(rest) = self.0.get_mut(&to) else { return };
         rest.under_way = false;
         rest.pause = if news { REST } else { (rest.pause * 2).min(REST_MAX) };
-        rest.until = now + rest.pause;
+        rest.since = now;
     }
 }
 
@@ -122,27 +136,28 @@ mod tests {
         let (mut rests, mut now) = (Rests::default(), clock::monotonic());
         let mut pauses = Vec::new();
         for _ in 0..8 {
-            assert!(rests.may_call(at(1), now));
-            assert!(!rests.may_call(at(1), now), "one at a time");
+            assert!(rests.may_call(at(1), REST_MAX, now));
+            assert!(!rests.may_call(at(1), REST_MAX, now), "one at a time");
             rests.ended(at(1), false, now);
-            let until = rests.0[&at(1)].until;
-            assert!(!rests.may_call(at(1), until - Duration::from_millis(1)));
+            let until = now + rests.0[&at(1)].pause;
+            assert!(!rests.may_call(at(1), REST_MAX, until - Duration::from_millis(1)));
             pauses.push((until - now).as_secs());
             now = until;
         }
         assert_eq!(pauses, [2, 4, 8, 16, 32, 60, 60, 60]);
-        assert!(rests.may_call(at(1), now));
+        assert!(!rests.may_call(at(1), REST_MAX, now - REST));
+        assert!(rests.may_call(at(1), REST_MAX_OF_PEER, now - REST), "a peer sooner");
         rests.ended(at(1), true, now);
-        assert!(rests.may_call(at(1), now + REST));
+        assert!(rests.may_call(at(1), REST_MAX, now + REST));
     }
 
     #[test]
     fn addresses_that_somebody_makes_up_fill_no_memory_and_start_few_calls() {
         let (mut rests, now) = (Rests::default(), clock::monotonic());
-        let called = (0..1_000).filter(|port| rests.may_call(at(*port), now)).count();
+        let called = (0..1_000).filter(|port| rests.may_call(at(*port), REST_MAX, now)).count();
         assert_eq!(called, CALLS_MAX);
         for port in 0..1_000 {
-            if rests.may_call(at(port), now) || port < 8 {
+            if rests.may_call(at(port), REST_MAX, now) || port < 8 {
                 rests.ended(at(port), false, now);
             }
         }

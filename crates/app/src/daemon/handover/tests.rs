@@ -128,9 +128,10 @@ fn the_document_tells_these_numbers() {
         format!("and {} s have passed", seconds(GRACE)),
         format!("At most {NODES_MAX} nodes are given it and {NODES_MAX} are left out"),
         format!(
-            "at most once in\n{} s, and after a call that brought nothing twice as late each time up to {} s; {} addresses are remembered, {} calls",
+            "at most once in\n{} s, and after a call that brought nothing twice as late each time up to {} s ({} s when a\npeer is live there); {} addresses are remembered, {} calls",
             seconds(calling::REST),
             seconds(calling::REST_MAX),
+            seconds(calling::REST_MAX_OF_PEER),
             calling::ADDRESSES_MAX,
             calling::CALLS_MAX
         ),
