@@ -30,6 +30,7 @@ impl World {
         let delay = self.chance.between(0, self.options.disk_ms * MS / 2);
         match begun {
             Begun::Done(done) => {
+                self.note_cut(at, &done);
                 self.after(delay, Event::JobDone { at, life, done: Box::new(done) });
             }
             Begun::Syncing(syncing) => {
@@ -49,6 +50,7 @@ impl World {
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
         daemon.jobs.sync_ends();
         let done = daemon.writer.end(syncing.run(), "daemon");
+        self.note_cut(at, &done);
         self.take_done(at, done);
     }
 
@@ -64,19 +66,24 @@ impl World {
 
     fn take_done(&mut self, at: usize, done: JobDone) {
         self.note(|| format!("{at}: {done:?}"));
-        match &done {
+        self.step(at, Input::Done(done));
+        self.next_job(at);
+    }
+
+    /// A job may have made a log shorter: on the disk it is so before anybody is told, and the power may
+    /// go in between.
+    fn note_cut(&mut self, at: usize, done: &JobDone) {
+        match done {
             JobDone::Aside { log, .. } => {
                 self.report.asides += 1;
                 self.machines[at].cut.insert(log.clone());
             }
-            JobDone::NewEpoch { .. } | JobDone::Rescanned { .. } if self.closes(at, &done) => {
+            JobDone::NewEpoch { .. } | JobDone::Rescanned { .. } if self.closes(at, done) => {
                 let own = self.machines[at].daemon.as_ref().map(|d| d.replica.own().clone());
                 self.machines[at].cut.extend(own);
             }
             _ => {}
         }
-        self.step(at, Input::Done(done));
-        self.next_job(at);
     }
 
     /// Whether the own log is another one from now on.
