@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cocli_core::python::{self, Item, Notice, Withheld};
 use cocli_core::schema::Type;
 use cocli_core::{Datagram, Entity, Field, Instant, LogId, Target, Vector, usv};
-use cocli_store::paths;
+use cocli_store::{StoreError, paths};
 
 use self::judge::{Verdict, is_first, judge, learn, remember_told, whole};
 use self::memory::Memory;
@@ -81,6 +81,8 @@ pub struct Gateway {
     /// Bytes of the file of what is remembered.
     length: usize,
     counts: Counts,
+    /// What was said and not appended counts as said until what is remembered was read again.
+    stale: bool,
 }
 
 impl Gateway {
@@ -95,7 +97,8 @@ impl Gateway {
             .make_folder(paths::PYTHON)
             .map_err(|error| failed(paths::PYTHON, "make", error))?;
         let memory = Memory::default();
-        let mut gateway = Self { home, path, memory, length: 0, counts: Counts::default() };
+        let mut gateway =
+            Self { home, path, memory, length: 0, counts: Counts::default(), stale: false };
         if !gateway.recall()? {
             for (log, end) in gateway.home.ends()? {
                 gateway.memory.told_up_to(&log, end);
@@ -132,6 +135,7 @@ impl Gateway {
     /// # Errors
     /// When the home refuses: then nothing of these packets was taken.
     pub fn take_in(&mut self, packets: &[Vec<u8>], now: Instant) -> Result<Option<End>> {
+        self.recall_if_stale()?;
         let mut counts = self.counts.clone();
         let mut candidates = Vec::new();
         for packet in packets {
@@ -143,13 +147,28 @@ impl Gateway {
                 Ok(end)
             }
             Err(error) => {
-                // What was said and not appended must not count as said; what was told was.
-                let before = std::mem::take(&mut self.memory);
-                self.recall()?;
-                self.memory.take_positions(&before);
+                self.stale = true;
+                // Where that fails too, it is done before anything else is taken in.
+                let _ = self.recall_if_stale();
                 Err(error)
             }
         }
+    }
+
+    /// What was said and not appended must not count as said; what was told was.
+    fn recall_if_stale(&mut self) -> Result<()> {
+        if self.stale {
+            let before = std::mem::take(&mut self.memory);
+            match self.recall() {
+                Ok(_) => self.memory.take_positions(&before),
+                Err(error) => {
+                    self.memory = before;
+                    return Err(error);
+                }
+            }
+            self.stale = false;
+        }
+        Ok(())
     }
 
     /// Takes a packet apart.
@@ -218,7 +237,8 @@ impl Gateway {
             return Ok(None);
         }
         let end = session.append_bytes("python", &batch)?;
-        session.compact_if_long()?;
+        // It is durable; a journal that stays long is the next writer's to compact.
+        let _ = session.compact_if_long();
         Ok(Some(end))
     }
 
@@ -226,9 +246,9 @@ impl Gateway {
     /// When they are sent, that is to be [kept](Gateway::keep).
     ///
     /// # Errors
-    /// When the journals cannot be read.
+    /// When a journal cannot be read, and of the others there is nothing to tell.
     pub fn news(&mut self, heads: &Vector) -> Result<Vec<Vec<u8>>> {
-        let mut packets = Vec::new();
+        let (mut packets, mut failed) = (Vec::new(), None);
         for (log, head) in &heads.0 {
             let from = self.memory.at(log);
             // A log that a person or a fork made shorter begins anew where it ends.
@@ -236,10 +256,13 @@ impl Gateway {
                 self.memory.told_up_to(log, head.position);
             }
             if from < head.position && packets.len() < PACKETS_AT_ONCE {
-                self.news_of(log, from, head.position, &mut packets)?;
+                failed = self.news_of(log, from, head.position, &mut packets).err().or(failed);
             }
         }
-        Ok(packets)
+        match failed.filter(|_| packets.is_empty()) {
+            Some(error) => Err(error),
+            None => Ok(packets),
+        }
     }
 
     fn news_of(
@@ -249,11 +272,15 @@ impl Gateway {
         until: u64,
         packets: &mut Vec<Vec<u8>>,
     ) -> Result<()> {
-        let range = self.home.journals()?.read(log, from, until, READ_BYTES)?;
-        // A hole is told by nobody: what heals later was lost on its way, as a packet may be.
-        let Some(range) = range else {
-            self.memory.told_up_to(log, until);
-            return Ok(());
+        let range = match self.home.journals()?.read(log, from, until, READ_BYTES) {
+            Ok(Some(range)) => range,
+            // A hole, or another branch than the one that was told, is told by nobody: it was lost on
+            // its way, as a packet may be.
+            Ok(None) | Err(StoreError::Damaged { .. } | StoreError::Refused { .. }) => {
+                self.memory.told_up_to(log, until);
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
         };
         let (mut position, mut found) = (from, Vec::new());
         for record in usv::records(&range.bytes) {

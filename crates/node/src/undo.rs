@@ -9,7 +9,7 @@ use crate::error::{NodeError, Result};
 use crate::session::Session;
 
 /// What the program writes by itself: nobody typed it, so nobody takes it back.
-const NOT_UNDONE: [&str; 6] = ["init", "adopt", "doctor", "fork", "heal", "salvage"];
+const NOT_UNDONE: [&str; 7] = ["init", "adopt", "doctor", "fork", "heal", "salvage", "python"];
 
 /// What an undo would do.
 #[derive(Debug, Default)]

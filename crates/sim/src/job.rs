@@ -78,6 +78,10 @@ impl World {
                 self.report.asides += 1;
                 self.machines[at].cut.insert(log.clone());
             }
+            // It was cut off in the middle of that.
+            JobDone::Failed { job: Job::Aside { log, .. } | Job::Doubt { log, .. }, .. } => {
+                self.machines[at].cut.insert(log.clone());
+            }
             JobDone::NewEpoch { .. } | JobDone::Rescanned { .. } if self.closes(at, done) => {
                 let own = self.machines[at].daemon.as_ref().map(|d| d.replica.own().clone());
                 self.machines[at].cut.extend(own);

@@ -38,6 +38,8 @@ enum Word {
     Packet { peer: usize, bytes: Vec<u8> },
     /// Where a peer is.
     Found { name: String, addresses: Vec<SocketAddr> },
+    /// A member of the cluster is there.
+    Sealed { address: SocketAddr },
     /// A log is durable up to there.
     Advanced { log: LogId, head: Head },
 }
@@ -112,6 +114,7 @@ impl Gateways {
         let mut thread = Thread {
             peers,
             heads: home.vector().unwrap_or_default(),
+            members: BTreeSet::new(),
             ears: Arc::clone(&ears),
             shown: Arc::clone(&shown),
             udp: Arc::clone(udp),
@@ -141,6 +144,14 @@ impl Gateways {
     /// Whether a Python peer is there, who could not read a packet of ours.
     pub(super) fn is_at(&self, address: &SocketAddr) -> bool {
         self.words.is_some() && self.ears.peer_at(address).is_some()
+    }
+
+    /// A packet that the cluster's key opened came from there: whoever told that a Python peer is
+    /// there was wrong, or lied.
+    pub(super) fn sealed(&self, address: SocketAddr) {
+        if self.is_at(&address) {
+            self.say(Word::Sealed { address });
+        }
     }
 
     pub(super) fn found(&self, name: String, addresses: Vec<SocketAddr>) {
@@ -220,6 +231,8 @@ struct Thread {
     peers: Vec<Peer>,
     /// How far each log is durable.
     heads: Vector,
+    /// Addresses of members of the cluster.
+    members: BTreeSet<SocketAddr>,
     ears: Arc<Ears>,
     shown: Arc<Mutex<Vec<Json>>>,
     udp: Arc<Udp>,
@@ -256,12 +269,33 @@ impl Thread {
             Word::Found { name, addresses } => {
                 if let Some(peer) = self.peers.iter_mut().find(|peer| peer.name == name) {
                     peer.addresses = addresses;
+                    peer.addresses.retain(|address| !self.members.contains(address));
                 }
-                let all = self.peers.iter().enumerate();
-                let all = all.flat_map(|(n, peer)| peer.addresses.iter().map(move |a| (*a, n)));
-                *self.ears.peers.write().unwrap_or_else(PoisonError::into_inner) = all.collect();
+                self.prick_up();
+            }
+            Word::Sealed { address } => {
+                self.members.insert(address);
+                for at in 0..self.peers.len() {
+                    let addresses = &mut self.peers[at].addresses;
+                    let before = addresses.len();
+                    addresses.retain(|known| *known != address);
+                    if addresses.len() < before {
+                        let what = format!(
+                            "{address} speaks with the cluster's key: take it out of python_peers"
+                        );
+                        self.complain(at, &what);
+                    }
+                }
+                self.prick_up();
             }
         }
+    }
+
+    /// Listens for all peers where they are.
+    fn prick_up(&self) {
+        let all = self.peers.iter().enumerate();
+        let all = all.flat_map(|(n, peer)| peer.addresses.iter().map(move |a| (*a, n)));
+        *self.ears.peers.write().unwrap_or_else(PoisonError::into_inner) = all.collect();
     }
 
     /// Appends what came. While the disk refuses it waits, and what finds no room is lost.

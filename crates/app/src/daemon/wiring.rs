@@ -258,6 +258,7 @@ impl Wiring {
         match event {
             Event::Packet { from, bytes } => {
                 self.traffic.taken();
+                self.python.sealed(from);
                 self.step(Input::Packet { from, bytes });
                 self.traffic.expected.came(from);
             }

@@ -106,6 +106,41 @@ fn a_file_full_of_what_is_of_no_use_any_more_is_rewritten() {
     assert_eq!(again.memory.at(&log), 79_999);
 }
 
+#[test]
+fn a_log_that_took_another_branch_or_is_damaged_holds_no_other_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    let now = at(1_795_333_200_000_000);
+    // No record ends there: the branch that was told is not the one that stands there now.
+    let own = gateway.home.vector().unwrap().0.into_keys().next().unwrap();
+    gateway.memory.told_up_to(&own, 3);
+    let other = LogId::read("zz").unwrap();
+    let path = dir.path().join(paths::journal(&other, now.day()));
+    std::fs::write(
+        path,
+        String::from_utf8(record(1, "city", "Dallas")).unwrap().replace("vm\u{1f}", "zz\u{1f}"),
+    )
+    .unwrap();
+    let mut heads = gateway.home.vector().unwrap();
+    let end = gateway.home.ends().unwrap().into_iter().find(|(log, _)| *log == other).unwrap().1;
+    let hash = gateway.home.journals().unwrap().hash_at(&other, end).unwrap().unwrap();
+    heads.0.insert(other, cocli_core::Head { position: end, hash });
+    let told = gateway.news(&heads).unwrap();
+    assert_eq!(told.len(), 1);
+    assert!(String::from_utf8_lossy(&told[0]).contains("Dallas"));
+    assert!(!gateway.lacks(&heads));
+}
+
+#[test]
+fn what_a_python_machine_wrote_is_not_undone_here() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    let now = at(1_795_333_200_000_000);
+    gateway.take_in(&[record(1, "city", "Dallas")], now).unwrap();
+    let mut session = gateway.home.session(now).unwrap();
+    assert!(session.plan_undo(None, None, None).unwrap().changes.is_empty());
+}
+
 fn packet() -> impl Strategy<Value = Vec<u8>> {
     let field = prop::sample::select(vec!["city", "tags", "email_contexts", "_deleted", "tags.a"]);
     let value = prop_oneof![
