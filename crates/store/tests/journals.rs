@@ -287,6 +287,29 @@ fn a_full_disk_is_told_with_path_and_bytes_and_refuses_before_a_partial_record()
 }
 
 #[test]
+fn a_journal_that_went_while_its_mark_stayed_has_a_durable_name_when_its_bytes_are() {
+    let (origin, disk) = (home(), home());
+    append(&origin, "pi1", "20261122", &batch("pi1", 1, 3)).unwrap();
+    append(&origin, "pi1", "20261123", &batch("pi1", 2, 3)).unwrap();
+    let days = ranges(&mut open(&origin, "pi1").unwrap(), &log("pi1"), 64 * 1024);
+    let take = |days: &[cocli_core::frame::Range]| {
+        let (mut journals, lock) = (open(&disk, "mac").unwrap(), take_lock(&disk).unwrap());
+        for range in days {
+            journals.append_range(&lock, range).unwrap();
+        }
+        journals.sync(&lock).unwrap();
+        assert_eq!(journals.durable(&log("pi1")), days[days.len() - 1].end_position());
+    };
+    take(&days);
+    // A branch was set aside, and the power went before the marks were cut.
+    disk.remove("wal/20261123_pi1.usv").unwrap();
+    disk.sync_folder("wal").unwrap();
+    take(&days[1..]);
+    let left = disk.medium();
+    assert_eq!(open(&left, "mac").unwrap().end(&log("pi1")), days[1].end_position());
+}
+
+#[test]
 fn a_day_that_begins_while_a_sync_is_under_way_has_a_durable_name_when_its_bytes_are() {
     let (origin, disk) = (home(), home());
     append(&origin, "pi1", "20261122", &batch("pi1", 1, 3)).unwrap();

@@ -55,8 +55,9 @@ impl Journals {
             return Ok(Placed::Misplaced { head, why });
         }
         self.make_folders(lock)?;
-        if self.logs.get(&range.log).is_some_and(|log| log.marked > log.end) {
-            // Its journals were shortened: the marks of what is gone must not judge what comes.
+        if self.logs.get(&range.log).is_some_and(|log| log.marked > log.end || log.lost_a_name()) {
+            // Its journals were shortened: the marks of what is gone must not judge what comes, nor say
+            // that a journal has a durable name which is only now made.
             self.cut_marks(lock, &range.log, head.position)?;
         }
         self.remove_empty_days(lock, range)?;
