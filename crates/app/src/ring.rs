@@ -47,6 +47,11 @@ impl Held {
         self.rekey.as_ref().map(|rekey| rekey.phase(&self.ring))
     }
 
+    /// The rekey, unless everybody has come and no old key is left.
+    pub(crate) fn open_rekey(&self) -> Option<&Rekey> {
+        self.rekey.as_ref().filter(|rekey| rekey.phase(&self.ring) != Phase::Done)
+    }
+
     /// Whether under this key nothing goes any more but the new one.
     pub(crate) fn retires(&self, key: KeyId) -> bool {
         self.rekey.as_ref().is_some_and(|rekey| rekey.retires(&self.ring, key))

@@ -1,13 +1,14 @@
 //! The nodes that introduced themselves, and what is known of each: `nodes/{node}`.
 
-use cocli_core::{Field, Instant, NodeId, Target, Value};
-use cocli_store::Reader;
+use cocli_core::{Entity, Field, Instant, NodeId, Target, Value};
 
 use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::home::Home;
 use crate::session::{End, Session};
 
+/// What their targets begin with.
+const NODES: &str = "nodes/";
 /// The public half of the key that streams know a node by, as hex.
 const KEY: &str = "key";
 /// When a node was left out of the cluster.
@@ -34,10 +35,8 @@ impl Home {
     /// # Errors
     /// When the state cannot be read.
     pub fn known_nodes(&self) -> Result<Vec<KnownNode>> {
-        let state = self.read(Reader::state)?;
         let fields = (Field::read(KEY)?, Field::read(REMOVED)?, Field::read(LEFT)?);
-        let nodes = state.entities().filter(|(target, _)| target.collection() == "nodes");
-        let known = nodes.filter_map(|(target, entity)| {
+        let known = |target: &Target, entity: &Entity| {
             let text = |field| {
                 let value = entity.value(None, field).filter(|value| !value.is_null())?;
                 Some(value.shown().into_owned()).filter(|text| !text.is_empty())
@@ -48,8 +47,14 @@ impl Home {
                 removed: text(&fields.1),
                 left: text(&fields.2),
             })
-        });
-        Ok(known.collect())
+        };
+        let mut all = self.read(|reader| {
+            let mut all = Vec::new();
+            reader.scan(NODES, |target, entity| all.extend(known(target, entity)))?;
+            Ok(all)
+        })?;
+        all.sort_by(|one, other| one.node.cmp(&other.node));
+        Ok(all)
     }
 
     /// Takes back that this node left, should it have said so.
@@ -82,7 +87,7 @@ impl Session<'_> {
     }
 
     fn tell_of(&mut self, node: &NodeId, verb: &str, field: &str, value: Value) -> Result<End> {
-        let target = Target::read(&format!("nodes/{node}"))?;
+        let target = Target::read(&format!("{NODES}{node}"))?;
         let change = Change::new(target, Field::read(field)?, Intent::Put(value));
         Ok(self.write(verb, &[change], false)?.end)
     }

@@ -198,9 +198,9 @@ impl Home {
         Ok(())
     }
 
-    /// The targets that a log may have changed since it ended with `from`, or all when that is
-    /// none. No answer when it does not go on
-    /// from there, as it lost that branch: any of its targets may have changed.
+    /// The targets that a log may have changed since it ended with `from`, or since its start when
+    /// that is none. No answer when it does not go on from there, as it lost that branch: any of its
+    /// targets may have changed.
     ///
     /// # Errors
     /// When the journals cannot be read.

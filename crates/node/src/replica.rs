@@ -19,7 +19,7 @@ use cocli_core::frame::{Boot, Range};
 use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer};
 use cocli_core::gossip::{self, BranchEnd, Engine, Micros, Served, Start, Status};
 use cocli_core::limits::PUSH_BYTES_MAX;
-use cocli_core::{ChainHash, Epoch, Head, Instant, LogId, NodeId, Vector};
+use cocli_core::{Epoch, Head, Instant, LogId, NodeId, Vector};
 use cocli_store::{Journals, Result};
 
 use self::call::Calls;
@@ -382,8 +382,8 @@ impl Replica {
         match job {
             Job::Aside { log, .. } => self.branch_ended(log, None),
             Job::Doubt { log, .. } => {
-                let start = || Head { position: 0, hash: self.start_of(&log) };
-                let head = self.engine.vector().get(&log).unwrap_or_else(start);
+                let held = self.engine.vector().get(&log);
+                let head = held.unwrap_or_else(|| self.start_of(&log));
                 vec![gossip::Input::Durable { log, head, ranges: Vec::new() }]
             }
             Job::Rescan { .. } => {
@@ -395,8 +395,8 @@ impl Replica {
         }
     }
 
-    fn start_of(&self, log: &LogId) -> ChainHash {
-        ChainHash::start(&self.journals.cluster(), log)
+    fn start_of(&self, log: &LogId) -> Head {
+        Head::start(&self.journals.cluster(), log)
     }
 
     fn branch_ended(&mut self, log: LogId, head: Option<Head>) -> Vec<gossip::Input> {
@@ -422,9 +422,8 @@ impl Replica {
         }
         let mut inputs = Vec::new();
         let head_of = |log: &LogId| {
-            let hash = self.start_of(log);
             let held = heads.iter().find(|(of, _)| of == log).map(|(_, head)| *head);
-            held.unwrap_or(Head { position: 0, hash })
+            held.unwrap_or_else(|| self.start_of(log))
         };
         let gone = self.engine.vector().0.keys().filter(|log| head_of(log).position == 0);
         let gone: Vec<_> = gone.map(|log| (log.clone(), head_of(log))).collect();

@@ -121,11 +121,8 @@ fn the_first_append_of_a_home_that_fails_anywhere_leaves_a_home() {
 fn a_recovery_that_fails_anywhere_is_done_by_the_next_one() {
     // A batch of three whose writer was killed in the middle of the write.
     let (disk, earlier) = home_with_history();
-    let torn = disk.copy();
-    torn.start_trace();
-    append(&torn, "pi1", "20261122", &batch("pi1", 10, 3)).unwrap();
-    let write = torn.trace().iter().position(|op| op.contains("write_at wal/")).unwrap() as u64;
-    disk.fail_at(write + 1, Fault::Error, Times::ForGood);
+    let write = step_of(&disk, "20261122", &batch("pi1", 10, 3), "write_at wal/");
+    disk.fail_at(write, Fault::Error, Times::ForGood);
     append(&disk, "pi1", "20261122", &batch("pi1", 10, 3)).unwrap_err();
     disk.heal();
     assert!(disk.peek("wal/20261122_pi1.usv").unwrap().len() > bytes_of(&earlier[6..]).len());
@@ -209,11 +206,8 @@ fn a_batch_whose_sync_failed_is_safe_once_the_log_is_closed() {
     for number in 10..12 {
         disk.start_trace();
         let written = batch("pi1", number, 3);
-        let traced = disk.copy();
-        traced.start_trace();
-        append(&traced, "pi1", "20261122", &written).unwrap();
-        let sync = traced.trace().iter().position(|op| op.contains("sync wal/")).unwrap() as u64;
-        disk.fail_at(sync + 1, Fault::Error, Times::Once);
+        let sync = step_of(&disk, "20261122", &written, "sync wal/");
+        disk.fail_at(sync, Fault::Error, Times::Once);
         let error = append(&disk, "pi1", "20261122", &written).unwrap_err();
         let StoreError::Doubted { trusted, .. } = error else { panic!("{error}") };
         // Nobody can append, and nobody has to wait for anybody.
@@ -446,14 +440,11 @@ fn a_power_cut_in_a_batch_of_several_leaves_all_of_it_or_no_trace() {
     let (disk, _) = home_with_history();
     disk.sync_all().unwrap();
     let several = long_batch("pi1", 10, 3);
-    let traced = disk.copy();
-    traced.start_trace();
-    append(&traced, "pi1", "20261122", &several).unwrap();
-    let sync = traced.trace().iter().position(|op| op.contains(" sync wal/")).unwrap() as u64;
+    let sync = step_of(&disk, "20261122", &several, " sync wal/");
     let mut ends = [0, 0];
     for seed in 0..60 {
         let torn = disk.copy();
-        torn.fail_at(sync + 1, Fault::Crash, Times::Once);
+        torn.fail_at(sync, Fault::Crash, Times::Once);
         append(&torn, "pi1", "20261122", &several).unwrap_err();
         torn.crash(seed);
         append(&torn, "pi1", "20261122", &batch("pi1", 90, 1)).unwrap();
@@ -553,11 +544,8 @@ fn an_append_whose_batch_is_durable_is_no_error_whatever_fails_behind_it() {
 fn home_with_half_a_batch() -> (FakeDisk, Vec<Datagram>) {
     let (disk, earlier) = home_with_history();
     let half = long_batch("pi1", 10, 5);
-    let traced = disk.copy();
-    traced.start_trace();
-    append(&traced, "pi1", "20261122", &half).unwrap();
-    let write = traced.trace().iter().position(|op| op.contains("write_at wal/")).unwrap() as u64;
-    disk.fail_at(write + 1, Fault::Error, Times::ForGood);
+    let write = step_of(&disk, "20261122", &half, "write_at wal/");
+    disk.fail_at(write, Fault::Error, Times::ForGood);
     append(&disk, "pi1", "20261122", &half).unwrap_err();
     disk.heal();
     (disk, earlier)
@@ -592,11 +580,8 @@ fn a_doubt_that_could_not_be_written_down_holds_for_as_long_as_the_process_lives
     let (disk, earlier) = home_with_history();
     let whole = bytes_of(&earlier).len() as u64;
     let batch = batch("pi1", 10, 2);
-    let traced = disk.copy();
-    traced.start_trace();
-    append(&traced, "pi1", "20261122", &batch).unwrap();
-    let sync = traced.trace().iter().position(|op| op.contains(" sync wal/")).unwrap() as u64;
-    disk.fail_at(sync + 1, Fault::Error, Times::ForGood);
+    let sync = step_of(&disk, "20261122", &batch, " sync wal/");
+    disk.fail_at(sync, Fault::Error, Times::ForGood);
     let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
     let bytes = bytes_of(&batch);
     journals.append_own(&lock, day("20261122"), &bytes, &command()).unwrap_err();
@@ -736,10 +721,7 @@ fn ranges_whose_sync_failed_twice_are_kept_aside_and_taken_again() {
 
 #[test]
 fn an_intent_that_a_power_cut_brings_back_undoes_nothing() {
-    let traced = home();
-    traced.start_trace();
-    append(&traced, "pi1", "20261121", &batch("pi1", 1, 3)).unwrap();
-    let written = traced.trace().iter().position(|op| op.contains(" write_at wal/")).unwrap();
+    let write = step_of(&home(), "20261121", &batch("pi1", 1, 3), " write_at wal/");
     let mut nameless = 0;
     for (days, seed) in [["20261121", "20261121"], ["20261121", "20261122"]]
         .into_iter()
@@ -747,7 +729,7 @@ fn an_intent_that_a_power_cut_brings_back_undoes_nothing() {
     {
         // The power goes when the intent is safe, and nothing else surely is.
         let disk = home();
-        disk.fail_at(written as u64 + 1, Fault::Crash, Times::Once);
+        disk.fail_at(write, Fault::Crash, Times::Once);
         append(&disk, "pi1", "20261121", &batch("pi1", 1, 3)).unwrap_err();
         disk.crash(seed);
         nameless += u64::from(disk.peek("wal/20261121_pi1.usv").is_none());

@@ -269,11 +269,8 @@ fn a_full_disk_is_told_with_path_and_bytes_and_refuses_before_a_partial_record()
     }
     disk.heal();
     // With room for the intent alone it is the journal that is named, and nothing of the batch stands.
-    let traced = disk.copy();
-    traced.start_trace();
-    append(&traced, "pi1", "20261123", &next).unwrap();
-    let write = traced.trace().iter().position(|op| op.contains("write_at wal/")).unwrap() as u64;
-    disk.fail_at(write + 1, Fault::NoSpace, Times::ForGood);
+    let write = step_of(&disk, "20261123", &next, "write_at wal/");
+    disk.fail_at(write, Fault::NoSpace, Times::ForGood);
     let error = append(&disk, "pi1", "20261123", &next).unwrap_err();
     let missing = bytes_of(&next).len();
     assert_eq!(

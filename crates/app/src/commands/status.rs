@@ -10,7 +10,6 @@ use super::Context;
 use crate::args::Status;
 use crate::door;
 use crate::failure::{Exit, Failure};
-use crate::rekey::Phase;
 use crate::render::{Screen, Tone, counted};
 use crate::ring::Held;
 
@@ -115,9 +114,7 @@ fn entities(companies: usize, people: usize) -> String {
 fn rekey(screen: Screen, home: &Home) {
     // A home that left its cluster has no keys, and is told so by other verbs.
     let Ok(held) = Held::of(home) else { return };
-    let Some(rekey) = held.rekey.as_ref().filter(|_| held.phase() != Some(Phase::Done)) else {
-        return;
-    };
+    let Some(rekey) = held.open_rekey() else { return };
     let lacking: Vec<&str> = rekey.lacking().map(NodeId::as_str).collect();
     if !lacking.is_empty() {
         let lack = if lacking.len() == 1 { "lacks" } else { "lack" };

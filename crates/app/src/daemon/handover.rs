@@ -154,10 +154,7 @@ impl Handover {
                 self.calling.call(from, Some(key));
             }
             Word::Ahead(from) => self.calling.call(from, None),
-            Word::InUse => self.change(|held, _| {
-                use_key(held);
-                Ok(())
-            }),
+            Word::InUse => self.begin_use(),
             Word::Asked { whose, under, told, answer } => {
                 self.hear(&whose, &told);
                 let _ = answer.send(telling(&self.side.keys.now(), &whose, under));
@@ -241,11 +238,15 @@ impl Handover {
         let all_have = live.iter().all(|(_, heir)| heir.has);
         let patience = if all_have { ALONE } else { PATIENCE };
         if (all_have && !live.is_empty()) || rests > patience {
-            self.change(|held, _| {
-                use_key(held);
-                Ok(())
-            });
+            self.begin_use();
         }
+    }
+
+    fn begin_use(&mut self) {
+        self.change(|held, _| {
+            use_key(held);
+            Ok(())
+        });
     }
 
     /// Who has the key is asked of one after the other.

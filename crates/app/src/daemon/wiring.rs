@@ -24,7 +24,6 @@ use super::udp::Traffic;
 use super::writer::Jobs;
 use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
 use crate::failure::{Exit, Failure, chain};
-use crate::rekey::Phase;
 use crate::render::Screen;
 use crate::ring::Held;
 use crate::{clock, door};
@@ -436,8 +435,7 @@ impl Wiring {
     /// Tells the thread that hands keys on who is live, while it has something to hand on; when it wants
     /// to know again.
     fn hand_on(&mut self, now: Instant) -> Option<Instant> {
-        let phase = self.side.keys.now().phase();
-        phase.filter(|phase| *phase != Phase::Done)?;
+        self.side.keys.now().open_rekey()?;
         if now >= self.hand_on {
             self.hand_on = now + HANDED_ON;
             self.post.peers(&self.replica.status().peers);

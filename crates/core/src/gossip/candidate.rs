@@ -32,10 +32,8 @@ impl Candidates {
         for address in addresses {
             if let Some(known) = self.all.get_mut(address) {
                 known.named = true;
-            } else if self.make_room() {
-                let fresh = Candidate { named: true, delay: HELLO_MIN_US, next: now, boot: None };
-                self.all.insert(*address, fresh);
-                self.soonest = Some(self.soonest.map_or(now, |soonest| soonest.min(now)));
+            } else {
+                self.add(*address, true, now);
             }
         }
     }
@@ -43,11 +41,18 @@ impl Candidates {
     /// Takes in addresses that nobody named; those known change nothing.
     pub(crate) fn hint(&mut self, addresses: &[SocketAddr], now: Micros) {
         for address in addresses {
-            if !self.all.contains_key(address) && self.make_room() {
-                let fresh = Candidate { named: false, delay: HELLO_MIN_US, next: now, boot: None };
-                self.all.insert(*address, fresh);
-                self.soonest = Some(self.soonest.map_or(now, |soonest| soonest.min(now)));
+            if !self.all.contains_key(address) {
+                self.add(*address, false, now);
             }
+        }
+    }
+
+    /// A new address, if there is room: a hello goes there now.
+    fn add(&mut self, address: SocketAddr, named: bool, now: Micros) {
+        if self.make_room() {
+            let fresh = Candidate { named, delay: HELLO_MIN_US, next: now, boot: None };
+            self.all.insert(address, fresh);
+            self.soonest = Some(self.soonest.map_or(now, |soonest| soonest.min(now)));
         }
     }
 

@@ -307,11 +307,7 @@ impl Engine {
 
     /// The end of what is durable of a log; its start when nothing is.
     fn durable(&self, log: &LogId) -> Head {
-        self.vector.get(log).unwrap_or_else(|| self.start_of(log))
-    }
-
-    fn start_of(&self, log: &LogId) -> Head {
-        Head { position: 0, hash: ChainHash::start(&self.cluster, log) }
+        self.vector.get(log).unwrap_or_else(|| Head::start(&self.cluster, log))
     }
 
     /// The end of what has come of a log, durable or not.

@@ -24,7 +24,7 @@ impl MemoryLogs {
     }
 
     pub(crate) fn start(&self, log: &LogId) -> Head {
-        Head { position: 0, hash: ChainHash::start(&self.cluster, log) }
+        Head::start(&self.cluster, log)
     }
 
     pub(crate) fn append(&mut self, log: &LogId, day: Day, bytes: &[u8]) {

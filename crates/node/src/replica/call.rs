@@ -61,8 +61,7 @@ impl Calls {
         view: &mut View<'_>,
         out: &mut Vec<Output>,
     ) {
-        let hash = cocli_core::ChainHash::start(&view.journals.cluster(), &log);
-        let start = Head { position: 0, hash };
+        let start = Head::start(&view.journals.cluster(), &log);
         let (comparer, question) = Comparer::new(log.clone(), start, view as &mut dyn Logs);
         self.open(now, (peer, to), log, Purpose::Compare(comparer), &question, out);
     }

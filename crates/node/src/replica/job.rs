@@ -66,8 +66,7 @@ fn durable(journals: &mut Journals, log: &LogId) -> Result<Head> {
     if let Some(hash) = journals.hash_at(log, position)? {
         return Ok(Head { position, hash });
     }
-    let hash = cocli_core::ChainHash::start(&journals.cluster(), log);
-    Ok(Head { position: 0, hash })
+    Ok(Head::start(&journals.cluster(), log))
 }
 
 /// One log that cannot be written stops no other: it is refused. A disk without room stops all.

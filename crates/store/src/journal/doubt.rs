@@ -221,6 +221,7 @@ impl Journals {
         records.extend(self.records_out_of_reach(plan, file)?);
         Ok(records)
     }
+
     /// Behind bytes that cannot be read the log ends, but its records do not: those that check
     /// themselves, and all of a later day that can be read.
     fn records_out_of_reach(&self, plan: &Doubt, file: &DayFile) -> Result<Vec<u8>> {

@@ -264,11 +264,10 @@ impl Log {
     /// Whether the marks know of a journal at the end that is gone, as a removal that was cut off before
     /// the marks were cut leaves it.
     pub(crate) fn lost_a_name(&self) -> bool {
-        let gone = |mark: &Mark| {
-            let there = self.days.iter().any(|file| file.day == mark.day && file.there);
-            mark.begins && mark.saved && mark.head.position >= self.end && !there
-        };
-        self.marks.iter().any(gone)
+        let at_end = self.marks.iter().rev().take_while(|mark| mark.head.position >= self.end);
+        at_end
+            .filter(|mark| mark.begins && mark.saved)
+            .any(|mark| !self.days.iter().any(|file| file.day == mark.day && file.there))
     }
 
     pub(crate) fn add_mark(&mut self, mark: Mark) {

@@ -14,8 +14,8 @@ use crate::paths;
 
 impl Journals {
     /// Looks at the own log as it is now, completes or undoes the append that was under way, and cuts
-    /// a torn tail. Done by every append; costs a listing of names, three
-    /// small reads, and once the reading of what stands behind the last mark.
+    /// a torn tail. Done by every append; costs a listing of names, three small reads, and once the
+    /// reading of what stands behind the last mark.
     ///
     /// # Errors
     /// [`StoreError::Doubted`](crate::StoreError::Doubted) when the log has to be closed first.

@@ -112,7 +112,8 @@ impl Journals {
     /// What is held beyond what is known to be durable: own appends of this view, ranges of others,
     /// journals that other hands put here. What a failed sync was for is written once more first.
     pub fn sync_plan(&mut self, _: &HomeLock) -> SyncPlan {
-        for id in self.logs.keys().cloned().collect::<Vec<_>>() {
+        let unwritten = self.logs.values().filter(|log| log.unwritten);
+        for id in unwritten.map(|log| log.id.clone()).collect::<Vec<_>>() {
             // Where the disk still does not take it, the log stays out of the plan.
             let _ = self.write_what_no_sync_holds(&id);
         }
@@ -148,8 +149,7 @@ impl Journals {
     /// A plan ran. What of it failed is written once more, so that a sync of it means something
     /// again. Where that fails too the own log is doubted from there; of a replica what this view
     /// appended is kept aside and cut, to be fetched again, and what is left of it that is not known
-    /// to be durable is believed by no later sync of this view before it
-    /// was written once more.
+    /// to be durable is believed by no later sync of this view before it was written once more.
     ///
     /// # Errors
     /// When the folder of marks cannot be made; what is durable and what is not is noted all the same.

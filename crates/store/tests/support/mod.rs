@@ -120,6 +120,14 @@ pub fn append(disk: &FakeDisk, name: &str, today: &str, batch: &[Datagram]) -> R
     journals.append_own(&lock, day(today), &bytes_of(batch), &command())
 }
 
+/// Which operation of an append of `pi1` is the first that is `what`, for [`FakeDisk::fail_at`].
+pub fn step_of(disk: &FakeDisk, today: &str, batch: &[Datagram], what: &str) -> u64 {
+    let traced = disk.copy();
+    traced.start_trace();
+    append(&traced, "pi1", today, batch).unwrap();
+    traced.trace().iter().position(|op| op.contains(what)).unwrap() as u64 + 1
+}
+
 /// As `append`; where the log is in doubt, closes it first, as a node does.
 pub fn append_or_close(
     disk: &FakeDisk,

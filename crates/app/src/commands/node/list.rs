@@ -166,9 +166,7 @@ fn show(screen: Screen, line: &Line) {
 
 /// Who lacks the new key, and what is to be done about it.
 fn open_end(screen: Screen, home: &Home, held: &Held, runs: bool) {
-    let Some(rekey) = held.rekey.as_ref().filter(|_| held.phase() != Some(Phase::Done)) else {
-        return;
-    };
+    let Some(rekey) = held.open_rekey() else { return };
     let lacking: Vec<&str> = Rekey::lacking(rekey).map(NodeId::as_str).collect();
     if lacking.is_empty() {
         return;

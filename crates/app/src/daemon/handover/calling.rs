@@ -51,14 +51,8 @@ impl Calling {
             return;
         }
         let held = self.side.keys.now();
-        let mut order: Vec<KeyId> = first.into_iter().chain(held.ring.list()).collect();
-        let mut met = Vec::new();
-        order.retain(|key| {
-            !met.contains(key) && {
-                met.push(*key);
-                true
-            }
-        });
+        let others = held.ring.list().into_iter().filter(|key| Some(*key) != first);
+        let order: Vec<KeyId> = first.into_iter().chain(others).collect();
         let (side, post) = (Arc::clone(&self.side), self.post.clone());
         let served = callers::serve(move || {
             let outcome = order.into_iter().find_map(|key| ask(to, key, &side, &held));

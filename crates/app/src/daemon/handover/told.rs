@@ -70,7 +70,7 @@ pub(super) fn take_told(
             }
         }
         Verdict::Theirs => {
-            let Told { rekey: mut fresh, .. } = told.clone();
+            let mut fresh = told.rekey;
             let mine = fresh.heirs.get(me).is_some_and(|heir| heir.public == own);
             if !mine || fresh.made > latest {
                 return Err("a new key that is not for this node, or from a day to come".into());

@@ -137,13 +137,13 @@ impl Engine {
 
     /// A want whose time is over: with a pause for the holder when it brought nothing.
     fn expire(&mut self, log: &LogId) {
-        let received = self.received(log).position;
-        let full = self.wants() >= WANTS_MAX;
-        let Some(gap) = self.gaps.get_mut(log) else { return };
-        let Some(Ask::Want { peer, from, asked, deadline, .. }) = gap.ask else { return };
+        let ask = self.gaps.get(log).and_then(|gap| gap.ask.as_ref());
+        let Some(&Ask::Want { peer, from, asked, deadline, .. }) = ask else { return };
         if deadline > self.now {
             return;
         }
+        let (received, full) = (self.received(log).position, self.wants() >= WANTS_MAX);
+        let Some(gap) = self.gaps.get_mut(log) else { return };
         if received > from.position {
             gap.ask = None;
         } else {
