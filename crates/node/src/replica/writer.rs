@@ -97,6 +97,10 @@ impl Writer {
     /// Takes note of what a sync came to.
     pub fn end(&mut self, synced: Synced, who: &str) -> JobDone {
         let Synced { end, rescan } = synced;
+        // Also where the lock cannot be had: what failed must not be taken for durable by the next.
+        if let Some(view) = &mut self.view {
+            view.distrust(&end);
+        }
         let ended = self.under_lock(who, |view, lock| {
             let Durable { heads, lost, failed } = view.synced(lock, end)?;
             let failed = failed.map(|error| error.to_string());

@@ -121,12 +121,20 @@ impl Journals {
 
     /// From now on nothing is appended to this log, by whichever process.
     pub(super) fn begin_doubt(&mut self, trusted: u64, why: &str) -> StoreError {
-        let doubt = Doubt { log: self.own.clone(), trusted, why: why.to_owned(), epoch: None };
+        let doubt = self.doubt_in_memory(trusted, why);
         // Where the disk takes nothing any more, this process at least remembers.
-        self.unsaved = doubt.save(&*self.disk).is_err().then(|| doubt.clone());
-        let error = doubt.error();
-        self.doubt = Some(doubt);
-        error
+        if doubt.save(&*self.disk).is_ok() {
+            self.unsaved = None;
+        }
+        doubt.error()
+    }
+
+    /// From now on this process appends nothing to this log; [`Self::recover`] tells the others.
+    pub(super) fn doubt_in_memory(&mut self, trusted: u64, why: &str) -> Doubt {
+        let doubt = Doubt { log: self.own.clone(), trusted, why: why.to_owned(), epoch: None };
+        self.unsaved = Some(doubt.clone());
+        self.doubt = Some(doubt.clone());
+        doubt
     }
 
     /// Takes the batch, which is durable, into the view. What cannot be looked at now is looked at anew

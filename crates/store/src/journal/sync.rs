@@ -146,6 +146,19 @@ impl Journals {
         intent.map_or(true, |intent| intent.is_some_and(|intent| intent.written.log == self.own))
     }
 
+    /// A plan ran, and [`Self::synced`] may not come to hear of it, as it waits for the lock. What
+    /// failed is believed by no later sync of this view before it was written once more; the own log
+    /// is doubted.
+    pub fn distrust(&mut self, end: &SyncEnd) {
+        for Failed { log, .. } in end.failed.iter().filter(|failed| failed.lost) {
+            if *log == self.own {
+                self.doubt_in_memory(self.durable(log), "a sync failed");
+            } else if let Some(log) = self.log_mut(log) {
+                log.unwritten = true;
+            }
+        }
+    }
+
     /// A plan ran. What of it failed is written once more, so that a sync of it means something
     /// again. Where that fails too the own log is doubted from there; of a replica what this view
     /// appended is kept aside and cut, to be fetched again, and what is left of it that is not known
@@ -154,6 +167,7 @@ impl Journals {
     /// # Errors
     /// When the folder of marks cannot be made; what is durable and what is not is noted all the same.
     pub fn synced(&mut self, lock: &HomeLock, end: SyncEnd) -> Result<Durable> {
+        self.distrust(&end);
         let folders = self.make_folders(lock);
         let mut durable = Durable { heads: Vec::new(), lost: Vec::new(), failed: None };
         for (id, end) in end.synced {
@@ -166,7 +180,7 @@ impl Journals {
             } else if log == self.own {
                 let _ = self.begin_doubt(self.durable(&log), "a sync failed");
                 durable.failed = Some(error);
-            } else if self.write_again(&log).is_ok() {
+            } else if self.write_what_no_sync_holds(&log).is_ok() {
                 self.is_durable(lock, &log, end, &mut durable);
             } else {
                 durable.failed = Some(error);
@@ -231,13 +245,7 @@ impl Journals {
         // Which of the other bytes are new, only who wrote them knows: in the view of another process
         // all behind the last mark seem to be.
         let from = self.logs.get(id).and_then(|log| log.appended).map(|from| from.max(durable));
-        let cut = from.is_some_and(|from| self.cut_to_aside(lock, id, from).is_ok());
-        if let Some(log) = self.log_mut(id)
-            && log.durable < log.end
-        {
-            log.unwritten = true;
-        }
-        cut
+        from.is_some_and(|from| self.cut_to_aside(lock, id, from).is_ok())
     }
 
     fn cut_to_aside(&mut self, lock: &HomeLock, id: &LogId, from: u64) -> Result<()> {
