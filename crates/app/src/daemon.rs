@@ -37,7 +37,7 @@ enum Event {
     /// A packet that opened.
     Packet { from: SocketAddr, bytes: Vec<u8> },
     /// A message over a stream that a peer opened; the answer goes back by the sender.
-    Question { bytes: Vec<u8>, answer: Sender<Vec<u8>> },
+    Question { bytes: Vec<u8>, answer: Sender<calls::Answered> },
     /// More of the answer to a call has come; it is not whole yet.
     Coming { call: u64 },
     /// The answer to a call, or `None` when its stream broke.

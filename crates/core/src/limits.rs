@@ -67,8 +67,11 @@ pub const EARLY_BYTES_MAX: usize = 64 * KIB as usize;
 pub const EARLY_BYTES_ALL_MAX: usize = 4 * MIB;
 /// Received bytes that wait to be written: the longest record, and what comes beside it.
 pub const INBOX_BYTES_MAX: usize = RECORD_BYTES_MAX + MIB;
-/// Written bytes at which a sync does not wait for more.
+/// Bytes for which there must be room before a stream asks for more, and of what was received that are
+/// kept to be pushed on.
 pub const COMMIT_BYTES: usize = MIB;
+/// Written bytes at which a sync does not wait for more.
+pub const SYNC_BYTES: usize = 16 * MIB;
 /// Live peers that take no part in the membership and are asked to in one round.
 pub const ASKED_PEERS: usize = 3;
 /// Peers that get a sum in one round of repair.
@@ -78,7 +81,7 @@ pub const ENTRIES_PACKETS_MAX: usize = 4;
 /// Streams at a time.
 pub const FETCHES_MAX: usize = 4;
 /// Bytes of a chunk of a stream, unless one record is longer.
-pub const CHUNK_BYTES: usize = 256 * KIB as usize;
+pub const CHUNK_BYTES: usize = 320 * KIB as usize;
 /// Bytes of one message of a stream.
 pub const STREAM_MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + 1024;
 /// Heads in one question for the last common one.

@@ -241,15 +241,16 @@ impl Stream {
     }
 
     fn send_parts(&mut self, length: u32, message: &[u8]) -> Result<(), Broken> {
-        let (first, rest) = message.split_at(message.len().min(PART_MAX - LENGTH_BYTES));
-        self.send_frame(&length.to_be_bytes(), first)?;
-        rest.chunks(PART_MAX).try_for_each(|part| self.send_frame(&[], part))
+        let length = length.to_be_bytes();
+        if message.len() <= PART_MAX - LENGTH_BYTES {
+            return self.send_frame(&[&length, message].concat());
+        }
+        // Nothing of a long message is copied: its first frame holds its length alone.
+        self.send_frame(&length)?;
+        message.chunks(PART_MAX).try_for_each(|part| self.send_frame(part))
     }
 
-    fn send_frame(&mut self, head: &[u8], part: &[u8]) -> Result<(), Broken> {
-        let plain = &mut self.plain[..head.len() + part.len()];
-        plain[..head.len()].copy_from_slice(head);
-        plain[head.len()..].copy_from_slice(part);
+    fn send_frame(&mut self, plain: &[u8]) -> Result<(), Broken> {
         let bytes = self.noise.write_message(plain, &mut self.wire[PREFIX_BYTES..])?;
         let prefix = u16::try_from(bytes).map_err(|_| Broken::Malformed("a frame too long"))?;
         self.wire[..PREFIX_BYTES].copy_from_slice(&prefix.to_be_bytes());

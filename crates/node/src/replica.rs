@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cocli_core::digest::hash;
 use cocli_core::frame::{Boot, Range};
-use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer};
+use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer, foreseen};
 use cocli_core::gossip::{self, BranchEnd, Engine, Micros, Served, Start, Status};
 use cocli_core::limits::PUSH_BYTES_MAX;
 use cocli_core::{Epoch, Head, Instant, LogId, NodeId, Vector};
@@ -166,8 +166,7 @@ impl Replica {
             }
             Input::Done(done) => self.on_done(done, out),
             Input::Question { stream, bytes } => {
-                let bytes = self.answer(&bytes).write();
-                out.push(Output::Answer { stream, bytes });
+                out.push(self.answer(stream, &bytes));
                 Vec::new()
             }
             Input::Answer { call, bytes } => self.on_answer(now, call, &bytes, out),
@@ -269,9 +268,14 @@ impl Replica {
         if ranges.is_empty() && more { Served::Long } else { Served::Ranges(ranges) }
     }
 
-    fn answer(&mut self, bytes: &[u8]) -> Answer {
-        let Some(question) = Question::read(bytes) else { return Answer::Lacks };
-        answer(&mut self.view(), &question)
+    fn answer(&mut self, stream: u64, bytes: &[u8]) -> Output {
+        let Some(question) = Question::read(bytes) else {
+            return Output::Answer { stream, bytes: Answer::Lacks.write(), next: None };
+        };
+        let mut view = self.view();
+        let answer = answer(&mut view, &question);
+        let next = foreseen(&mut view, &question, &answer).map(|next| next.write());
+        Output::Answer { stream, bytes: answer.write(), next }
     }
 
     /// A writer of this home synced its own log up to a position.
@@ -436,7 +440,7 @@ impl Replica {
         // What peers sent and was synced along is no news to push on.
         let came = |(log, head): &(LogId, Head)| {
             head.position > self.engine.vector().position(log)
-                && self.engine.came(log) >= head.position
+                && self.engine.came(log).position >= head.position
                 && log != self.engine.own()
         };
         let (came, heads): (Vec<_>, Vec<_>) = heads.into_iter().partition(came);
@@ -477,7 +481,9 @@ impl Replica {
         bytes: &[u8],
         out: &mut Vec<Output>,
     ) -> Vec<gossip::Input> {
-        self.look();
+        if self.calls.compares(call) {
+            self.look();
+        }
         let mut view = View { journals: &mut self.journals, vector: self.engine.vector() };
         let mut inputs = self.calls.answered(now, call, bytes, &mut view, out);
         inputs.extend(self.find_holes());

@@ -393,7 +393,7 @@ impl World {
                 self.next_job(at);
             }
             Output::Ask { call, to, bytes } => self.ask(at, call, to, bytes),
-            Output::Answer { stream, bytes } => self.answer(stream, bytes),
+            Output::Answer { stream, bytes, .. } => self.answer(stream, bytes),
             Output::Waited { id, nodes } => self.check_waited(id, &nodes),
             Output::Notice(text) => self.note(|| format!("{at}: {text}")),
             Output::NewEpoch { log } => {

@@ -4,7 +4,6 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use cocli_core::gossip::stream::{Answer, Question};
 use cocli_net::{Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
 use super::alive::Alive;
@@ -17,6 +16,13 @@ const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 102
 
 /// Bytes of a question: the longest tells a new key and who is given it.
 const QUESTION_BYTES_MAX: usize = handover::BYTES_MAX;
+
+/// The answer to a question, and what will be asked after it, where that is known.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) bytes: Vec<u8>,
+    pub(super) next: Option<Vec<u8>>,
+}
 
 /// This side of every stream.
 #[derive(Debug)]
@@ -101,8 +107,8 @@ fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) 
         if !foreseen && !ask(question.clone()) {
             return;
         }
-        let Ok(bytes) = answers.recv() else { return };
-        ahead = next_question(&question, &bytes);
+        let Ok(Answered { bytes, next }) = answers.recv() else { return };
+        ahead = next;
         if ahead.as_ref().is_some_and(|next| !ask(next.clone())) {
             return;
         }
@@ -110,13 +116,6 @@ fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) 
             return;
         }
     }
-}
-
-/// What is asked next by one who was given these bytes of a log.
-fn next_question(question: &[u8], answer: &[u8]) -> Option<Vec<u8>> {
-    let Question::Fetch { log, until, max, .. } = Question::read(question)? else { return None };
-    let Answer::Chunk(range) = Answer::read(answer)? else { return None };
-    Some(Question::Fetch { log, from: range.end(), until, max }.write())
 }
 
 /// Opens a stream and carries questions there and answers back, until the questions end.

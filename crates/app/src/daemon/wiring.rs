@@ -15,7 +15,7 @@ use cocli_node::replica::{Born, Input, Output, Replica};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
-use super::calls::{self, Side};
+use super::calls::{self, Answered, Side};
 use super::discovery::{Discovery, Layer};
 use super::gateway::Gateways;
 use super::handover::{self, Post};
@@ -88,7 +88,7 @@ struct Wiring {
     jobs: Jobs,
     cards: Sender<CardEvent>,
     calls: BTreeMap<u64, Sender<Vec<u8>>>,
-    questions: BTreeMap<u64, Sender<Vec<u8>>>,
+    questions: BTreeMap<u64, Sender<Answered>>,
     waiters: BTreeMap<u64, Waiter>,
     next_id: u64,
     traffic: Arc<Traffic>,
@@ -333,9 +333,9 @@ impl Wiring {
                 let _ = stream.send(bytes);
             }
             Output::Hang { call } => drop(self.calls.remove(&call)),
-            Output::Answer { stream, bytes } => {
+            Output::Answer { stream, bytes, next } => {
                 if let Some(answer) = self.questions.remove(&stream) {
-                    let _ = answer.send(bytes);
+                    let _ = answer.send(Answered { bytes, next });
                 }
             }
             Output::Waited { id, nodes } => {

@@ -165,8 +165,8 @@ impl Engine {
 
     /// How far a log has come here, durable or not yet.
     #[must_use]
-    pub fn came(&self, log: &LogId) -> u64 {
-        self.received(log).position
+    pub fn came(&self, log: &LogId) -> Head {
+        self.received(log)
     }
 
     /// Whether a stream may go on asking: there is room for what comes.

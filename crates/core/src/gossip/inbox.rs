@@ -12,7 +12,7 @@ use crate::digest::ChainHash;
 use crate::frame::{Boot, Range};
 use crate::limits::{
     COMMIT_BYTES, COMMIT_US, EARLY_BYTES_ALL_MAX, EARLY_BYTES_MAX, INBOX_BYTES_MAX, LOGS_MAX,
-    STALL_MAX_US, STALL_MIN_US,
+    STALL_MAX_US, STALL_MIN_US, SYNC_BYTES,
 };
 use crate::name::LogId;
 use crate::usv::records;
@@ -92,7 +92,7 @@ impl Inbox {
         if range.position > end.position {
             return self.keep_early(range);
         }
-        match continuation(&range, end, lost) {
+        match continuation(range, end, lost) {
             Err(taken) => taken,
             Ok((piece, head)) => {
                 self.accept(piece, head);
@@ -123,7 +123,7 @@ impl Inbox {
             if range.end_position() <= end.position {
                 continue;
             }
-            match continuation(&range, end, lost) {
+            match continuation(range, end, lost) {
                 Ok((piece, head)) => self.accept(piece, head),
                 Err(Taken::Fork) => return true,
                 Err(_) => {}
@@ -243,7 +243,7 @@ impl Inbox {
         }
         let hurried = self.hurries.keys().any(|log| self.unsynced.contains(log));
         let soon = match self.last {
-            Some(last) if !hurried && self.unsynced_bytes < COMMIT_BYTES => last + COMMIT_US,
+            Some(last) if !hurried && self.unsynced_bytes < SYNC_BYTES => last + COMMIT_US,
             _ => 0,
         };
         Some(soon.max(self.stall.map_or(0, |(until, _)| until)))
@@ -344,7 +344,7 @@ impl Inbox {
 
 /// The part of a range behind `end`, and where it ends.
 fn continuation(
-    range: &Range,
+    mut range: Range,
     end: Head,
     lost: &BTreeSet<ChainHash>,
 ) -> Result<(Range, Head), Taken> {
@@ -360,6 +360,7 @@ fn continuation(
             from = Some(record.at + record.bytes.len());
         }
     }
-    let from = from.ok_or(Taken::Fork)?;
-    Ok((range.piece(end, &range.bytes[from..]), head))
+    range.bytes.drain(..from.ok_or(Taken::Fork)?);
+    (range.position, range.hash_before) = (end.position, end.hash);
+    Ok((range, head))
 }

@@ -102,6 +102,22 @@ pub fn answer(logs: &mut dyn Logs, question: &Question) -> Answer {
     }
 }
 
+/// What is asked next by one who takes this answer: it can be read while the answer is on its way.
+pub fn foreseen(logs: &mut dyn Logs, question: &Question, answer: &Answer) -> Option<Question> {
+    let (Question::Fetch { log, until, max, .. }, Answer::Chunk(range)) = (question, answer) else {
+        return None;
+    };
+    let position = range.end_position();
+    let hash = logs.hash_at(log, position).ok()??;
+    let from = Head { position, hash };
+    (position < *until).then(|| Question::Fetch {
+        log: log.clone(),
+        from,
+        until: *until,
+        max: *max,
+    })
+}
+
 impl Question {
     /// Its bytes.
     #[must_use]

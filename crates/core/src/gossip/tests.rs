@@ -170,7 +170,14 @@ impl World {
         let mut inputs = Vec::new();
         loop {
             match fetcher.take(answer(&mut self.nodes[other].logs, &fetcher.question())) {
-                Ok(range) => inputs.push(Input::Fetched(range)),
+                Ok(range) => {
+                    let went_on = fetcher.go_on(range.end());
+                    inputs.push(Input::Fetched(range));
+                    if let Err(end) = went_on {
+                        inputs.push(Input::FetchEnded { log, peer, end });
+                        return inputs;
+                    }
+                }
                 Err(end) => {
                     inputs.push(Input::FetchEnded { log, peer, end });
                     return inputs;

@@ -82,6 +82,11 @@ impl Calls {
         out.push(Output::Ask { call: self.next, to, bytes: question.write() });
     }
 
+    /// Whether a call compares branches, for which the view has to be up to date.
+    pub(super) fn compares(&self, id: u64) -> bool {
+        self.all.get(&id).is_some_and(|call| matches!(call.purpose, Purpose::Compare(_)))
+    }
+
     /// An answer came. A branch that has to yield is told as such; it is set aside by the caller.
     pub(super) fn answered(
         &mut self,
@@ -92,7 +97,7 @@ impl Calls {
         out: &mut Vec<Output>,
     ) -> Vec<Input> {
         let Some(call) = self.all.get_mut(&id) else { return Vec::new() };
-        let Some(answer) = Answer::read(bytes) else { return self.hang(id, out) };
+        let Some(answer) = Answer::read(bytes) else { return self.hang(id, FetchEnd::Cut, out) };
         match &mut call.purpose {
             Purpose::Fetch(fetcher) => match fetcher.take(answer) {
                 Ok(range) => {
@@ -100,10 +105,7 @@ impl Calls {
                     call.came = Some(range.end_position());
                     vec![Input::Fetched(range)]
                 }
-                Err(end) => {
-                    out.push(Output::Hang { call: id });
-                    self.over(id, end, out)
-                }
+                Err(end) => self.hang(id, end, out),
             },
             Purpose::Compare(comparer) => match comparer.take(answer, view) {
                 Asked::Next(question) => {
@@ -144,14 +146,18 @@ impl Calls {
         engine: &Engine,
         out: &mut Vec<Output>,
     ) -> Vec<Input> {
-        let mut useless = Vec::new();
+        let mut over = Vec::new();
         for (id, call) in &mut self.all {
-            let (Some(came), Purpose::Fetch(fetcher)) = (call.came, &call.purpose) else {
+            let (Some(came), Purpose::Fetch(fetcher)) = (call.came, &mut call.purpose) else {
                 continue;
             };
             let kept: usize = call.kept.iter().map(|range| range.bytes.len()).sum();
-            if kept > INBOX_BYTES_MAX || (kept == 0 && engine.came(&call.log) < came) {
-                useless.push(*id);
+            let last = call.kept.last().filter(|range| range.end_position() == came);
+            let at = last.map_or_else(|| engine.came(&call.log), Range::end);
+            if kept > INBOX_BYTES_MAX || at.position < came {
+                over.push((*id, FetchEnd::Cut));
+            } else if let Err(end) = fetcher.go_on(at) {
+                over.push((*id, end));
             } else if engine.has_room() {
                 call.came = None;
                 call.deadline = Some(now + STREAM_SILENT_US);
@@ -159,7 +165,7 @@ impl Calls {
                 out.push(Output::Ask { call: *id, to: call.to, bytes });
             }
         }
-        useless.into_iter().flat_map(|id| self.hang(id, out)).collect()
+        over.into_iter().flat_map(|(id, end)| self.hang(id, end, out)).collect()
     }
 
     /// More of an answer has come: a long record over a slow link takes its time.
@@ -182,16 +188,16 @@ impl Calls {
     pub(super) fn expire(&mut self, now: Micros, out: &mut Vec<Output>) -> Vec<Input> {
         let late = |call: &Call| call.deadline.is_some_and(|at| at <= now);
         let ids: Vec<u64> = self.all.iter().filter(|(_, c)| late(c)).map(|(id, _)| *id).collect();
-        ids.into_iter().flat_map(|id| self.hang(id, out)).collect()
+        ids.into_iter().flat_map(|id| self.hang(id, FetchEnd::Cut, out)).collect()
     }
 
     pub(super) fn deadline(&self) -> Option<Micros> {
         self.all.values().filter_map(|call| call.deadline).min()
     }
 
-    fn hang(&mut self, id: u64, out: &mut Vec<Output>) -> Vec<Input> {
+    fn hang(&mut self, id: u64, end: FetchEnd, out: &mut Vec<Output>) -> Vec<Input> {
         out.push(Output::Hang { call: id });
-        self.over(id, FetchEnd::Cut, out)
+        self.over(id, end, out)
     }
 
     fn over(&mut self, id: u64, end: FetchEnd, out: &mut Vec<Output>) -> Vec<Input> {

@@ -53,8 +53,9 @@ pub enum Output {
     Ask { call: u64, to: SocketAddr, bytes: Vec<u8> },
     /// Close the stream of this call; nothing is to come back.
     Hang { call: u64 },
-    /// Send over the stream that brought the question.
-    Answer { stream: u64, bytes: Vec<u8> },
+    /// Send over the stream that brought the question. `next` is what will be asked then: it may be
+    /// read meanwhile.
+    Answer { stream: u64, bytes: Vec<u8>, next: Option<Vec<u8>> },
     /// These nodes hold what the waiter waits for.
     Waited { id: u64, nodes: Vec<NodeId> },
     /// A log is durable here up to `head`: merge it, tell those who follow.

@@ -29,6 +29,20 @@ impl Checked {
         let ends = self.sound && usv::whole(before) == at;
         ends.then(|| self.start.hash.over(self.day, before))
     }
+
+    /// Whole records from one position on, before another, that have `room`; `one` of them also where
+    /// it has not.
+    fn from(&self, position: u64, until: u64, room: usize, one: bool) -> &[u8] {
+        let skipped = usize::try_from(position - self.start.position).unwrap_or(usize::MAX);
+        let bytes = self.bytes.get(skipped..).unwrap_or_default();
+        let room = room.min(usize::try_from(until - position).unwrap_or(usize::MAX));
+        if bytes.len() <= room {
+            return bytes;
+        }
+        let first = usv::records(bytes).next().map_or(0, |record| record.bytes.len());
+        let fits = usv::whole(&bytes[..room]);
+        &bytes[..if one && first as u64 <= until - position { fits.max(first) } else { fits }]
+    }
 }
 
 impl Journals {
@@ -95,6 +109,14 @@ impl Journals {
         let mut range: Option<Range> = None;
         let mut position = from;
         while position < until {
+            // Half a block costs the check of all of it, twice.
+            let full = |range: &Range| {
+                let room = max.saturating_sub(range.bytes.len()) as u64;
+                self.known_point_behind(log, position) - position > room
+            };
+            if range.as_ref().is_some_and(full) {
+                break;
+            }
             let Some(block) = self.block(log, position)? else { break };
             if range.as_ref().is_some_and(|range| range.day != block.day) || block.end <= position {
                 break;
@@ -105,7 +127,6 @@ impl Journals {
                 }
                 return Err(self.damaged(log, &block));
             }
-            let skipped = usize::try_from(position - block.start.position).unwrap_or(usize::MAX);
             let range = match &mut range {
                 Some(range) => range,
                 None => range.insert(Range {
@@ -120,18 +141,23 @@ impl Journals {
                     bytes: Vec::new(),
                 }),
             };
-            for record in usv::records(&block.bytes[skipped..]) {
-                let end = position + record.bytes.len() as u64;
-                let full = range.bytes.len() + record.bytes.len() > max;
-                if end > until || (full && !range.bytes.is_empty()) {
-                    return Ok(some_bytes(range));
-                }
-                range.bytes.extend_from_slice(record.bytes);
-                position = end;
+            let room = max.saturating_sub(range.bytes.len());
+            let bytes = block.from(position, until, room, range.bytes.is_empty());
+            range.bytes.extend_from_slice(bytes);
+            position += bytes.len() as u64;
+            if position < block.end {
+                break;
             }
-            position = block.end;
         }
         Ok(range.filter(|range| !range.bytes.is_empty()))
+    }
+
+    /// The next mark behind a position, or the tip.
+    fn known_point_behind(&self, log: &LogId, position: u64) -> u64 {
+        let Some(known) = self.logs.get(log) else { return position };
+        let next = known.marks.partition_point(|mark| mark.head.position <= position);
+        let point = known.marks.get(next).map_or(known.tip, |mark| mark.head).position;
+        point.max(position)
     }
 
     fn damaged(&self, log: &LogId, block: &Checked) -> StoreError {
@@ -161,8 +187,4 @@ impl Journals {
         }
         Ok(position)
     }
-}
-
-fn some_bytes(range: &Range) -> Option<Range> {
-    (!range.bytes.is_empty()).then(|| range.clone())
 }

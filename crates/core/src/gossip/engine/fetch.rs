@@ -75,7 +75,10 @@ impl Engine {
             return;
         }
         match end {
-            FetchEnd::Whole if received > from => gap.ask = None,
+            FetchEnd::Whole if received > from => {
+                gap.ask = None;
+                self.inbox.hurry(log, received);
+            }
             // Nothing came although it is said to be there: the next is asked, later.
             FetchEnd::Whole | FetchEnd::Cut => {
                 gap.failed(self.now);

@@ -43,16 +43,23 @@ impl Fetcher {
         Question::Fetch { log: self.log.clone(), from: self.at, until: self.until, max }
     }
 
+    /// Asks for what follows `at` from now on: the end of what came, which whoever took it has worked
+    /// out.
+    ///
+    /// # Errors
+    /// [`FetchEnd::Whole`] when that is all that was wanted.
+    pub fn go_on(&mut self, at: Head) -> Result<(), FetchEnd> {
+        self.at = at;
+        if at.position < self.until { Ok(()) } else { Err(FetchEnd::Whole) }
+    }
+
     /// The range that came, or how it ended.
     ///
     /// # Errors
     /// The end: nothing is to be asked any more.
-    pub fn take(&mut self, answer: Answer) -> Result<Range, FetchEnd> {
+    pub fn take(&self, answer: Answer) -> Result<Range, FetchEnd> {
         match answer {
-            Answer::Chunk(range) if range.log == self.log && range.start() == self.at => {
-                self.at = range.end();
-                Ok(range)
-            }
+            Answer::Chunk(range) if range.log == self.log && range.start() == self.at => Ok(range),
             Answer::End => Err(FetchEnd::Whole),
             Answer::Differs => Err(FetchEnd::Fork),
             Answer::Chunk(_) | Answer::Lacks | Answer::Common(_) => Err(FetchEnd::Cut),

@@ -104,7 +104,12 @@ proptest! {
         let mut fetcher = Fetcher::new(log(), from, u64::MAX);
         let end = loop {
             match fetcher.take(answer(&mut theirs, &fetcher.question())) {
-                Ok(range) => ours.append(&log(), range.day, &range.bytes),
+                Ok(range) => {
+                    ours.append(&log(), range.day, &range.bytes);
+                    if let Err(end) = fetcher.go_on(range.end()) {
+                        break end;
+                    }
+                }
                 Err(end) => break end,
             }
         };
