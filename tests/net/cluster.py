@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Five nodes, each a host of its own on one switch: loss, partitions, a changed address, a stopped disk.
+"""Five nodes, each a host of its own on one switch: loss, partitions, a changed address, a laptop that sleeps.
 
 usage: tests/net/cluster.py BINARY        (as root: it makes network namespaces, and takes them away again)
 
@@ -7,9 +7,9 @@ That all become equal is the claim; how long it took is printed beside the goal.
 sides that are apart for longer than a peer may be silent. Where namespaces or packet filters are not to
 be had, it says so and ends well.
 """
-import os, sys, tempfile, time
+import os, signal, sys, tempfile, time
 
-from hosts import NET, Node, address, clear, filtered, lossy, network, possible, until_level
+from hosts import NET, Node, address, clear, filtered, lossy, network, possible, roam, until_level
 
 HOSTS = 5
 
@@ -60,6 +60,20 @@ def moved(nodes):
     tell("one at another address, whose peers follow", until_level(nodes, 60), 10)
 
 
+def slept(nodes):
+    """A laptop whose lid is closed for longer than a peer may be silent, and opened on another network."""
+    node = nodes[-1]
+    node.batch("lid", 50)
+    node.daemon.send_signal(signal.SIGSTOP)
+    nodes[0].batch("asleep", 2_000)
+    until_level(nodes[:-1], 60)
+    time.sleep(35)
+    roam(node.host, f"10.77.32.{node.host}", HOSTS)
+    node.daemon.send_signal(signal.SIGCONT)
+    node.batch("woke", 50)
+    tell("one that slept and woke on another network", until_level(nodes, 60), 10)
+
+
 def killed(nodes):
     node = nodes[1]
     node.stop()
@@ -82,6 +96,7 @@ def main(folder):
         one_way(nodes)
         killed(nodes)
         moved(nodes)
+        slept(nodes)
         if "--partition" in sys.argv:
             address(nodes[-1].host, f"{NET}.{nodes[-1].host}")
             partition(nodes)

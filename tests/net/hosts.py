@@ -51,6 +51,14 @@ def address(host, ip):
     sh("ip", "-n", namespace(host), "addr", "add", f"{ip}/24", "dev", "eth0")
 
 
+def roam(host, ip, hosts):
+    """The host is on another network from now on, behind a router that all others know."""
+    address(host, ip)
+    for other in range(1, hosts + 1):
+        there = f"{NET}.0/24" if other == host else f"{ip}/32"
+        sh("ip", "-n", namespace(other), "route", "replace", there, "dev", "eth0")
+
+
 def filtered(host, *rule):
     sh(*inside(host, "iptables", "-A", "INPUT", *rule, "-j", "DROP"))
 

@@ -157,7 +157,7 @@ impl World {
             self.machines.iter().filter_map(|m| m.daemon.as_ref()).map(|d| d.hurries).sum();
         for at in 0..self.machines.len() {
             let Some(daemon) = &self.machines[at].daemon else { continue };
-            let seconds = (self.now - daemon.since) / 1_000_000;
+            let seconds = (self.time_of(at) - daemon.since) / 1_000_000;
             let (commits, most) =
                 (daemon.commits, 5 * (seconds + 1) + 2 + 10 * hurries.max(self.waits));
             if commits > most {

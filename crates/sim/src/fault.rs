@@ -43,6 +43,14 @@ pub enum Fault {
         /// With which operation of the disk.
         operation: u64,
     },
+    /// The lid is closed: nothing runs there and nothing comes, and the clock that measures spans stands
+    /// still with it, as Linux has it.
+    Sleep {
+        /// Whose.
+        machine: usize,
+        /// Until it wakes, milliseconds.
+        ms: u64,
+    },
     /// The daemon starts.
     Start {
         /// Whose.
@@ -170,6 +178,10 @@ impl World {
             let port = 20_000 + u16::try_from(self.chance.between(0, 9_999)).unwrap_or(0);
             self.plan(Fault::Move { machine, port });
         }
+        for _ in 0..faults.sleeps {
+            let (machine, ms) = (self.any_machine(), self.chance.between(1_000, 40_000));
+            self.plan(Fault::Sleep { machine, ms });
+        }
     }
 
     fn any_machine(&mut self) -> usize {
@@ -224,6 +236,12 @@ impl World {
                 self.machines[machine].stop();
                 self.machines[machine].disk.kill();
                 self.after(down_ms * 1000, Event::Fault(Fault::Start { machine }));
+            }
+            Fault::Sleep { machine, ms } => {
+                self.wake(machine);
+                let span = ms * 1000;
+                let sleeper = &mut self.machines[machine];
+                (sleeper.asleep_until, sleeper.slept) = (self.now + span, sleeper.slept + span);
             }
             Fault::Start { machine } => self.start(machine),
             Fault::Block { from, to } => self.network.block(from, to),

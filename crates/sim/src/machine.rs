@@ -34,6 +34,10 @@ pub(crate) struct Machine {
     pub(crate) address: SocketAddr,
     /// By how much its wall clock is wrong, microseconds.
     pub(crate) skew_us: i64,
+    /// When it wakes, or woke last.
+    pub(crate) asleep_until: u64,
+    /// How long it slept in all: so much the clock that measures spans stands behind, microseconds.
+    pub(crate) slept: u64,
     pub(crate) disk: FakeDisk,
     pub(crate) daemon: Option<Daemon>,
     /// Rises with each start and end of the daemon: what was meant for an earlier one is dropped.
@@ -66,6 +70,8 @@ impl Machine {
             node,
             address,
             skew_us: 0,
+            asleep_until: 0,
+            slept: 0,
             disk,
             daemon: None,
             life: 0,

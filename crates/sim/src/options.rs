@@ -77,6 +77,8 @@ pub struct Faults {
     pub restores: u64,
     /// Machines that change their address.
     pub moves: u64,
+    /// A machine sleeps for up to 40 seconds.
+    pub sleeps: u64,
 }
 
 impl Options {
@@ -143,6 +145,7 @@ impl Options {
                 clones: u64::from(chance.permille(250)),
                 restores: u64::from(chance.permille(350)),
                 moves: some(chance, 1),
+                sleeps: some(chance, 1),
             },
             ..Self::calm(seed, usize::try_from(chance.between(3, 5)).unwrap_or(3))
         }

@@ -85,6 +85,23 @@ pub(crate) enum Event {
 }
 
 impl Event {
+    /// The machine on which it happens, if it runs.
+    fn runs_on(&self) -> Option<usize> {
+        match self {
+            Self::Tick { at, .. }
+            | Self::SyncRuns { at, .. }
+            | Self::JobDone { at, .. }
+            | Self::JobRuns { at, .. }
+            | Self::Question { to: at, .. }
+            | Self::Write { at }
+            | Self::Woken { at, .. }
+            | Self::Wait { at, .. } => Some(*at),
+            Self::Answer { asker, .. } | Self::Cut { asker } => Some(asker.machine),
+            Self::Fault(Fault::Rescan { machine }) => Some(*machine),
+            Self::Deliver { .. } | Self::Fault(_) => None,
+        }
+    }
+
     /// What tells it from others, in few bytes for those that are many.
     fn put(&self, out: &mut Vec<u8>) {
         match self {
@@ -283,10 +300,13 @@ impl World {
     }
 
     fn happens(&mut self, event: Event) {
+        if let Some(at) = event.runs_on().filter(|at| self.sleeps(*at)) {
+            return self.put_off(at, event);
+        }
         match event {
             Event::Deliver { from, to, bytes } => {
-                let at = self.machine_at(to);
-                if let Some(at) = at.filter(|at| self.machines[*at].daemon.is_some()) {
+                let up = |at: &usize| self.machines[*at].daemon.is_some() && !self.sleeps(*at);
+                if let Some(at) = self.machine_at(to).filter(up) {
                     self.watched(|watch| watch.came(at, &bytes));
                     self.step(at, Input::Packet { from, bytes });
                 }
@@ -325,8 +345,9 @@ impl World {
         if self.machines[at].daemon.is_some() {
             return;
         }
-        let (cluster, now) = (self.cluster, self.now);
-        if let Err(error) = self.machines[at].start(cluster, &mut self.chance, now) {
+        self.wake(at);
+        let (cluster, now, time) = (self.cluster, self.now, self.time_of(at));
+        if let Err(error) = self.machines[at].start(cluster, &mut self.chance, time) {
             self.note(|| format!("{at} cannot start: {error}"));
             self.after(SECOND, Event::Fault(Fault::Start { machine: at }));
             return;
@@ -354,14 +375,46 @@ impl World {
         }
     }
 
+    fn sleeps(&self, at: usize) -> bool {
+        self.now < self.machines[at].asleep_until
+    }
+
+    fn put_off(&mut self, at: usize, event: Event) {
+        let wakes = self.machines[at].asleep_until;
+        if let (Event::Tick { .. }, Some(daemon)) = (&event, &mut self.machines[at].daemon)
+            && daemon.tick_at == Some(self.now)
+        {
+            daemon.tick_at = Some(wakes);
+        }
+        self.after(wakes - self.now, event);
+    }
+
+    /// Whoever starts a machine wakes it.
+    pub(crate) fn wake(&mut self, at: usize) {
+        let asleep = self.asleep(at);
+        let machine = &mut self.machines[at];
+        machine.slept -= asleep;
+        machine.asleep_until = self.now.min(machine.asleep_until);
+    }
+
+    /// How long it sleeps yet.
+    fn asleep(&self, at: usize) -> u64 {
+        self.machines[at].asleep_until.saturating_sub(self.now)
+    }
+
+    /// The machine's clock that measures spans: it stands still as long as it sleeps.
+    pub(crate) fn time_of(&self, at: usize) -> u64 {
+        self.now + self.asleep(at) - self.machines[at].slept
+    }
+
     /// One step of a daemon, and what follows from it.
     pub(crate) fn step(&mut self, at: usize, input: Input) {
-        let wall = self.wall_of(at);
+        let (now, wall) = (self.time_of(at), self.wall_of(at));
         let Some(daemon) = &mut self.machines[at].daemon else { return };
         // Comparing the whole vector after each packet would take most of a large run.
         let looks = self.watch.is_none() || !matches!(input, Input::Packet { .. } | Input::Tick);
-        daemon.replica.set_wall(self.now, wall);
-        let outputs = daemon.replica.step(self.now, input);
+        daemon.replica.set_wall(now, wall);
+        let outputs = daemon.replica.step(now, input);
         if looks {
             self.check_step(at);
         }
@@ -372,9 +425,9 @@ impl World {
     }
 
     fn tick_later(&mut self, at: usize) {
-        let life = self.machines[at].life;
+        let (life, slept) = (self.machines[at].life, self.machines[at].slept);
         let Some(daemon) = &mut self.machines[at].daemon else { return };
-        let deadline = daemon.replica.deadline().max(self.now + 1);
+        let deadline = (daemon.replica.deadline() + slept).max(self.now + 1);
         if daemon.tick_at.is_none_or(|tick| deadline < tick) {
             daemon.tick_at = Some(deadline);
             let delay = deadline - self.now;

@@ -4,7 +4,8 @@ use cocli_sim::{Fault, Faults, Options, World};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
-const DAY: u64 = 24 * 60 * MINUTE;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 
 fn world(nodes: usize) -> World {
     let mut world = World::new(Options { writes: 0, ..Options::calm(7, nodes) });
@@ -322,6 +323,24 @@ fn a_machine_whose_address_changes_is_followed() {
     world.say(1, "from the new port");
     world.pass(5 * SECOND);
     assert!(world.is_level());
+    end(world);
+}
+
+#[test]
+fn a_laptop_that_slept_an_hour_and_woke_on_another_network_is_followed() {
+    let mut world = world(3);
+    world.say(2, "as the lid was closed");
+    world.happen(Fault::Sleep { machine: 2, ms: HOUR });
+    world.happen(Fault::Move { machine: 2, port: 40_000 });
+    world.say(0, "as it slept");
+    world.pass(HOUR);
+    world.say(1, "as it woke");
+    world.pass(5 * SECOND);
+    assert!(world.is_level());
+    assert!(world.holds(0, "as the lid was closed") && world.holds(1, "as the lid was closed"));
+    assert!(world.holds(2, "as it slept") && world.holds(2, "as it woke"));
+    let ahead_ms = world.believes_ahead_ms(0, 2).unwrap();
+    assert!(ahead_ms.abs() < 100, "its clock is held to be {ahead_ms} ms ahead");
     end(world);
 }
 
