@@ -51,6 +51,11 @@ pub enum Fault {
         /// Until it wakes, milliseconds.
         ms: u64,
     },
+    /// The lid is opened.
+    Wake {
+        /// Whose.
+        machine: usize,
+    },
     /// The daemon starts.
     Start {
         /// Whose.
@@ -238,11 +243,10 @@ impl World {
                 self.after(down_ms * 1000, Event::Fault(Fault::Start { machine }));
             }
             Fault::Sleep { machine, ms } => {
-                self.wake(machine);
-                let span = ms * 1000;
-                let sleeper = &mut self.machines[machine];
-                (sleeper.asleep_until, sleeper.slept) = (self.now + span, sleeper.slept + span);
+                self.machines[machine].asleep.get_or_insert(self.now);
+                self.after(ms * 1000, Event::Fault(Fault::Wake { machine }));
             }
+            Fault::Wake { machine } => self.wake(machine),
             Fault::Start { machine } => self.start(machine),
             Fault::Block { from, to } => self.network.block(from, to),
             Fault::Free { from, to } => self.network.free(from, to),

@@ -9,6 +9,7 @@ use cocli_node::replica::{Born, Queue, Replica, Writer};
 use cocli_store::{FakeDisk, Journals, Result, paths};
 
 use crate::chance::Chance;
+use crate::world::Event;
 
 /// A daemon's process.
 #[derive(Debug)]
@@ -34,10 +35,12 @@ pub(crate) struct Machine {
     pub(crate) address: SocketAddr,
     /// By how much its wall clock is wrong, microseconds.
     pub(crate) skew_us: i64,
-    /// When it wakes, or woke last.
-    pub(crate) asleep_until: u64,
-    /// How long it slept in all: so much the clock that measures spans stands behind, microseconds.
+    /// Since when it sleeps.
+    pub(crate) asleep: Option<u64>,
+    /// How long it slept before: so much the clock that measures spans stands behind, microseconds.
     pub(crate) slept: u64,
+    /// What happens when it wakes.
+    pub(crate) put_off: Vec<Event>,
     pub(crate) disk: FakeDisk,
     pub(crate) daemon: Option<Daemon>,
     /// Rises with each start and end of the daemon: what was meant for an earlier one is dropped.
@@ -70,8 +73,9 @@ impl Machine {
             node,
             address,
             skew_us: 0,
-            asleep_until: 0,
+            asleep: None,
             slept: 0,
+            put_off: Vec::new(),
             disk,
             daemon: None,
             life: 0,

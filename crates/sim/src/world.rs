@@ -225,6 +225,7 @@ impl World {
                 home.disk.crash(seed);
                 home.crashed = true;
             }
+            self.wake(machine);
             self.start(machine);
         }
         let begun = self.now;
@@ -241,7 +242,7 @@ impl World {
     #[must_use]
     pub fn is_level(&self) -> bool {
         let mut vectors = self.machines.iter().map(|machine| {
-            let daemon = machine.daemon.as_ref()?;
+            let daemon = machine.daemon.as_ref().filter(|_| machine.asleep.is_none())?;
             let idle = daemon.jobs.is_idle() && !daemon.busy && daemon.replica.gaps() == 0;
             idle.then(|| daemon.replica.vector())
         });
@@ -300,12 +301,14 @@ impl World {
     }
 
     fn happens(&mut self, event: Event) {
-        if let Some(at) = event.runs_on().filter(|at| self.sleeps(*at)) {
+        if let Some(at) = event.runs_on().filter(|at| self.machines[*at].asleep.is_some()) {
             return self.put_off(at, event);
         }
         match event {
             Event::Deliver { from, to, bytes } => {
-                let up = |at: &usize| self.machines[*at].daemon.is_some() && !self.sleeps(*at);
+                let up = |at: &usize| {
+                    self.machines[*at].daemon.is_some() && self.machines[*at].asleep.is_none()
+                };
                 if let Some(at) = self.machine_at(to).filter(up) {
                     self.watched(|watch| watch.came(at, &bytes));
                     self.step(at, Input::Packet { from, bytes });
@@ -375,36 +378,30 @@ impl World {
         }
     }
 
-    fn sleeps(&self, at: usize) -> bool {
-        self.now < self.machines[at].asleep_until
-    }
-
+    /// What comes to one that sleeps happens when it wakes; but nobody writes there.
     fn put_off(&mut self, at: usize, event: Event) {
-        let wakes = self.machines[at].asleep_until;
-        if let (Event::Tick { .. }, Some(daemon)) = (&event, &mut self.machines[at].daemon)
-            && daemon.tick_at == Some(self.now)
-        {
-            daemon.tick_at = Some(wakes);
+        if !matches!(event, Event::Write { .. }) {
+            self.machines[at].put_off.push(event);
         }
-        self.after(wakes - self.now, event);
     }
 
     /// Whoever starts a machine wakes it.
     pub(crate) fn wake(&mut self, at: usize) {
-        let asleep = self.asleep(at);
         let machine = &mut self.machines[at];
-        machine.slept -= asleep;
-        machine.asleep_until = self.now.min(machine.asleep_until);
-    }
-
-    /// How long it sleeps yet.
-    fn asleep(&self, at: usize) -> u64 {
-        self.machines[at].asleep_until.saturating_sub(self.now)
+        let Some(since) = machine.asleep.take() else { return };
+        machine.slept += self.now - since;
+        if let Some(daemon) = &mut machine.daemon {
+            daemon.tick_at = daemon.tick_at.map(|tick| tick.max(self.now));
+        }
+        for event in std::mem::take(&mut machine.put_off) {
+            self.after(0, event);
+        }
     }
 
     /// The machine's clock that measures spans: it stands still as long as it sleeps.
     pub(crate) fn time_of(&self, at: usize) -> u64 {
-        self.now + self.asleep(at) - self.machines[at].slept
+        let machine = &self.machines[at];
+        machine.asleep.unwrap_or(self.now) - machine.slept
     }
 
     /// One step of a daemon, and what follows from it.

@@ -335,7 +335,7 @@ fn a_laptop_that_slept_an_hour_and_woke_on_another_network_is_followed() {
     world.say(0, "as it slept");
     world.pass(HOUR);
     world.say(1, "as it woke");
-    world.pass(5 * SECOND);
+    world.pass(10 * SECOND);
     assert!(world.is_level());
     assert!(world.holds(0, "as the lid was closed") && world.holds(1, "as the lid was closed"));
     assert!(world.holds(2, "as it slept") && world.holds(2, "as it woke"));
