@@ -102,7 +102,7 @@ pub const OWN_HEADS_MAX: usize = 256;
 /// Silence after which a peer is no longer live, in microseconds; so are all below.
 pub const LIVE_US: u64 = 30_000_000;
 /// Time from one probe of a member to the next.
-pub const PROBE_US: u64 = 1_500_000;
+pub const PROBE_US: u64 = 1_650_000;
 /// Time after which others are asked to probe it too.
 pub const PROBE_RTT_US: u64 = 600_000;
 /// Time that a suspect has to say that it lives.
