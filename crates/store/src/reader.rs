@@ -145,7 +145,11 @@ impl Reader {
     /// When the disk refuses.
     pub fn state(&self) -> Result<State> {
         let mut all = Delta::new();
-        self.each_shard("", |_| true, |shard| all.extend(shard))?;
+        let mut take = |mut found| {
+            all.append(&mut found);
+            Ok(())
+        };
+        self.shards_of("", |_| true, |_, found| take(found))?;
         Ok(State::from(all))
     }
 
@@ -156,16 +160,30 @@ impl Reader {
     /// When the disk refuses.
     pub fn scan(&self, prefix: &str, mut take: impl FnMut(&Target, &Entity)) -> Result<()> {
         let wanted = |line: &[u8]| target_of(line).starts_with(prefix.as_bytes());
-        self.each_shard(prefix, wanted, |shard| shard.iter().for_each(|(t, e)| take(t, e)))
+        self.shards_of(prefix, wanted, |_, shard| {
+            shard.iter().for_each(|(target, entity)| take(target, entity));
+            Ok(())
+        })
+    }
+
+    /// Everything, one shard of [`shard_of`] after the other. Holds one at a time.
+    ///
+    /// # Errors
+    /// When the disk refuses, and what `take` says.
+    pub fn each_shard(
+        &self,
+        mut take: impl FnMut(u8, &BTreeMap<Target, Entity>) -> Result<()>,
+    ) -> Result<()> {
+        self.shards_of("", |_| true, |shard, found| take(shard, &found))
     }
 
     /// Every target that begins with `prefix`, with the tail's news and of the checkpoint at least the
     /// lines that are `wanted`.
-    fn each_shard(
+    fn shards_of(
         &self,
         prefix: &str,
         mut wanted: impl FnMut(&[u8]) -> bool,
-        mut take: impl FnMut(Delta),
+        mut take: impl FnMut(u8, Delta) -> Result<()>,
     ) -> Result<()> {
         let mut news: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
         for (target, entity) in self.delta() {
@@ -181,7 +199,7 @@ impl Reader {
             for (target, entity) in news.get(&shard).into_iter().flatten() {
                 join(found.entry((*target).clone()).or_default(), entity);
             }
-            take(found);
+            take(shard, found)?;
         }
         Ok(())
     }

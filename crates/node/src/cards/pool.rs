@@ -37,18 +37,9 @@ impl Home {
         touched(&*self.disk, target, &Entity::default())
     }
 
-    /// The last projection of every target.
-    fn heads(&self) -> Result<BTreeMap<Target, Head>> {
-        let mut heads = BTreeMap::new();
-        for shard in 0..=u8::MAX {
-            heads.extend(kept::heads(&*self.disk, shard)?);
-        }
-        Ok(heads)
-    }
-
-    /// The entities that have a folder in the pool.
-    fn folders(&self) -> Result<BTreeSet<Target>> {
-        let mut folders = BTreeSet::new();
+    /// The entities that have a folder in the pool, by shard.
+    fn folders(&self) -> Result<Vec<Vec<Target>>> {
+        let mut shards: Vec<Vec<Target>> = vec![Vec::new(); usize::from(u8::MAX) + 1];
         for collection in POOL {
             let names = self.disk.list(collection).map_err(|source| StoreError::Io {
                 path: collection.to_string(),
@@ -56,12 +47,13 @@ impl Home {
                 source,
             })?;
             for (name, kind) in names {
-                if kind == FileKind::Folder {
-                    folders.extend(Target::read(&format!("{collection}/{name}")).ok());
+                let target = Target::read(&format!("{collection}/{name}"));
+                if let (FileKind::Folder, Ok(target)) = (kind, target) {
+                    shards[usize::from(shard(&target))].push(target);
                 }
             }
         }
-        Ok(folders)
+        Ok(shards)
     }
 
     /// Targets whose files somebody touched since they were put in place: one `stat` each, on all
@@ -73,10 +65,7 @@ impl Home {
         if !self.keeps_cards() {
             return Ok(Vec::new());
         }
-        let mut shards: Vec<Vec<Target>> = vec![Vec::new(); usize::from(u8::MAX) + 1];
-        for target in self.folders()? {
-            shards[usize::from(shard(&target))].push(target);
-        }
+        let shards = self.folders()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let mut edited = std::thread::scope(|scope| {
             let look = |part: &[Vec<Target>]| -> Result<Vec<Target>> {
@@ -113,24 +102,35 @@ impl Home {
         if !self.keeps_cards() {
             return Ok(Vec::new());
         }
-        let heads = self.heads()?;
         let mut behind: BTreeSet<Target> = self.cards_edited()?.into_iter().collect();
-        let state = self.read(Reader::state)?;
-        for (target, entity) in state.entities().filter(|(target, _)| kind_of(target).is_some()) {
-            let head = heads.get(target);
-            let there = |head: &Head| self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some());
-            let shown = shows(entity, target).filter(|_| state.removed(target).is_none());
-            let level = match (&shown, head) {
-                (Some(projection), Some(head)) => projection.rev() == head.rev && there(head),
-                (Some(_), None) => false,
-                (None, Some(head)) => !there(head),
-                (None, None) => true,
-            };
-            if !level {
-                behind.insert(target.clone());
-            }
-        }
+        behind.extend(self.read(|reader| self.behind_state(reader))?);
         Ok(behind.into_iter().collect())
+    }
+
+    /// Targets whose cards do not show the state.
+    fn behind_state(&self, reader: &Reader) -> cocli_store::Result<Vec<Target>> {
+        let mut behind = Vec::new();
+        reader.each_shard(|shard, entities| {
+            let heads = kept::heads(&*self.disk, shard)?;
+            let cards = entities.iter().filter(|(target, _)| kind_of(target).is_some());
+            let late = cards.filter(|(target, entity)| self.is_behind(target, entity, &heads));
+            behind.extend(late.map(|(target, _)| target.clone()));
+            Ok(())
+        })?;
+        Ok(behind)
+    }
+
+    /// Whether a card does not show what is known of its entity.
+    fn is_behind(&self, target: &Target, entity: &Entity, heads: &BTreeMap<Target, Head>) -> bool {
+        let head = heads.get(target);
+        let there = |head: &Head| self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some());
+        let shown = shows(entity, target).filter(|_| entity.removed().is_none());
+        match (&shown, head) {
+            (Some(projection), Some(head)) => projection.rev() != head.rev || !there(head),
+            (Some(_), None) => true,
+            (None, Some(head)) => there(head),
+            (None, None) => false,
+        }
     }
 
     /// What needs a person, without writing anything.
