@@ -1,6 +1,7 @@
 //! The daemon: wiring only. Sockets, timers, the writer and the cards thread put events into one
 //! queue; the replica decides; its outputs go back out. Nothing here knows a rule about data.
 
+mod ahead;
 mod alive;
 mod callers;
 mod calls;

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use cocli_net::{Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
+use super::ahead::{MORE, answers, goes_on};
 use super::alive::Alive;
 use super::handover::{self, Post};
 use super::keys::Keys;
@@ -100,6 +101,10 @@ fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) 
             }
             continue;
         }
+        let question = match &ahead {
+            Some(next) if question == MORE => next.clone(),
+            _ => question,
+        };
         let foreseen = ahead.as_ref() == Some(&question);
         if ahead.take().is_some() && !foreseen && answers.recv().is_err() {
             return;
@@ -147,14 +152,27 @@ fn carry(
     events: &Sender<Event>,
 ) -> Option<()> {
     let mut stream = connect(to, &side.party(&side.keys.now().ring)).ok()?;
+    let mut coming = || drop(events.send(Event::Coming { call }));
+    let mut early: Option<Vec<u8>> = None;
     while let Ok(question) = questions.recv() {
         if !side.admits(&stream, &[]) {
             return None;
         }
-        stream.send(&question).ok()?;
-        let mut coming = || drop(events.send(Event::Coming { call }));
-        let bytes = stream.recv_telling(MESSAGE_BYTES_MAX, &mut coming).ok()?;
+        let bytes = match early.take().filter(|early| answers(early, &question)) {
+            Some(early) => early,
+            None => {
+                stream.send(&question).ok()?;
+                stream.recv_telling(MESSAGE_BYTES_MAX, &mut coming).ok()?
+            }
+        };
+        let goes_on = goes_on(&question, &bytes);
+        if goes_on {
+            stream.send(MORE).ok()?;
+        }
         events.send(Event::Answer { call, bytes: Some(bytes) }).ok()?;
+        if goes_on {
+            early = Some(stream.recv_telling(MESSAGE_BYTES_MAX, &mut coming).ok()?);
+        }
     }
     Some(())
 }

@@ -101,10 +101,21 @@ impl Range {
         out.extend_from_slice(&self.bytes);
     }
 
-    pub(crate) fn read(cut: &mut Cut<'_>) -> Option<Self> {
+    /// As [`Range::read`], without its records: of which log, where it begins, and where it ends.
+    pub(crate) fn place(cut: &mut Cut<'_>) -> Option<(LogId, Head, u64)> {
+        let (log, _, head) = Self::read_head(cut)?;
+        let bytes = core::mem::take(&mut cut.0);
+        Some((log, head, head.position.saturating_add(bytes.len() as u64)))
+    }
+
+    fn read_head(cut: &mut Cut<'_>) -> Option<(LogId, Day, Head)> {
         let log = cut.log()?;
         let day = Day::from_number(u32::from_be_bytes(cut.array()?))?;
-        let head = cut.head()?;
+        Some((log, day, cut.head()?))
+    }
+
+    pub(crate) fn read(cut: &mut Cut<'_>) -> Option<Self> {
+        let (log, day, head) = Self::read_head(cut)?;
         let bytes = core::mem::take(&mut cut.0);
         (bytes.last() == Some(&RS)).then(|| Self {
             log,

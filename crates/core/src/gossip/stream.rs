@@ -166,6 +166,14 @@ impl Question {
 }
 
 impl Answer {
+    /// Of the bytes of a chunk: of which log it is, where it begins, and where it ends. Nothing of what
+    /// it holds is looked at.
+    #[must_use]
+    pub fn place(bytes: &[u8]) -> Option<(LogId, Head, u64)> {
+        let mut cut = Cut(bytes);
+        if cut.array()? == [1] { Range::place(&mut cut) } else { None }
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
