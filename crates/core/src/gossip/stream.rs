@@ -108,14 +108,11 @@ pub fn foreseen(logs: &mut dyn Logs, question: &Question, answer: &Answer) -> Op
         return None;
     };
     let position = range.end_position();
-    let hash = logs.hash_at(log, position).ok()??;
-    let from = Head { position, hash };
-    (position < *until).then(|| Question::Fetch {
-        log: log.clone(),
-        from,
-        until: *until,
-        max: *max,
-    })
+    if position >= *until {
+        return None;
+    }
+    let from = Head { position, hash: logs.hash_at(log, position).ok()?? };
+    Some(Question::Fetch { log: log.clone(), from, until: *until, max: *max })
 }
 
 impl Question {
