@@ -164,11 +164,11 @@ fn text_of(json: &Json) -> Json {
     Json::String(Value::json(json).shown().into_owned())
 }
 
-/// Whether its model takes the text, as the text that it is.
+/// Whether its model takes the text, as the text that it is, and so do we when it comes back.
 fn reads(field: &str, ty: Type, text: &str) -> bool {
     let breaks = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    let tree = text.starts_with(['[', '{']) && serde_json::from_str::<Json>(text).is_ok();
-    if tree || text.chars().any(breaks) {
+    let json = text.starts_with(['[', '{', '"']) && serde_json::from_str::<Json>(text).is_ok();
+    if json || text.chars().any(breaks) {
         return false;
     }
     let number = || text.parse::<f64>().ok().filter(|number| number.is_finite());

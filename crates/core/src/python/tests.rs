@@ -50,7 +50,7 @@ fn a_packet_is_a_record_as_the_python_program_writes_it() {
 }
 
 #[test]
-fn what_would_hide_a_company_there_is_withheld() {
+fn what_would_hide_a_company_there_or_come_back_as_another_value_is_withheld() {
     for (field, ty, value) in [
         ("reviews_count", Type::Int, "abc"),
         ("reviews_count", Type::Int, "5.5"),
@@ -64,6 +64,8 @@ fn what_would_hide_a_company_there_is_withheld() {
         ("city", Type::Text, "[\"a\"]"),
         ("name", Type::Text, "\"{\\\"a\\\":1}\""),
         ("name", Type::Text, "\"a\\u001eb\""),
+        // Two quotation marks: what comes back would be an empty text.
+        ("name", Type::Text, r#""\"\"""#),
     ] {
         assert_eq!(value_told(field, ty, value), Err(Withheld::Value), "{field}={value}");
     }
