@@ -17,8 +17,11 @@ const QUIET: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_millis(500);
 /// A file that is written again and again is taken in after this all the same.
 const RESTLESS_MAX: Duration = Duration::from_secs(2);
-/// All cards are looked at this often: watching is a hint.
+/// The files of all cards are looked at this often: watching is a hint.
 const RESCAN: Duration = Duration::from_secs(30);
+/// All cards are compared with the state this often, which is ten times the work: each step that could
+/// leave one behind says so, but for a folder that was removed while nobody watched.
+const COMPARE: Duration = Duration::from_secs(300);
 /// Cards put in place under one lock: as many as take a fraction of a second. Each time costs a sync.
 const CARDS_AT_ONCE: usize = 512;
 
@@ -48,13 +51,14 @@ struct Cards {
     come: Vector,
     /// Targets whose card may be behind.
     due: BTreeSet<Target>,
-    /// Look at all cards.
+    /// Compare all cards with the state.
     all: bool,
     /// When something became due.
     noted: Option<Stir>,
     /// Targets whose files changed, be it by our own hand.
     changed: BTreeMap<Target, Stir>,
     rescan: Instant,
+    compare: Instant,
     events: Sender<Event>,
 }
 
@@ -73,6 +77,7 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
             noted: Some(Stir::new(now)),
             changed: BTreeMap::new(),
             rescan: now + RESCAN,
+            compare: now + COMPARE,
             events,
         };
         cards.run(&queue);
@@ -124,8 +129,12 @@ impl Cards {
 
     /// Takes in what people changed and puts in place what is behind.
     fn work(&mut self, now: Instant) {
-        if now >= self.rescan {
+        let look = now >= self.rescan;
+        if look {
             self.rescan = now + RESCAN;
+        }
+        if now >= self.compare {
+            self.compare = now + COMPARE;
             self.all = true;
         }
         self.noted = None;
@@ -138,11 +147,14 @@ impl Cards {
             }
             self.seen.0.insert(log, head);
         }
-        if std::mem::take(&mut self.all) {
-            match self.home.cards_behind() {
-                Ok(targets) => self.due.extend(targets),
-                Err(error) => self.complain(&crate::failure::chain(&error)),
-            }
+        let found = match (std::mem::take(&mut self.all), look) {
+            (true, _) => self.home.cards_behind(),
+            (false, true) => self.home.cards_edited(),
+            (false, false) => Ok(Vec::new()),
+        };
+        match found {
+            Ok(targets) => self.due.extend(targets),
+            Err(error) => self.failed(&error),
         }
         let ripe: Vec<Target> = self
             .changed
@@ -158,14 +170,19 @@ impl Cards {
         if !due.is_empty()
             && let Err(error) = self.keep(due)
         {
-            // What failed is found again by the next rescan.
-            self.complain(&crate::failure::chain(&error));
+            self.failed(&error);
         }
+    }
+
+    /// What failed is found again by the next look.
+    fn failed(&mut self, error: &NodeError) {
+        self.all = true;
+        self.complain(&crate::failure::chain(error));
     }
 
     /// Hand edits of all of them first, since how many there are decides; then the cards, some at a
     /// time.
-    fn keep(&self, mut targets: Vec<Target>) -> Result<(), NodeError> {
+    fn keep(&mut self, mut targets: Vec<Target>) -> Result<(), NodeError> {
         let mut session = self.home.session(clock::now())?;
         let taken = session.take_in(&targets)?;
         drop(session);
@@ -175,6 +192,7 @@ impl Cards {
         targets.retain(|target| !taken.left.contains(target));
         for some in targets.chunks(CARDS_AT_ONCE) {
             let placed = self.home.session(clock::now())?.place_these(some)?;
+            self.all |= placed.behind.is_some();
             self.tell(&placed);
         }
         Ok(())
