@@ -57,7 +57,9 @@ struct Cards {
     noted: Option<Stir>,
     /// Targets whose files changed, be it by our own hand.
     changed: BTreeMap<Target, Stir>,
+    /// When the files of all cards are looked at.
     rescan: Instant,
+    /// When all cards are compared with the state.
     compare: Instant,
     events: Sender<Event>,
 }
@@ -176,7 +178,7 @@ impl Cards {
 
     /// What failed is found again by the next look.
     fn failed(&mut self, error: &NodeError) {
-        self.all = true;
+        self.compare = self.rescan;
         self.complain(&crate::failure::chain(error));
     }
 
@@ -192,7 +194,9 @@ impl Cards {
         targets.retain(|target| !taken.left.contains(target));
         for some in targets.chunks(CARDS_AT_ONCE) {
             let placed = self.home.session(clock::now())?.place_these(some)?;
-            self.all |= placed.behind.is_some();
+            if placed.behind.is_some() {
+                self.compare = self.rescan;
+            }
             self.tell(&placed);
         }
         Ok(())
