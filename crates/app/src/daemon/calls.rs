@@ -101,15 +101,11 @@ fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) 
             }
             continue;
         }
-        let question = match &ahead {
-            Some(next) if question == MORE => next.clone(),
-            _ => question,
-        };
-        let foreseen = ahead.as_ref() == Some(&question);
+        let foreseen = ahead.as_ref().is_some_and(|next| question == MORE || *next == question);
         if ahead.take().is_some() && !foreseen && answers.recv().is_err() {
             return;
         }
-        if !foreseen && !ask(question.clone()) {
+        if !foreseen && !ask(question) {
             return;
         }
         let Ok(Answered { bytes, next }) = answers.recv() else { return };

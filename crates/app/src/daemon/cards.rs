@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const RESTLESS_MAX: Duration = Duration::from_secs(2);
 /// The files of all cards are looked at this often: watching is a hint.
 const RESCAN: Duration = Duration::from_secs(30);
-/// All cards are compared with the state this often, which is ten times the work: each step that could
-/// leave one behind says so, but for a folder that was removed while nobody watched.
+/// All cards are compared with the state this often, which reads all of it: each step that could leave
+/// one behind says so, but for a folder that was removed while nobody watched.
 const COMPARE: Duration = Duration::from_secs(300);
 /// Cards put in place under one lock: as many as take a fraction of a second. Each time costs a sync.
 const CARDS_AT_ONCE: usize = 512;
