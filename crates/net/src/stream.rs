@@ -113,7 +113,7 @@ pub struct Stream {
     spent: bool,
     /// A frame as it is sent, with its length before it.
     wire: Box<[u8]>,
-    /// What a frame holds.
+    /// What the first frame of a message holds.
     plain: Box<[u8]>,
 }
 
@@ -261,8 +261,9 @@ impl Stream {
     }
 
     fn recv_parts(&mut self, max: usize, coming: &mut Coming<'_>) -> Result<Vec<u8>, Broken> {
-        let opened = self.recv_frame(true, coming)?;
-        let (length, first) = self.plain[..opened]
+        let sealed = self.recv_frame(true, coming)?;
+        let opened = self.noise.read_message(&self.wire[..sealed], &mut self.plain);
+        let (length, first) = self.plain[..opened.map_err(|_| Broken::Changed)?]
             .split_first_chunk::<LENGTH_BYTES>()
             .ok_or(Broken::Malformed("a message without its length"))?;
         let bytes = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
@@ -274,17 +275,21 @@ impl Stream {
         }
         let mut message = first.to_vec();
         while message.len() < bytes {
-            let opened = self.recv_frame(false, coming)?;
-            if opened == 0 || opened > bytes - message.len() {
+            let sealed = self.recv_frame(false, coming)?;
+            let (from, part) = (message.len(), sealed - TAG_BYTES);
+            if part == 0 || part > bytes - from {
                 return Err(Broken::Malformed("a part that does not fit its message"));
             }
-            message.extend_from_slice(&self.plain[..opened]);
+            // With room for the seal, it is opened where it ends up.
+            message.resize(from + sealed, 0);
+            let opened = self.noise.read_message(&self.wire[..sealed], &mut message[from..]);
+            message.truncate(from + opened.map_err(|_| Broken::Changed)?);
         }
         Ok(message)
     }
 
-    /// Reads and opens one frame into `plain`: how many bytes it holds. Only the first frame of a
-    /// message may keep us waiting without harm.
+    /// Reads one sealed frame into `wire`: how many bytes it has, [`TAG_BYTES`] at least. Only the first
+    /// frame of a message may keep us waiting without harm.
     fn recv_frame(&mut self, first: bool, coming: &mut Coming<'_>) -> Result<usize, Broken> {
         let idle = self.idle;
         let mut prefix = [0; PREFIX_BYTES];
@@ -299,7 +304,7 @@ impl Stream {
         }
         let sealed = &mut self.wire[..bytes];
         read_all(&mut self.tcp, sealed, coming).map_err(|s| s.broken("a frame", bytes, idle))?;
-        self.noise.read_message(sealed, &mut self.plain).map_err(|_| Broken::Changed)
+        Ok(bytes)
     }
 }
 
