@@ -165,6 +165,7 @@ fn heal_from(origin: &FakeDisk, journals: &mut Journals, disk: &FakeDisk) {
 #[test]
 fn a_damaged_block_is_a_hole_that_nobody_is_sent_and_others_heal() {
     let (origin, all) = marked_home();
+    let mut whole = open(&origin, "pi1").unwrap();
     for at in [10, 70_000, 150_000, 190_000] {
         let disk = replica_of(&origin);
         let mut bytes = disk.peek(FILE).unwrap();
@@ -172,6 +173,14 @@ fn a_damaged_block_is_a_hole_that_nobody_is_sent_and_others_heal() {
         disk.plant(FILE, &bytes);
         let mut journals = open(&disk, "mac").unwrap();
         let before = journals.head(&log("pi1")).unwrap();
+        // Before anybody looked, too, who asks for all of it is sent what is sound and stands before it.
+        let (mut unaware, mut sent) = (open(&disk, "mac").unwrap(), 0);
+        while let Ok(range) = unaware.read(&log("pi1"), sent, u64::MAX, 1 << 20) {
+            let end = range.unwrap().end();
+            assert_eq!(whole.hash_at(&log("pi1"), end.position).unwrap(), Some(end.hash), "{at}");
+            sent = end.position;
+        }
+        assert!(sent <= unaware.holes()[0].from.position);
         // Its sound records are read, and those behind it.
         let state_now = Reader::open(&mut journals).unwrap().state().unwrap();
         assert_only_missing(&state_now, &all, 1, "flipped");

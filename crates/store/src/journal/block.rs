@@ -30,9 +30,9 @@ impl Checked {
         ends.then(|| self.start.hash.over(self.day, before))
     }
 
-    /// Whole records from one position on, before another, that have `room`; `one` of them also where
-    /// it has not.
-    fn from(&self, position: u64, until: u64, room: usize, one: bool) -> &[u8] {
+    /// Whole records from one position on, before another, that have `room`; one of them also where it
+    /// has not.
+    fn from(&self, position: u64, until: u64, room: usize) -> &[u8] {
         let skipped = usize::try_from(position - self.start.position).unwrap_or(usize::MAX);
         let bytes = self.bytes.get(skipped..).unwrap_or_default();
         let room = room.min(usize::try_from(until - position).unwrap_or(usize::MAX));
@@ -41,7 +41,7 @@ impl Checked {
         }
         let first = usv::records(bytes).next().map_or(0, |record| record.bytes.len());
         let fits = usv::whole(&bytes[..room]);
-        &bytes[..if one && first as u64 <= until - position { fits.max(first) } else { fits }]
+        &bytes[..if first as u64 <= until - position { fits.max(first) } else { fits }]
     }
 }
 
@@ -106,58 +106,72 @@ impl Journals {
         max: usize,
     ) -> Result<Option<Range>> {
         let until = until.min(self.end(log));
-        let mut range: Option<Range> = None;
-        let mut position = from;
-        while position < until {
-            // Half a block costs the check of all of it, twice.
-            let full = |range: &Range| {
-                let room = max.saturating_sub(range.bytes.len()) as u64;
-                self.known_point_behind(log, position) - position > room
-            };
-            if range.as_ref().is_some_and(full) {
-                break;
-            }
-            let Some(block) = self.block(log, position)? else { break };
-            if range.as_ref().is_some_and(|range| range.day != block.day) || block.end <= position {
-                break;
-            }
-            if !block.sound {
-                if range.is_some() {
-                    break;
-                }
-                return Err(self.damaged(log, &block));
-            }
-            let range = match &mut range {
-                Some(range) => range,
-                None => range.insert(Range {
-                    log: log.clone(),
-                    day: block.day,
-                    position,
-                    hash_before: block.hash_at(position).ok_or_else(|| StoreError::Refused {
-                        log: log.clone(),
-                        position,
-                        why: "no record ends there".to_owned(),
-                    })?,
-                    bytes: Vec::new(),
-                }),
-            };
-            let room = max.saturating_sub(range.bytes.len());
-            let bytes = block.from(position, until, room, range.bytes.is_empty());
-            range.bytes.extend_from_slice(bytes);
-            position += bytes.len() as u64;
-            if position < block.end {
-                break;
-            }
+        if let Some(range) = self.read_blocks(log, from, until, max)? {
+            return Ok(Some(range));
         }
-        Ok(range.filter(|range| !range.bytes.is_empty()))
+        if from >= until {
+            return Ok(None);
+        }
+        let Some(block) = self.block(log, from)? else { return Ok(None) };
+        if !block.sound {
+            return Err(self.damaged(log, &block));
+        }
+        let hash_before = block.hash_at(from).ok_or_else(|| StoreError::Refused {
+            log: log.clone(),
+            position: from,
+            why: "no record ends there".to_owned(),
+        })?;
+        let bytes = block.from(from, until, max).to_vec();
+        let range = Range { log: log.clone(), day: block.day, position: from, hash_before, bytes };
+        Ok((!range.bytes.is_empty()).then_some(range))
     }
 
-    /// The next mark behind a position, or the tip.
-    fn known_point_behind(&self, log: &LogId, position: u64) -> u64 {
-        let Some(known) = self.logs.get(log) else { return position };
-        let next = known.marks.partition_point(|mark| mark.head.position <= position);
-        let point = known.marks.get(next).map_or(known.tip, |mark| mark.head).position;
-        point.max(position)
+    /// All the blocks from a mark on that end before `until` and have room in `max` bytes, by one call
+    /// to the disk. `None` where there is none, or one is not what its mark says, or was not before:
+    /// [`Journals::block`] tells why.
+    fn read_blocks(
+        &mut self,
+        log: &LogId,
+        from: u64,
+        until: u64,
+        max: usize,
+    ) -> Result<Option<Range>> {
+        let disk = self.disk.clone();
+        let Some(known) = self.log_mut(log) else { return Ok(None) };
+        known.advance(&*disk)?;
+        let Some(at) = known.mark_before(from) else { return Ok(None) };
+        let start = known.marks[at];
+        let day = known.days.iter().find(|file| file.day == start.day).map(|file| file.start);
+        let Some(day_start) = day.filter(|_| start.head.position == from) else { return Ok(None) };
+        let behind = &known.marks[at + 1..];
+        let of_day = behind.iter().take_while(|mark| mark.day == start.day).count();
+        let last = behind.get(of_day).map_or(known.tip, |next_day| next_day.head);
+        let ends: Vec<Head> = (behind[..of_day].iter().map(|mark| mark.head))
+            .chain([last])
+            .take_while(|end| end.position <= until && end.position - from <= max as u64)
+            .collect();
+        let len = ends.last().map_or(0, |end| end.position - from);
+        if len == 0 || self.holes.any(log) {
+            return Ok(None);
+        }
+        let path = paths::journal(log, start.day);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let Ok(bytes) = disk.read_at(&path, from - day_start, len) else { return Ok(None) };
+        let (mut head, mut ends) = (start.head, ends.into_iter().peekable());
+        for record in usv::records(&bytes) {
+            head.position += record.bytes.len() as u64;
+            head.hash = head.hash.next(start.day, record.bytes);
+            ends.next_if_eq(&head);
+        }
+        let sound = bytes.len() == len && ends.next().is_none();
+        let range = Range {
+            log: log.clone(),
+            day: start.day,
+            position: from,
+            hash_before: start.head.hash,
+            bytes,
+        };
+        Ok(sound.then_some(range))
     }
 
     fn damaged(&self, log: &LogId, block: &Checked) -> StoreError {

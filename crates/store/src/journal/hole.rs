@@ -77,6 +77,10 @@ impl Holes {
         }
     }
 
+    pub(crate) fn any(&self, log: &LogId) -> bool {
+        self.gaps.get(log).is_some_and(|gaps| !gaps.is_empty())
+    }
+
     /// Forgets what lies behind `position`: it is no longer there.
     pub(crate) fn cut(&mut self, log: &LogId, position: u64) {
         if let Some(gaps) = self.gaps.get_mut(log) {
