@@ -4,6 +4,7 @@
 //! stepped over, and nothing here can panic. docs/gossip.md tells the format.
 
 mod cut;
+mod linked;
 mod range;
 #[cfg(test)]
 mod tests;
@@ -16,9 +17,11 @@ use crate::vector::Head;
 
 use cut::{NODE_READ_BYTES, put_text};
 
+pub use linked::Linked;
 pub use range::Range;
 
 pub(crate) use cut::{Cut, entry_len, put_head, put_log};
+pub(crate) use linked::Walk;
 
 /// Bytes of a packet's plaintext.
 pub const PLAIN_BYTES_MAX: usize = PACKET_BYTES_MAX - SEAL_BYTES_MAX;

@@ -20,6 +20,9 @@ pub const FIELD_BYTES_MAX: usize = 64;
 pub const ELEMENT_BYTES_MAX: usize = 200;
 /// Bytes between two marks of a log's hash chain.
 pub const MARK_SPACING_BYTES: u64 = 64 * 1024;
+/// Bytes between two known points of a range whose chain was worked out: a part of the space between
+/// marks, so that these stay as close as they should wherever the range begins.
+pub const POINT_SPACING_BYTES: u64 = MARK_SPACING_BYTES / 4;
 /// Bytes of journal behind the frontier after which a writer compacts.
 pub const TAIL_BYTES_MAX: u64 = 4 * MIB as u64;
 /// Base shards of a checkpoint.

@@ -364,7 +364,10 @@ impl Replica {
                 inputs.push(self.durable(own.0, own.1));
                 inputs
             }
-            JobDone::Healed(_) => self.find_holes(),
+            JobDone::Healed(_) => {
+                self.look();
+                self.find_holes()
+            }
             JobDone::Failed { job, why } => self.on_failed(job, why, out),
         }
     }
@@ -394,7 +397,10 @@ impl Replica {
                 self.rescan = None;
                 Vec::new()
             }
-            Job::Heal(_) => self.find_holes(),
+            Job::Heal(_) => {
+                self.look();
+                self.find_holes()
+            }
             Job::Append(_) | Job::Sync => Vec::new(),
         }
     }
@@ -456,7 +462,6 @@ impl Replica {
 
     /// Holes that the engine does not know yet, and those that are whole again, by whatever way.
     fn find_holes(&mut self) -> Vec<gossip::Input> {
-        self.look();
         let mut inputs = Vec::new();
         let there = self.journals.holes();
         let is_there = |(log, position): &(LogId, u64)| {

@@ -64,7 +64,7 @@ fn a_sync_that_failed_while_nobody_could_be_told_is_believed_by_no_later_one() {
     let disk = home();
     let mut writer = Writer::new(Arc::new(disk.clone()), CLUSTER, node("mac"));
     for range in [&first, &second] {
-        let appended = writer.run(Job::Append(vec![range.clone()]), "test", noon());
+        let appended = writer.run(Job::Append(vec![range.clone().into()]), "test", noon());
         assert!(matches!(appended, JobDone::Appended { .. }), "{appended:?}");
         let Begun::Syncing(syncing) = writer.begin(Job::Sync, "test", noon()) else {
             panic!("a sync was expected");

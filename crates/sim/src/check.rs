@@ -221,7 +221,7 @@ impl World {
             self.report.commits += 1;
         }
         let Job::Append(ranges) = job else { return };
-        if ranges.iter().any(|range| range.log == *daemon.replica.own()) {
+        if ranges.iter().any(|linked| linked.range.log == *daemon.replica.own()) {
             self.fail("no_own_bytes_from_elsewhere", format!("machine {at}"));
         }
     }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::digest::{ChainHash, ClusterId};
-use crate::frame::{Boot, Range};
+use crate::frame::{Boot, Linked, Range};
 use crate::name::{LogId, NodeId};
 use crate::vector::{Head, Vector};
 
@@ -124,7 +124,7 @@ pub enum Output {
     Serve { peer: Boot, log: LogId, from: Head, max: usize },
     /// Append, then answer with `Appended` or `AppendFailed`. One at a time; it does not wait for a
     /// `Sync`.
-    Append(Vec<Range>),
+    Append(Vec<Linked>),
     /// Make durable what was appended, then answer with `Synced` or `SyncFailed`. One at a time.
     Sync,
     /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer).

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use super::event::Micros;
 use crate::digest::ChainHash;
-use crate::frame::{Boot, Range};
+use crate::frame::{Boot, Linked, Range, Walk};
 use crate::limits::{
     COMMIT_BYTES, COMMIT_US, EARLY_BYTES_ALL_MAX, EARLY_BYTES_MAX, INBOX_BYTES_MAX, LOGS_MAX,
     STALL_MAX_US, STALL_MIN_US, SYNC_BYTES,
@@ -40,7 +40,7 @@ pub(crate) enum Taken {
 pub(crate) struct Inbox {
     /// The ends of logs whose bytes came and are not durable.
     received: BTreeMap<LogId, Head>,
-    waiting: Vec<Range>,
+    waiting: Vec<Linked>,
     waiting_bytes: usize,
     early: BTreeMap<LogId, BTreeMap<u64, Range>>,
     early_bytes: usize,
@@ -94,8 +94,8 @@ impl Inbox {
         }
         match continuation(range, end, lost) {
             Err(taken) => taken,
-            Ok((piece, head)) => {
-                self.accept(piece, head);
+            Ok(linked) => {
+                self.accept(linked);
                 Taken::New
             }
         }
@@ -124,17 +124,18 @@ impl Inbox {
                 continue;
             }
             match continuation(range, end, lost) {
-                Ok((piece, head)) => self.accept(piece, head),
+                Ok(linked) => self.accept(linked),
                 Err(Taken::Fork) => return true,
                 Err(_) => {}
             }
         }
     }
 
-    fn accept(&mut self, range: Range, head: Head) {
-        self.received.insert(range.log.clone(), head);
-        self.waiting_bytes += range.bytes.len();
-        self.waiting.push(range);
+    fn accept(&mut self, linked: Linked) {
+        let Some(end) = linked.points.last() else { return };
+        self.received.insert(linked.range.log.clone(), *end);
+        self.waiting_bytes += linked.range.bytes.len();
+        self.waiting.push(linked);
     }
 
     fn keep_early(&mut self, range: Range) -> Taken {
@@ -250,10 +251,10 @@ impl Inbox {
     }
 
     /// Gives all that waits to the writer; `onward` when it is to be pushed on once it is durable.
-    pub(crate) fn append(&mut self, onward: bool) -> Vec<Range> {
+    pub(crate) fn append(&mut self, onward: bool) -> Vec<Linked> {
         self.appending = true;
         let ranges = core::mem::take(&mut self.waiting);
-        self.unsynced.extend(ranges.iter().map(|range| range.log.clone()));
+        self.unsynced.extend(ranges.iter().map(|linked| linked.range.log.clone()));
         self.unsynced_bytes += core::mem::take(&mut self.waiting_bytes);
         if onward {
             let kept: usize = self.onward.iter().map(|range| range.bytes.len()).sum();
@@ -263,7 +264,8 @@ impl Inbox {
                 room = room.saturating_sub(range.bytes.len());
                 fits
             };
-            self.onward.extend(ranges.iter().filter(fits).cloned());
+            let ranges = ranges.iter().map(|linked| &linked.range);
+            self.onward.extend(ranges.filter(fits).cloned());
         }
         ranges
     }
@@ -295,8 +297,8 @@ impl Inbox {
     /// Whether the writer left out bytes of a log that it was given: what came behind them has
     /// nothing to stand on.
     pub(crate) fn is_cut_off(&self, log: &LogId, written: Head) -> bool {
-        let waiting = self.waiting.iter().find(|range| range.log == *log);
-        let next = waiting.map(|range| range.position);
+        let mut waiting = self.waiting.iter().map(|linked| &linked.range);
+        let next = waiting.find(|range| range.log == *log).map(|range| range.position);
         let next = next.or_else(|| self.received.get(log).map(|end| end.position));
         next.is_some_and(|next| next > written.position)
     }
@@ -328,9 +330,9 @@ impl Inbox {
     pub(crate) fn forget(&mut self, log: &LogId) {
         self.received.remove(log);
         self.hurries.remove(log);
-        self.waiting.retain(|range| range.log != *log);
+        self.waiting.retain(|linked| linked.range.log != *log);
         self.onward.retain(|range| range.log != *log);
-        self.waiting_bytes = self.waiting.iter().map(|range| range.bytes.len()).sum();
+        self.waiting_bytes = self.waiting.iter().map(|linked| linked.range.bytes.len()).sum();
         self.forget_early(log);
     }
 
@@ -342,25 +344,21 @@ impl Inbox {
     }
 }
 
-/// The part of a range behind `end`, and where it ends.
-fn continuation(
-    mut range: Range,
-    end: Head,
-    lost: &BTreeSet<ChainHash>,
-) -> Result<(Range, Head), Taken> {
-    let mut head = range.start();
-    let mut from = (head == end).then_some(0);
+/// The part of a range behind `end`.
+fn continuation(mut range: Range, end: Head, lost: &BTreeSet<ChainHash>) -> Result<Linked, Taken> {
+    let mut walk = Walk::new(range.start());
+    let mut from = (walk.head == end).then_some(0);
     for record in records(&range.bytes) {
-        head.hash = head.hash.next(range.day, record.bytes);
-        head.position += record.bytes.len() as u64;
-        if lost.contains(&head.hash) {
+        walk.step(range.day, record.bytes);
+        if lost.contains(&walk.head.hash) {
             return Err(Taken::Lost);
         }
-        if head == end {
+        if walk.head == end {
             from = Some(record.at + record.bytes.len());
+            walk = Walk::new(end);
         }
     }
     range.bytes.drain(..from.ok_or(Taken::Fork)?);
     (range.position, range.hash_before) = (end.position, end.hash);
-    Ok((range, head))
+    Ok(Linked { range, points: walk.points() })
 }

@@ -13,7 +13,7 @@ use super::stream::{Asked, Comparer, Fetcher, Logs, Verdict, answer};
 use super::testing::MemoryLogs;
 use super::*;
 use crate::digest::ClusterId;
-use crate::frame::{HELLO_BYTES, Message, Packet, Range, Writer};
+use crate::frame::{HELLO_BYTES, Linked, Message, Packet, Writer};
 use crate::limits::{CANDIDATES_MAX, COMMIT_US, LIVE_US};
 use crate::name::{LogId, NodeId};
 use crate::time::Day;
@@ -38,7 +38,7 @@ struct Node {
     logs: MemoryLogs,
     at: SocketAddr,
     /// Appends that the test answers itself.
-    held: Vec<Vec<Range>>,
+    held: Vec<Vec<Linked>>,
     hold: bool,
     /// Syncs that the test answers itself.
     syncs: usize,
@@ -150,9 +150,10 @@ impl World {
         Input::Synced { heads, lost: vec![] }
     }
 
-    fn appended(&mut self, n: usize, ranges: &[Range]) -> Input {
+    fn appended(&mut self, n: usize, ranges: &[Linked]) -> Input {
         let logs = &mut self.nodes[n].logs;
-        let refused = ranges.iter().filter(|r| !logs.commit(r)).map(|r| r.log.clone()).collect();
+        let ranges = ranges.iter().map(|linked| &linked.range);
+        let refused = ranges.filter(|r| !logs.commit(r)).map(|r| r.log.clone()).collect();
         let heads = logs.vector().0.into_iter().collect();
         Input::Appended { heads, refused }
     }

@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use cocli_core::frame::Range;
+use cocli_core::frame::{Linked, Range};
 use cocli_core::{Epoch, Head, LogId, NodeId};
 
 /// What happened.
@@ -70,7 +70,7 @@ pub enum Output {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// Append ranges of other nodes' logs.
-    Append(Vec<Range>),
+    Append(Vec<Linked>),
     /// Make durable what was appended. Only appends run beside it.
     Sync,
     /// Take in and sync what other hands appended below `wal/`; close the own log if it is in doubt.

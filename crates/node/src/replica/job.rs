@@ -1,6 +1,6 @@
 //! What the writer does under the home's lock.
 
-use cocli_core::frame::Range;
+use cocli_core::frame::{Linked, Range};
 use cocli_core::{Epoch, Head, Instant, LogId};
 use cocli_store::journal::Placed;
 use cocli_store::{Command, HomeLock, Journals, Result, StoreError, checkpoint};
@@ -50,8 +50,8 @@ impl Job {
 /// Less than the bytes between two marks of one day.
 const LOOK_BYTES: usize = 32 * 1024;
 
-fn logs_of(ranges: &[Range]) -> Vec<LogId> {
-    let mut logs: Vec<LogId> = ranges.iter().map(|range| range.log.clone()).collect();
+fn logs_of(ranges: &[Linked]) -> Vec<LogId> {
+    let mut logs: Vec<LogId> = ranges.iter().map(|linked| linked.range.log.clone()).collect();
     logs.sort();
     logs.dedup();
     logs
@@ -70,10 +70,11 @@ fn durable(journals: &mut Journals, log: &LogId) -> Result<Head> {
 }
 
 /// One log that cannot be written stops no other: it is refused. A disk without room stops all.
-fn append(journals: &mut Journals, lock: &HomeLock, ranges: &[Range]) -> Result<JobDone> {
+fn append(journals: &mut Journals, lock: &HomeLock, ranges: &[Linked]) -> Result<JobDone> {
     let mut refused = Vec::new();
-    for range in ranges {
-        match journals.append_range(lock, range) {
+    for linked in ranges {
+        let range = &linked.range;
+        match journals.append_linked(lock, linked) {
             Ok(Placed::Appended(_)) => {}
             Ok(Placed::Misplaced { head, .. }) if head.position >= range.end_position() => {}
             Err(error @ (StoreError::NoSpace { .. } | StoreError::Damaged { .. })) => {

@@ -22,14 +22,20 @@ impl Log {
     /// Counts records into the chain that stand at its tip.
     pub(crate) fn extend_tip(&mut self, day: Day, bytes: &[u8]) {
         for record in usv::records(bytes) {
-            self.tip = Head {
-                position: self.tip.position + record.bytes.len() as u64,
-                hash: self.tip.hash.next(day, record.bytes),
-            };
-            let last = self.marks.last().map_or(0, |mark| mark.head.position);
-            if self.tip.position - last >= MARK_SPACING_BYTES {
-                self.add_mark(Mark { begins: false, day, head: self.tip, saved: false });
-            }
+            let hash = self.tip.hash.next(day, record.bytes);
+            self.move_tip(
+                day,
+                Head { position: self.tip.position + record.bytes.len() as u64, hash },
+            );
+        }
+    }
+
+    /// The chain has come to a record's end behind its tip.
+    pub(crate) fn move_tip(&mut self, day: Day, to: Head) {
+        self.tip = to;
+        let last = self.marks.last().map_or(0, |mark| mark.head.position);
+        if to.position - last >= MARK_SPACING_BYTES {
+            self.add_mark(Mark { begins: false, day, head: to, saved: false });
         }
     }
 

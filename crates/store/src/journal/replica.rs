@@ -1,6 +1,6 @@
 //! Appending what other nodes wrote: only at the very end of what is held, and only on its chain.
 
-use cocli_core::frame::Range;
+use cocli_core::frame::{Linked, Range};
 use cocli_core::limits::LOGS_MAX;
 use cocli_core::usv::RS;
 use cocli_core::{Head, LogId};
@@ -44,11 +44,20 @@ pub enum Misplaced {
 }
 
 impl Journals {
+    /// As [`Journals::append_linked`], where the chain is still to be worked out.
+    ///
+    /// # Errors
+    /// As [`Journals::append_linked`].
+    pub fn append_range(&mut self, lock: &HomeLock, range: &Range) -> Result<Placed> {
+        self.append_linked(lock, &Linked::from(range.clone()))
+    }
+
     /// Appends a range to its log. It counts, and leaves the home, only after a sync.
     ///
     /// # Errors
     /// When it cannot be written; no part of it counts then.
-    pub fn append_range(&mut self, lock: &HomeLock, range: &Range) -> Result<Placed> {
+    pub fn append_linked(&mut self, lock: &HomeLock, linked: &Linked) -> Result<Placed> {
+        let range = &linked.range;
         self.write_what_no_sync_holds(&range.log)?;
         let head = self.head(&range.log)?;
         if let Some(why) = self.misplaced(range, head) {
@@ -99,7 +108,9 @@ impl Journals {
         log.found.extend(stat.map(|stat| (range.day, stat)));
         log.is_legible_again();
         log.appended.get_or_insert(range.position);
-        log.extend_tip(range.day, &range.bytes);
+        for point in &linked.points {
+            log.move_tip(range.day, *point);
+        }
         log.end = log.tip.position;
         Ok(Placed::Appended(log.tip))
     }

@@ -46,8 +46,9 @@ proptest! {
             prop_assert!(!inbox.connect(&log(), start, &none));
         }
         let mut copy = MemoryLogs::new(CLUSTER);
-        for range in inbox.append(false) {
-            prop_assert!(copy.commit(&range), "a range did not continue the log");
+        for linked in inbox.append(false) {
+            prop_assert!(copy.commit(&linked.range), "a range did not continue the log");
+            prop_assert_eq!(&linked, &Linked::from(linked.range.clone()));
         }
         prop_assert_eq!(copy.vector(), origin.vector());
         prop_assert_eq!(inbox.early_bytes, 0);
