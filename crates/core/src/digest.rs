@@ -4,7 +4,7 @@
 
 use core::fmt;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
 
 use crate::name::{LogId, Target};
 use crate::time::Day;
@@ -21,10 +21,39 @@ pub(crate) fn check(record: &[u8]) -> u32 {
     (xxh3_64(record) & 0xffff_ffff) as u32
 }
 
+/// XXH3-64 of a text.
+#[must_use]
+pub fn text_hash(text: &[u8]) -> u64 {
+    xxh3_64(text)
+}
+
 /// The base shard of a target: the lowest byte of XXH3-64 of its entity.
 #[must_use]
 pub fn shard(target: &Target) -> u8 {
     (xxh3_64(target.entity().as_bytes()) & 0xff) as u8
+}
+
+/// XXH3-128 of bytes that come in pieces.
+#[derive(Clone, Default)]
+pub struct Hasher(Xxh3);
+
+impl Hasher {
+    /// Counts the next bytes in.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// What [`hash`] says of all of them.
+    #[must_use]
+    pub fn done(&self) -> u128 {
+        self.0.digest128()
+    }
+}
+
+impl fmt::Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hasher")
+    }
 }
 
 /// The id of a cluster, made at random by its first `init`.

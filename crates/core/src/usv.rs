@@ -2,9 +2,13 @@
 //!
 //! `timestamp US node US target US field US value US causality#check RS`, as docs/formats.md tells.
 
+mod plain;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
+
+pub use plain::{Found, Line, Plain, split};
 
 use crate::datagram::{Causality, Datagram};
 use crate::digest::check;

@@ -50,6 +50,31 @@ fn datagram() -> impl Strategy<Value = Datagram> {
     })
 }
 
+/// A block split into plain records and others holds what reading each of its records gives.
+fn same_by_both_ways(block: &[u8]) -> Result<(), TestCaseError> {
+    let mut found = Vec::new();
+    usv::split(block, |one| found.push(one));
+    let records: Vec<_> = usv::records(block).collect();
+    prop_assert_eq!(found.len(), records.len());
+    for (one, record) in found.into_iter().zip(records) {
+        match one {
+            usv::Found::Other(other) => prop_assert_eq!(other, record),
+            usv::Found::Plain(plain) => {
+                prop_assert_eq!(plain.record, record);
+                let datagram = usv::read_in(block, record).unwrap();
+                let line = usv::line(&datagram);
+                prop_assert_eq!(line.as_bytes(), plain.line.bytes);
+                let key = (datagram.target.as_str().as_bytes(), datagram.field.as_str().as_bytes());
+                prop_assert_eq!(plain.line.key(), key);
+                prop_assert_eq!(usv::Line::of(plain.line.bytes), Some(plain.line));
+                let shard = cocli_core::digest::shard(&datagram.target);
+                prop_assert_eq!((plain.entity_hash & 0xff) as u8, shard);
+            }
+        }
+    }
+    Ok(())
+}
+
 fn state_of(datagrams: &[Datagram]) -> State {
     let mut state = State::default();
     state.extend(datagrams.iter().cloned());
@@ -77,6 +102,32 @@ fn oracle(datagrams: &[Datagram], target: &Target, field: &Field) -> Option<Entr
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1024))]
+
+    #[test]
+    fn of_two_lines_of_one_field_the_winner_is_the_greater_by_bytes(a in datagram(), b in datagram()) {
+        let (line_a, line_b) = (usv::line(&a), usv::line_of(&a.target, &a.field, &b.entry));
+        prop_assert_eq!(line_a.as_bytes().cmp(line_b.as_bytes()), a.entry.cmp(&b.entry));
+    }
+
+    #[test]
+    fn a_line_found_in_a_record_is_the_one_that_reading_it_gives(
+        datagrams in prop::collection::vec(datagram(), 1..6),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        unchecked in any::<bool>(),
+    ) {
+        let mut block = Vec::new();
+        for datagram in &datagrams {
+            usv::write(datagram, &mut block);
+        }
+        if unchecked {
+            block.extend_from_slice(b"2026-02-18T17:04:05Z\x1fpi1\x1fcompanies/x\x1fname\x1fX\x1f\x1e");
+        }
+        for (at, byte) in &flips {
+            let at = at.index(block.len());
+            block[at] = *byte;
+        }
+        same_by_both_ways(&block)?;
+    }
 
     #[test]
     fn the_winner_is_the_greatest_by_instant_node_value_causality(
@@ -273,4 +324,31 @@ fn a_list_of_the_python_program_reads_as_a_set() {
     let entity = state.entity(&Target::read("companies/s").unwrap()).unwrap();
     let tags = entity.value(Some(Kind::Company), &Field::read("tags").unwrap()).unwrap();
     assert_eq!(tags.as_str(), "[\"b\",\"roadmap\",\"\u{e9}\"]");
+}
+
+#[test]
+fn what_this_program_writes_is_found_without_being_put_together() {
+    let saw = Stamp::read("2026-11-22T07:38:23.020015+00:00@pi1").unwrap();
+    for (target, field, value, plain) in [
+        ("companies/x", "name", "Acme \u{e9}", true),
+        ("companies/x/notes/n-x1y2", "tags.lead", "true", true),
+        ("Nodes/Pi", "_deleted", "null", true),
+        ("companies/x", "services", "[\"a\"]", false),
+        ("companies/x", "tags.a%2Eb", "true", false),
+    ] {
+        let datagram = Datagram {
+            target: Target::read(target).unwrap(),
+            field: Field::read(field).unwrap(),
+            entry: Entry {
+                stamp: saw.clone(),
+                value: Value::read(value),
+                causality: Causality::saw([&saw, &saw]),
+            },
+        };
+        let mut block = Vec::new();
+        usv::write(&datagram, &mut block);
+        let mut found = Vec::new();
+        usv::split(&block, |one| found.push(matches!(one, usv::Found::Plain(_))));
+        assert_eq!(found, [plain], "{target} {field} {value}");
+    }
 }

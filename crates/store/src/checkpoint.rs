@@ -4,18 +4,28 @@
 //! reader needs no lock, and a crash leaves the old checkpoint or the new one.
 
 mod compact;
+mod fold;
+mod gather;
 mod manifest;
+mod means;
 mod odd;
+mod output;
+mod run;
 mod salvage;
 mod shard;
+mod sort;
+mod source;
+mod spill;
 
 pub(crate) use compact::from_journals;
-pub use compact::{Compacted, compact, repair};
+pub use compact::{Compacted, compact, compact_by, repair, repair_by};
 pub use manifest::{Manifest, RULES};
+pub use means::Means;
 pub use odd::OddRecord;
 pub use salvage::salvage;
 pub(crate) use shard::add_line;
 
 pub(crate) use manifest::ShardInfo;
 pub(crate) use odd::{OddList, of_met};
-pub(crate) use shard::{lines, lookup, read_shard};
+pub(crate) use shard::{lines, lookup};
+pub(crate) use source::Piece;

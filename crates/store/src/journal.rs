@@ -44,6 +44,7 @@ pub use sync::{Durable, SyncEnd, SyncPlan};
 pub(crate) use file::{put_aside, replace};
 pub(crate) use hole::Gap;
 use log::Log;
+pub(crate) use section::Block;
 
 /// What shows that a journal came or went, or that the own log is another: the folders of journals and
 /// of marks, and the epoch.

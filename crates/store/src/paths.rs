@@ -53,6 +53,8 @@ pub const SWAP: &str = ".cocli/swap";
 pub const CACHE: &str = "cache";
 /// What the checkpoint is made of.
 pub const MANIFEST: &str = "checkpoint/manifest.json";
+/// Where a compaction puts lines that its memory does not hold; gone when it is over.
+pub const SPILL: &str = "checkpoint/spill.new";
 /// The records that broke a rule.
 pub const ODD: &str = "checkpoint/odd.usv";
 
@@ -123,6 +125,21 @@ pub fn in_campaigns(folder: &str, name: &str) -> String {
 #[must_use]
 pub fn shard(shard: u8, hash: u128) -> String {
     format!("{CHECKPOINT}/{shard:02x}-{hash:032x}.usv")
+}
+
+/// A sorted run above the shards.
+#[must_use]
+pub fn run(hash: u128) -> String {
+    format!("{CHECKPOINT}/run-{hash:032x}.usv")
+}
+
+/// What a compaction writes of a shard before its name is known; `part` numbers what it sets apart.
+#[must_use]
+pub fn unfinished(shard: u8, part: Option<usize>) -> String {
+    match part {
+        None => format!("{CHECKPOINT}/{shard:02x}.new"),
+        Some(part) => format!("{CHECKPOINT}/{shard:02x}-{part}.new"),
+    }
 }
 
 /// Something in the checkpoint by its name.

@@ -6,7 +6,7 @@
 
 mod count;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -191,8 +191,8 @@ impl Reader {
                 news.entry(shard_of(target)).or_default().push((target, entity));
             }
         }
-        let shards: BTreeSet<u8> =
-            self.manifest.shards.keys().chain(news.keys()).copied().collect();
+        let mut shards = self.manifest.touched();
+        shards.extend(news.keys());
         for shard in shards {
             let mut found = self.shard(shard, &mut wanted)?;
             found.retain(|target, _| target.as_str().starts_with(prefix));
@@ -302,33 +302,49 @@ impl Reader {
     /// What the checkpoint holds of a target.
     fn base(&self, target: &Target, below: bool) -> Result<Delta> {
         let shard = shard_of(target);
-        let Some(info) = self.manifest.shards.get(&shard) else { return Ok(Delta::new()) };
-        match checkpoint::lookup(&*self.disk, shard, info, target.as_str(), below) {
-            Err(StoreError::Damaged { .. }) => {
+        let mut found = Delta::new();
+        for piece in self.manifest.pieces(shard) {
+            let looked =
+                checkpoint::lookup(&*self.disk, &piece, target.as_str(), below, &mut found);
+            if let Err(StoreError::Damaged { .. }) = looked {
                 let mut found = self.remade(shard)?;
                 let prefix = format!("{target}/");
                 found.retain(|at, _| at == target || (below && at.as_str().starts_with(&prefix)));
-                Ok(found)
+                return Ok(found);
             }
+            looked?;
+        }
+        Ok(found)
+    }
+
+    /// What a shard of the checkpoint says by the lines that are `wanted`, and by all lines of targets
+    /// that the runs tell of; more when it is damaged.
+    fn shard(&self, shard: u8, wanted: &mut dyn FnMut(&[u8]) -> bool) -> Result<Delta> {
+        match self.pieces_of(shard, wanted) {
+            Err(StoreError::Damaged { .. }) => self.remade(shard),
             other => other,
         }
     }
 
-    /// What a shard of the checkpoint says by the lines that are `wanted`; more when it is damaged.
-    fn shard(&self, shard: u8, wanted: &mut dyn FnMut(&[u8]) -> bool) -> Result<Delta> {
-        let Some(info) = self.manifest.shards.get(&shard) else { return Ok(Delta::new()) };
-        let read = checkpoint::read_shard(&*self.disk, shard, info).and_then(|bytes| {
-            let mut found = Delta::new();
-            let path = paths::shard(shard, info.hash);
-            for line in checkpoint::lines(&bytes).filter(|line| wanted(line)) {
-                checkpoint::add_line(line, &mut found, &path)?;
+    fn pieces_of(&self, shard: u8, wanted: &mut dyn FnMut(&[u8]) -> bool) -> Result<Delta> {
+        let mut found = Delta::new();
+        let mut pieces = self.manifest.pieces(shard);
+        let base = self.manifest.shards.contains_key(&shard).then(|| pieces.remove(0));
+        let mut told = HashSet::new();
+        for piece in pieces {
+            for line in checkpoint::lines(&piece.read(&*self.disk)?) {
+                told.insert(target_of(line).to_vec());
+                checkpoint::add_line(line, &mut found, &piece.path)?;
             }
-            Ok(found)
-        });
-        match read {
-            Err(StoreError::Damaged { .. }) => self.remade(shard),
-            other => other,
         }
+        if let Some(piece) = base {
+            for line in checkpoint::lines(&piece.read(&*self.disk)?) {
+                if wanted(line) || told.contains(target_of(line)) {
+                    checkpoint::add_line(line, &mut found, &piece.path)?;
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// A damaged shard costs a reading of all journals and no value: they still hold everything.

@@ -1,24 +1,29 @@
-//! Compaction: what the journals gained since the frontier is merged into the shards that it touches.
+//! Compaction: what the journals gained since the frontier becomes a run above the base, or is folded
+//! into the shards that it touches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cocli_core::digest::shard as shard_of;
 use cocli_core::{Entity, Head, LogId, Target};
 
-use super::manifest::Manifest;
-use super::odd::{OddList, of_met};
-use super::read_shard;
-use super::shard::{self, Merged};
-use crate::disk::Disk;
+use super::fold::{Fold, Folded};
+use super::gather::{Gathered, gather};
+use super::manifest::{Manifest, RunInfo};
+use super::means::Means;
+use super::odd::OddList;
+use super::run::{self, Making};
+use super::spill::Spill;
+use crate::disk::{Disk, FileKind};
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Gap, Journals, Section, Stretch};
+use crate::journal::{Journals, Section};
 use crate::lock::HomeLock;
 use crate::paths;
 
 /// Above so many new files one sync of the whole file system is cheaper than one of each.
 const SINGLE_SYNCS_MAX: usize = 8;
-/// What a record takes in memory, at most, as a multiple of its bytes.
-const MEMORY_PER_BYTE: usize = 4;
+/// Bytes of journals below which one thread is as fast as several.
+const ALONE_BYTES_MAX: u64 = 256 * 1024;
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +34,8 @@ pub struct Compacted {
     pub records: u64,
     /// Shards written.
     pub shards: usize,
+    /// Whether what is new became a run above the shards.
+    pub run: bool,
     /// Shards that were damaged and made anew from the journals.
     pub rebuilt: usize,
 }
@@ -37,23 +44,48 @@ pub struct Compacted {
 type Delta = BTreeMap<u8, BTreeMap<Target, Entity>>;
 
 /// Merges what is durable in the journals and not yet in the checkpoint, within about `memory`
-/// bytes. Killed anywhere it leaves the old checkpoint or a newer one.
+/// bytes. Killed anywhere it leaves the old checkpoint or the new one.
 ///
 /// # Errors
-/// When the disk refuses: the checkpoint is the old one, or one of a round before.
+/// When the disk refuses: the checkpoint is the old one.
 pub fn compact(lock: &HomeLock, journals: &mut Journals, memory: usize) -> Result<Compacted> {
-    run(lock, journals, memory, false)
+    compact_by(lock, journals, &Means::within(memory))
 }
 
-/// As [`compact`], and reads every shard: those that are damaged are made anew.
+/// As [`compact`], by the means that are given.
+///
+/// # Errors
+/// As [`compact`].
+pub fn compact_by(
+    lock: &HomeLock,
+    journals: &mut Journals,
+    means: &Means<'_>,
+) -> Result<Compacted> {
+    merge_new(lock, journals, means, false)
+}
+
+/// As [`compact`], and reads every shard and run: those that are damaged are made anew.
 ///
 /// # Errors
 /// As [`compact`].
 pub fn repair(lock: &HomeLock, journals: &mut Journals, memory: usize) -> Result<Compacted> {
-    run(lock, journals, memory, true)
+    repair_by(lock, journals, &Means::within(memory))
 }
 
-fn run(lock: &HomeLock, journals: &mut Journals, memory: usize, all: bool) -> Result<Compacted> {
+/// As [`repair`], by the means that are given.
+///
+/// # Errors
+/// As [`compact`].
+pub fn repair_by(lock: &HomeLock, journals: &mut Journals, means: &Means<'_>) -> Result<Compacted> {
+    merge_new(lock, journals, means, true)
+}
+
+fn merge_new(
+    lock: &HomeLock,
+    journals: &mut Journals,
+    means: &Means<'_>,
+    all: bool,
+) -> Result<Compacted> {
     journals.refresh()?;
     journals.sync(lock)?;
     let disk = journals.disk().clone();
@@ -61,192 +93,235 @@ fn run(lock: &HomeLock, journals: &mut Journals, memory: usize, all: bool) -> Re
     let frontier = journals.standing(&before.frontier)?;
     let mut sections = journals.behind(&frontier, &before.holes);
     sections.retain(|section| section.end() <= journals.durable(&section.log));
-    let mut odd = OddList::read(&*disk)?;
-    let odd_before = odd.clone();
-    for section in &sections {
-        odd.forget(&section.log, section.position, section.end());
+    if disk.stat(paths::CHECKPOINT).tried("look at", paths::CHECKPOINT)?.is_none() {
+        disk.make_folder(paths::CHECKPOINT).tried_to_write(paths::CHECKPOINT, 0)?;
     }
+    let bytes: u64 = sections.iter().map(|section| section.len as u64).sum();
+    let workers = if bytes <= ALONE_BYTES_MAX && !all { 1 } else { means.threads.max(1) };
+    if_there(disk.remove(paths::SPILL)).tried("remove", paths::SPILL)?;
+    let spill = Spill::new(&*disk, means.memory, workers);
     let manifest = Manifest { frontier, holes: BTreeMap::new(), ..before.clone() };
     let done = Compacted::default();
-    let mut work =
-        Work { disk: &*disk, manifest, before, done, delta: Delta::new(), odd, odd_before };
-    let mut taken = 0;
-    for (at, section) in sections.iter().enumerate() {
-        work.take(journals, section)?;
-        taken += section.len;
-        if taken.saturating_mul(MEMORY_PER_BYTE) >= memory {
-            work.flush(lock, journals, &sections[at + 1..], all)?;
-            taken = 0;
-        }
+    let mut work = Work {
+        disk: &*disk,
+        means,
+        workers,
+        before: &before,
+        manifest,
+        done,
+        fresh: Vec::new(),
+        synced: true,
+    };
+    let merged = work.merge(journals, &sections, &spill, all);
+    if spill.is_on_disk() {
+        spill.remove()?;
     }
-    work.flush(lock, journals, &[], all)?;
+    merged?;
+    work.finish(lock, journals)?;
     Ok(work.done)
 }
 
 struct Work<'a> {
     disk: &'a dyn Disk,
-    manifest: Manifest,
+    means: &'a Means<'a>,
+    workers: usize,
     /// What stands on the disk.
-    before: Manifest,
+    before: &'a Manifest,
+    manifest: Manifest,
     done: Compacted,
-    delta: Delta,
-    odd: OddList,
-    odd_before: OddList,
+    /// New files that are not durable yet, unless they are `synced`.
+    fresh: Vec<String>,
+    synced: bool,
 }
 
 impl Work<'_> {
-    /// Merges a section into the delta; its damaged blocks are holes of the manifest.
-    fn take(&mut self, journals: &mut Journals, section: &Section) -> Result<()> {
-        let path = paths::journal(&section.log, section.day);
-        let stretch = section.load(self.disk).tried("read", &path)?;
-        self.done.bytes += stretch.bytes.len() as u64;
-        for gap in gaps_of(&stretch) {
-            self.manifest.holes.entry(section.log.clone()).or_default().push(gap);
-            journals.note_gap(&section.log, gap);
+    fn merge(
+        &mut self,
+        journals: &mut Journals,
+        sections: &[Section],
+        spill: &Spill<'_>,
+        all: bool,
+    ) -> Result<()> {
+        let total: u64 = sections.iter().map(|section| section.len as u64).sum();
+        let read = AtomicU64::new(0);
+        let seen = |bytes: u64| {
+            let read = read.fetch_add(bytes, Ordering::Relaxed) + bytes;
+            self.means.progress.iter().for_each(|progress| progress(read, total));
+        };
+        let gathered = gather(self.disk, sections, None, (spill, self.workers), &seen)?;
+        self.take(journals, sections, gathered)?;
+        let touched = spill.touched();
+        if touched.is_empty() && !all {
+            return Ok(());
         }
-        stretch.each(|met| {
-            self.done.records += 1;
-            match of_met(&met) {
-                Some(odd) => self.odd.add(odd),
-                None => merge_met(&mut self.delta, met.read),
+        let absorbed = run::absorbed(self.before, spill.bytes(), self.means).filter(|_| !all);
+        let Some(absorbed) = absorbed else { return self.fold(journals, spill, touched, all) };
+        let (disk, workers) = (self.disk, self.workers);
+        let making = Making { disk, manifest: self.before, spill, absorbed: &absorbed, workers };
+        match making.write() {
+            // Its lines are gone from the memory: they are read once more.
+            Err(error) if is_damage(&error) => self.fold_again(journals, sections),
+            run => {
+                self.put_run(&absorbed, run?);
+                Ok(())
             }
-        });
-        let end = section.end();
-        if end > self.manifest.frontier.position(&section.log)
-            && let Some(hash) = journals.hash_at(&section.log, end)?
-        {
-            self.manifest.frontier.0.insert(section.log.clone(), Head { position: end, hash });
+        }
+    }
+
+    /// Odd records, damaged blocks and the new frontier.
+    fn take(
+        &mut self,
+        journals: &mut Journals,
+        sections: &[Section],
+        gathered: Gathered,
+    ) -> Result<()> {
+        self.done.bytes = gathered.bytes;
+        self.done.records = gathered.records;
+        let before = OddList::read(self.disk)?;
+        let mut odd = before.clone();
+        for section in sections {
+            odd.forget(&section.log, section.position, section.end());
+        }
+        gathered.odd.into_iter().for_each(|one| odd.add(one));
+        if odd != before {
+            odd.write(self.disk)?;
+        }
+        for (log, gap) in gathered.gaps {
+            journals.note_gap(&log, gap);
+            self.manifest.holes.entry(log).or_default().push(gap);
+        }
+        for section in sections {
+            let end = section.end();
+            if end > self.manifest.frontier.position(&section.log)
+                && let Some(hash) = journals.hash_at(&section.log, end)?
+            {
+                self.manifest.frontier.0.insert(section.log.clone(), Head { position: end, hash });
+            }
         }
         Ok(())
     }
 
-    /// Writes the shards that the delta touches, then the manifest.
-    fn flush(
+    fn put_run(&mut self, absorbed: &BTreeSet<usize>, run: Option<(String, RunInfo)>) {
+        let Some((path, info)) = run else { return };
+        let mut at = 0..;
+        self.manifest.runs.retain(|_| !at.next().is_some_and(|at| absorbed.contains(&at)));
+        self.manifest.runs.push(info);
+        self.fresh.push(path);
+        self.synced = false;
+        self.done.run = true;
+    }
+
+    /// Folds what is new, and every run, into the base.
+    fn fold(
         &mut self,
-        lock: &HomeLock,
-        journals: &mut Journals,
-        pending: &[Section],
+        journals: &Journals,
+        spill: &Spill<'_>,
+        touched: Vec<u8>,
         all: bool,
     ) -> Result<()> {
-        if self.disk.stat(paths::CHECKPOINT).tried("look at", paths::CHECKPOINT)?.is_none() {
-            self.disk.make_folder(paths::CHECKPOINT).tried_to_write(paths::CHECKPOINT, 0)?;
+        let mut shards: BTreeSet<u8> = touched.into_iter().collect();
+        shards.extend(self.before.runs.iter().flat_map(|run| run.parts.keys()));
+        if all {
+            shards.extend(self.before.shards.keys());
         }
-        let delta = std::mem::take(&mut self.delta);
-        let mut fresh = Vec::new();
-        let mut damaged = BTreeSet::new();
-        let touched: BTreeSet<u8> = match all {
-            true => self.manifest.shards.keys().chain(delta.keys()).copied().collect(),
-            false => delta.keys().copied().collect(),
+        let fold = Fold {
+            disk: self.disk,
+            manifest: self.before,
+            spill,
+            memory: self.means.memory,
+            workers: self.workers,
         };
-        let nothing = BTreeMap::new();
-        for shard in touched {
-            let news = delta.get(&shard).unwrap_or(&nothing);
-            if !self.write_merged(shard, news, &mut fresh)? {
-                damaged.insert(shard);
-            }
+        let folded = fold.run(&shards.into_iter().collect::<Vec<_>>())?;
+        self.manifest.runs.clear();
+        let damaged = self.put_shards(folded);
+        if damaged.is_empty() { Ok(()) } else { self.rebuild(journals, &damaged) }
+    }
+
+    /// A file below is damaged, and what is new was read already: it is read again, to be folded.
+    fn fold_again(&mut self, journals: &Journals, sections: &[Section]) -> Result<()> {
+        if_there(self.disk.remove(paths::SPILL)).tried("remove", paths::SPILL)?;
+        let spill = Spill::new(self.disk, self.means.memory, self.workers);
+        gather(self.disk, sections, None, (&spill, self.workers), &|_| ())?;
+        let touched = spill.touched();
+        self.fold(journals, &spill, touched, false)
+    }
+
+    /// Makes shards from all that the journals hold: nothing of them is thrown away yet.
+    fn rebuild(&mut self, journals: &Journals, damaged: &BTreeSet<u8>) -> Result<()> {
+        if_there(self.disk.remove(paths::SPILL)).tried("remove", paths::SPILL)?;
+        let spill = Spill::new(self.disk, self.means.memory, self.workers);
+        let sections = journals.all_sections();
+        gather(self.disk, &sections, Some(damaged), (&spill, self.workers), &|_| ())?;
+        for shard in damaged {
+            self.manifest.shards.remove(shard);
+            self.done.rebuilt += 1;
         }
-        if !damaged.is_empty() {
-            self.rebuild(journals, &damaged, &mut fresh)?;
+        let nothing = Manifest::default();
+        let fold = Fold {
+            disk: self.disk,
+            manifest: &nothing,
+            spill: &spill,
+            memory: self.means.memory,
+            workers: self.workers,
+        };
+        let folded = fold.run(&damaged.iter().copied().collect::<Vec<_>>())?;
+        self.put_shards(folded);
+        Ok(())
+    }
+
+    /// Gives the damaged ones.
+    fn put_shards(&mut self, folded: Folded) -> BTreeSet<u8> {
+        for (shard, info) in folded.shards {
+            match info {
+                Some(info) => self.manifest.shards.insert(shard, info),
+                None => self.manifest.shards.remove(&shard),
+            };
         }
-        let mut manifest = self.manifest.clone();
-        hold_back(&mut manifest, pending);
-        if self.odd != self.odd_before {
-            self.odd.write(self.disk)?;
-            self.odd_before = self.odd.clone();
+        self.done.shards += folded.fresh.len();
+        self.synced &= folded.synced || folded.fresh.is_empty();
+        self.fresh.extend(folded.fresh);
+        folded.damaged
+    }
+
+    /// Makes the new files durable and puts the manifest in place; then the old ones go.
+    fn finish(&mut self, lock: &HomeLock, journals: &mut Journals) -> Result<()> {
+        if self.manifest == *self.before && self.fresh.is_empty() {
+            return self.remove_unnamed();
         }
-        if manifest == self.before && fresh.is_empty() {
-            return Ok(());
-        }
-        self.sync(&fresh)?;
-        manifest.write(self.disk)?;
-        self.before = manifest.clone();
-        self.done.shards += fresh.len();
+        self.sync()?;
+        self.manifest.write(self.disk)?;
         let frontier: Vec<(LogId, Head)> =
-            manifest.frontier.0.iter().map(|(log, head)| (log.clone(), *head)).collect();
+            self.manifest.frontier.0.iter().map(|(log, head)| (log.clone(), *head)).collect();
         for (log, head) in frontier {
             journals.mark(&log, head);
             // A mark saves the next start some hashing, no more.
             let _ = journals.save_marks(lock, &log);
         }
-        self.remove_unnamed(&manifest)
+        self.remove_unnamed()
     }
 
-    /// Joins a shard with its news; `false` when the old one is damaged.
-    fn write_merged(
-        &mut self,
-        shard: u8,
-        news: &BTreeMap<Target, Entity>,
-        fresh: &mut Vec<String>,
-    ) -> Result<bool> {
-        let old = match self.manifest.shards.get(&shard) {
-            None => Vec::new(),
-            Some(info) => match read_shard(self.disk, shard, info) {
-                Ok(bytes) => bytes,
-                Err(error) if is_damage(&error) => return Ok(false),
-                Err(error) => return Err(error),
-            },
-        };
-        match shard::merge(&old, news, paths::CHECKPOINT) {
-            Ok(None) => Ok(true),
-            Ok(Some(merged)) => self.put(shard, merged, fresh).map(|()| true),
-            Err(error) if is_damage(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn put(&mut self, shard: u8, merged: Merged, fresh: &mut Vec<String>) -> Result<()> {
-        let path = paths::shard(shard, merged.info.hash);
-        // One that a crash left behind may not be on the disk as it seems.
-        if_there(self.disk.remove(&path)).tried("remove", &path)?;
-        let written = self.disk.write_at(&path, 0, &merged.bytes, false);
-        if let Err(error) = written {
-            let _ = self.disk.remove(&path);
-            return Err(error).tried_to_write(&path, merged.info.bytes);
-        }
-        self.manifest.shards.insert(shard, merged.info);
-        fresh.push(path);
-        Ok(())
-    }
-
-    /// Makes shards from all that the journals hold: nothing of them is thrown away yet.
-    fn rebuild(
-        &mut self,
-        journals: &Journals,
-        damaged: &BTreeSet<u8>,
-        fresh: &mut Vec<String>,
-    ) -> Result<()> {
-        let delta = from_journals(self.disk, &journals.all_sections(), damaged)?;
-        for shard in damaged {
-            self.manifest.shards.remove(shard);
-            self.done.rebuilt += 1;
-            if let Some(news) = delta.get(shard) {
-                self.write_merged(*shard, news, fresh)?;
+    fn sync(&self) -> Result<()> {
+        if !self.synced {
+            if self.fresh.len() > SINGLE_SYNCS_MAX {
+                match self.disk.sync_all() {
+                    Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
+                    other => return other.tried("sync", paths::CHECKPOINT),
+                }
             }
-        }
-        Ok(())
-    }
-
-    fn sync(&self, fresh: &[String]) -> Result<()> {
-        if fresh.len() > SINGLE_SYNCS_MAX {
-            match self.disk.sync_all() {
-                Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
-                other => return other.tried("sync", paths::CHECKPOINT),
+            for path in &self.fresh {
+                self.disk.sync(path).tried("sync", path)?;
             }
-        }
-        for path in fresh {
-            self.disk.sync(path).tried("sync", path)?;
         }
         self.disk.sync_folder(paths::CHECKPOINT).tried("sync", paths::CHECKPOINT)
     }
 
-    /// Removes what no manifest names. A reader of the old one reads the new one then.
-    fn remove_unnamed(&self, manifest: &Manifest) -> Result<()> {
-        let named: BTreeSet<String> =
-            manifest.shards.iter().map(|(shard, info)| paths::shard(*shard, info.hash)).collect();
+    /// Removes what the manifest does not name. A reader of the old one reads the new one then.
+    fn remove_unnamed(&self) -> Result<()> {
+        let named = self.manifest.files();
         for (name, kind) in self.disk.list(paths::CHECKPOINT).tried("list", paths::CHECKPOINT)? {
             let path = paths::in_checkpoint(&name);
             let ours = name.ends_with(".usv") && path != paths::ODD || name.ends_with(".new");
-            if ours && kind == crate::disk::FileKind::File && !named.contains(&path) {
+            if ours && kind == FileKind::File && !named.contains(&path) {
                 if_there(self.disk.remove(&path)).tried("remove", &path)?;
             }
         }
@@ -254,39 +329,8 @@ impl Work<'_> {
     }
 }
 
-fn is_damage(error: &StoreError) -> bool {
+pub(super) fn is_damage(error: &StoreError) -> bool {
     matches!(error, StoreError::Damaged { .. })
-}
-
-fn merge_met(delta: &mut Delta, read: Result<cocli_core::Datagram, cocli_core::usv::Odd>) {
-    if let Ok(datagram) = read {
-        let shard = delta.entry(shard_of(&datagram.target)).or_default();
-        shard.entry(datagram.target).or_default().merge(datagram.field, datagram.entry);
-    }
-}
-
-/// The damaged blocks of a stretch, as positions of its log.
-fn gaps_of(stretch: &Stretch) -> Vec<Gap> {
-    let section = &stretch.section;
-    let cuts = section.cuts();
-    let blocks = cuts.windows(2).zip(stretch.blocks()).filter(|(_, block)| block.damaged);
-    blocks
-        .map(|(cut, _)| Gap {
-            from: section.position + cut[0] as u64,
-            to: section.position + cut[1] as u64,
-        })
-        .collect()
-}
-
-/// A round that ends before all sections are read must not promise those before the frontier.
-fn hold_back(manifest: &mut Manifest, pending: &[Section]) {
-    for section in pending {
-        let end = section.end();
-        if end <= manifest.frontier.position(&section.log) {
-            let gap = Gap { from: section.position, to: end };
-            manifest.holes.entry(section.log.clone()).or_default().push(gap);
-        }
-    }
 }
 
 /// The winners of some shards by the journals alone.
@@ -298,12 +342,20 @@ pub(crate) fn from_journals(
     let mut delta = Delta::new();
     for section in sections {
         let path = paths::journal(&section.log, section.day);
-        section.load(disk).tried("read", &path)?.each(|met| {
-            let wanted = |d: &cocli_core::Datagram| shards.contains(&shard_of(&d.target));
-            if met.read.as_ref().is_ok_and(wanted) {
-                merge_met(&mut delta, met.read);
-            }
-        });
+        for piece in section.pieces(PIECE_BYTES) {
+            piece.load(disk).tried("read", &path)?.each(|met| {
+                if let Ok(datagram) = met.read
+                    && shards.contains(&shard_of(&datagram.target))
+                {
+                    let shard = delta.entry(shard_of(&datagram.target)).or_default();
+                    let entity = shard.entry(datagram.target).or_default();
+                    entity.merge(datagram.field, datagram.entry);
+                }
+            });
+        }
     }
     Ok(delta)
 }
+
+/// Bytes of a journal that are read in one step.
+const PIECE_BYTES: usize = 4 * 1024 * 1024;

@@ -1,10 +1,11 @@
 //! The manifest: which files are the checkpoint, and what it covers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::{ChainHash, Head, LogId, StateDigest, Vector};
 use serde::{Deserialize, Serialize};
 
+use super::source::Piece;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::journal::{Gap, replace};
@@ -12,8 +13,8 @@ use crate::paths;
 
 /// Version of the reading rules: digests are compared between equal ones only.
 pub const RULES: u32 = 1;
-/// Version of the manifest's own form.
-const VERSION: u32 = 1;
+/// Version of the manifest's own form. The first knew no runs; it is read as well.
+const VERSION: u32 = 2;
 
 /// One base shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,36 @@ pub(crate) struct ShardInfo {
     pub(crate) bytes: u64,
     pub(crate) lines: u64,
     pub(crate) digest: StateDigest,
+}
+
+impl ShardInfo {
+    /// Where its lines stand.
+    pub(crate) fn piece(&self, shard: u8) -> Piece {
+        let path = paths::shard(shard, self.hash);
+        Piece { path, offset: 0, bytes: self.bytes, hash: self.hash }
+    }
+}
+
+/// A sorted run: what was new in one or several compactions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RunInfo {
+    pub(crate) hash: u128,
+    pub(crate) bytes: u64,
+    /// Lines whose key stood nowhere below it.
+    pub(crate) fresh: u64,
+    /// What it changes of the digest: its lines, without those that they replaced.
+    pub(crate) digest: StateDigest,
+    /// Its lines by shard, one part behind the other: bytes and hash of each.
+    pub(crate) parts: BTreeMap<u8, (u64, u128)>,
+}
+
+impl RunInfo {
+    /// Where its lines of a shard stand.
+    pub(crate) fn piece(&self, shard: u8) -> Option<Piece> {
+        let (bytes, hash) = *self.parts.get(&shard)?;
+        let offset = self.parts.range(..shard).map(|(_, part)| part.0).sum();
+        Some(Piece { path: paths::run(self.hash), offset, bytes, hash })
+    }
 }
 
 /// What the checkpoint is and covers.
@@ -33,6 +64,7 @@ pub struct Manifest {
     pub frontier: Vector,
     pub(crate) holes: BTreeMap<LogId, Vec<Gap>>,
     pub(crate) shards: BTreeMap<u8, ShardInfo>,
+    pub(crate) runs: Vec<RunInfo>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -44,6 +76,8 @@ struct Form {
     frontier: Vec<FormHead>,
     holes: Vec<FormHole>,
     shards: Vec<FormShard>,
+    #[serde(default)]
+    runs: Vec<FormRun>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,6 +103,16 @@ struct FormShard {
     digest: String,
 }
 
+#[derive(Serialize, Deserialize)]
+struct FormRun {
+    hash: String,
+    bytes: u64,
+    fresh: u64,
+    digest: String,
+    /// Shard, bytes, hash.
+    parts: Vec<(String, u64, String)>,
+}
+
 impl Default for Manifest {
     fn default() -> Self {
         Self {
@@ -76,6 +120,7 @@ impl Default for Manifest {
             frontier: Vector::default(),
             holes: BTreeMap::new(),
             shards: BTreeMap::new(),
+            runs: Vec::new(),
         }
     }
 }
@@ -86,19 +131,53 @@ impl Manifest {
     pub fn digest(&self) -> StateDigest {
         let mut digest = StateDigest::default();
         self.shards.values().for_each(|shard| digest.join(shard.digest));
+        self.runs.iter().for_each(|run| digest.join(run.digest));
         digest
     }
 
     /// State lines in it.
     #[must_use]
     pub fn lines(&self) -> u64 {
-        self.shards.values().map(|shard| shard.lines).sum()
+        let shards = self.shards.values().map(|shard| shard.lines);
+        shards.chain(self.runs.iter().map(|run| run.fresh)).sum()
     }
 
-    /// Bytes of its shards.
+    /// Bytes of its shards, and of the runs above them.
     #[must_use]
     pub fn bytes(&self) -> u64 {
+        self.shard_bytes() + self.run_bytes()
+    }
+
+    /// Sorted runs above its shards.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    pub(crate) fn shard_bytes(&self) -> u64 {
         self.shards.values().map(|shard| shard.bytes).sum()
+    }
+
+    pub(crate) fn run_bytes(&self) -> u64 {
+        self.runs.iter().map(|run| run.bytes).sum()
+    }
+
+    /// Where lines of a shard stand: in the base, then in the runs.
+    pub(crate) fn pieces(&self, shard: u8) -> Vec<Piece> {
+        let base = self.shards.get(&shard).map(|info| info.piece(shard));
+        base.into_iter().chain(self.runs.iter().filter_map(|run| run.piece(shard))).collect()
+    }
+
+    /// The shards that have lines.
+    pub(crate) fn touched(&self) -> BTreeSet<u8> {
+        let runs = self.runs.iter().flat_map(|run| run.parts.keys());
+        self.shards.keys().chain(runs).copied().collect()
+    }
+
+    /// The files that it names.
+    pub(crate) fn files(&self) -> BTreeSet<String> {
+        let shards = self.shards.iter().map(|(shard, info)| paths::shard(*shard, info.hash));
+        shards.chain(self.runs.iter().map(|run| paths::run(run.hash))).collect()
     }
 
     /// Reads the manifest; an absent one is empty, and so is one of other reading rules: all journals
@@ -110,7 +189,9 @@ impl Manifest {
         let bytes = if_there(disk.read(paths::MANIFEST)).tried("read", paths::MANIFEST)?;
         let Some(bytes) = bytes else { return Ok(Self::default()) };
         let form = serde_json::from_slice::<Form>(&bytes).ok();
-        let read = form.filter(|form| form.version == VERSION).and_then(|form| Self::of(&form));
+        let read = form
+            .filter(|form| (1..=VERSION).contains(&form.version))
+            .and_then(|form| Self::of(&form));
         let read = read.ok_or_else(|| StoreError::Damaged {
             path: paths::MANIFEST.to_owned(),
             offset: 0,
@@ -153,6 +234,19 @@ impl Manifest {
             lines: info.lines,
             digest: info.digest.to_string(),
         };
+        let run = |run: &RunInfo| FormRun {
+            hash: format!("{:032x}", run.hash),
+            bytes: run.bytes,
+            fresh: run.fresh,
+            digest: run.digest.to_string(),
+            parts: run
+                .parts
+                .iter()
+                .map(|(shard, (bytes, hash))| {
+                    (format!("{shard:02x}"), *bytes, format!("{hash:032x}"))
+                })
+                .collect(),
+        };
         Form {
             version: VERSION,
             rules: self.rules,
@@ -161,6 +255,7 @@ impl Manifest {
             frontier: self.frontier.0.iter().map(head).collect(),
             holes,
             shards: self.shards.iter().map(shard).collect(),
+            runs: self.runs.iter().map(run).collect(),
         }
     }
 
@@ -183,6 +278,21 @@ impl Manifest {
                 digest: StateDigest::read(&line.digest)?,
             };
             read.shards.insert(u8::from_str_radix(&line.shard, 16).ok()?, info);
+        }
+        for line in &form.runs {
+            let mut parts = BTreeMap::new();
+            for (shard, bytes, hash) in &line.parts {
+                let shard = u8::from_str_radix(shard, 16).ok()?;
+                parts.insert(shard, (*bytes, u128::from_str_radix(hash, 16).ok()?));
+            }
+            let sum = parts.values().try_fold(0_u64, |sum, part| sum.checked_add(part.0))?;
+            read.runs.push(RunInfo {
+                hash: u128::from_str_radix(&line.hash, 16).ok()?,
+                bytes: Some(line.bytes).filter(|bytes| *bytes == sum)?,
+                fresh: line.fresh,
+                digest: StateDigest::read(&line.digest)?,
+                parts,
+            });
         }
         let adds_up = read.digest().to_string() == form.digest && read.lines() == form.lines;
         adds_up.then_some(read)

@@ -7,7 +7,7 @@ use cocli_core::usv;
 
 use super::manifest::Manifest;
 use super::shard::lines;
-use super::{RULES, read_shard};
+use super::{Piece, RULES};
 use crate::error::{Result, Tried};
 use crate::journal::{Command, Journals};
 use crate::lock::HomeLock;
@@ -28,10 +28,12 @@ pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> R
     if manifest.rules != RULES || !manifest.frontier.0.keys().any(|l| l.node == node && gone(l)) {
         return Ok(0);
     }
-    // A shard that is damaged is made anew from the journals.
-    let shards = || manifest.shards.iter().flat_map(|(n, info)| read_shard(&*disk, *n, info));
+    // What is damaged is made anew from the journals.
+    let pieces = manifest.touched().into_iter().flat_map(|shard| manifest.pieces(shard));
+    let pieces: Vec<Piece> = pieces.collect();
+    let read = || pieces.iter().flat_map(|piece| piece.read(&*disk));
     let mut nowhere: BTreeSet<u128> =
-        shards().flat_map(|bytes| lines(&bytes).map(hash).collect::<Vec<_>>()).collect();
+        read().flat_map(|bytes| lines(&bytes).map(hash).collect::<Vec<_>>()).collect();
     for section in journals.all_sections() {
         let path = paths::journal(&section.log, section.day);
         section.load(&*disk).tried("read", &path)?.each(|met| {
@@ -41,7 +43,7 @@ pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> R
         });
     }
     let mut batch = Vec::new();
-    for bytes in shards() {
+    for bytes in read() {
         let lost = lines(&bytes).filter(|line| nowhere.contains(&hash(line)));
         for datagram in lost.filter_map(|line| usv::read_line(line).ok()) {
             usv::write(&datagram, &mut batch);

@@ -1,24 +1,22 @@
-//! One base shard: state lines sorted by target, then field.
+//! Looking into sorted lines: base shards, and the parts of runs.
 
 use std::collections::BTreeMap;
 
-use cocli_core::digest::hash;
-use cocli_core::usv::{self, RS, US};
-use cocli_core::{Entity, Entry, Field, StateDigest, Target};
+use cocli_core::usv::{self, Line, RS, US};
+use cocli_core::{Entity, Target};
 
-use super::ShardInfo;
+use super::source::{END, Piece};
 use crate::disk::Disk;
-use crate::error::{Result, StoreError, Tried, if_there};
-use crate::paths;
+use crate::error::{Result, StoreError};
 
-/// Up to this size a shard is read as a whole, and its hash checked, even for one target.
+/// Up to this size a piece is read as a whole, and its hash checked, even for one target.
 const WHOLE_BYTES_MAX: u64 = 1024 * 1024;
+/// The same where many lines are looked for.
+const WHOLE_BYTES_MANY_MAX: u64 = 8 * 1024 * 1024;
 /// Bytes looked at in one step of the search.
-const STEP_BYTES: usize = 4096;
-/// What stands behind a state line.
-const END: [u8; 2] = [RS, b'\n'];
+const STEP_BYTES: u64 = 4096;
 
-/// The lines of a shard, without what stands behind them.
+/// The lines of a piece, without what stands behind them.
 pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split(|b| *b == RS).filter_map(|line| {
         let line = line.strip_prefix(b"\n").unwrap_or(line);
@@ -32,77 +30,108 @@ fn key(line: &[u8]) -> (&[u8], &[u8]) {
     (fields.next().unwrap_or_default(), fields.next().unwrap_or_default())
 }
 
-/// A whole shard, its hash checked.
-///
-/// # Errors
-/// [`StoreError::Damaged`] when it is gone or another than the manifest names.
-pub(crate) fn read_shard(disk: &dyn Disk, shard: u8, info: &ShardInfo) -> Result<Vec<u8>> {
-    let path = paths::shard(shard, info.hash);
-    let bytes = found(disk.read(&path), &path)?;
-    if hash(&bytes) != info.hash {
-        return Err(StoreError::Damaged {
-            path,
-            offset: 0,
-            what: "its bytes are not those that it is named by".to_owned(),
-        });
-    }
-    Ok(bytes)
-}
-
-/// A shard that is gone is damaged like one with other bytes: the journals make it again.
-fn found(read: std::io::Result<Vec<u8>>, path: &str) -> Result<Vec<u8>> {
-    if_there(read).tried("read", path)?.ok_or_else(|| StoreError::Damaged {
-        path: path.to_owned(),
-        offset: 0,
-        what: "it is gone".to_owned(),
-    })
-}
-
-/// What a shard holds of the target and, if asked, of all below it: by one read where the shard is
-/// small, else by a search that reads a few blocks.
+/// What a piece holds of the target and, if asked, of all below it: by one read where it is small,
+/// else by a search that reads a few blocks.
 pub(crate) fn lookup(
     disk: &dyn Disk,
-    shard: u8,
-    info: &ShardInfo,
+    piece: &Piece,
     target: &str,
     below: bool,
-) -> Result<BTreeMap<Target, Entity>> {
-    let mut found = BTreeMap::new();
+    found: &mut BTreeMap<Target, Entity>,
+) -> Result<()> {
     let wanted = [target.to_owned(), format!("{target}/")];
     let is_wanted = |name: &[u8]| {
         name == wanted[0].as_bytes() || (below && name.starts_with(wanted[1].as_bytes()))
     };
-    if info.bytes <= WHOLE_BYTES_MAX {
-        let bytes = read_shard(disk, shard, info)?;
-        take_while_found(&bytes, &is_wanted, &mut found, shard, info)?;
-        return Ok(found);
-    }
-    let file = Searched { disk, path: paths::shard(shard, info.hash), len: info.bytes };
     // The target itself and what is below it stand apart: `a-b` sorts between `a` and `a/c`.
-    for start in if below { &wanted[..] } else { &wanted[..1] } {
+    let starts = if below { &wanted[..] } else { &wanted[..1] };
+    if piece.bytes <= WHOLE_BYTES_MAX {
+        let bytes = piece.read(disk)?;
+        for start in starts {
+            let at = first_not_before(&bytes, (start.as_bytes(), b""));
+            for line in lines(&bytes[at..]).take_while(|line| is_wanted(key(line).0)) {
+                add_line(line, found, &piece.path)?;
+            }
+        }
+        return Ok(());
+    }
+    let file = Searched { disk, piece };
+    for start in starts {
         let mut at = file.first_not_before(start.as_bytes())?;
         while let Some((line, next)) = file.line_at(at)? {
             if !is_wanted(key(&line).0) {
                 break;
             }
-            add_line(&line, &mut found, &file.path)?;
+            add_line(&line, found, &piece.path)?;
             at = next;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
-fn take_while_found(
-    bytes: &[u8],
-    is_wanted: &dyn Fn(&[u8]) -> bool,
-    found: &mut BTreeMap<Target, Entity>,
-    shard: u8,
-    info: &ShardInfo,
+/// Looks for the lines of a piece that have the keys of `wanted`, which is sorted; `take` gets the place
+/// there of each that it has.
+pub(super) fn find_each(
+    disk: &dyn Disk,
+    piece: &Piece,
+    wanted: &[Line<'_>],
+    mut take: impl FnMut(usize, &[u8]),
 ) -> Result<()> {
-    for line in lines(bytes).filter(|line| is_wanted(key(line).0)) {
-        add_line(line, found, &paths::shard(shard, info.hash))?;
+    if piece.bytes <= WHOLE_BYTES_MANY_MAX {
+        let bytes = piece.read(disk)?;
+        let mut from = 0;
+        for (at, line) in wanted.iter().enumerate() {
+            from += first_not_before(&bytes[from..], line.key());
+            let found = line_of(&bytes[from..]);
+            if !found.is_empty() && key(found) == line.key() {
+                take(at, found);
+            }
+        }
+        return Ok(());
+    }
+    let file = Searched { disk, piece };
+    let mut target: &[u8] = b"";
+    let mut at = 0;
+    for (place, line) in wanted.iter().enumerate() {
+        if line.target() != target {
+            target = line.target();
+            at = file.first_not_before(target)?;
+        }
+        while let Some((found, next)) = file.line_at(at)? {
+            if key(&found) >= line.key() {
+                if key(&found) == line.key() {
+                    take(place, &found);
+                }
+                break;
+            }
+            at = next;
+        }
     }
     Ok(())
+}
+
+/// The line that bytes begin with.
+fn line_of(bytes: &[u8]) -> &[u8] {
+    &bytes[..memchr::memchr(RS, bytes).unwrap_or(bytes.len())]
+}
+
+/// Where the first line begins whose key is not before `wanted`.
+fn first_not_before(bytes: &[u8], wanted: (&[u8], &[u8])) -> usize {
+    let (mut low, mut high) = (0, bytes.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        // An end that begins right before the middle belongs to the line before.
+        let behind = |at: usize| at + low + END.len();
+        let start = memchr::memrchr_iter(RS, &bytes[low..middle]).map(behind);
+        let start = start.filter(|start| *start <= middle).next().unwrap_or(low);
+        let line = line_of(&bytes[start..]);
+        if key(line) < wanted {
+            low = (start + line.len() + END.len()).min(bytes.len());
+        } else {
+            high = start;
+        }
+    }
+    low
 }
 
 pub(crate) fn add_line(
@@ -119,21 +148,20 @@ pub(crate) fn add_line(
     Ok(())
 }
 
-/// A shard that is searched and not read.
+/// A piece that is searched and not read.
 struct Searched<'a> {
     disk: &'a dyn Disk,
-    path: String,
-    len: u64,
+    piece: &'a Piece,
 }
 
 impl Searched<'_> {
-    fn read(&self, at: u64, len: usize) -> Result<Vec<u8>> {
-        found(self.disk.read_at(&self.path, at, len), &self.path)
+    fn read(&self, at: u64, len: u64) -> Result<Vec<u8>> {
+        self.piece.read_at(self.disk, at, len)
     }
 
     /// The line that begins at `at`, and where the next one does.
     fn line_at(&self, at: u64) -> Result<Option<(Vec<u8>, u64)>> {
-        if at >= self.len {
+        if at >= self.piece.bytes {
             return Ok(None);
         }
         let mut want = STEP_BYTES;
@@ -142,7 +170,7 @@ impl Searched<'_> {
             if let Some(end) = memchr::memmem::find(&bytes, &END) {
                 return Ok(Some((bytes[..end].to_vec(), at + (end + END.len()) as u64)));
             }
-            if bytes.len() < want {
+            if (bytes.len() as u64) < want {
                 return Ok(None);
             }
             want *= 4;
@@ -160,8 +188,8 @@ impl Searched<'_> {
             if let Some(end) = memchr::memmem::find(&bytes, &END) {
                 return Ok(from + (end + END.len()) as u64);
             }
-            if bytes.len() < want {
-                return Ok(self.len);
+            if (bytes.len() as u64) < want {
+                return Ok(self.piece.bytes);
             }
             from += (bytes.len() - 1) as u64;
             want *= 4;
@@ -170,7 +198,7 @@ impl Searched<'_> {
 
     /// Where the first line stands whose target is not before `target`.
     fn first_not_before(&self, target: &[u8]) -> Result<u64> {
-        let (mut low, mut high) = (0, self.len);
+        let (mut low, mut high) = (0, self.piece.bytes);
         while low < high {
             let middle = low + (high - low) / 2;
             let begin = self.begin_behind(middle.max(END.len() as u64))?;
@@ -193,86 +221,5 @@ impl Searched<'_> {
 
     fn begin_behind_exact(&self, at: u64) -> Result<u64> {
         if at < END.len() as u64 { Ok(0) } else { self.begin_behind(at) }
-    }
-}
-
-/// A shard as it shall stand on the disk.
-pub(super) struct Merged {
-    pub(super) bytes: Vec<u8>,
-    pub(super) info: ShardInfo,
-}
-
-/// Joins a shard with what is new: one pass over both, since both are sorted. `None` when nothing
-/// changes.
-pub(super) fn merge(
-    old: &[u8],
-    delta: &BTreeMap<Target, Entity>,
-    path: &str,
-) -> Result<Option<Merged>> {
-    let mut out = Out { bytes: Vec::with_capacity(old.len() + old.len() / 8), ..Out::default() };
-    let mut news = delta
-        .iter()
-        .flat_map(|(target, entity)| entity.fields.iter().map(move |(f, e)| (target, f, e)))
-        .peekable();
-    let mut changed = false;
-    for line in lines(old) {
-        let (target, field) = key(line);
-        while let Some(new) = news.next_if(|new| key_of(new) < (target, field)) {
-            out.put(usv::line_of(new.0, new.1, new.2).as_bytes());
-            changed = true;
-        }
-        match news.next_if(|new| key_of(new) == (target, field)) {
-            Some(new) if wins(new.2, line, path)? => {
-                out.put(usv::line_of(new.0, new.1, new.2).as_bytes());
-                changed = true;
-            }
-            _ => out.put(line),
-        }
-    }
-    for new in news {
-        out.put(usv::line_of(new.0, new.1, new.2).as_bytes());
-        changed = true;
-    }
-    Ok(changed.then(|| out.done()))
-}
-
-type New<'a> = (&'a Target, &'a Field, &'a Entry);
-
-fn key_of<'a>(new: &New<'a>) -> (&'a [u8], &'a [u8]) {
-    (new.0.as_str().as_bytes(), new.1.as_str().as_bytes())
-}
-
-fn wins(new: &Entry, line: &[u8], path: &str) -> Result<bool> {
-    let old = usv::read_line(line).map_err(|odd| StoreError::Damaged {
-        path: path.to_owned(),
-        offset: 0,
-        what: odd.to_string(),
-    })?;
-    Ok(*new > old.entry)
-}
-
-#[derive(Default)]
-struct Out {
-    bytes: Vec<u8>,
-    lines: u64,
-    digest: StateDigest,
-}
-
-impl Out {
-    fn put(&mut self, line: &[u8]) {
-        self.digest.add(line);
-        self.lines += 1;
-        self.bytes.extend_from_slice(line);
-        self.bytes.extend_from_slice(&END);
-    }
-
-    fn done(self) -> Merged {
-        let info = ShardInfo {
-            hash: hash(&self.bytes),
-            bytes: self.bytes.len() as u64,
-            lines: self.lines,
-            digest: self.digest,
-        };
-        Merged { bytes: self.bytes, info }
     }
 }

@@ -115,6 +115,29 @@ impl Section {
         cuts.dedup();
         cuts
     }
+
+    /// The section in pieces of whole blocks, each of at most `most` bytes or one block.
+    pub(crate) fn pieces(&self, most: usize) -> Vec<Self> {
+        let cuts = self.cuts();
+        let mut pieces: Vec<Self> = Vec::new();
+        let mut from = 0;
+        for (at, cut) in cuts.iter().enumerate().skip(1) {
+            let ends = cuts.get(at + 1).is_none_or(|next| next - from > most);
+            if ends {
+                let inside = |point: &&(usize, ChainHash)| (from..=*cut).contains(&point.0);
+                let points = self.points.iter().filter(inside);
+                pieces.push(Self {
+                    position: self.position + from as u64,
+                    offset: self.offset + from as u64,
+                    len: cut - from,
+                    points: points.map(|(at, hash)| (at - from, *hash)).collect(),
+                    ..self.clone()
+                });
+                from = *cut;
+            }
+        }
+        pieces
+    }
 }
 
 impl Stretch {
@@ -154,11 +177,20 @@ impl Stretch {
     }
 
     pub(crate) fn each_of(&self, block: &Block, take: &mut impl FnMut(Met<'_>)) {
-        let start = block.range.start;
         for record in usv::records(&self.bytes[block.range.clone()]) {
-            let record = Record { at: start + record.at, bytes: record.bytes };
-            self.take_piece(record, block.damaged, take);
+            self.each_in(block, record, take);
         }
+    }
+
+    /// A record of a block, which is counted from its start, or the sound ones in it.
+    pub(crate) fn each_in(
+        &self,
+        block: &Block,
+        record: Record<'_>,
+        take: &mut impl FnMut(Met<'_>),
+    ) {
+        let record = Record { at: block.range.start + record.at, bytes: record.bytes };
+        self.take_piece(record, block.damaged, take);
     }
 
     fn take_piece(&self, record: Record<'_>, damaged: bool, take: &mut impl FnMut(Met<'_>)) {

@@ -1,0 +1,340 @@
+//! Records that are in canonical form already, found and checked in one pass over whole blocks.
+//!
+//! Nearly every record of a journal was written by this program: its state line is then the record up
+//! to its `#`, byte for byte, and nothing has to be put together. What is in doubt is left to
+//! [`super::read_in`]; that both say the same is a property test.
+
+use super::{RS, Record};
+use crate::digest::{check, text_hash};
+use crate::limits::{
+    ELEMENT_BYTES_MAX, FIELD_BYTES_MAX, NODE_BYTES_MAX, RECORD_BYTES_MAX, SEGMENT_BYTES_MAX,
+    SEGMENTS_MAX, VALUE_BYTES_MAX,
+};
+use crate::time::Instant;
+
+/// A record whose line stands in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plain<'a> {
+    /// The record as it stands, with its RS.
+    pub record: Record<'a>,
+    /// Its state line: canonical, without the check.
+    pub line: Line<'a>,
+    /// XXH3-64 of the entity: its lowest byte is the shard.
+    pub entity_hash: u64,
+}
+
+/// A state line with the places of its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// All of it, without what stands behind it.
+    pub bytes: &'a [u8],
+    /// Bytes before the target.
+    pub target: u16,
+    /// Bytes before the US behind the target; the field begins one later.
+    pub target_end: u16,
+    /// Bytes before the US behind the field.
+    pub field_end: u16,
+}
+
+impl<'a> Line<'a> {
+    /// Finds the names in a state line; `None` when it cannot be one. Checks no more than that.
+    #[must_use]
+    pub fn of(bytes: &'a [u8]) -> Option<Self> {
+        // The longest names end well before this.
+        let head = &bytes[..bytes.len().min(2048)];
+        let mut separators = memchr::memchr_iter(super::US, head);
+        let target = u16::try_from(separators.nth(1)? + 1).ok()?;
+        let target_end = u16::try_from(separators.next()?).ok()?;
+        let field_end = u16::try_from(separators.next()?).ok()?;
+        Some(Self { bytes, target, target_end, field_end })
+    }
+
+    /// The target's bytes.
+    #[must_use]
+    pub fn target(&self) -> &'a [u8] {
+        &self.bytes[usize::from(self.target)..usize::from(self.target_end)]
+    }
+
+    /// The field's bytes.
+    #[must_use]
+    pub fn field(&self) -> &'a [u8] {
+        &self.bytes[usize::from(self.target_end) + 1..usize::from(self.field_end)]
+    }
+
+    /// What lines are sorted by: target, then field.
+    #[must_use]
+    pub fn key(&self) -> (&'a [u8], &'a [u8]) {
+        (self.target(), self.field())
+    }
+}
+
+/// What was found in a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found<'a> {
+    /// A record in canonical form, whose check fits.
+    Plain(Plain<'a>),
+    /// Any other.
+    Other(Record<'a>),
+}
+
+/// Hands every whole record of a block to `take`, in order. Bytes behind the last RS are left out.
+pub fn split<'a>(block: &'a [u8], mut take: impl FnMut(Found<'a>)) {
+    let mut splitter = Splitter {
+        block,
+        start: 0,
+        fields: [0; 5],
+        count: 0,
+        odd: core::str::from_utf8(block).is_err(),
+        odd_here: false,
+        memo: Memo::default(),
+    };
+    let mut at = 0;
+    while at < block.len() {
+        let mut word = [b' '; WORD];
+        let len = WORD.min(block.len() - at);
+        word[..len].copy_from_slice(&block[at..at + len]);
+        let (mut mask, special) = classes(&word);
+        splitter.odd_here |= special;
+        while mask != 0 {
+            splitter.separator(at + mask.trailing_zeros() as usize, special, &mut take);
+            mask &= mask - 1;
+        }
+        at += WORD;
+    }
+}
+
+/// Bytes looked at in one step.
+const WORD: usize = 64;
+
+/// Where US and RS stand, as a bit each; and whether any byte may keep a value from being plain: a
+/// control character, or the first byte of U+0080 to U+009F.
+fn classes(word: &[u8; WORD]) -> (u64, bool) {
+    let mut separates = [0_u8; WORD];
+    let mut special = 0_u8;
+    for (mark, b) in separates.iter_mut().zip(word) {
+        // The two differ in the lowest bit only.
+        *mark = u8::from(b | 1 == 0x1f);
+        special |= (u8::from(*b < 0x20) ^ *mark) | u8::from(*b == 0x7f) | u8::from(*b == 0xc2);
+    }
+    let mut mask = 0;
+    for (at, eight) in separates.chunks_exact(8).enumerate() {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(eight);
+        // Each byte is 0 or 1: the product gathers them in its highest eight bits.
+        let bits = u64::from_le_bytes(bytes).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask |= bits << (8 * at);
+    }
+    (mask, special != 0)
+}
+
+struct Splitter<'a> {
+    block: &'a [u8],
+    /// Where the record begins.
+    start: usize,
+    /// Where its US stand.
+    fields: [usize; 5],
+    count: usize,
+    /// Nothing of the block can be plain.
+    odd: bool,
+    /// The record may hold a byte that keeps it from being plain.
+    odd_here: bool,
+    memo: Memo<'a>,
+}
+
+impl<'a> Splitter<'a> {
+    fn separator(&mut self, at: usize, special: bool, take: &mut impl FnMut(Found<'a>)) {
+        if self.block[at] != RS {
+            if let Some(place) = self.fields.get_mut(self.count) {
+                *place = at;
+            }
+            self.count += 1;
+            return;
+        }
+        let record = Record { at: self.start, bytes: &self.block[self.start..=at] };
+        let plain = (self.count == 5 && !self.odd && !self.odd_here)
+            .then(|| self.memo.plain(record, self.fields.map(|field| field - self.start)));
+        take(match plain.flatten() {
+            Some(plain) => Found::Plain(plain),
+            None => Found::Other(record),
+        });
+        (self.start, self.count, self.odd_here) = (at + 1, 0, special);
+    }
+}
+
+/// What was found right in the record before: the next one often has it too.
+#[derive(Default)]
+struct Memo<'a> {
+    /// `YYYY-MM-DDT`.
+    day: &'a [u8],
+    node: &'a [u8],
+}
+
+impl<'a> Memo<'a> {
+    fn plain(&mut self, record: Record<'a>, fields: [usize; 5]) -> Option<Plain<'a>> {
+        let [time_end, node_end, target_end, field_end, value_end] = fields;
+        let bytes = record.bytes;
+        let hash_at = bytes.len().checked_sub(10).filter(|at| *at > value_end)?;
+        let line = &bytes[..hash_at];
+        let node = &bytes[time_end + 1..node_end];
+        let target = &bytes[node_end + 1..target_end];
+        let field = &bytes[target_end + 1..field_end];
+        let value = &bytes[field_end + 1..value_end];
+        let fits = bytes.len() <= RECORD_BYTES_MAX
+            && self.is_time(&bytes[..time_end])
+            && self.is_node(node)
+            && is_field(field)
+            && value.len() <= VALUE_BYTES_MAX
+            && !matches!(value.first(), Some(b'"' | b'[' | b'{'))
+            && self.is_causality(&line[value_end + 1..])
+            && bytes[hash_at] == b'#'
+            && hex(&bytes[hash_at + 1..hash_at + 9]) == Some(check(line));
+        let entity_end = if fits { entity_end(target)? } else { return None };
+        let line = Line {
+            bytes: line,
+            target: u16::try_from(node_end + 1).ok()?,
+            target_end: u16::try_from(target_end).ok()?,
+            field_end: u16::try_from(field_end).ok()?,
+        };
+        Some(Plain { record, line, entity_hash: text_hash(&target[..entity_end]) })
+    }
+
+    /// `YYYY-MM-DDThh:mm:ss.ffffff+00:00`, and such a moment there is.
+    fn is_time(&mut self, text: &'a [u8]) -> bool {
+        let Some((day, time)) = text.split_at_checked(11).filter(|_| text.len() == 32) else {
+            return false;
+        };
+        let [
+            h1,
+            h2,
+            b':',
+            m1,
+            m2,
+            b':',
+            s1,
+            s2,
+            b'.',
+            fraction @ ..,
+            b'+',
+            b'0',
+            b'0',
+            b':',
+            b'0',
+            b'0',
+        ] = time
+        else {
+            return false;
+        };
+        let below = |ten: u8, one: u8, limit: u8| {
+            ten.is_ascii_digit() && one.is_ascii_digit() && (ten - b'0') * 10 + one - b'0' < limit
+        };
+        let fits = below(*h1, *h2, 24)
+            && below(*m1, *m2, 60)
+            && below(*s1, *s2, 60)
+            && fraction.iter().all(u8::is_ascii_digit);
+        if !fits || day == self.day {
+            return fits;
+        }
+        let known = core::str::from_utf8(text).ok().and_then(Instant::read).is_some();
+        if known {
+            self.day = day;
+        }
+        known
+    }
+
+    fn is_node(&mut self, text: &'a [u8]) -> bool {
+        if text == self.node && !text.is_empty() {
+            return true;
+        }
+        let fits = (1..=NODE_BYTES_MAX + 1).contains(&text.len()) && all(text, NODE);
+        if fits {
+            self.node = text;
+        }
+        fits
+    }
+
+    fn is_causality(&mut self, text: &'a [u8]) -> bool {
+        matches!(text, b"" | b"-")
+            || text.split(|b| *b == b',').all(|stamp| match stamp.split_at_checked(32) {
+                Some((time, [b'@', node @ ..])) => self.is_time(time) && self.is_node(node),
+                _ => false,
+            })
+    }
+}
+
+/// Where the entity of a target ends; `None` when it is none.
+fn entity_end(target: &[u8]) -> Option<usize> {
+    let pooled = target.starts_with(b"companies/") || target.starts_with(b"people/");
+    let (mut segments, mut end, mut start) = (0, 0, 0);
+    for segment in target.split(|b| *b == b'/') {
+        let fits = (1..=SEGMENT_BYTES_MAX).contains(&segment.len())
+            && CLASSES[usize::from(segment[0])] & FIRST != 0
+            && all(segment, if pooled { LOWER_SEGMENT } else { SEGMENT });
+        if !fits {
+            return None;
+        }
+        segments += 1;
+        start += segment.len() + 1;
+        if segments <= 2 {
+            end = start - 1;
+        }
+    }
+    (2..=SEGMENTS_MAX).contains(&segments).then_some(end)
+}
+
+/// A plain name, or that, `.` and an element in which nothing is encoded.
+fn is_field(text: &[u8]) -> bool {
+    let (base, element) = match memchr::memchr(b'.', text) {
+        Some(dot) => (&text[..dot], Some(&text[dot + 1..])),
+        None => (text, None),
+    };
+    (1..=FIELD_BYTES_MAX).contains(&base.len())
+        && !base[0].is_ascii_digit()
+        && all(base, NAME)
+        && element.is_none_or(|e| (1..=ELEMENT_BYTES_MAX).contains(&e.len()) && all(e, ELEMENT))
+}
+
+fn hex(text: &[u8]) -> Option<u32> {
+    text.iter().try_fold(0, |sum, b| {
+        let digit = match b {
+            b'0'..=b'9' => b - b'0',
+            b'a'..=b'f' => b - b'a' + 10,
+            _ => return None,
+        };
+        Some(sum << 4 | u32::from(digit))
+    })
+}
+
+fn all(text: &[u8], class: u8) -> bool {
+    text.iter().fold(class, |left, b| left & CLASSES[usize::from(*b)]) != 0
+}
+
+const NODE: u8 = 1;
+const SEGMENT: u8 = 2;
+const LOWER_SEGMENT: u8 = 4;
+const NAME: u8 = 8;
+const ELEMENT: u8 = 16;
+const FIRST: u8 = 32;
+
+/// Which names a byte may stand in.
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut at = 0;
+    while at < 128 {
+        let b = at as u8;
+        if b.is_ascii_alphanumeric() {
+            classes[at] = NODE | SEGMENT | LOWER_SEGMENT | NAME | ELEMENT | FIRST;
+        }
+        if b.is_ascii_uppercase() {
+            classes[at] &= !LOWER_SEGMENT;
+        }
+        classes[at] |= match b {
+            b'_' => NODE | SEGMENT | LOWER_SEGMENT | NAME | ELEMENT,
+            b'-' => NODE | SEGMENT | LOWER_SEGMENT | ELEMENT,
+            b'.' => NODE | SEGMENT | LOWER_SEGMENT,
+            b'+' | b'@' => SEGMENT | LOWER_SEGMENT | ELEMENT,
+            _ => 0,
+        };
+        at += 1;
+    }
+    classes
+};

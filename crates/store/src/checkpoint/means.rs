@@ -1,0 +1,56 @@
+//! What a compaction may use, and from where on it does what.
+
+use std::fmt;
+
+/// Memory that a compaction takes where nobody says otherwise.
+const MEMORY_BYTES: usize = 256 * MIB;
+/// Below this, what is new is merged into the shards that it touches, without runs.
+const WHOLE_BYTES: u64 = 64 * MIB as u64;
+/// Runs are merged into the shards when they pass this part of them.
+const SHARE: u64 = 8;
+/// Threads that are of use: beyond them the disk is what takes the time.
+const THREADS_MAX: usize = 8;
+
+const MIB: usize = 1024 * 1024;
+
+/// The means of a compaction.
+#[derive(Clone, Copy)]
+pub struct Means<'a> {
+    /// Bytes of memory that it may take, about; what does not fit waits in a file.
+    pub memory: usize,
+    /// Threads that read, sort and write side by side.
+    pub threads: usize,
+    /// Bytes of checkpoint below which what is new is merged wholly, without runs.
+    pub whole_bytes: u64,
+    /// The runs are merged into the shards when they pass one part in so many of them; 0 for never.
+    pub share: u64,
+    /// Hears how many bytes of journals are read, and of how many.
+    pub progress: Option<&'a (dyn Fn(u64, u64) + Sync)>,
+}
+
+impl Default for Means<'_> {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            memory: MEMORY_BYTES,
+            threads: threads.min(THREADS_MAX),
+            whole_bytes: WHOLE_BYTES,
+            share: SHARE,
+            progress: None,
+        }
+    }
+}
+
+impl Means<'_> {
+    /// The usual means within so many bytes of memory.
+    #[must_use]
+    pub fn within(memory: usize) -> Self {
+        Self { memory, ..Self::default() }
+    }
+}
+
+impl fmt::Debug for Means<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, {} threads", self.memory, self.threads)
+    }
+}

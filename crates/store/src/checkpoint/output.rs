@@ -1,0 +1,100 @@
+//! Sorted lines on their way into a file of the checkpoint, which is named by what it holds: what is
+//! longer than a buffer is written under another name first.
+
+use cocli_core::StateDigest;
+use cocli_core::digest::{Hasher, hash};
+use cocli_core::usv::Line;
+
+use super::ShardInfo;
+use super::source::END;
+use crate::disk::Disk;
+use crate::error::{Result, Tried, if_there};
+use crate::paths;
+
+/// The lines of a shard, being written.
+pub(super) struct Output<'a> {
+    disk: &'a dyn Disk,
+    shard: u8,
+    /// Bytes to gather before they are written.
+    most: usize,
+    buffer: Vec<u8>,
+    hasher: Hasher,
+    written: u64,
+    lines: u64,
+    digest: StateDigest,
+}
+
+impl<'a> Output<'a> {
+    pub(super) fn new(disk: &'a dyn Disk, shard: u8, most: usize, buffer: Vec<u8>) -> Self {
+        Self {
+            disk,
+            shard,
+            most,
+            buffer,
+            hasher: Hasher::default(),
+            written: 0,
+            lines: 0,
+            digest: StateDigest::default(),
+        }
+    }
+
+    pub(super) fn put(&mut self, line: &Line<'_>) -> Result<()> {
+        self.digest.add(line.bytes);
+        self.lines += 1;
+        self.buffer.extend_from_slice(line.bytes);
+        self.buffer.extend_from_slice(&END);
+        if self.buffer.len() >= self.most { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let path = paths::unfinished(self.shard, None);
+        if self.written == 0 {
+            if_there(self.disk.remove(&path)).tried("remove", &path)?;
+        }
+        self.hasher.add(&self.buffer);
+        let written = self.disk.write_at(&path, self.written, &self.buffer, false);
+        written.tried_to_write(&path, self.buffer.len() as u64)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    /// Puts the shard in place, unless it is the `old` one: its path, if it was written, and what it
+    /// is. `None` when it has no lines. Gives the buffer back.
+    pub(super) fn done(
+        mut self,
+        old: Option<&ShardInfo>,
+    ) -> Result<(Option<(Option<String>, ShardInfo)>, Vec<u8>)> {
+        let bytes = self.written + self.buffer.len() as u64;
+        if bytes == 0 {
+            return Ok((None, self.buffer));
+        }
+        let whole = self.written == 0;
+        if !whole {
+            self.flush()?;
+        }
+        let hash = if whole { hash(&self.buffer) } else { self.hasher.done() };
+        let info = ShardInfo { hash, bytes, lines: self.lines, digest: self.digest };
+        let path = paths::shard(self.shard, hash);
+        let unfinished = paths::unfinished(self.shard, None);
+        if old.is_some_and(|old| old.hash == hash) {
+            if !whole {
+                self.disk.remove(&unfinished).tried("remove", &unfinished)?;
+            }
+            self.buffer.clear();
+            return Ok((Some((None, info)), self.buffer));
+        }
+        if whole {
+            // One that a crash left behind may not be on the disk as it seems.
+            if_there(self.disk.remove(&path)).tried("remove", &path)?;
+            if let Err(error) = self.disk.write_at(&path, 0, &self.buffer, false) {
+                let _ = self.disk.remove(&path);
+                return Err(error).tried_to_write(&path, bytes);
+            }
+        } else {
+            self.disk.rename(&unfinished, &path).tried("put in place", &path)?;
+        }
+        self.buffer.clear();
+        Ok((Some((Some(path), info)), self.buffer))
+    }
+}
