@@ -11,18 +11,21 @@ use crate::time::Day;
 
 /// XXH3-128 of `bytes`.
 #[must_use]
+#[inline]
 pub fn hash(bytes: &[u8]) -> u128 {
     xxh3_128(bytes)
 }
 
 /// The check that our writers put behind a record: the low 32 bits of XXH3-64.
 #[must_use]
+#[inline]
 pub(crate) fn check(record: &[u8]) -> u32 {
     (xxh3_64(record) & 0xffff_ffff) as u32
 }
 
 /// XXH3-64 of a text.
 #[must_use]
+#[inline]
 pub fn text_hash(text: &[u8]) -> u64 {
     xxh3_64(text)
 }
@@ -139,6 +142,7 @@ pub struct StateDigest(pub u128);
 
 impl StateDigest {
     /// Counts a state line (without its separators) in.
+    #[inline]
     pub fn add(&mut self, line: &[u8]) {
         self.0 = self.0.wrapping_add(hash(line));
     }

@@ -53,8 +53,6 @@ pub const SWAP: &str = ".cocli/swap";
 pub const CACHE: &str = "cache";
 /// What the checkpoint is made of.
 pub const MANIFEST: &str = "checkpoint/manifest.json";
-/// Where a compaction puts lines that its memory does not hold; gone when it is over.
-pub const SPILL: &str = "checkpoint/spill.new";
 /// The records that broke a rule.
 pub const ODD: &str = "checkpoint/odd.usv";
 
@@ -131,6 +129,12 @@ pub fn shard(shard: u8, hash: u128) -> String {
 #[must_use]
 pub fn run(hash: u128) -> String {
     format!("{CHECKPOINT}/run-{hash:032x}.usv")
+}
+
+/// Where a thread of a compaction puts lines that the memory does not hold; gone when it is over.
+#[must_use]
+pub fn spill(worker: usize) -> String {
+    format!("{CHECKPOINT}/spill-{worker}.new")
 }
 
 /// What a compaction writes of a shard before its name is known; `part` numbers what it sets apart.

@@ -4,6 +4,8 @@
 //! to its `#`, byte for byte, and nothing has to be put together. What is in doubt is left to
 //! [`super::read_in`]; that both say the same is a property test.
 
+use alloc::vec::Vec;
+
 use super::{RS, Record};
 use crate::digest::{check, text_hash};
 use crate::limits::{
@@ -39,6 +41,7 @@ pub struct Line<'a> {
 impl<'a> Line<'a> {
     /// Finds the names in a state line; `None` when it cannot be one. Checks no more than that.
     #[must_use]
+    #[inline]
     pub fn of(bytes: &'a [u8]) -> Option<Self> {
         // The longest names end well before this.
         let head = &bytes[..bytes.len().min(2048)];
@@ -51,18 +54,21 @@ impl<'a> Line<'a> {
 
     /// The target's bytes.
     #[must_use]
+    #[inline]
     pub fn target(&self) -> &'a [u8] {
         &self.bytes[usize::from(self.target)..usize::from(self.target_end)]
     }
 
     /// The field's bytes.
     #[must_use]
+    #[inline]
     pub fn field(&self) -> &'a [u8] {
         &self.bytes[usize::from(self.target_end) + 1..usize::from(self.field_end)]
     }
 
     /// What lines are sorted by: target, then field.
     #[must_use]
+    #[inline]
     pub fn key(&self) -> (&'a [u8], &'a [u8]) {
         (self.target(), self.field())
     }
@@ -79,32 +85,94 @@ pub enum Found<'a> {
 
 /// Hands every whole record of a block to `take`, in order. Bytes behind the last RS are left out.
 pub fn split<'a>(block: &'a [u8], mut take: impl FnMut(Found<'a>)) {
-    let mut splitter = Splitter {
-        block,
-        start: 0,
-        fields: [0; 5],
-        count: 0,
-        odd: core::str::from_utf8(block).is_err(),
-        odd_here: false,
-        memo: Memo::default(),
-    };
-    let mut at = 0;
-    while at < block.len() {
-        let mut word = [b' '; WORD];
-        let len = WORD.min(block.len() - at);
-        word[..len].copy_from_slice(&block[at..at + len]);
-        let (mut mask, special) = classes(&word);
-        splitter.odd_here |= special;
-        while mask != 0 {
-            splitter.separator(at + mask.trailing_zeros() as usize, special, &mut take);
-            mask &= mask - 1;
+    let index = Index::of(block);
+    let readable = core::str::from_utf8(block).is_ok();
+    let (mut memo, mut start, mut at) = (Memo::default(), 0, 0);
+    let mut special = 0;
+    while at < index.separators.len() {
+        let fields = index.six(at, block).filter(|_| readable);
+        let count = match fields {
+            Some(_) => 6,
+            None => {
+                let mut rest = index.separators[at..].iter();
+                match rest.position(|place| block[*place as usize] == RS) {
+                    Some(before) => before + 1,
+                    None => return,
+                }
+            }
+        };
+        let end = index.separators[at + count - 1] as usize;
+        let record = Record { at: start, bytes: &block[start..=end] };
+        while index.specials.get(special).is_some_and(|word| (*word as usize) < start / WORD) {
+            special += 1;
         }
-        at += WORD;
+        let clean = index.specials.get(special).is_none_or(|word| *word as usize > end / WORD);
+        let fields = fields.filter(|_| clean).map(|places| places.map(|place| place - start));
+        take(match fields.and_then(|fields| memo.plain(record, fields)) {
+            Some(plain) => Found::Plain(plain),
+            None => Found::Other(record),
+        });
+        (start, at) = (end + 1, at + count);
     }
 }
 
 /// Bytes looked at in one step.
 const WORD: usize = 64;
+/// Bytes between two separators, at a guess: most records have six in about 95 bytes.
+const APART: usize = 12;
+
+/// Where the separators of a block stand.
+struct Index {
+    separators: Vec<u32>,
+    /// Words (64 bytes each) in which something may keep a record from being plain.
+    specials: Vec<u32>,
+}
+
+impl Index {
+    fn of(block: &[u8]) -> Self {
+        let mut index =
+            Self { separators: Vec::with_capacity(block.len() / APART + 16), specials: Vec::new() };
+        // Places are numbers of 32 bits; what stands behind them is left to the reader of records.
+        let block = &block[..block.len().min(u32::MAX as usize)];
+        for (word, bytes) in block.chunks(WORD).enumerate() {
+            let mut whole = [b' '; WORD];
+            let (mut mask, special) = match bytes.first_chunk::<WORD>() {
+                Some(bytes) => classes(bytes),
+                None => {
+                    whole[..bytes.len()].copy_from_slice(bytes);
+                    classes(&whole)
+                }
+            };
+            if special {
+                index.specials.push(word as u32);
+            }
+            // Eight at a time, more than there are: cheaper than to guess how often to go round.
+            let from = (word * WORD) as u32;
+            let mut left = mask.count_ones() as usize;
+            while left > 0 {
+                let mut places = [0; 8];
+                for place in &mut places {
+                    *place = from + mask.trailing_zeros();
+                    mask &= mask.wrapping_sub(1);
+                }
+                index.separators.extend_from_slice(&places);
+                index.separators.truncate(index.separators.len() - 8_usize.saturating_sub(left));
+                left = left.saturating_sub(8);
+            }
+        }
+        index
+    }
+
+    /// The next record's separators, if they are five US and an RS.
+    fn six(&self, at: usize, block: &[u8]) -> Option<[usize; 5]> {
+        let six = self.separators[at..].first_chunk::<6>()?;
+        let byte = |place: usize| block[six[place] as usize];
+        // The two differ in the lowest bit only.
+        let all = byte(0) & byte(1) & byte(2) & byte(3) & byte(4);
+        (all == super::US && byte(5) == RS)
+            .then(|| [six[0], six[1], six[2], six[3], six[4]].map(|place| place as usize))
+    }
+}
 
 /// Where US and RS stand, as a bit each; and whether any byte may keep a value from being plain: a
 /// control character, or the first byte of U+0080 to U+009F.
@@ -112,7 +180,6 @@ fn classes(word: &[u8; WORD]) -> (u64, bool) {
     let mut separates = [0_u8; WORD];
     let mut special = 0_u8;
     for (mark, b) in separates.iter_mut().zip(word) {
-        // The two differ in the lowest bit only.
         *mark = u8::from(b | 1 == 0x1f);
         special |= (u8::from(*b < 0x20) ^ *mark) | u8::from(*b == 0x7f) | u8::from(*b == 0xc2);
     }
@@ -125,40 +192,6 @@ fn classes(word: &[u8; WORD]) -> (u64, bool) {
         mask |= bits << (8 * at);
     }
     (mask, special != 0)
-}
-
-struct Splitter<'a> {
-    block: &'a [u8],
-    /// Where the record begins.
-    start: usize,
-    /// Where its US stand.
-    fields: [usize; 5],
-    count: usize,
-    /// Nothing of the block can be plain.
-    odd: bool,
-    /// The record may hold a byte that keeps it from being plain.
-    odd_here: bool,
-    memo: Memo<'a>,
-}
-
-impl<'a> Splitter<'a> {
-    fn separator(&mut self, at: usize, special: bool, take: &mut impl FnMut(Found<'a>)) {
-        if self.block[at] != RS {
-            if let Some(place) = self.fields.get_mut(self.count) {
-                *place = at;
-            }
-            self.count += 1;
-            return;
-        }
-        let record = Record { at: self.start, bytes: &self.block[self.start..=at] };
-        let plain = (self.count == 5 && !self.odd && !self.odd_here)
-            .then(|| self.memo.plain(record, self.fields.map(|field| field - self.start)));
-        take(match plain.flatten() {
-            Some(plain) => Found::Plain(plain),
-            None => Found::Other(record),
-        });
-        (self.start, self.count, self.odd_here) = (at + 1, 0, special);
-    }
 }
 
 /// What was found right in the record before: the next one often has it too.
@@ -293,16 +326,29 @@ fn is_field(text: &[u8]) -> bool {
         && element.is_none_or(|e| (1..=ELEMENT_BYTES_MAX).contains(&e.len()) && all(e, ELEMENT))
 }
 
+/// Eight lower-case hex digits; `None` for anything else.
 fn hex(text: &[u8]) -> Option<u32> {
-    text.iter().try_fold(0, |sum, b| {
-        let digit = match b {
-            b'0'..=b'9' => b - b'0',
-            b'a'..=b'f' => b - b'a' + 10,
-            _ => return None,
-        };
-        Some(sum << 4 | u32::from(digit))
-    })
+    let (mut sum, mut wrong) = (0, 0);
+    for b in text {
+        let digit = DIGITS[usize::from(*b)];
+        wrong |= digit & NO_DIGIT;
+        sum = sum << 4 | u32::from(digit & 15);
+    }
+    (wrong == 0).then_some(sum)
 }
+
+const NO_DIGIT: u8 = 0x80;
+
+/// What a byte is as a lower-case hex digit.
+const DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut at = 0;
+    while at < 16 {
+        digits[b"0123456789abcdef"[at] as usize] = at as u8;
+        at += 1;
+    }
+    digits
+};
 
 fn all(text: &[u8], class: u8) -> bool {
     text.iter().fold(class, |left, b| left & CLASSES[usize::from(*b)]) != 0

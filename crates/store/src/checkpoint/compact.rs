@@ -98,7 +98,6 @@ fn merge_new(
     }
     let bytes: u64 = sections.iter().map(|section| section.len as u64).sum();
     let workers = if bytes <= ALONE_BYTES_MAX && !all { 1 } else { means.threads.max(1) };
-    if_there(disk.remove(paths::SPILL)).tried("remove", paths::SPILL)?;
     let spill = Spill::new(&*disk, means.memory, workers);
     let manifest = Manifest { frontier, holes: BTreeMap::new(), ..before.clone() };
     let done = Compacted::default();
@@ -113,11 +112,17 @@ fn merge_new(
         synced: true,
     };
     let merged = work.merge(journals, &sections, &spill, all);
-    if spill.is_on_disk() {
-        spill.remove()?;
+    if let Err(error) = merged {
+        let _ = spill.remove();
+        return Err(error);
     }
-    merged?;
-    work.finish(lock, journals)?;
+    std::thread::scope(|scope| {
+        // To take away a long file takes long.
+        if workers > 1 {
+            scope.spawn(|| spill.remove());
+        }
+        work.finish(lock, journals)
+    })?;
     Ok(work.done)
 }
 
@@ -239,7 +244,6 @@ impl Work<'_> {
 
     /// A file below is damaged, and what is new was read already: it is read again, to be folded.
     fn fold_again(&mut self, journals: &Journals, sections: &[Section]) -> Result<()> {
-        if_there(self.disk.remove(paths::SPILL)).tried("remove", paths::SPILL)?;
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
         gather(self.disk, sections, None, (&spill, self.workers), &|_| ())?;
         let touched = spill.touched();
@@ -248,7 +252,6 @@ impl Work<'_> {
 
     /// Makes shards from all that the journals hold: nothing of them is thrown away yet.
     fn rebuild(&mut self, journals: &Journals, damaged: &BTreeSet<u8>) -> Result<()> {
-        if_there(self.disk.remove(paths::SPILL)).tried("remove", paths::SPILL)?;
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
         let sections = journals.all_sections();
         gather(self.disk, &sections, Some(damaged), (&spill, self.workers), &|_| ())?;

@@ -10,12 +10,25 @@ const NONE: u32 = u32::MAX;
 
 /// Lines by target and field, one each: the greatest by bytes, which is the winner.
 pub(super) struct Winners<'a> {
-    lines: Vec<Line<'a>>,
-    /// The next line of the same target, or `NONE`.
-    next: Vec<u32>,
+    lines: Vec<Slot<'a>>,
     groups: Vec<Group>,
     /// Places of groups by the hash of their target, or `NONE`.
     table: Vec<u32>,
+}
+
+/// A line, and what follows on it.
+struct Slot<'a> {
+    line: Line<'a>,
+    /// The next line of the same target, or `NONE`.
+    next: u32,
+    /// The start of its field, beside it: most fields differ there.
+    field: u64,
+}
+
+impl Slot<'_> {
+    fn has(&self, field: u64, line: &Line<'_>) -> bool {
+        self.field == field && self.line.field() == line.field()
+    }
 }
 
 /// The lines of one target.
@@ -30,7 +43,6 @@ impl<'a> Winners<'a> {
         let bytes: usize = chunks.iter().map(Vec::len).sum();
         let mut winners = Self {
             lines: Vec::with_capacity(bytes / 100),
-            next: Vec::with_capacity(bytes / 100),
             groups: Vec::new(),
             table: vec![NONE; 1024],
         };
@@ -52,27 +64,27 @@ impl<'a> Winners<'a> {
             }
             return;
         }
-        let mut at = self.groups[group as usize].first as usize;
+        let field = next_eight(line.field());
+        let (mut at, next) = (self.groups[group as usize].first as usize, self.lines.len());
         loop {
             let known = &mut self.lines[at];
-            if known.field() == line.field() {
-                if line.bytes > known.bytes {
-                    *known = line;
+            if known.has(field, &line) {
+                if line.bytes > known.line.bytes {
+                    known.line = line;
                 }
                 return;
             }
-            if self.next[at] == NONE {
-                self.next[at] = self.lines.len() as u32;
+            if known.next == NONE {
+                known.next = next as u32;
                 self.push(line);
                 return;
             }
-            at = self.next[at] as usize;
+            at = known.next as usize;
         }
     }
 
     fn push(&mut self, line: Line<'a>) {
-        self.lines.push(line);
-        self.next.push(NONE);
+        self.lines.push(Slot { line, next: NONE, field: next_eight(line.field()) });
     }
 
     /// Where the group of a target stands in the table, or would.
@@ -85,7 +97,7 @@ impl<'a> Winners<'a> {
                 return place;
             }
             let group = &self.groups[group as usize];
-            if group.hash == hash && self.lines[group.first as usize].target() == target {
+            if group.hash == hash && self.lines[group.first as usize].line.target() == target {
                 return place;
             }
             place = (place + 1) & mask;
@@ -107,13 +119,14 @@ impl<'a> Winners<'a> {
 
     /// The winners, sorted by target, then field.
     pub(super) fn sorted(self) -> Vec<Line<'a>> {
-        let targets = || self.groups.iter().map(|group| self.lines[group.first as usize].target());
+        let targets =
+            || self.groups.iter().map(|group| self.lines[group.first as usize].line.target());
         let common = common_start(targets());
         let mut order: Vec<(u64, u32)> =
             targets().zip(0..).map(|(target, at)| (next_eight(&target[common..]), at)).collect();
         let target_of = |at: u32| {
             let group = &self.groups[at as usize];
-            self.lines[group.first as usize].target()
+            self.lines[group.first as usize].line.target()
         };
         order.sort_unstable_by(|a, b| {
             a.0.cmp(&b.0).then_with(|| target_of(a.1).cmp(target_of(b.1)))
@@ -122,12 +135,13 @@ impl<'a> Winners<'a> {
         for (_, group) in order {
             let (from, mut at) = (sorted.len(), self.groups[group as usize].first);
             while at != NONE {
-                sorted.push(self.lines[at as usize]);
-                at = self.next[at as usize];
+                sorted.push((self.lines[at as usize].field, self.lines[at as usize].line));
+                at = self.lines[at as usize].next;
             }
-            sorted[from..].sort_unstable_by(|a, b| a.field().cmp(b.field()));
+            sorted[from..]
+                .sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| a.1.field().cmp(b.1.field())));
         }
-        sorted
+        sorted.into_iter().map(|(_, line)| line).collect()
     }
 }
 

@@ -1,7 +1,7 @@
-//! Lines that wait to be merged, by shard: in memory as far as it reaches, then in one file that is
-//! thrown away. What is read back from it is checked: it may be the medium that rots.
+//! Lines that wait to be merged, by shard: in memory as far as it reaches, then in a file of each
+//! worker that is thrown away. What is read back from it is checked: it may be the medium that rots.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::digest::{hash, text_hash};
@@ -14,7 +14,7 @@ use crate::paths;
 /// Base shards.
 pub(super) const SHARDS: usize = cocli_core::limits::SHARDS;
 /// Bytes of lines of one shard that a worker holds back, at most.
-const CHUNK_BYTES_MAX: usize = 64 * 1024;
+const CHUNK_BYTES_MAX: usize = 128 * 1024;
 /// What stands before a line in a chunk: its length, the hash of its target, the places of its names.
 const HEAD_BYTES: usize = 14;
 
@@ -22,7 +22,7 @@ const HEAD_BYTES: usize = 14;
 #[derive(Debug)]
 enum Chunk {
     Here(Vec<u8>),
-    There { at: u64, len: usize, hash: u128 },
+    There { worker: usize, at: u64, len: usize, hash: u128 },
 }
 
 /// Where lines are gathered; workers hand it their chunks.
@@ -33,7 +33,7 @@ pub(super) struct Spill<'a> {
     room: u64,
     chunk_bytes: usize,
     held: AtomicU64,
-    written: AtomicU64,
+    opened: AtomicUsize,
     lines: [AtomicU64; SHARDS],
     bytes: AtomicU64,
 }
@@ -45,10 +45,10 @@ impl<'a> Spill<'a> {
         Self {
             disk,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            room: (memory / 4) as u64,
+            room: (memory / 2) as u64,
             chunk_bytes: each.min(CHUNK_BYTES_MAX),
             held: AtomicU64::new(0),
-            written: AtomicU64::new(0),
+            opened: AtomicUsize::new(0),
             lines: [const { AtomicU64::new(0) }; SHARDS],
             bytes: AtomicU64::new(0),
         }
@@ -56,7 +56,9 @@ impl<'a> Spill<'a> {
 
     /// A worker's own open chunks.
     pub(super) fn open(&self) -> Open<'_, 'a> {
-        Open { spill: self, chunks: vec![Vec::new(); SHARDS], bytes: 0, lines: [0; SHARDS] }
+        let worker = self.opened.fetch_add(1, Ordering::Relaxed);
+        let chunks = vec![Vec::new(); SHARDS];
+        Open { spill: self, worker, written: 0, chunks, bytes: 0, lines: [0; SHARDS] }
     }
 
     /// The shards that lines were gathered of.
@@ -68,24 +70,6 @@ impl<'a> Spill<'a> {
     /// Bytes of all lines gathered.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Takes a chunk, into memory while there is room.
-    fn put(&self, shard: usize, chunk: &mut Vec<u8>) -> Result<()> {
-        let len = chunk.len();
-        let keeps = self.held.fetch_add(len as u64, Ordering::Relaxed) + len as u64 <= self.room;
-        let chunk = if keeps {
-            Chunk::Here(std::mem::take(chunk))
-        } else {
-            let at = self.written.fetch_add(len as u64, Ordering::Relaxed);
-            let written = self.disk.write_at(paths::SPILL, at, chunk, true);
-            written.tried_to_write(paths::SPILL, len as u64)?;
-            let there = Chunk::There { at, len, hash: hash(chunk) };
-            chunk.clear();
-            there
-        };
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
-        Ok(())
     }
 
     /// Takes the lines of a shard out, in pieces of about `most` bytes; `take` is called at least once.
@@ -111,14 +95,15 @@ impl<'a> Spill<'a> {
     }
 
     fn load(&self, chunk: Chunk) -> Result<Vec<u8>> {
-        let (at, len, expected) = match chunk {
+        let (worker, at, len, expected) = match chunk {
             Chunk::Here(bytes) => return Ok(bytes),
-            Chunk::There { at, len, hash } => (at, len, hash),
+            Chunk::There { worker, at, len, hash } => (worker, at, len, hash),
         };
-        let bytes = self.disk.read_at(paths::SPILL, at, len).tried("read", paths::SPILL)?;
+        let path = paths::spill(worker);
+        let bytes = self.disk.read_at(&path, at, len).tried("read", &path)?;
         if bytes.len() != len || hash(&bytes) != expected {
             return Err(StoreError::Io {
-                path: paths::SPILL.to_owned(),
+                path,
                 doing: "read back what was written to",
                 source: std::io::Error::other(format!("{len} bytes at {at} are not the same")),
             });
@@ -126,20 +111,21 @@ impl<'a> Spill<'a> {
         Ok(bytes)
     }
 
-    /// Removes the file. One that a crash left behind goes with the next compaction.
+    /// Removes the files. Those that a crash left behind go with the next compaction.
     pub(super) fn remove(&self) -> Result<()> {
-        if_there(self.disk.remove(paths::SPILL)).tried("remove", paths::SPILL).map(|_| ())
-    }
-
-    /// Whether a file was needed.
-    pub(super) fn is_on_disk(&self) -> bool {
-        self.written.load(Ordering::Relaxed) > 0
+        (0..self.opened.load(Ordering::Relaxed)).try_for_each(|worker| {
+            let path = paths::spill(worker);
+            if_there(self.disk.remove(&path)).tried("remove", &path).map(|_| ())
+        })
     }
 }
 
 /// What one worker has not handed over yet.
 pub(super) struct Open<'s, 'a> {
     spill: &'s Spill<'a>,
+    worker: usize,
+    /// Bytes of the worker's file.
+    written: u64,
     chunks: Vec<Vec<u8>>,
     bytes: u64,
     lines: [u64; SHARDS],
@@ -153,7 +139,7 @@ impl Open<'_, '_> {
         if self.chunks[shard].len() + need > self.spill.chunk_bytes
             && !self.chunks[shard].is_empty()
         {
-            self.spill.put(shard, &mut self.chunks[shard])?;
+            self.put(shard)?;
         }
         let chunk = &mut self.chunks[shard];
         if chunk.capacity() == 0 {
@@ -173,11 +159,33 @@ impl Open<'_, '_> {
         Ok(())
     }
 
+    /// Hands a chunk over, in memory while there is room.
+    fn put(&mut self, shard: usize) -> Result<()> {
+        let (spill, chunk) = (self.spill, &mut self.chunks[shard]);
+        let len = chunk.len();
+        let held = spill.held.fetch_add(len as u64, Ordering::Relaxed) + len as u64;
+        let chunk = if held <= spill.room {
+            Chunk::Here(std::mem::take(chunk))
+        } else {
+            let (path, at) = (paths::spill(self.worker), self.written);
+            if at == 0 {
+                if_there(spill.disk.remove(&path)).tried("remove", &path)?;
+            }
+            spill.disk.write_at(&path, at, chunk, true).tried_to_write(&path, len as u64)?;
+            self.written += len as u64;
+            let there = Chunk::There { worker: self.worker, at, len, hash: hash(chunk) };
+            chunk.clear();
+            there
+        };
+        spill.shards[shard].lock().unwrap_or_else(PoisonError::into_inner).push(chunk);
+        Ok(())
+    }
+
     /// Hands over what is left.
     pub(super) fn close(mut self) -> Result<()> {
         for shard in 0..SHARDS {
             if !self.chunks[shard].is_empty() {
-                self.spill.put(shard, &mut self.chunks[shard])?;
+                self.put(shard)?;
             }
             self.spill.lines[shard].fetch_add(self.lines[shard], Ordering::Relaxed);
         }
