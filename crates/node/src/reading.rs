@@ -85,6 +85,14 @@ impl Home {
         self.read(|reader| reader.entity(target))
     }
 
+    /// What is known of a target, and who removed it (or something that it stands below), at one look.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn known(&self, target: &Target) -> Result<(Entity, Option<Entry>)> {
+        self.read(|reader| Ok((reader.entity(target)?, reader.removed(target)?)))
+    }
+
     /// All that is known.
     ///
     /// # Errors

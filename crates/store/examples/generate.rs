@@ -1,7 +1,7 @@
 //! Fills a home with the journals of nodes that wrote for days: what compaction and reading are
 //! measured on (`.ci/long scale`). The same numbers give the same bytes.
 //!
-//! usage: generate HOME [RECORDS [TARGETS [NODES [DAYS [FROM]]]]]
+//! usage: generate HOME [RECORDS [TARGETS [NODES [FROM]]]]
 //!
 //! `FROM` is the number of the first record: with that of the records that are there already, new ones
 //! follow on them.
@@ -16,15 +16,16 @@ use cocli_core::frame::Range;
 use cocli_core::{
     Causality, ClusterId, Datagram, Entry, Field, Instant, LogId, NodeId, Stamp, Target, Value, usv,
 };
+use cocli_store::journal::Placed;
 use cocli_store::{HomeLock, Journals, RealDisk, SharedDisk};
 
 const RECORDS: u64 = 10_000_000;
 const TARGETS: u64 = 1_000_000;
 const NODES: u64 = 10;
-const DAYS: u64 = 20;
+/// Between two records: ten million take 20 days.
+const STEP_US: u64 = 172_800;
 /// 2026-11-01T00:00:00Z.
 const BEGIN_US: u64 = 1_793_491_200_000_000;
-const DAY_US: u64 = 86_400_000_000;
 /// One record in so many is about one of few targets, so that many write over each other at once.
 const HOT: u64 = 64;
 const HOT_TARGETS: u64 = 100;
@@ -39,17 +40,15 @@ const FIELDS: [&str; 6] = ["name", "city", "phone", "email", "rating", "status"]
 
 /// What is the same for all records of a run.
 struct Plan {
-    records: u64,
     targets: u64,
     nodes: Vec<NodeId>,
-    days: u64,
 }
 
 impl Plan {
     fn instant(&self, number: u64) -> u64 {
-        // All nodes write at the same moments; what is more follows on the last day.
-        let step = self.days * DAY_US / self.records.max(1);
-        BEGIN_US + number / self.nodes.len() as u64 * self.nodes.len() as u64 * step
+        // All nodes write at the same moments.
+        let nodes = self.nodes.len() as u64;
+        BEGIN_US + number / nodes * nodes * STEP_US
     }
 
     fn datagram(&self, number: u64) -> Datagram {
@@ -90,13 +89,8 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, usual| words.get(at).map_or(usual, |word| word.parse().unwrap());
     let nodes = (0..number(3, NODES)).map(|n| NodeId::read(&format!("w{n}")).unwrap());
-    let plan = Plan {
-        records: number(1, RECORDS),
-        targets: number(2, TARGETS),
-        nodes: nodes.collect(),
-        days: number(4, DAYS),
-    };
-    let from = number(5, 0);
+    let plan = Plan { targets: number(2, TARGETS), nodes: nodes.collect() };
+    let (count, from) = (number(1, RECORDS), number(4, 0));
     let home = Path::new(words.first().expect("usage: generate HOME ..."));
     let id = std::fs::read(home.join(".cocli/id")).unwrap();
     let id: serde_json::Value = serde_json::from_slice(&id).unwrap();
@@ -105,12 +99,9 @@ fn main() {
     let own = NodeId::read(id["node"].as_str().unwrap()).unwrap();
     let mut journals = Journals::open(disk.clone(), cluster, own).unwrap();
     let lock = HomeLock::take(&*disk, "generate").unwrap();
-    // What follows on another run keeps its pace.
-    let pace = if from > 0 { Plan { records: from, ..plan } } else { plan };
-    let count = number(1, RECORDS);
     let mut bytes = 0;
-    for which in 0..pace.nodes.len() as u64 {
-        bytes += write_log(&pace, which, from, count, &mut journals, &lock);
+    for which in 0..plan.nodes.len() as u64 {
+        bytes += write_log(&plan, which, from, count, &mut journals, &lock);
     }
     journals.sync(&lock).unwrap();
     println!("{count} records, {bytes} bytes");
@@ -134,7 +125,8 @@ fn write_log(
     let mut append = |range: Range| {
         position += range.bytes.len() as u64;
         hash = range.hash_before.over(range.day, &range.bytes);
-        journals.append_range(lock, &range).unwrap();
+        let placed = journals.append_range(lock, &range).unwrap();
+        assert!(matches!(placed, Placed::Appended(_)), "{placed:?}");
         (position, hash)
     };
     let mut next = (head.position, head.hash);

@@ -12,19 +12,17 @@ pub(super) fn run(context: &Context, args: &Get) -> Result<(), Failure> {
     let home = context.home()?;
     let target = home.resolve(&args.target)?;
     let kind = Kind::of(&target);
-    let entity = match &args.at {
+    let (entity, by) = match &args.at {
         None => {
             context.catch_up(&home, Some(&target));
-            home.entity(&target)?
+            home.known(&target)?
         }
         Some(time) => {
             let at = clock::moment(time).map_err(Failure::usage)?;
-            home.entity_at(&target, at)?
+            let entity = home.entity_at(&target, at)?;
+            let by = entity.removed().cloned();
+            (entity, by)
         }
-    };
-    let by = match args.at {
-        None => home.removed(&target)?,
-        Some(_) => entity.removed().cloned(),
     };
     if let Some(by) = by {
         return Err(super::rm::removed(&target, &by));

@@ -42,7 +42,6 @@ pub(crate) fn write(mark: &Mark, out: &mut String) {
 pub(crate) fn read(bytes: &[u8]) -> Vec<Mark> {
     let mut marks: Vec<Mark> = bytes
         .split(|b| *b == b'\n')
-        .filter_map(|line| std::str::from_utf8(line).ok())
         .filter_map(read_line)
         .collect();
     marks.reverse();
@@ -58,26 +57,31 @@ pub(crate) fn stands(marks: &[Mark], mark: &Mark) -> bool {
     at.is_ok_and(|at| marks[at] == *mark)
 }
 
-fn read_line(line: &str) -> Option<Mark> {
-    let (body, check) = line.rsplit_once(' ')?;
-    if check != format!("{:08x}", sum(body)) {
+/// A home of a million companies has fifteen thousand of them, read at each start.
+fn read_line(line: &[u8]) -> Option<Mark> {
+    // From the end: a blank and the sum, before that a blank and the hash.
+    let (body, check) = line.split_at_checked(line.len().checked_sub(9)?)?;
+    let check = u32::from_str_radix(lower_hex(check.strip_prefix(b" ")?)?, 16).ok()?;
+    if check != (hash(body) & 0xffff_ffff) as u32 {
         return None;
     }
-    let mut parts = body.split(' ');
-    let begins = match parts.next()? {
-        "B" => true,
-        "M" => false,
+    let (head, chain) = body.split_at_checked(body.len().checked_sub(33)?)?;
+    let chain = ChainHash::read(lower_hex(chain.strip_prefix(b" ")?)?)?;
+    let (begins, rest) = match head {
+        [b'B', b' ', rest @ ..] => (true, rest),
+        [b'M', b' ', rest @ ..] => (false, rest),
         _ => return None,
     };
-    let day = Day::read(parts.next()?)?;
-    let position = parts.next()?.parse().ok()?;
-    let hash = ChainHash::read(parts.next()?)?;
-    parts.next().is_none().then_some(Mark {
-        begins,
-        day,
-        head: Head { position, hash },
-        saved: true,
-    })
+    let (day, position) = std::str::from_utf8(rest).ok()?.split_at_checked(8)?;
+    let position = position.strip_prefix(' ')?.parse().ok()?;
+    let head = Head { position, hash: chain };
+    Some(Mark { begins, day: Day::read(day)?, head, saved: true })
+}
+
+/// Text of lower-case hex digits, and of nothing else.
+fn lower_hex(text: &[u8]) -> Option<&str> {
+    let fits = text.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    std::str::from_utf8(text).ok().filter(|_| fits)
 }
 
 #[cfg(test)]
