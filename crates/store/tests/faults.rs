@@ -6,6 +6,7 @@
 mod support;
 
 use cocli_core::{Datagram, LogId};
+use cocli_store::checkpoint::Means;
 use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::journal::{Misplaced, Placed};
 use cocli_store::{Disk, FakeDisk, StoreError, checkpoint};
@@ -139,33 +140,38 @@ fn a_recovery_that_fails_anywhere_is_done_by_the_next_one() {
     });
 }
 
-#[test]
-fn a_compaction_that_fails_anywhere_leaves_the_old_state_or_the_new() {
+/// Compacts a home that fails at each step, by these means; afterwards the state is whole, no manifest
+/// names a damaged file, and the next compaction takes away what was left.
+fn a_compaction_that_fails(means: Means<'_>, least: u64) {
     let (disk, mut earlier) = home_with_history();
-    let compact = |disk: &FakeDisk, memory| -> Result<(), StoreError> {
+    let compact_by = |disk: &FakeDisk, means: &Means<'_>| -> Result<(), StoreError> {
         let mut journals = open(disk, "pi1")?;
         let lock = take_lock(disk)?;
-        checkpoint::compact(&lock, &mut journals, memory).map(|_| ())
+        checkpoint::compact_by(&lock, &mut journals, means).map(|_| ())
     };
-    compact(&disk, 1 << 20).unwrap();
+    let compact = |disk: &FakeDisk| compact_by(disk, &means);
+    compact(&disk).unwrap();
     for number in 20..24 {
         let batch = batch("pi1", number, 3);
         append(&disk, "pi1", "20261123", &batch).unwrap();
+        if number == 21 {
+            compact(&disk).unwrap();
+        }
         earlier.extend(batch);
     }
     let expected = state_of(&earlier);
     let work = |disk: &FakeDisk| {
-        let _ = compact(disk, 1 << 20);
+        let _ = compact(disk);
         Vec::new()
     };
     let steps = at_every_step(&disk, work, |disk, _, what| {
         assert_eq!(state(disk, "pi1").unwrap(), expected, "{what}");
-        // Reading made good for a damaged shard, but a manifest may never name one.
+        // Reading made good for a damaged file, but a manifest may never name one.
         let copy = disk.copy();
         let (mut journals, lock) = (open(&copy, "pi1").unwrap(), take_lock(&copy).unwrap());
         let done = checkpoint::repair(&lock, &mut journals, 1 << 20).unwrap();
         assert_eq!(done.rebuilt, 0, "{what}");
-        compact(disk, 1 << 20).unwrap_or_else(|e| panic!("{what}: {e}"));
+        compact_by(disk, &WHOLLY).unwrap_or_else(|e| panic!("{what}: {e}"));
         let mut journals = open(disk, "pi1").unwrap();
         let reader = cocli_store::Reader::open(&mut journals).unwrap();
         assert_eq!(reader.tail_bytes(), 0, "{what}");
@@ -173,7 +179,25 @@ fn a_compaction_that_fails_anywhere_leaves_the_old_state_or_the_new() {
         let stale = disk.files().into_iter().filter(|path| path.ends_with(".new")).count();
         assert_eq!(stale, 0, "{what}: {:?}", disk.files());
     });
-    assert!(steps > 100, "{steps}");
+    assert!(steps > least, "{steps}");
+}
+
+const WHOLLY: Means<'_> =
+    Means { memory: 1 << 20, threads: 1, whole_bytes: 64 << 20, share: 8, progress: None };
+
+#[test]
+fn a_compaction_that_fails_anywhere_leaves_the_old_state_or_the_new() {
+    a_compaction_that_fails(WHOLLY, 100);
+}
+
+#[test]
+fn a_compaction_into_a_run_that_fails_anywhere_leaves_the_old_state_or_the_new() {
+    a_compaction_that_fails(Means { whole_bytes: 0, share: 0, ..WHOLLY }, 100);
+}
+
+#[test]
+fn a_compaction_without_memory_that_fails_anywhere_leaves_the_old_state_or_the_new() {
+    a_compaction_that_fails(Means { memory: 2048, ..WHOLLY }, 100);
 }
 
 #[test]

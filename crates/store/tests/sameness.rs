@@ -5,7 +5,8 @@
 mod support;
 
 use cocli_core::{Datagram, Target, Value};
-use cocli_store::{Reader, checkpoint};
+use cocli_store::checkpoint::{Compacted, Manifest, Means};
+use cocli_store::{Disk, FakeDisk, Reader, checkpoint};
 use proptest::prelude::*;
 use support::*;
 
@@ -40,11 +41,19 @@ fn datagram() -> impl Strategy<Value = Datagram> {
 #[derive(Debug, Clone)]
 enum Step {
     Append { writer: usize, batch: Vec<Datagram>, day: u32 },
-    Compact { memory: usize },
+    Compact { memory: usize, share: u64, threads: usize },
+}
+
+/// Small homes are merged wholly, unless they are told to have runs.
+fn means(memory: usize, share: u64, threads: usize) -> Means<'static> {
+    let whole_bytes = if share == 8 { 64 << 20 } else { 0 };
+    Means { memory, threads, whole_bytes, share, progress: None }
 }
 
 fn steps(all: Vec<Datagram>) -> impl Strategy<Value = Vec<Step>> {
-    let compactions = prop::collection::vec((0..40_usize, 1..2000_usize), 0..4);
+    let share = prop::sample::select(vec![0_u64, 0, 1, 8]);
+    let compaction = (0..40_usize, 1..200_000_usize, share, 1..3_usize);
+    let compactions = prop::collection::vec(compaction, 0..14);
     let cuts = prop::collection::vec((1..6_usize, 0..3_usize, 0..2_u32), 1..30);
     (Just(all).prop_shuffle(), cuts, compactions).prop_map(|(all, cuts, compactions)| {
         let mut steps = Vec::new();
@@ -57,8 +66,8 @@ fn steps(all: Vec<Datagram>) -> impl Strategy<Value = Vec<Step>> {
             steps.push(Step::Append { writer, batch: batch.to_vec(), day });
             rest = more;
         }
-        for (at, memory) in compactions {
-            steps.insert(at.min(steps.len()), Step::Compact { memory });
+        for (at, memory, share, threads) in compactions {
+            steps.insert(at.min(steps.len()), Step::Compact { memory, share, threads });
         }
         steps
     })
@@ -83,16 +92,22 @@ proptest! {
                         let (writer, today) = (["pi1", "pi2", "mac"][writer], 20_261_121 + day);
                         append(&disk, writer, &today.to_string(), &batch).unwrap();
                     }
-                    Step::Compact { memory } => {
+                    Step::Compact { memory, share, threads } => {
                         let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
-                        checkpoint::compact(&lock, &mut journals, memory).unwrap();
+                        let means = means(memory, share, threads);
+                        checkpoint::compact_by(&lock, &mut journals, &means).unwrap();
                     }
                 }
             }
             for compacted in [false, true] {
                 if compacted {
                     let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
-                    checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+                    // Every file is read, and the runs are folded into the shards.
+                    let done = checkpoint::repair(&lock, &mut journals, 1 << 20).unwrap();
+                    prop_assert_eq!(done.rebuilt, 0);
+                    let manifest = Manifest::read(&disk).unwrap();
+                    prop_assert_eq!((manifest.runs(), manifest.digest()), (0, expected.digest()));
+                    prop_assert_eq!(manifest.lines(), expected.len() as u64);
                 }
                 let reader = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap();
                 prop_assert_eq!(reader.digest().unwrap(), expected.digest());
@@ -217,4 +232,96 @@ fn an_entity_still_counts_when_the_field_that_told_of_it_is_unset_behind_the_che
     journals.refresh().unwrap();
     let reader = Reader::open(&mut journals).unwrap();
     assert_eq!(reader.count(["companies"]).unwrap(), [0]);
+}
+
+/// Compacts with runs above whatever base there is, by two threads.
+fn compact_into_a_run(disk: &FakeDisk, memory: usize) -> Compacted {
+    let (mut journals, lock) = (open(disk, "pi1").unwrap(), take_lock(disk).unwrap());
+    checkpoint::compact_by(&lock, &mut journals, &means(memory, 0, 2)).unwrap()
+}
+
+#[test]
+fn what_does_not_fit_into_the_memory_is_set_apart_sorted_and_joined() {
+    // More lines of one shard than are sorted at a time, over more files than are few.
+    let text = "x".repeat(4_000);
+    let all: Vec<Datagram> = (0..400)
+        .map(|n| put("pi1", "companies/c1", &format!("f{}", n % 211), &format!("{n}{text}"), n))
+        .collect();
+    let expected = state_of(&all);
+    for memory in [1, 1 << 16, 1 << 20, 1 << 26] {
+        for threads in [1, 2] {
+            let disk = home();
+            for batch in all.chunks(40) {
+                append(&disk, "pi1", "20261122", batch).unwrap();
+            }
+            let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+            checkpoint::compact_by(&lock, &mut journals, &means(memory, 8, threads)).unwrap();
+            let reader = Reader::open(&mut journals).unwrap();
+            assert_eq!(reader.digest().unwrap(), expected.digest(), "{memory} {threads}");
+            assert_eq!(reader.state().unwrap(), expected, "{memory} {threads}");
+            let left = disk.files().into_iter().filter(|path| path.ends_with(".new"));
+            assert_eq!(left.collect::<Vec<_>>(), [""; 0], "{memory} {threads}");
+        }
+    }
+}
+
+#[test]
+fn runs_are_few_and_each_says_what_it_changes() {
+    let disk = home();
+    let mut all = Vec::new();
+    let mut most = 0;
+    for number in 0..40 {
+        let batch = batch("pi1", number, 1 + number % 7);
+        append(&disk, "pi1", "20261122", &batch).unwrap();
+        all.extend(batch);
+        let done = compact_into_a_run(&disk, 1 << 20);
+        assert_eq!(done.run, number > 0, "{number}");
+        let manifest = Manifest::read(&disk).unwrap();
+        most = most.max(manifest.runs());
+        let expected = state_of(&all);
+        assert_eq!(manifest.digest(), expected.digest(), "{number}");
+        assert_eq!(manifest.lines(), expected.len() as u64, "{number}");
+    }
+    assert!((2..=8).contains(&most), "{most}");
+}
+
+#[test]
+fn a_damaged_run_costs_a_reading_of_the_journals_and_no_value() {
+    let disk = home();
+    let mut all = Vec::new();
+    for number in 0..3 {
+        let batch = batch("pi1", number, 5);
+        append(&disk, "pi1", "20261122", &batch).unwrap();
+        all.extend(batch);
+        compact_into_a_run(&disk, 1 << 20);
+    }
+    let expected = state_of(&all);
+    let run = disk.files().into_iter().find(|path| path.starts_with("checkpoint/run-")).unwrap();
+    let bytes = disk.peek(&run).unwrap();
+    for at in 0..bytes.len() {
+        let disk = disk.copy();
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        disk.plant(&run, &bytes);
+        let reader = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap();
+        assert_eq!(reader.state().unwrap(), expected, "{at}");
+        for (target, entity) in expected.entities() {
+            assert_eq!(&reader.entity(target).unwrap(), entity, "{at}");
+        }
+        let mut more = all.clone();
+        more.push(put("pi1", "companies/c1", "more", "x", 9));
+        append(&disk, "pi1", "20261122", &more[all.len()..]).unwrap();
+        if at % 2 == 0 {
+            disk.remove(&run).unwrap();
+        }
+        if at % 3 == 0 {
+            // One that touches all that is damaged, or not.
+            compact_into_a_run(&disk, 1 << 20);
+        }
+        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+        checkpoint::repair(&lock, &mut journals, 1 << 20).unwrap();
+        let manifest = Manifest::read(&disk).unwrap();
+        assert_eq!(manifest.digest(), state_of(&more).digest(), "{at}");
+        assert_eq!(checkpoint::repair(&lock, &mut journals, 1 << 20).unwrap().rebuilt, 0, "{at}");
+    }
 }

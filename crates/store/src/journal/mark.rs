@@ -40,10 +40,7 @@ pub(crate) fn write(mark: &Mark, out: &mut String) {
 /// Reads all lines that are whole, sorted by position and day. Where two say different things of one
 /// point, the later one stands: it was written by somebody who had read the earlier.
 pub(crate) fn read(bytes: &[u8]) -> Vec<Mark> {
-    let mut marks: Vec<Mark> = bytes
-        .split(|b| *b == b'\n')
-        .filter_map(read_line)
-        .collect();
+    let mut marks: Vec<Mark> = bytes.split(|b| *b == b'\n').filter_map(read_line).collect();
     marks.reverse();
     marks.sort_by_key(|mark| (mark.head.position, mark.day, !mark.begins));
     marks.dedup_by_key(|mark| (mark.head.position, mark.day));
