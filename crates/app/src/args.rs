@@ -274,6 +274,9 @@ pub(crate) struct Compact {
     /// Leave the cards alone.
     #[arg(long)]
     pub(crate) no_cards: bool,
+    /// Say what would be merged, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,8 @@ pub struct Config {
     pub gossip: Gossip,
     /// Cards on this machine.
     pub cards: Cards,
+    /// Merging journals into the checkpoint.
+    pub compact: Compact,
 }
 
 /// `[gossip]`
@@ -36,6 +38,14 @@ pub struct Gossip {
 pub struct Cards {
     /// Which cards this machine keeps.
     pub project: Project,
+}
+
+/// `[compact]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Compact {
+    /// Memory that it may take, in MiB; when absent the least of 256 and an eighth of the machine's.
+    pub memory: Option<u32>,
 }
 
 /// Which cards a machine keeps.
@@ -135,6 +145,12 @@ mod tests {
             assert_eq!(Config::read("c.toml", &more).unwrap().gossip.peers, ["a"]);
             assert!(more.contains(empty), "{more}");
         }
+    }
+
+    #[test]
+    fn memory_is_told_in_mebibytes() {
+        let config = Config::read("c.toml", "[compact]\nmemory = 64\n").unwrap();
+        assert_eq!(config.compact.memory, Some(64));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! How a home is: what it holds, what is damaged, what needs a person.
 
 use cocli_core::{Field, Instant, StateDigest, Target, Value, Vector};
+use cocli_store::checkpoint::Means;
 use cocli_store::{Command, Journals, Reader, checkpoint};
 
 use crate::cards::Held;
@@ -8,9 +9,6 @@ use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::home::Home;
 use crate::session::Session;
-
-/// Memory that a compaction may take.
-pub(crate) const COMPACTION_BYTES: usize = 256 * 1024 * 1024;
 
 /// What `status` shows.
 #[derive(Debug, Default)]
@@ -110,6 +108,22 @@ impl Home {
         })
     }
 
+    /// What a compaction may use here.
+    fn means(&self) -> Means<'static> {
+        match self.config().compact.memory {
+            Some(mebibytes) => Means::within(mebibytes as usize * 1024 * 1024),
+            None => Means::default(),
+        }
+    }
+
+    /// What a compaction would merge. Changes nothing.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn pending(&self) -> Result<checkpoint::Pending> {
+        Ok(checkpoint::pending(&mut self.journals()?, &self.means())?)
+    }
+
     /// Says in a datagram by which key this node is known.
     pub(crate) fn introduce(&self, key: &str, now: Instant) -> Result<()> {
         let target = Target::read(&format!("nodes/{}", self.node()))?;
@@ -179,9 +193,21 @@ impl Session<'_> {
     /// # Errors
     /// When the disk refuses: the checkpoint is the old one then.
     pub fn compact(&mut self) -> Result<(checkpoint::Compacted, Health)> {
+        self.compact_telling(None)
+    }
+
+    /// As [`Session::compact`]; `progress` hears how many bytes are read, and of how many.
+    ///
+    /// # Errors
+    /// As [`Session::compact`].
+    pub fn compact_telling(
+        &mut self,
+        progress: Option<&(dyn Fn(u64, u64) + Sync)>,
+    ) -> Result<(checkpoint::Compacted, Health)> {
         self.take_in_foreign()?;
         self.salvage()?;
-        let done = checkpoint::compact(&self.lock, &mut self.journals, COMPACTION_BYTES)?;
+        let means = Means { progress, ..self.home.means() };
+        let done = checkpoint::compact_by(&self.lock, &mut self.journals, &means)?;
         let reader = Reader::open(&mut self.journals)?;
         let health = Health {
             values: usize::try_from(reader.manifest().lines()).unwrap_or(usize::MAX),
@@ -213,7 +239,8 @@ impl Session<'_> {
         let command = Command { at: self.now, verb: "doctor".into() };
         if repair {
             self.journals.adopt(&self.lock, self.now.day(), &command)?;
-            let done = checkpoint::repair(&self.lock, &mut self.journals, COMPACTION_BYTES)?;
+            let means = self.home.means();
+            let done = checkpoint::repair_by(&self.lock, &mut self.journals, &means)?;
             if done.rebuilt > 0 {
                 findings.push(Finding {
                     place: cocli_store::paths::CHECKPOINT.into(),

@@ -18,7 +18,7 @@ mod source;
 mod spill;
 
 pub(crate) use compact::from_journals;
-pub use compact::{Compacted, compact, compact_by, repair, repair_by};
+pub use compact::{Compacted, Pending, compact, compact_by, pending, repair, repair_by};
 pub use manifest::{Manifest, RULES};
 pub use means::Means;
 pub use odd::OddRecord;

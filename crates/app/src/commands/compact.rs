@@ -1,6 +1,7 @@
 //! `cocli compact`: journals into the checkpoint, the checkpoint into the cards.
 
-use cocli_node::Placed;
+use cocli_node::{Home, Placed};
+use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Context;
@@ -9,9 +10,19 @@ use crate::failure::Failure;
 
 pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     let home = context.home()?;
+    if args.dry_run {
+        return foretell(context, &home);
+    }
     let mut session = context.session(&home)?;
     let taken = session.take_in_all()?;
-    let (done, after) = session.compact()?;
+    let bar = bar(context);
+    let told = |read: u64, all: u64| {
+        bar.set_length(all);
+        bar.set_position(read);
+    };
+    let compacted = session.compact_telling(Some(&told));
+    bar.finish_and_clear();
+    let (done, after) = compacted?;
     let placed = if args.no_cards { Placed::default() } else { session.place_all()? };
     drop(session);
     super::show::report_cards(context, &placed);
@@ -34,4 +45,33 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
         )),
     }
     Ok(())
+}
+
+/// Says what there is to merge.
+fn foretell(context: &Context, home: &Home) -> Result<(), Failure> {
+    let pending = home.pending()?;
+    match context.screen.json {
+        true => context.screen.object(&json!({
+            "bytes": pending.bytes, "logs": pending.logs, "run": pending.run,
+        })),
+        false if pending.bytes == 0 => context.screen.line("nothing is new: all is merged"),
+        false => context.screen.line(format!(
+            "{} bytes of {} logs are new: they would {}",
+            pending.bytes,
+            pending.logs,
+            match pending.run {
+                true => "become a run above the shards",
+                false => "be merged into the shards",
+            }
+        )),
+    }
+    Ok(())
+}
+
+/// Shown on a terminal only.
+fn bar(context: &Context) -> ProgressBar {
+    if !context.screen.watched() {
+        return ProgressBar::hidden();
+    }
+    ProgressBar::new(0)
 }

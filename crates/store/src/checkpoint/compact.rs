@@ -40,6 +40,32 @@ pub struct Compacted {
     pub rebuilt: usize,
 }
 
+/// What a compaction would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pending {
+    /// Bytes of journals behind the checkpoint.
+    pub bytes: u64,
+    /// Logs that they are of.
+    pub logs: usize,
+    /// Whether they would become a run; else they are merged into the shards.
+    pub run: bool,
+}
+
+/// Looks what there is to merge. Changes nothing.
+///
+/// # Errors
+/// When the journals cannot be read.
+pub fn pending(journals: &mut Journals, means: &Means<'_>) -> Result<Pending> {
+    journals.refresh()?;
+    let manifest = Manifest::read_or_empty(&**journals.disk())?;
+    let frontier = journals.standing(&manifest.frontier)?;
+    let sections = journals.behind(&frontier, &manifest.holes);
+    let logs: BTreeSet<&LogId> = sections.iter().map(|section| &section.log).collect();
+    let bytes = sections.iter().map(|section| section.len as u64).sum();
+    let run = bytes > 0 && run::absorbed(&manifest, bytes, means).is_some();
+    Ok(Pending { bytes, logs: logs.len(), run })
+}
+
 /// New winners by shard.
 type Delta = BTreeMap<u8, BTreeMap<Target, Entity>>;
 

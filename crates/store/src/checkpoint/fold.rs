@@ -8,7 +8,7 @@ use super::ShardInfo;
 use super::compact::is_damage;
 use super::gather::side_by_side;
 use super::manifest::Manifest;
-use super::output::Output;
+use super::output::{Output, Put};
 use super::sort::Winners;
 use super::source::{END, Piece, Source, merge};
 use super::spill::Spill;
@@ -87,7 +87,7 @@ impl Fold<'_> {
                         return Err(error);
                     }
                     Ok(None) => all.shards.push((*shard, None)),
-                    Ok(Some((path, info))) => {
+                    Ok(Some(Put { path, info })) => {
                         path.iter().for_each(|path| put(path));
                         all.fresh.extend(path);
                         all.shards.push((*shard, Some(info)));
@@ -100,7 +100,7 @@ impl Fold<'_> {
     }
 
     /// Folds one shard; gives its path, if it was written, and what it is.
-    fn one(&self, shard: u8, buffer: &mut Vec<u8>) -> Result<Option<(Option<String>, ShardInfo)>> {
+    fn one(&self, shard: u8, buffer: &mut Vec<u8>) -> Result<Option<Put>> {
         let most = (self.memory / 8 / self.workers).clamp(1, SORT_BYTES_MAX);
         let (mut apart, mut last) = (Vec::new(), Vec::new());
         self.spill.each_part(shard, most, |part| {
@@ -119,8 +119,7 @@ impl Fold<'_> {
         }
         let mut output = Output::new(self.disk, shard, step.max(1), std::mem::take(buffer));
         merge(sources, |line| output.put(line))?;
-        let (done, empty) = output.done(self.manifest.shards.get(&shard))?;
-        *buffer = empty;
+        let done = output.done(self.manifest.shards.get(&shard), buffer)?;
         for piece in apart {
             self.disk.remove(&piece.path).tried("remove", &piece.path)?;
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Memory that a compaction takes where nobody says otherwise.
+/// Memory that a compaction takes where nobody says otherwise, unless an eighth of the machine's is less.
 const MEMORY_BYTES: usize = 256 * MIB;
 /// Below this, what is new is merged into the shards that it touches, without runs.
 const WHOLE_BYTES: u64 = 64 * MIB as u64;
@@ -32,12 +32,25 @@ impl Default for Means<'_> {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            memory: MEMORY_BYTES,
+            memory: memory_of_machine().map_or(MEMORY_BYTES, |all| (all / 8).min(MEMORY_BYTES)),
             threads: threads.min(THREADS_MAX),
             whole_bytes: WHOLE_BYTES,
             share: SHARE,
             progress: None,
         }
+    }
+}
+
+/// Bytes; `None` where the system does not say.
+fn memory_of_machine() -> Option<usize> {
+    #[cfg(target_os = "linux")]
+    {
+        let info = rustix::system::sysinfo();
+        usize::try_from(info.totalram).ok()?.checked_mul(info.mem_unit as usize)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        None
     }
 }
 

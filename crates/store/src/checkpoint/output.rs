@@ -11,6 +11,13 @@ use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
 use crate::paths;
 
+/// A shard in place.
+pub(super) struct Put {
+    /// Its path, if it was written.
+    pub(super) path: Option<String>,
+    pub(super) info: ShardInfo,
+}
+
 /// The lines of a shard, being written.
 pub(super) struct Output<'a> {
     disk: &'a dyn Disk,
@@ -59,15 +66,16 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Puts the shard in place, unless it is the `old` one: its path, if it was written, and what it
-    /// is. `None` when it has no lines. Gives the buffer back.
+    /// Puts the shard in place, unless it is the `old` one; nothing when it has no lines. The buffer
+    /// goes to `spare`, empty.
     pub(super) fn done(
         mut self,
         old: Option<&ShardInfo>,
-    ) -> Result<(Option<(Option<String>, ShardInfo)>, Vec<u8>)> {
+        spare: &mut Vec<u8>,
+    ) -> Result<Option<Put>> {
         let bytes = self.written + self.buffer.len() as u64;
         if bytes == 0 {
-            return Ok((None, self.buffer));
+            return Ok(None);
         }
         let whole = self.written == 0;
         if !whole {
@@ -75,26 +83,28 @@ impl<'a> Output<'a> {
         }
         let hash = if whole { hash(&self.buffer) } else { self.hasher.done() };
         let info = ShardInfo { hash, bytes, lines: self.lines, digest: self.digest };
+        let same = old.is_some_and(|old| old.hash == hash);
         let path = paths::shard(self.shard, hash);
         let unfinished = paths::unfinished(self.shard, None);
-        if old.is_some_and(|old| old.hash == hash) {
-            if !whole {
-                self.disk.remove(&unfinished).tried("remove", &unfinished)?;
+        match (same, whole) {
+            (true, true) => {}
+            (true, false) => self.disk.remove(&unfinished).tried("remove", &unfinished)?,
+            (false, true) => self.write_whole(&path)?,
+            (false, false) => {
+                self.disk.rename(&unfinished, &path).tried("put in place", &path)?;
             }
-            self.buffer.clear();
-            return Ok((Some((None, info)), self.buffer));
         }
-        if whole {
-            // One that a crash left behind may not be on the disk as it seems.
-            if_there(self.disk.remove(&path)).tried("remove", &path)?;
-            if let Err(error) = self.disk.write_at(&path, 0, &self.buffer, false) {
-                let _ = self.disk.remove(&path);
-                return Err(error).tried_to_write(&path, bytes);
-            }
-        } else {
-            self.disk.rename(&unfinished, &path).tried("put in place", &path)?;
-        }
-        self.buffer.clear();
-        Ok((Some((Some(path), info)), self.buffer))
+        *spare = self.buffer;
+        spare.clear();
+        Ok(Some(Put { path: (!same).then_some(path), info }))
+    }
+
+    fn write_whole(&self, path: &str) -> Result<()> {
+        // One that a crash left behind may not be on the disk as it seems.
+        if_there(self.disk.remove(path)).tried("remove", path)?;
+        let written = self.disk.write_at(path, 0, &self.buffer, false);
+        written.tried_to_write(path, self.buffer.len() as u64).inspect_err(|_| {
+            let _ = self.disk.remove(path);
+        })
     }
 }

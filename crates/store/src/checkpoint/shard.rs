@@ -122,8 +122,8 @@ fn first_not_before(bytes: &[u8], wanted: (&[u8], &[u8])) -> usize {
         let middle = low + (high - low) / 2;
         // An end that begins right before the middle belongs to the line before.
         let behind = |at: usize| at + low + END.len();
-        let start = memchr::memrchr_iter(RS, &bytes[low..middle]).map(behind);
-        let start = start.filter(|start| *start <= middle).next().unwrap_or(low);
+        let mut starts = memchr::memrchr_iter(RS, &bytes[low..middle]).map(behind);
+        let start = starts.find(|start| *start <= middle).unwrap_or(low);
         let line = line_of(&bytes[start..]);
         if key(line) < wanted {
             low = (start + line.len() + END.len()).min(bytes.len());

@@ -56,7 +56,7 @@ impl Piece {
 /// Sorted lines, one after the other.
 pub(super) enum Source<'a> {
     Memory(std::vec::IntoIter<Line<'a>>, Option<Line<'a>>),
-    File(FileLines<'a>),
+    File(Box<FileLines<'a>>),
 }
 
 impl<'a> Source<'a> {
@@ -79,7 +79,7 @@ impl<'a> Source<'a> {
             line: None,
         };
         file.advance()?;
-        Ok(Self::File(file))
+        Ok(Self::File(Box::new(file)))
     }
 
     pub(super) fn line(&self) -> Option<Line<'_>> {
