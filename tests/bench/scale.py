@@ -39,7 +39,7 @@ import polars as pl
 lines, out = sys.argv[1:3]
 names = %r
 frame = pl.scan_csv(f"{lines}/*.txt", separator="\\x1f", has_header=False, quote_char=None,
-                    schema={name: pl.String for name in names}, missing_utf8_is_empty_string=True)
+                    schema={name: pl.String for name in names})
 winner = pl.concat_str(["ts", "node", "value", "causality"], separator="\\x1f").max()
 frame.group_by("target", "field").agg(winner.alias("w")).sort("target", "field").sink_csv(
     out, separator="\\x1f", include_header=False, quote_style="never")

@@ -53,7 +53,8 @@ impl Plan {
 
     fn datagram(&self, number: u64) -> Datagram {
         let dice = text_hash(&number.to_le_bytes());
-        let limit = if dice.is_multiple_of(HOT) { HOT_TARGETS.min(self.targets) } else { self.targets };
+        let limit =
+            if dice.is_multiple_of(HOT) { HOT_TARGETS.min(self.targets) } else { self.targets };
         let target = (dice >> 8) % limit;
         let word = WORDS[(text_hash(&target.to_le_bytes()) % 8) as usize];
         let field = FIELDS[(dice >> 40) as usize % FIELDS.len()];

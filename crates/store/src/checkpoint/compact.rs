@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use cocli_core::digest::shard as shard_of;
 use cocli_core::{Entity, Head, LogId, Target};
 
-use super::fold::{Fold, Folded};
+use super::fold::{Fold, Folded, sync_all};
 use super::gather::{Gathered, gather};
 use super::manifest::{Manifest, RunInfo};
 use super::means::Means;
@@ -337,9 +337,7 @@ impl Work<'_> {
                     other => return other.tried("sync", paths::CHECKPOINT),
                 }
             }
-            for path in &self.fresh {
-                self.disk.sync(path).tried("sync", path)?;
-            }
+            sync_all(self.disk, &self.fresh)?;
         }
         self.disk.sync_folder(paths::CHECKPOINT).tried("sync", paths::CHECKPOINT)
     }

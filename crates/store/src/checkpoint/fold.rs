@@ -21,6 +21,17 @@ const STEP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of lines that are sorted at a time, at most: their places are numbers of 32 bits.
 const SORT_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
+/// Bytes of new lines from which on files are synced while others are made. A file system takes less
+/// time for many small ones at once.
+const SYNC_BESIDE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Makes files durable.
+pub(super) fn sync_all(disk: &dyn Disk, paths: &[String]) -> Result<()> {
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let results = disk.sync_each(&paths);
+    paths.iter().zip(results).try_for_each(|(path, result)| result.tried("sync", path))
+}
+
 /// What folding needs.
 pub(super) struct Fold<'a> {
     pub(super) disk: &'a dyn Disk,
@@ -45,16 +56,21 @@ pub(super) struct Folded {
 }
 
 impl Fold<'_> {
-    /// Folds some shards, several at a time. Where that is on several threads, each new file is made
-    /// durable while others are still sorted.
+    /// Folds some shards, several at a time. Where there is much to write, each new file is made durable
+    /// while others are still sorted.
     pub(super) fn run(&self, shards: &[u8]) -> Result<Folded> {
-        if self.workers == 1 {
+        if self.workers == 1 || self.spill.bytes() < SYNC_BESIDE_BYTES {
             return self.fold(shards, &|_| ());
         }
         std::thread::scope(|scope| {
             let (send, receive) = mpsc::channel::<String>();
             let syncing = scope.spawn(move || {
-                receive.iter().try_for_each(|path| self.disk.sync(&path).tried("sync", &path))
+                while let Ok(first) = receive.recv() {
+                    let paths: Vec<String> =
+                        [first].into_iter().chain(receive.try_iter()).collect();
+                    sync_all(self.disk, &paths)?;
+                }
+                Ok(())
             });
             let send = Mutex::new(send);
             let mut folded = self.fold(shards, &|path| {
