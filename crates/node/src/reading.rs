@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cocli_core::schema::POOL;
 use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target};
@@ -20,15 +21,15 @@ impl Home {
     /// Reads what stands there now. A compaction may take the files of a checkpoint away between the
     /// look at its manifest and the look at them: then everything is looked at again.
     pub(crate) fn read<T>(&self, ask: impl Fn(&Reader) -> cocli_store::Result<T>) -> Result<T> {
-        let mut journals = self.journals()?;
         let gone = |error: &StoreError| matches!(error, StoreError::Io { source, .. } if source.kind() == ErrorKind::NotFound);
+        let look = || Reader::glance(Arc::clone(&self.disk), self.cluster(), self.node().clone());
         for _ in 0..LOOKS_MAX {
-            match Reader::open(&mut journals).and_then(|reader| ask(&reader)) {
-                Err(error) if gone(&error) => journals.refresh()?,
+            match look().and_then(|reader| ask(&reader)) {
+                Err(error) if gone(&error) => {}
                 other => return Ok(other?),
             }
         }
-        Ok(Reader::open(&mut journals).and_then(|reader| ask(&reader))?)
+        Ok(look().and_then(|reader| ask(&reader))?)
     }
 
     /// The target that a person means; a full one need not exist.

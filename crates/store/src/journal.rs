@@ -14,6 +14,7 @@ mod foreign;
 mod hole;
 mod log;
 mod mark;
+mod news;
 mod own;
 mod recover;
 mod replica;
@@ -44,6 +45,7 @@ pub use sync::{Durable, SyncEnd, SyncPlan};
 pub(crate) use file::{put_aside, replace};
 pub(crate) use hole::Gap;
 use log::Log;
+pub(crate) use news::Place;
 pub(crate) use section::Block;
 
 /// What shows that a journal came or went, or that the own log is another: the folders of journals and
@@ -74,12 +76,19 @@ impl Journals {
     /// When there is no home, or it cannot be read. A journal that cannot be read is a
     /// [`Trouble`] and no error.
     pub fn open(disk: SharedDisk, cluster: ClusterId, node: NodeId) -> Result<Self> {
+        let mut journals = Self::unread(disk, cluster, node)?;
+        journals.refresh()?;
+        Ok(journals)
+    }
+
+    /// Nothing was looked at yet.
+    fn unread(disk: SharedDisk, cluster: ClusterId, node: NodeId) -> Result<Self> {
         let home = disk.stat(paths::OWN).tried("look at", paths::OWN)?;
         if home.is_none_or(|stat| stat.kind != FileKind::Folder) {
             return Err(StoreError::NotAHome { path: format!("{disk:?}") });
         }
         let own = LogId { node: node.clone(), epoch: Epoch::default() };
-        let mut journals = Self {
+        Ok(Self {
             disk,
             cluster,
             node,
@@ -90,9 +99,7 @@ impl Journals {
             doubt: None,
             landmarks: None,
             unsaved: None,
-        };
-        journals.refresh()?;
-        Ok(journals)
+        })
     }
 
     /// Looks again: other processes append, and people put journals here by hand. Cheap when

@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use cocli_core::digest::shard as shard_of;
 use cocli_core::usv::{self, US};
-use cocli_core::{Datagram, Entity, Entry, Field, LogId, State, StateDigest, Target};
+use cocli_core::{
+    ClusterId, Datagram, Entity, Entry, Field, LogId, NodeId, State, StateDigest, Target,
+};
 use memchr::memmem::Finder;
 
 use crate::checkpoint::{self, Manifest, OddList, OddRecord, of_met};
@@ -33,7 +35,9 @@ pub struct Reader {
     disk: SharedDisk,
     manifest: Manifest,
     tail: Vec<Stretch>,
-    all: Vec<Section>,
+    /// Who the journals are of, for when all of them are asked for.
+    home: (ClusterId, NodeId),
+    all: OnceLock<Vec<Section>>,
     delta: OnceLock<Delta>,
     looks: AtomicU32,
 }
@@ -55,8 +59,27 @@ impl Reader {
     /// # Errors
     /// When they cannot be read. A damaged manifest is passed over: the journals hold it all.
     pub fn open(journals: &mut Journals) -> Result<Self> {
-        let disk = journals.disk().clone();
+        let manifest = Manifest::read_or_empty(&**journals.disk())?;
+        let reader = Self::behind(journals, manifest)?;
+        let _ = reader.all.set(journals.all_sections());
+        Ok(reader)
+    }
+
+    /// As [`Reader::open`], but looks only at journals that have bytes behind the checkpoint: what one
+    /// field costs does not grow with the days. Who asks for the history reads that of a later moment.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn glance(disk: SharedDisk, cluster: ClusterId, node: NodeId) -> Result<Self> {
         let manifest = Manifest::read_or_empty(&*disk)?;
+        let mut places = manifest.places.clone();
+        places.retain(|log, _| !manifest.holes.contains_key(log));
+        let mut journals = Journals::open_behind(disk, cluster, node, &places)?;
+        Self::behind(&mut journals, manifest)
+    }
+
+    fn behind(journals: &mut Journals, manifest: Manifest) -> Result<Self> {
+        let disk = journals.disk().clone();
         let frontier = journals.standing(&manifest.frontier)?;
         let mut tail = Vec::new();
         for section in journals.behind(&frontier, &manifest.holes) {
@@ -67,7 +90,8 @@ impl Reader {
             disk,
             manifest,
             tail,
-            all: journals.all_sections(),
+            home: (journals.cluster(), journals.own().node.clone()),
+            all: OnceLock::new(),
             delta: OnceLock::new(),
             looks: AtomicU32::new(0),
         })
@@ -242,7 +266,7 @@ impl Reader {
         let needle = needle_of(target);
         let finder = Finder::new(&needle);
         let mut all = Vec::new();
-        for section in &self.all {
+        for section in self.all()? {
             let path = paths::journal(&section.log, section.day);
             let stretch = section.load(&*self.disk).tried("read", &path)?;
             stretch.each_with(&finder, |met| {
@@ -347,10 +371,20 @@ impl Reader {
         Ok(found)
     }
 
+    /// All that the journals hold.
+    fn all(&self) -> Result<&[Section]> {
+        if self.all.get().is_none() {
+            let (cluster, node) = self.home.clone();
+            let journals = Journals::open(self.disk.clone(), cluster, node)?;
+            let _ = self.all.set(journals.all_sections());
+        }
+        Ok(self.all.get().map_or(&[], Vec::as_slice))
+    }
+
     /// A damaged shard costs a reading of all journals and no value: they still hold everything.
     fn remade(&self, shard: u8) -> Result<Delta> {
         let mut delta =
-            checkpoint::from_journals(&*self.disk, &self.all, &BTreeSet::from([shard]))?;
+            checkpoint::from_journals(&*self.disk, self.all()?, &BTreeSet::from([shard]))?;
         Ok(delta.remove(&shard).unwrap_or_default())
     }
 }

@@ -112,6 +112,10 @@ proptest! {
                 let reader = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap();
                 prop_assert_eq!(reader.digest().unwrap(), expected.digest());
                 prop_assert_eq!(&reader.state().unwrap(), &expected);
+                let glance = Reader::glance(shared(&disk), CLUSTER, node("pi1")).unwrap();
+                prop_assert_eq!(glance.digest().unwrap(), expected.digest());
+                prop_assert_eq!(glance.tail_bytes(), reader.tail_bytes());
+                prop_assert_eq!(&glance.state().unwrap(), &expected);
                 let lives = |collection: &str| {
                     let here = |(at, entity): &(&Target, &cocli_core::Entity)| {
                         at.is_entity()

@@ -16,7 +16,7 @@ use super::run::{self, Making};
 use super::spill::Spill;
 use crate::disk::{Disk, FileKind};
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Journals, Section};
+use crate::journal::{Journals, Place, Section};
 use crate::lock::HomeLock;
 use crate::paths;
 
@@ -314,6 +314,12 @@ impl Work<'_> {
 
     /// Makes the new files durable and puts the manifest in place; then the old ones go.
     fn finish(&mut self, lock: &HomeLock, journals: &mut Journals) -> Result<()> {
+        let frontier = self.manifest.frontier.0.iter();
+        let places = frontier.filter_map(|(log, head)| {
+            let (day, offset) = journals.stands_at(log, head.position)?;
+            Some((log.clone(), Place { day, offset, head: *head }))
+        });
+        self.manifest.places = places.collect();
         if self.manifest == *self.before && self.fresh.is_empty() {
             return self.remove_unnamed();
         }

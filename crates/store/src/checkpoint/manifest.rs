@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cocli_core::{ChainHash, Head, LogId, StateDigest, Vector};
+use cocli_core::{ChainHash, Day, Head, LogId, StateDigest, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::source::Piece;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Gap, replace};
+use crate::journal::{Gap, Place, replace};
 use crate::paths;
 
 /// Version of the reading rules: digests are compared between equal ones only.
@@ -62,6 +62,8 @@ pub struct Manifest {
     pub rules: u32,
     /// Up to where each log is merged into it.
     pub frontier: Vector,
+    /// Where it stands in the journals.
+    pub(crate) places: BTreeMap<LogId, Place>,
     pub(crate) holes: BTreeMap<LogId, Vec<Gap>>,
     pub(crate) shards: BTreeMap<u8, ShardInfo>,
     pub(crate) runs: Vec<RunInfo>,
@@ -85,6 +87,10 @@ struct FormHead {
     log: String,
     position: u64,
     hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    day: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    offset: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,6 +124,7 @@ impl Default for Manifest {
         Self {
             rules: RULES,
             frontier: Vector::default(),
+            places: BTreeMap::new(),
             holes: BTreeMap::new(),
             shards: BTreeMap::new(),
             runs: Vec::new(),
@@ -221,6 +228,8 @@ impl Manifest {
             log: log.to_string(),
             position: head.position,
             hash: head.hash.to_string(),
+            day: self.places.get(log).map(|place| place.day.number()),
+            offset: self.places.get(log).map(|place| place.offset),
         };
         let mut holes = Vec::new();
         for (log, gaps) in &self.holes {
@@ -264,7 +273,12 @@ impl Manifest {
         let mut read = Self { rules: form.rules, ..Self::default() };
         for line in &form.frontier {
             let head = Head { position: line.position, hash: ChainHash::read(&line.hash)? };
-            read.frontier.0.insert(LogId::read(&line.log).ok()?, head);
+            let log = LogId::read(&line.log).ok()?;
+            if let (Some(day), Some(offset)) = (line.day, line.offset) {
+                let day = Day::from_number(day)?;
+                read.places.insert(log.clone(), Place { day, offset, head });
+            }
+            read.frontier.0.insert(log, head);
         }
         for line in &form.holes {
             let gaps = read.holes.entry(LogId::read(&line.log).ok()?).or_default();

@@ -143,7 +143,10 @@ pub fn append_or_close(
 }
 
 pub fn state(disk: &FakeDisk, name: &str) -> Result<State> {
-    Reader::open(&mut open(disk, name)?)?.state()
+    let all = Reader::open(&mut open(disk, name)?)?.state()?;
+    let glance = Reader::glance(shared(disk), CLUSTER, node(name))?.state()?;
+    assert_eq!(all, glance, "a glance sees something else");
+    Ok(all)
 }
 
 /// All ranges of a log, as another node would get them.
