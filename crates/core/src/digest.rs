@@ -90,10 +90,15 @@ impl fmt::Debug for ClusterId {
 }
 
 impl ClusterId {
-    /// Reads 32 hex digits. A home has thousands of such texts, read at each start.
+    /// Reads 32 hex digits.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+        Self::of_hex(text.as_bytes())
+    }
+
+    /// As [`Self::read`], of bytes: a home has thousands of such texts, read at each start.
+    fn of_hex(text: &[u8]) -> Option<Self> {
+        let digits: &[u8; 32] = text.try_into().ok()?;
         let mut bytes = [0; 16];
         let mut wrong = 0;
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
@@ -140,7 +145,13 @@ impl ChainHash {
     /// Reads 32 hex digits.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        ClusterId::read(text).map(|id| Self(id.0))
+        Self::of_hex(text.as_bytes())
+    }
+
+    /// As [`Self::read`], of bytes.
+    #[must_use]
+    pub fn of_hex(text: &[u8]) -> Option<Self> {
+        ClusterId::of_hex(text).map(|id| Self(id.0))
     }
 }
 

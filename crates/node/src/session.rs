@@ -112,7 +112,8 @@ impl<'h> Session<'h> {
     }
 
     pub(crate) fn reader(&mut self) -> Result<Reader> {
-        let reader = Reader::open(&mut self.journals)?;
+        let (disk, cluster) = (self.home.disk.clone(), self.home.cluster());
+        let reader = Reader::glance(disk, cluster, self.home.node().clone())?;
         self.tail_bytes = reader.tail_bytes();
         Ok(reader)
     }

@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use cocli_core::digest::hash;
 use cocli_core::{ChainHash, Day, Head};
 
+/// Bytes of the shortest line.
+const LINE_BYTES_MIN: usize = 55;
+
 /// A point of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -40,7 +43,13 @@ pub(crate) fn write(mark: &Mark, out: &mut String) {
 /// Reads all lines that are whole, sorted by position and day. Where two say different things of one
 /// point, the later one stands: it was written by somebody who had read the earlier.
 pub(crate) fn read(bytes: &[u8]) -> Vec<Mark> {
-    let mut marks: Vec<Mark> = bytes.split(|b| *b == b'\n').filter_map(read_line).collect();
+    let lines = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
+    let mut marks = Vec::with_capacity(bytes.len() / LINE_BYTES_MIN);
+    let (mut start, mut day) = (0, (&b""[..], None));
+    for end in lines {
+        marks.extend(read_line(&bytes[start..end], &mut day));
+        start = end + 1;
+    }
     marks.reverse();
     marks.sort_by_key(|mark| (mark.head.position, mark.day, !mark.begins));
     marks.dedup_by_key(|mark| (mark.head.position, mark.day));
@@ -55,30 +64,48 @@ pub(crate) fn stands(marks: &[Mark], mark: &Mark) -> bool {
 }
 
 /// A home of a million companies has fifteen thousand of them, read at each start.
-fn read_line(line: &[u8]) -> Option<Mark> {
-    // From the end: a blank and the sum, before that a blank and the hash.
+fn read_line<'a>(line: &'a [u8], known: &mut (&'a [u8], Option<Day>)) -> Option<Mark> {
+    // From the end: a blank and the sum, before that a blank and the hash. What is not in the spelling
+    // that we write has another sum.
     let (body, check) = line.split_at_checked(line.len().checked_sub(9)?)?;
-    let check = u32::from_str_radix(lower_hex(check.strip_prefix(b" ")?)?, 16).ok()?;
-    if check != (hash(body) & 0xffff_ffff) as u32 {
+    if sum_of(check)? != (hash(body) & 0xffff_ffff) as u32 {
         return None;
     }
     let (head, chain) = body.split_at_checked(body.len().checked_sub(33)?)?;
-    let chain = ChainHash::read(lower_hex(chain.strip_prefix(b" ")?)?)?;
+    let chain = ChainHash::of_hex(chain.strip_prefix(b" ")?)?;
     let (begins, rest) = match head {
         [b'B', b' ', rest @ ..] => (true, rest),
         [b'M', b' ', rest @ ..] => (false, rest),
         _ => return None,
     };
-    let (day, position) = std::str::from_utf8(rest).ok()?.split_at_checked(8)?;
-    let position = position.strip_prefix(' ')?.parse().ok()?;
-    let head = Head { position, hash: chain };
-    Some(Mark { begins, day: Day::read(day)?, head, saved: true })
+    let (day, position) = rest.split_at_checked(8)?;
+    if day != known.0 {
+        // Most lines are of the day of the line before.
+        *known = (day, std::str::from_utf8(day).ok().and_then(Day::read));
+    }
+    let position = number(position.strip_prefix(b" ")?)?;
+    Some(Mark { begins, day: known.1?, head: Head { position, hash: chain }, saved: true })
 }
 
-/// Text of lower-case hex digits, and of nothing else.
-fn lower_hex(text: &[u8]) -> Option<&str> {
-    let fits = text.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    std::str::from_utf8(text).ok().filter(|_| fits)
+/// Decimal digits, at least one.
+fn number(text: &[u8]) -> Option<u64> {
+    let digit = |sum: u64, b: &u8| {
+        let digit = b.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    };
+    if text.is_empty() { None } else { text.iter().try_fold(0, digit) }
+}
+
+/// A blank and eight lower-case hex digits.
+fn sum_of(text: &[u8]) -> Option<u32> {
+    text.strip_prefix(b" ")?.iter().try_fold(0_u32, |sum, b| {
+        let digit = match b {
+            b'0'..=b'9' => b - b'0',
+            b'a'..=b'f' => b - b'a' + 10,
+            _ => return None,
+        };
+        Some(sum << 4 | u32::from(digit))
+    })
 }
 
 #[cfg(test)]
