@@ -1,4 +1,4 @@
-//! Bytes to datagram and back: the only file that knows the separators.
+//! Bytes to datagram and back: with `plain`, the only file that knows the separators of records.
 //!
 //! `timestamp US node US target US field US value US causality#check RS`, as docs/formats.md tells.
 
