@@ -111,7 +111,7 @@ impl Home {
     /// What a compaction may use here.
     fn means(&self) -> Means<'static> {
         match self.config().compact.memory {
-            Some(mebibytes) => Means::within(mebibytes as usize * 1024 * 1024),
+            Some(mebibytes) => Means::within((mebibytes as usize).saturating_mul(1024 * 1024)),
             None => Means::default(),
         }
     }

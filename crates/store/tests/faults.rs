@@ -182,8 +182,15 @@ fn a_compaction_that_fails(means: Means<'_>, least: u64) {
     assert!(steps > least, "{steps}");
 }
 
-const WHOLLY: Means<'_> =
-    Means { memory: 1 << 20, threads: 1, whole_bytes: 64 << 20, share: 8, progress: None };
+const WHOLLY: Means<'_> = Means {
+    memory: 1 << 20,
+    threads: 1,
+    alone_bytes: 0,
+    beside_bytes: u64::MAX,
+    whole_bytes: 64 << 20,
+    share: 8,
+    progress: None,
+};
 
 #[test]
 fn a_compaction_that_fails_anywhere_leaves_the_old_state_or_the_new() {
@@ -198,6 +205,12 @@ fn a_compaction_into_a_run_that_fails_anywhere_leaves_the_old_state_or_the_new()
 #[test]
 fn a_compaction_without_memory_that_fails_anywhere_leaves_the_old_state_or_the_new() {
     a_compaction_that_fails(Means { memory: 2048, ..WHOLLY }, 100);
+}
+
+#[test]
+fn a_compaction_by_several_threads_that_fails_anywhere_leaves_the_old_state_or_the_new() {
+    a_compaction_that_fails(Means { threads: 3, beside_bytes: 0, ..WHOLLY }, 100);
+    a_compaction_that_fails(Means { threads: 2, memory: 2048, whole_bytes: 0, ..WHOLLY }, 100);
 }
 
 #[test]

@@ -47,12 +47,13 @@ enum Step {
 /// Small homes are merged wholly, unless they are told to have runs.
 fn means(memory: usize, share: u64, threads: usize) -> Means<'static> {
     let whole_bytes = if share == 8 { 64 << 20 } else { 0 };
-    Means { memory, threads, whole_bytes, share, progress: None }
+    let beside_bytes = if memory.is_multiple_of(2) { 0 } else { u64::MAX };
+    Means { memory, threads, alone_bytes: 0, beside_bytes, whole_bytes, share, progress: None }
 }
 
 fn steps(all: Vec<Datagram>) -> impl Strategy<Value = Vec<Step>> {
     let share = prop::sample::select(vec![0_u64, 0, 1, 8]);
-    let compaction = (0..40_usize, 1..200_000_usize, share, 1..3_usize);
+    let compaction = (0..40_usize, 1..200_000_usize, share, 1..4_usize);
     let compactions = prop::collection::vec(compaction, 0..14);
     let cuts = prop::collection::vec((1..6_usize, 0..3_usize, 0..2_u32), 1..30);
     (Just(all).prop_shuffle(), cuts, compactions).prop_map(|(all, cuts, compactions)| {

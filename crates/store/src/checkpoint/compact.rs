@@ -22,8 +22,6 @@ use crate::paths;
 
 /// Above so many new files one sync of the whole file system is cheaper than one of each.
 const SINGLE_SYNCS_MAX: usize = 8;
-/// Bytes of journals below which one thread is as fast as several.
-const ALONE_BYTES_MAX: u64 = 256 * 1024;
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -123,7 +121,7 @@ fn merge_new(
         disk.make_folder(paths::CHECKPOINT).tried_to_write(paths::CHECKPOINT, 0)?;
     }
     let bytes: u64 = sections.iter().map(|section| section.len as u64).sum();
-    let workers = if bytes <= ALONE_BYTES_MAX && !all { 1 } else { means.threads.max(1) };
+    let workers = if bytes <= means.alone_bytes && !all { 1 } else { means.threads.max(1) };
     let spill = Spill::new(&*disk, means.memory, workers);
     let manifest = Manifest { frontier, holes: BTreeMap::new(), ..before.clone() };
     let done = Compacted::default();
@@ -259,7 +257,7 @@ impl Work<'_> {
             disk: self.disk,
             manifest: self.before,
             spill,
-            memory: self.means.memory,
+            means: self.means,
             workers: self.workers,
         };
         let folded = fold.run(&shards.into_iter().collect::<Vec<_>>())?;
@@ -290,7 +288,7 @@ impl Work<'_> {
             disk: self.disk,
             manifest: &nothing,
             spill: &spill,
-            memory: self.means.memory,
+            means: self.means,
             workers: self.workers,
         };
         let folded = fold.run(&damaged.iter().copied().collect::<Vec<_>>())?;

@@ -8,6 +8,7 @@ use super::ShardInfo;
 use super::compact::is_damage;
 use super::gather::side_by_side;
 use super::manifest::Manifest;
+use super::means::Means;
 use super::output::{Output, Put};
 use super::sort::Winners;
 use super::source::{END, Piece, Source, merge};
@@ -20,10 +21,6 @@ use crate::paths;
 const STEP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of lines that are sorted at a time, at most: their places are numbers of 32 bits.
 const SORT_BYTES_MAX: usize = 1024 * 1024 * 1024;
-
-/// Bytes of new lines from which on files are synced while others are made. A file system takes less
-/// time for many small ones at once.
-const SYNC_BESIDE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Makes files durable.
 pub(super) fn sync_all(disk: &dyn Disk, paths: &[String]) -> Result<()> {
@@ -38,7 +35,7 @@ pub(super) struct Fold<'a> {
     /// What stands below.
     pub(super) manifest: &'a Manifest,
     pub(super) spill: &'a Spill<'a>,
-    pub(super) memory: usize,
+    pub(super) means: &'a Means<'a>,
     pub(super) workers: usize,
 }
 
@@ -59,7 +56,7 @@ impl Fold<'_> {
     /// Folds some shards, several at a time. Where there is much to write, each new file is made durable
     /// while others are still sorted.
     pub(super) fn run(&self, shards: &[u8]) -> Result<Folded> {
-        if self.workers == 1 || self.spill.bytes() < SYNC_BESIDE_BYTES {
+        if self.workers == 1 || self.spill.bytes() < self.means.beside_bytes {
             return self.fold(shards, &|_| ());
         }
         std::thread::scope(|scope| {
@@ -117,7 +114,7 @@ impl Fold<'_> {
 
     /// Folds one shard; gives its path, if it was written, and what it is.
     fn one(&self, shard: u8, buffer: &mut Vec<u8>) -> Result<Option<Put>> {
-        let most = (self.memory / 8 / self.workers).clamp(1, SORT_BYTES_MAX);
+        let most = (self.means.memory / 8 / self.workers).clamp(1, SORT_BYTES_MAX);
         let (mut apart, mut last) = (Vec::new(), Vec::new());
         self.spill.each_part(shard, most, |part| {
             let full = std::mem::replace(&mut last, part);

@@ -8,6 +8,11 @@ const MEMORY_BYTES: usize = 256 * MIB;
 const WHOLE_BYTES: u64 = 64 * MIB as u64;
 /// Runs are merged into the shards when they pass this part of them.
 const SHARE: u64 = 8;
+/// Up to so many bytes of journals one thread is as fast as several.
+const ALONE_BYTES: u64 = 256 * 1024;
+/// Bytes of new lines from which on files are synced while others are made. A file system takes less
+/// time for many small ones at once.
+const BESIDE_BYTES: u64 = 64 * MIB as u64;
 /// Threads that are of use: beyond them the disk is what takes the time.
 const THREADS_MAX: usize = 8;
 
@@ -20,6 +25,10 @@ pub struct Means<'a> {
     pub memory: usize,
     /// Threads that read, sort and write side by side.
     pub threads: usize,
+    /// Bytes of journals up to which one thread does all of it.
+    pub alone_bytes: u64,
+    /// Bytes of new lines from which on several threads sync files while they make others.
+    pub beside_bytes: u64,
     /// Bytes of checkpoint below which what is new is merged wholly, without runs.
     pub whole_bytes: u64,
     /// The runs are merged into the shards when they pass one part in so many of them; 0 for never.
@@ -34,6 +43,8 @@ impl Default for Means<'_> {
         Self {
             memory: memory_of_machine().map_or(MEMORY_BYTES, |all| (all / 8).min(MEMORY_BYTES)),
             threads: threads.min(THREADS_MAX),
+            alone_bytes: ALONE_BYTES,
+            beside_bytes: BESIDE_BYTES,
             whole_bytes: WHOLE_BYTES,
             share: SHARE,
             progress: None,

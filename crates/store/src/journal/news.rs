@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cocli_core::limits::LOGS_MAX;
 use cocli_core::{ClusterId, Day, Head, LogId, NodeId};
 
 use super::{Journals, mark};
@@ -48,6 +49,11 @@ impl Journals {
             }
         }
         let logs: BTreeSet<&LogId> = days.keys().chain(places.keys()).collect();
+        if logs.len() > LOGS_MAX {
+            // Which of them count is said by a look at all.
+            journals.refresh()?;
+            return Ok(journals);
+        }
         for id in logs {
             let days = days.get(id).map_or(&[][..], Vec::as_slice);
             if places.get(id).is_some_and(|place| ends_there(&*disk, id, days, place)) {

@@ -94,9 +94,10 @@ impl Section {
     fn load_behind(&self, disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
         let mut want = BEHIND_BYTES;
         loop {
-            let mut bytes = match disk.read_at(path, self.offset + self.len as u64, want) {
+            // As it would stand in a longer section.
+            let mut bytes = match salvage(disk, path, self.offset + self.len as u64, want) {
                 Err(error) if is_loss(&error) => return Ok(Vec::new()),
-                bytes => bytes?,
+                salvage => salvage?.bytes,
             };
             let end = memchr::memchr(usv::RS, &bytes);
             if end.is_some() || bytes.len() < want || want > RECORD_BYTES_MAX {
