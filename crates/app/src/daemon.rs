@@ -6,6 +6,7 @@ mod alive;
 mod callers;
 mod calls;
 mod cards;
+mod compaction;
 mod discovery;
 mod doors;
 mod expected;

@@ -1,7 +1,7 @@
 //! How a home is: what it holds, what is damaged, what needs a person.
 
 use cocli_core::{Field, Instant, StateDigest, Target, Value, Vector};
-use cocli_store::checkpoint::Means;
+use cocli_store::checkpoint::{Means, Turn};
 use cocli_store::{Command, Journals, Reader, checkpoint};
 
 use crate::cards::Held;
@@ -109,7 +109,7 @@ impl Home {
     }
 
     /// What a compaction may use here.
-    fn means(&self) -> Means<'static> {
+    pub(crate) fn means(&self) -> Means<'static> {
         match self.config().compact.memory {
             Some(mebibytes) => Means::within((mebibytes as usize).saturating_mul(1024 * 1024)),
             None => Means::default(),
@@ -188,26 +188,20 @@ pub(crate) fn troubles(journals: &Journals) -> Vec<(String, String)> {
 }
 
 impl Session<'_> {
-    /// Merges the journals into the checkpoint.
+    /// Merges the journals into the checkpoint; `progress` hears how many bytes are read, and of how
+    /// many. The turn is to be taken before the session is begun ([`Home::turn`]).
     ///
     /// # Errors
     /// When the disk refuses: the checkpoint is the old one then.
-    pub fn compact(&mut self) -> Result<(checkpoint::Compacted, Health)> {
-        self.compact_telling(None)
-    }
-
-    /// As [`Session::compact`]; `progress` hears how many bytes are read, and of how many.
-    ///
-    /// # Errors
-    /// As [`Session::compact`].
-    pub fn compact_telling(
+    pub fn compact(
         &mut self,
+        turn: Turn,
         progress: Option<&(dyn Fn(u64, u64) + Sync)>,
     ) -> Result<(checkpoint::Compacted, Health)> {
         self.take_in_foreign()?;
         self.salvage()?;
         let means = Means { progress, ..self.home.means() };
-        let done = checkpoint::compact_by(&self.lock, &mut self.journals, &means)?;
+        let done = turn.compact(&self.lock, &mut self.journals, &means)?;
         let reader = Reader::open(&mut self.journals)?;
         let health = Health {
             values: usize::try_from(reader.manifest().lines()).unwrap_or(usize::MAX),
@@ -218,29 +212,40 @@ impl Session<'_> {
         Ok((done, health))
     }
 
-    /// Merges the journals when what stands behind the checkpoint has grown long.
+    /// Merges the journals when what stands behind the checkpoint has grown long and nobody else is at it.
     ///
     /// # Errors
     /// As [`Session::compact`].
     pub fn compact_if_long(&mut self) -> Result<()> {
         if self.tail_bytes > cocli_core::limits::TAIL_BYTES_MAX {
-            self.compact()?;
+            self.compact_if_free()?;
+        }
+        Ok(())
+    }
+
+    /// Merges the journals unless somebody else is at it.
+    ///
+    /// # Errors
+    /// As [`Session::compact`].
+    pub fn compact_if_free(&mut self) -> Result<()> {
+        if let Some(turn) = Turn::try_take(&*self.home.disk)? {
+            self.compact(turn, None)?;
             self.tail_bytes = 0;
         }
         Ok(())
     }
 
-    /// Looks at everything; with `repair`, mends what needs no decision.
+    /// Looks at everything; with the turn to `repair`, mends what needs no decision.
     ///
     /// # Errors
     /// When the home cannot be read at all.
-    pub fn examine(&mut self, repair: bool) -> Result<Vec<Finding>> {
+    pub fn examine(&mut self, repair: Option<Turn>) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
         let command = Command { at: self.now, verb: "doctor".into() };
-        if repair {
+        if let Some(turn) = repair {
             self.journals.adopt(&self.lock, self.now.day(), &command)?;
             let means = self.home.means();
-            let done = checkpoint::repair_by(&self.lock, &mut self.journals, &means)?;
+            let done = turn.repair(&self.lock, &mut self.journals, &means)?;
             if done.rebuilt > 0 {
                 findings.push(Finding {
                     place: cocli_store::paths::CHECKPOINT.into(),

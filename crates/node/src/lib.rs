@@ -4,6 +4,7 @@
 mod campaigns;
 mod cards;
 pub mod change;
+mod compaction;
 mod config;
 mod error;
 mod foreign;

@@ -16,14 +16,18 @@ mod shard;
 mod sort;
 mod source;
 mod spill;
+mod turn;
 
 pub(crate) use compact::from_journals;
-pub use compact::{Compacted, Pending, compact, compact_by, pending, repair, repair_by};
+pub use compact::{
+    Begun, Compacted, Merged, Pending, Placed, compact, compact_by, pending, repair, repair_by,
+};
 pub use manifest::{Manifest, RULES};
 pub use means::Means;
 pub use odd::OddRecord;
 pub use salvage::salvage;
 pub(crate) use shard::add_line;
+pub use turn::Turn;
 
 pub(crate) use manifest::ShardInfo;
 pub(crate) use odd::{OddList, of_met};

@@ -13,6 +13,8 @@ pub const CHECKPOINT: &str = "checkpoint";
 pub const OWN: &str = ".cocli";
 /// The lock of the home.
 pub const LOCK: &str = ".cocli/lock";
+/// Held by the one who compacts.
+pub const COMPACTING: &str = ".cocli/compacting";
 /// The settings of the machine.
 pub const CONFIG: &str = ".cocli/config.toml";
 /// The identity of the node and its cluster.

@@ -82,7 +82,7 @@ impl Reader {
         let disk = journals.disk().clone();
         let frontier = journals.standing(&manifest.frontier)?;
         let mut tail = Vec::new();
-        for section in journals.behind(&frontier, &manifest.holes) {
+        for section in journals.behind(&frontier, &manifest.holes, |_, end| end) {
             let path = paths::journal(&section.log, section.day);
             tail.push(section.load(&*disk).tried("read", &path)?);
         }

@@ -6,7 +6,7 @@
 mod support;
 
 use cocli_core::{Datagram, LogId};
-use cocli_store::checkpoint::Means;
+use cocli_store::checkpoint::{Begun, Means, Turn};
 use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::journal::{Misplaced, Placed};
 use cocli_store::{Disk, FakeDisk, StoreError, checkpoint};
@@ -209,8 +209,96 @@ fn a_compaction_without_memory_that_fails_anywhere_leaves_the_old_state_or_the_n
 
 #[test]
 fn a_compaction_by_several_threads_that_fails_anywhere_leaves_the_old_state_or_the_new() {
-    a_compaction_that_fails(Means { threads: 3, beside_bytes: 0, ..WHOLLY }, 100);
-    a_compaction_that_fails(Means { threads: 2, memory: 2048, whole_bytes: 0, ..WHOLLY }, 100);
+    a_compaction_that_fails(Means { threads: 2, memory: 2048, beside_bytes: 0, ..WHOLLY }, 100);
+}
+
+/// What a daemon does: only the last step takes the home's lock.
+fn compact_beside(
+    disk: &FakeDisk,
+    means: &Means<'_>,
+    meanwhile: impl FnOnce() -> Vec<Tried>,
+) -> (Vec<Tried>, Result<bool, StoreError>) {
+    let merged = || {
+        let mut journals = open(disk, "pi1")?;
+        journals.sync(&take_lock(disk)?)?;
+        let (turn, known) = (Turn::take(disk)?, journals.vector()?);
+        let merged = Begun::up_to(turn, &mut journals, &known)?.merge(&mut journals, means)?;
+        Ok((journals, merged))
+    };
+    let merged: Result<_, StoreError> = merged();
+    let tried = meanwhile();
+    let end = || {
+        let (mut journals, merged) = merged?;
+        let placed = merged.place(&take_lock(disk)?, &mut journals)?;
+        let new = placed.is_new();
+        placed.clean_up().map(|()| new)
+    };
+    (tried, end())
+}
+
+#[test]
+fn a_compaction_beside_a_writer_that_fails_anywhere_leaves_the_old_state_or_the_new() {
+    let (disk, earlier) = home_with_history();
+    for means in [WHOLLY, Means { whole_bytes: 0, share: 0, memory: 2048, ..WHOLLY }] {
+        let work = |disk: &FakeDisk| {
+            let write = || vec![try_append(disk, "20261123", batch("pi1", 10, 2))];
+            compact_beside(disk, &means, write).0
+        };
+        let steps = at_every_step(&disk, work, |disk, tried, what| {
+            check_after(disk, &earlier, tried, what)
+        });
+        assert!(steps > 150, "{steps}");
+    }
+}
+
+#[test]
+fn what_is_written_while_a_compaction_merges_stands_behind_the_checkpoint() {
+    let (disk, earlier) = home_with_history();
+    let later = batch("pi1", 10, 2);
+    let write = || vec![try_append(&disk, "20261123", later.clone())];
+    let (_, new) = compact_beside(&disk, &WHOLLY, write);
+    assert!(new.unwrap());
+    let mut journals = open(&disk, "pi1").unwrap();
+    let reader = cocli_store::Reader::open(&mut journals).unwrap();
+    assert_eq!(reader.manifest().digest(), state_of(&earlier).digest());
+    assert_eq!(reader.tail_bytes(), bytes_of(&later).len() as u64);
+    assert_eq!(reader.state().unwrap(), state_of(earlier.iter().chain(&later)));
+}
+
+#[test]
+fn a_compaction_of_a_log_that_gives_way_meanwhile_comes_to_nothing() {
+    let (disk, earlier) = home_with_history();
+    let (theirs, others) = (batch("laptop", 1, 5), batch("laptop", 2, 3));
+    disk.plant("wal/20261122_laptop.usv", &bytes_of(&theirs));
+    let cut = || {
+        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+        let aside = (&log("laptop"), 0, day("20261123"));
+        journals.set_branch_aside(&lock, aside.0, aside.1, aside.2, &command()).unwrap();
+        drop((journals, lock));
+        disk.plant("wal/20261122_laptop.usv", &bytes_of(&others));
+        Vec::new()
+    };
+    let (_, new) = compact_beside(&disk, &WHOLLY, cut);
+    assert!(!new.unwrap());
+    let left = disk.files().into_iter().filter(|path| path.starts_with("checkpoint/")).count();
+    assert_eq!(left, 0, "{:?}", disk.files());
+    let held_now = state(&disk, "pi1").unwrap();
+    // What was set aside was copied into the own log.
+    assert_eq!(held_now, state_of(earlier.iter().chain(&theirs).chain(&others)));
+}
+
+#[test]
+fn while_one_compacts_no_other_does() {
+    let (disk, _) = home_with_history();
+    let meanwhile = || {
+        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+        let refused = checkpoint::compact(&lock, &mut journals, 1 << 20);
+        assert!(matches!(refused, Err(StoreError::Locked { .. })));
+        Vec::new()
+    };
+    assert!(compact_beside(&disk, &WHOLLY, meanwhile).1.unwrap());
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
 }
 
 #[test]

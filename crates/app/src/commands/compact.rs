@@ -13,6 +13,8 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     if args.dry_run {
         return foretell(context, &home);
     }
+    // A daemon may be at it: what that merges is not merged again.
+    let turn = home.turn()?;
     let mut session = context.session(&home)?;
     let taken = session.take_in_all()?;
     let bar = bar(context);
@@ -20,7 +22,7 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
         bar.set_length(all);
         bar.set_position(read);
     };
-    let compacted = session.compact_telling(Some(&told));
+    let compacted = session.compact(turn, Some(&told));
     bar.finish_and_clear();
     let (done, after) = compacted?;
     let placed = if args.no_cards { Placed::default() } else { session.place_all()? };

@@ -18,8 +18,9 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         return net::run(context, &home);
     }
     let mut findings = {
+        let turn = args.repair.then(|| home.turn()).transpose()?;
         let mut session = context.session(&home)?;
-        session.examine(args.repair)?
+        session.examine(turn)?
     };
     findings.extend(own_key(&home, args.repair)?);
     findings.extend(from_python(&home));

@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
         let written = session.write("import csv", &changes, false)?;
         datagrams = written.datagrams;
         // Everything that is asked next is asked of the checkpoint.
-        let compacted = session.compact();
+        let compacted = session.compact_if_free();
         let placed = session.place();
         drop(session);
         door::wake(&home, &written.end);

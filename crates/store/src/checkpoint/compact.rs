@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cocli_core::digest::shard as shard_of;
-use cocli_core::{Entity, Head, LogId, Target};
+use cocli_core::limits::TAIL_BYTES_MAX;
+use cocli_core::{Entity, Head, LogId, Target, Vector};
 
 use super::fold::{Fold, Folded, sync_all};
 use super::gather::{Gathered, gather};
@@ -14,7 +15,8 @@ use super::means::Means;
 use super::odd::OddList;
 use super::run::{self, Making};
 use super::spill::Spill;
-use crate::disk::{Disk, FileKind};
+use super::turn::Turn;
+use crate::disk::{Disk, FileKind, SharedDisk};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::journal::{Journals, Place, Section};
 use crate::lock::HomeLock;
@@ -22,6 +24,11 @@ use crate::paths;
 
 /// Above so many new files one sync of the whole file system is cheaper than one of each.
 const SINGLE_SYNCS_MAX: usize = 8;
+
+/// A daemon compacts what has grown to this part of the checkpoint, so that what it writes for each byte
+/// that came is bounded; but nothing shorter than this.
+const TAIL_SHARE: u64 = 16;
+const TAIL_BYTES_MIN: u64 = 1024 * 1024;
 
 /// What a compaction did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,12 +64,15 @@ pub fn pending(journals: &mut Journals, means: &Means<'_>) -> Result<Pending> {
     journals.refresh()?;
     let manifest = Manifest::read_or_empty(&**journals.disk())?;
     let frontier = journals.standing(&manifest.frontier)?;
-    let sections = journals.behind(&frontier, &manifest.holes);
+    let sections = journals.behind(&frontier, &manifest.holes, |_, end| end);
     let logs: BTreeSet<&LogId> = sections.iter().map(|section| &section.log).collect();
     let bytes = sections.iter().map(|section| section.len as u64).sum();
     let run = bytes > 0 && run::absorbed(&manifest, bytes, means).is_some();
     Ok(Pending { bytes, logs: logs.len(), run })
 }
+
+/// How far each log is durable.
+type Durable = BTreeMap<LogId, u64>;
 
 /// New winners by shard.
 type Delta = BTreeMap<u8, BTreeMap<Target, Entity>>;
@@ -85,7 +95,7 @@ pub fn compact_by(
     journals: &mut Journals,
     means: &Means<'_>,
 ) -> Result<Compacted> {
-    merge_new(lock, journals, means, false)
+    my_turn(journals)?.compact(lock, journals, means)
 }
 
 /// As [`compact`], and reads every shard and run: those that are damaged are made anew.
@@ -101,53 +111,221 @@ pub fn repair(lock: &HomeLock, journals: &mut Journals, memory: usize) -> Result
 /// # Errors
 /// As [`compact`].
 pub fn repair_by(lock: &HomeLock, journals: &mut Journals, means: &Means<'_>) -> Result<Compacted> {
-    merge_new(lock, journals, means, true)
+    my_turn(journals)?.repair(lock, journals, means)
+}
+
+fn my_turn(journals: &Journals) -> Result<Turn> {
+    Turn::try_take(&**journals.disk())?
+        .ok_or_else(|| StoreError::Locked { path: paths::COMPACTING.to_owned(), holder: None })
+}
+
+impl Turn {
+    /// As [`compact_by`], by who has the turn already.
+    ///
+    /// # Errors
+    /// As [`compact_by`].
+    pub fn compact(
+        self,
+        lock: &HomeLock,
+        journals: &mut Journals,
+        means: &Means<'_>,
+    ) -> Result<Compacted> {
+        merge_new(self, lock, journals, (means, false))
+    }
+
+    /// As [`repair_by`], by who has the turn already.
+    ///
+    /// # Errors
+    /// As [`repair_by`].
+    pub fn repair(
+        self,
+        lock: &HomeLock,
+        journals: &mut Journals,
+        means: &Means<'_>,
+    ) -> Result<Compacted> {
+        merge_new(self, lock, journals, (means, true))
+    }
 }
 
 fn merge_new(
+    turn: Turn,
     lock: &HomeLock,
     journals: &mut Journals,
-    means: &Means<'_>,
-    all: bool,
+    (means, all): (&Means<'_>, bool),
 ) -> Result<Compacted> {
     journals.refresh()?;
     journals.sync(lock)?;
-    let disk = journals.disk().clone();
-    let before = Manifest::read_or_empty(&*disk)?;
-    let frontier = journals.standing(&before.frontier)?;
-    let mut sections = journals.behind(&frontier, &before.holes);
-    sections.retain(|section| section.end() <= journals.durable(&section.log));
-    if disk.stat(paths::CHECKPOINT).tried("look at", paths::CHECKPOINT)?.is_none() {
-        disk.make_folder(paths::CHECKPOINT).tried_to_write(paths::CHECKPOINT, 0)?;
+    let logs = journals.logs().cloned().collect::<Vec<_>>();
+    let durable = logs.into_iter().map(|log| (log.clone(), journals.durable(&log))).collect();
+    let merged = Begun::new(turn, journals, durable)?.merge_all(journals, means, all)?;
+    let done = merged.done;
+    merged.place(lock, journals)?.clean_up()?;
+    Ok(done)
+}
+
+/// A compaction that nobody waits for: only [`Merged::place`] wants the home's lock, and that waits for no
+/// disk. Everybody else writes, cuts and heals meanwhile.
+pub struct Begun {
+    turn: Turn,
+    disk: SharedDisk,
+    before: Manifest,
+    frontier: Vector,
+    /// How far each log is durable: nothing behind it is read.
+    durable: Durable,
+    sections: Vec<Section>,
+}
+
+impl Begun {
+    /// Looks at what there is to merge, up to what is known to be durable here; of a log that is no longer as
+    /// `known` says, nothing. Wants no lock.
+    ///
+    /// # Errors
+    /// When the journals or the manifest cannot be read.
+    pub fn up_to(turn: Turn, journals: &mut Journals, known: &Vector) -> Result<Self> {
+        let durable = journals.standing(known)?;
+        let durable = durable.0.into_iter().map(|(log, head)| (log, head.position)).collect();
+        Self::new(turn, journals, durable)
     }
-    let bytes: u64 = sections.iter().map(|section| section.len as u64).sum();
-    let workers = if bytes <= means.alone_bytes && !all { 1 } else { means.threads.max(1) };
-    let spill = Spill::new(&*disk, means.memory, workers);
-    let manifest = Manifest { frontier, holes: BTreeMap::new(), ..before.clone() };
-    let done = Compacted::default();
-    let mut work = Work {
-        disk: &*disk,
-        means,
-        workers,
-        before: &before,
-        manifest,
-        done,
-        fresh: Vec::new(),
-        synced: true,
-    };
-    let merged = work.merge(journals, &sections, &spill, all);
-    if let Err(error) = merged {
-        let _ = spill.remove();
-        return Err(error);
+
+    fn new(turn: Turn, journals: &mut Journals, durable: Durable) -> Result<Self> {
+        let disk = journals.disk().clone();
+        let before = Manifest::read_or_empty(&*disk)?;
+        let frontier = journals.standing(&before.frontier)?;
+        let until = |log: &LogId, end: u64| end.min(durable.get(log).copied().unwrap_or(0));
+        let sections = journals.behind(&frontier, &before.holes, until);
+        Ok(Self { turn, disk, before, frontier, durable, sections })
     }
-    std::thread::scope(|scope| {
-        // To take away a long file takes long.
-        if workers > 1 {
-            scope.spawn(|| spill.remove());
+
+    /// Bytes of journals to merge.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.sections.iter().map(|section| section.len as u64).sum()
+    }
+
+    /// Bytes of journals from which on a daemon does not wait longer: a part of what a merge of so many
+    /// would write, as far as that stays quick to read.
+    #[must_use]
+    pub fn is_long(&self) -> bool {
+        let all = self.before.shard_bytes() + self.before.run_bytes();
+        self.bytes() >= (all / TAIL_SHARE).clamp(TAIL_BYTES_MIN, TAIL_BYTES_MAX)
+    }
+
+    /// Writes the new files and makes them durable; nothing names them yet. Wants no lock.
+    ///
+    /// # Errors
+    /// When the disk refuses: the checkpoint is the old one.
+    pub fn merge(self, journals: &mut Journals, means: &Means<'_>) -> Result<Merged> {
+        self.merge_all(journals, means, false)
+    }
+
+    /// As [`Begun::merge`]; with `all` it reads every shard and run, and makes anew what is damaged.
+    fn merge_all(self, journals: &mut Journals, means: &Means<'_>, all: bool) -> Result<Merged> {
+        let disk = self.disk.clone();
+        if disk.stat(paths::CHECKPOINT).tried("look at", paths::CHECKPOINT)?.is_none() {
+            disk.make_folder(paths::CHECKPOINT).tried_to_write(paths::CHECKPOINT, 0)?;
         }
-        work.finish(lock, journals)
-    })?;
-    Ok(work.done)
+        let alone = self.bytes() <= means.alone_bytes && !all;
+        let workers = if alone { 1 } else { means.threads.max(1) };
+        let spill = Spill::new(&*disk, means.memory, workers);
+        let mut work = Work {
+            disk: &*disk,
+            means,
+            workers,
+            before: &self.before,
+            durable: &self.durable,
+            manifest: Manifest {
+                frontier: self.frontier.clone(),
+                holes: BTreeMap::new(),
+                ..self.before.clone()
+            },
+            done: Compacted::default(),
+            fresh: Vec::new(),
+            synced: true,
+        };
+        if let Err(error) = work.merge(journals, &self.sections, &spill, all) {
+            let _ = spill.remove();
+            return Err(error);
+        }
+        let written = std::thread::scope(|scope| {
+            // To take away a long file takes long.
+            if workers > 1 {
+                scope.spawn(|| spill.remove());
+            }
+            work.write(journals)
+        })?;
+        let Work { manifest, done, .. } = work;
+        Ok(Merged {
+            _turn: self.turn,
+            disk: self.disk,
+            before: self.before,
+            manifest,
+            written,
+            done,
+        })
+    }
+}
+
+/// A compaction whose files are durable and wait to be named.
+pub struct Merged {
+    _turn: Turn,
+    disk: SharedDisk,
+    before: Manifest,
+    manifest: Manifest,
+    /// The new manifest, beside its place; none where nothing is new.
+    written: Option<String>,
+    /// What was done.
+    pub done: Compacted,
+}
+
+impl Merged {
+    /// Puts the new manifest in place. Where a log was cut meanwhile, or the checkpoint is another one, what
+    /// was made is of no use: the old checkpoint stays, and the next compaction takes its files away.
+    ///
+    /// # Errors
+    /// When the disk refuses: the checkpoint is the old one, or the new one.
+    pub fn place(self, lock: &HomeLock, journals: &mut Journals) -> Result<Placed> {
+        let Some(written) = &self.written else { return Ok(Placed { merged: self, new: false }) };
+        journals.refresh()?;
+        let stands = journals.standing(&self.manifest.frontier)? == self.manifest.frontier;
+        if !stands || Manifest::read_or_empty(&*self.disk)? != self.before {
+            return Ok(Placed { merged: self, new: false });
+        }
+        self.disk.rename(written, paths::MANIFEST).tried("put in place", paths::MANIFEST)?;
+        for (log, head) in &self.manifest.frontier.0 {
+            journals.mark(log, *head);
+            // A mark saves the next start some hashing, no more.
+            let _ = journals.save_marks(lock, log);
+        }
+        Ok(Placed { merged: self, new: true })
+    }
+}
+
+/// A compaction whose manifest is in place, unless what it was made of has changed.
+pub struct Placed {
+    merged: Merged,
+    new: bool,
+}
+
+impl Placed {
+    /// Whether the checkpoint is the new one.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.new || self.merged.written.is_none()
+    }
+
+    /// Makes the new manifest's place durable, and then takes away what it does not name. Wants no lock.
+    ///
+    /// # Errors
+    /// When the disk refuses: what is left over goes with the next compaction.
+    pub fn clean_up(self) -> Result<()> {
+        let merged = &self.merged;
+        if self.new {
+            let folder = paths::folder(paths::MANIFEST);
+            merged.disk.sync_folder(folder).tried("sync", folder)?;
+        }
+        let there = if self.is_new() { &merged.manifest } else { &merged.before };
+        remove_unnamed(&*merged.disk, there)
+    }
 }
 
 struct Work<'a> {
@@ -156,6 +334,7 @@ struct Work<'a> {
     workers: usize,
     /// What stands on the disk.
     before: &'a Manifest,
+    durable: &'a Durable,
     manifest: Manifest,
     done: Compacted,
     /// New files that are not durable yet, unless they are `synced`.
@@ -277,7 +456,8 @@ impl Work<'_> {
     /// Makes shards from all that the journals hold: nothing of them is thrown away yet.
     fn rebuild(&mut self, journals: &Journals, damaged: &BTreeSet<u8>) -> Result<()> {
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
-        let sections = journals.all_sections();
+        let until = |log: &LogId, end: u64| end.min(self.durable.get(log).copied().unwrap_or(0));
+        let sections = journals.behind(&Vector::default(), &BTreeMap::new(), until);
         gather(self.disk, &sections, Some(damaged), (&spill, self.workers), &|_| ())?;
         for shard in damaged {
             self.manifest.shards.remove(shard);
@@ -310,8 +490,9 @@ impl Work<'_> {
         folded.damaged
     }
 
-    /// Makes the new files durable and puts the manifest in place; then the old ones go.
-    fn finish(&mut self, lock: &HomeLock, journals: &mut Journals) -> Result<()> {
+    /// Makes the new files durable and writes the manifest beside its place; gives its name. Nothing where
+    /// nothing is new.
+    fn write(&mut self, journals: &Journals) -> Result<Option<String>> {
         let frontier = self.manifest.frontier.0.iter();
         let places = frontier.filter_map(|(log, head)| {
             let (day, offset) = journals.stands_at(log, head.position)?;
@@ -319,18 +500,10 @@ impl Work<'_> {
         });
         self.manifest.places = places.collect();
         if self.manifest == *self.before && self.fresh.is_empty() {
-            return self.remove_unnamed();
+            return Ok(None);
         }
         self.sync()?;
-        self.manifest.write(self.disk)?;
-        let frontier: Vec<(LogId, Head)> =
-            self.manifest.frontier.0.iter().map(|(log, head)| (log.clone(), *head)).collect();
-        for (log, head) in frontier {
-            journals.mark(&log, head);
-            // A mark saves the next start some hashing, no more.
-            let _ = journals.save_marks(lock, &log);
-        }
-        self.remove_unnamed()
+        self.manifest.write_fresh(self.disk).map(Some)
     }
 
     fn sync(&self) -> Result<()> {
@@ -345,19 +518,19 @@ impl Work<'_> {
         }
         self.disk.sync_folder(paths::CHECKPOINT).tried("sync", paths::CHECKPOINT)
     }
+}
 
-    /// Removes what the manifest does not name. A reader of the old one reads the new one then.
-    fn remove_unnamed(&self) -> Result<()> {
-        let named = self.manifest.files();
-        for (name, kind) in self.disk.list(paths::CHECKPOINT).tried("list", paths::CHECKPOINT)? {
-            let path = paths::in_checkpoint(&name);
-            let ours = name.ends_with(".usv") && path != paths::ODD || name.ends_with(".new");
-            if ours && kind == FileKind::File && !named.contains(&path) {
-                if_there(self.disk.remove(&path)).tried("remove", &path)?;
-            }
+/// Removes what the manifest does not name. A reader of the old one reads the new one then.
+fn remove_unnamed(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
+    let named = manifest.files();
+    for (name, kind) in disk.list(paths::CHECKPOINT).tried("list", paths::CHECKPOINT)? {
+        let path = paths::in_checkpoint(&name);
+        let ours = name.ends_with(".usv") && path != paths::ODD || name.ends_with(".new");
+        if ours && kind == FileKind::File && !named.contains(&path) {
+            if_there(disk.remove(&path)).tried("remove", &path)?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 pub(super) fn is_damage(error: &StoreError) -> bool {

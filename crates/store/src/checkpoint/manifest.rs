@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::source::Piece;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Gap, Place, replace};
+use crate::journal::{Gap, Place, write_fresh};
 use crate::paths;
 
 /// Version of the reading rules: digests are compared between equal ones only.
@@ -217,10 +217,11 @@ impl Manifest {
         }
     }
 
-    pub(crate) fn write(&self, disk: &dyn Disk) -> Result<()> {
+    /// Writes it durably beside its place; gives the name there.
+    pub(super) fn write_fresh(&self, disk: &dyn Disk) -> Result<String> {
         let mut text = serde_json::to_vec(&self.form()).unwrap_or_default();
         text.push(b'\n');
-        replace(disk, paths::MANIFEST, &text)
+        write_fresh(disk, paths::MANIFEST, &text)
     }
 
     fn form(&self) -> Form {

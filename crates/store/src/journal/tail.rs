@@ -29,11 +29,13 @@ impl Journals {
         Ok(standing)
     }
 
-    /// The sections of all logs behind a frontier that stands, and the gaps before it.
+    /// The sections of all logs behind a frontier that stands, and the gaps before it, up to where `until`
+    /// says, which is told each log's end.
     pub(crate) fn behind(
         &self,
         frontier: &Vector,
         gaps: &BTreeMap<LogId, Vec<Gap>>,
+        until: impl Fn(&LogId, u64) -> u64,
     ) -> Vec<Section> {
         let mut sections = Vec::new();
         for (id, log) in &self.logs {
@@ -41,7 +43,7 @@ impl Journals {
             for gap in gaps.get(id).into_iter().flatten() {
                 sections.extend(self.sections_between(id, gap.from, gap.to.min(from)));
             }
-            sections.extend(self.sections_between(id, from, log.end));
+            sections.extend(self.sections_between(id, from, until(id, log.end)));
         }
         sections
     }
