@@ -277,6 +277,12 @@ pub(crate) struct Compact {
     /// Say what would be merged, and do nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// For a daemon: merge what it says is durable (a log, position and hash a line) while it goes on.
+    #[arg(long, hide = true, conflicts_with = "dry_run")]
+    pub(crate) beside: bool,
+    /// For a daemon: also where there is little.
+    #[arg(long, hide = true, requires = "beside")]
+    pub(crate) due: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,21 @@
 //! `cocli compact`: journals into the checkpoint, the checkpoint into the cards.
 
+use cocli_core::{ChainHash, Head, LogId, Vector};
 use cocli_node::{Home, Placed};
 use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Context;
 use crate::args::Compact;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     let home = context.home()?;
     if args.dry_run {
         return foretell(context, &home);
+    }
+    if args.beside {
+        return beside(context, &home, args.due);
     }
     // A daemon may be at it: what that merges is not merged again.
     let turn = home.turn()?;
@@ -45,6 +49,28 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
                 format!("; {} odd records kept apart (`cocli doctor`)", after.odd)
             },
         )),
+    }
+    Ok(())
+}
+
+/// What a daemon has done by a process of its own, whose memory goes with it.
+fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
+    let mut durable = Vector::default();
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        let mut words = line.split(' ');
+        let mut entry = || {
+            let log = LogId::read(words.next()?).ok()?;
+            let position = words.next()?.parse().ok()?;
+            Some((log, Head { position, hash: ChainHash::read(words.next()?)? }))
+        };
+        let entry = entry().ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("expected a log, a position and a hash, got: {line}"))
+        })?;
+        durable.0.extend([entry]);
+    }
+    if let Some(done) = home.compact_beside(&durable, due)? {
+        context.screen.line(format!("{} bytes merged", done.bytes));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The cards thread: hand edits in, projections out. It acts at its own pace, a few cards at a time,
-//! so that the home's lock is never held for long.
+//! so that the home's lock is never held for long. What came is merged into the checkpoint before it is
+//! put into cards, which are read from there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use cocli_core::{Target, Vector};
 use cocli_node::{Home, NodeError, Placed};
 
+use super::compaction::Compaction;
 use super::{CardEvent, Event};
 use crate::clock;
 
@@ -61,6 +63,7 @@ struct Cards {
     rescan: Instant,
     /// When all cards are compared with the state.
     compare: Instant,
+    compaction: Compaction,
     events: Sender<Event>,
 }
 
@@ -71,6 +74,7 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
         let now = clock::monotonic();
         let seen = home.vector().unwrap_or_default();
         let mut cards = Cards {
+            compaction: Compaction::new(home.path(), seen.clone(), now),
             home,
             seen,
             come: Vector::default(),
@@ -91,7 +95,13 @@ impl Cards {
     fn run(&mut self, queue: &Receiver<CardEvent>) {
         loop {
             let now = clock::monotonic();
-            if now >= self.next() {
+            if self.compaction.next().is_some_and(|next| now >= next)
+                && let Err(why) = self.compaction.work(now)
+            {
+                crate::render::Screen::new(false)
+                    .note(format!("the checkpoint stays as it was: {why}"));
+            }
+            if now >= self.next_look() {
                 self.work(now);
             }
             match queue.recv_timeout(self.next().saturating_duration_since(now)) {
@@ -104,16 +114,24 @@ impl Cards {
 
     /// When there is something to do.
     fn next(&self) -> Instant {
+        self.compaction.next().map_or(self.next_look(), |next| next.min(self.next_look()))
+    }
+
+    /// When there is something to do about cards.
+    fn next_look(&self) -> Instant {
         let noted = self.noted.map(|stir| stir.ripe_at(PATIENCE));
         let changed = self.changed.values().map(|stir| stir.ripe_at(RESTLESS_MAX));
         noted.into_iter().chain(changed).fold(self.rescan, Instant::min)
     }
 
     fn note(&mut self, event: CardEvent) {
+        let now = clock::monotonic();
+        if let CardEvent::Advanced { log, head } = &event {
+            self.compaction.note(log, *head, now);
+        }
         if !self.home.keeps_cards() {
             return;
         }
-        let now = clock::monotonic();
         match event {
             CardEvent::Advanced { log, head } => {
                 self.come.0.insert(log, head);

@@ -22,7 +22,7 @@ use super::handover::{self, Post};
 use super::keys::Keys;
 use super::udp::Traffic;
 use super::writer::Jobs;
-use super::{CardEvent, Event, cards, compaction, doors, files, nearby, udp, writer};
+use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::ring::Held;
@@ -87,7 +87,6 @@ struct Wiring {
     events: Sender<Event>,
     jobs: Jobs,
     cards: Sender<CardEvent>,
-    compaction: Sender<(LogId, Head)>,
     calls: BTreeMap<u64, Sender<Vec<u8>>>,
     questions: BTreeMap<u64, Sender<Answered>>,
     waiters: BTreeMap<u64, Waiter>,
@@ -165,7 +164,6 @@ fn open(
     let jobs = writer::start(home.writer(), events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
     let cards = cards::start(home.again()?, way);
-    let compaction = compaction::start(home.again()?, events.clone());
     let watcher = files::watch(home.path(), events.clone(), cards.clone());
     if watcher.is_none() {
         screen.note("files cannot be watched here: changes are seen by the rescan");
@@ -180,7 +178,6 @@ fn open(
         events,
         jobs,
         cards,
-        compaction,
         calls: BTreeMap::new(),
         questions: BTreeMap::new(),
         waiters: BTreeMap::new(),
@@ -367,7 +364,6 @@ impl Wiring {
             }
         }
         self.python.advanced(&log, head);
-        let _ = self.compaction.send((log.clone(), head));
         let _ = self.cards.send(CardEvent::Advanced { log, head });
     }
 
