@@ -69,7 +69,7 @@ impl Compaction {
     /// Whether anything was merged.
     fn run(&self, due: bool) -> Result<bool, String> {
         let failed = |error: std::io::Error| error.to_string();
-        let mut command = Command::new(std::env::current_exe().map_err(failed)?);
+        let mut command = Command::new(program().map_err(failed)?);
         command.arg("--data").arg(&self.home).args(["compact", "--beside"]);
         command.args(due.then_some("--due"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -86,6 +86,12 @@ impl Compaction {
         told.map_err(failed)?;
         Ok(!output.stdout.is_empty())
     }
+}
+
+/// This very program, where the system has a name for it also when its file was replaced.
+fn program() -> std::io::Result<PathBuf> {
+    let running = Path::new("/proc/self/exe");
+    if running.exists() { Ok(running.to_owned()) } else { std::env::current_exe() }
 }
 
 #[cfg(test)]
