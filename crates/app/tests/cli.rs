@@ -8,6 +8,8 @@ mod bad_input;
 mod cards;
 #[path = "cli/cluster.rs"]
 mod cluster;
+#[path = "cli/compaction.rs"]
+mod compaction;
 #[path = "cli/daily.rs"]
 mod daily;
 #[path = "cli/discovery.rs"]

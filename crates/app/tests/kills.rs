@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 #![expect(clippy::disallowed_methods, reason = "a kill needs a moment; nothing waits for it")]
 
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -67,6 +69,66 @@ fn a_killed_writer_loses_nothing_acknowledged_and_tears_no_card() {
     }
     check(&home, &acked);
     println!("writer: {killed} kills, {} acknowledged, 0 lost", acked.len());
+}
+
+/// Appends what another program wrote in the meantime.
+fn scraped(home: &Home, from: u64, count: u64) {
+    let path = home.path.join("wal/20261101_scraper.usv");
+    let mut journal = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+    let mut text = String::new();
+    for n in from..from + count {
+        let time = format!(
+            "2026-11-01T{:02}:{:02}:{:02}.{:06}+00:00",
+            n / 3600 % 24,
+            n / 60 % 60,
+            n % 60,
+            n % 1_000_000
+        );
+        let (company, field) = (n * 7919 % 5000, n % 9);
+        writeln!(text, "{time}\x1fscraper\x1fcompanies/s{company}\x1fg{field}\x1fv{n}\x1f\x1e")
+            .unwrap();
+    }
+    journal.write_all(text.replace('\n', "").as_bytes()).unwrap();
+}
+
+#[test]
+#[ignore = "takes minutes: .ci/long kills"]
+fn a_killed_compaction_loses_nothing_and_leaves_a_checkpoint_that_says_what_the_journals_say() {
+    let home = Home::new();
+    let mut seed = 3;
+    let (mut acked, mut killed, mut scrapes) = (Vec::new(), 0, 0);
+    for n in 0.. {
+        if killed == kills() {
+            break;
+        }
+        home.run(&["set", &format!("companies/c{}", n % 7), &format!("f{n}=v{n}")]).ok();
+        acked.push(n);
+        if n % 4 == 0 {
+            scraped(&home, scrapes, 2000);
+            scrapes += 2000;
+        }
+        let mut command = home.command();
+        command.args(["compact", "--no-cards"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(dice(&mut seed) % 50_000));
+        let _ = child.kill();
+        killed += u64::from(!child.wait().unwrap().success());
+        if killed % 50 == 0 {
+            home.run(&["doctor"]).ok();
+        }
+    }
+    home.run(&["compact", "--no-cards"]).ok();
+    let merged = home.run(&["--json", "state", "--digest"]).ok();
+    std::fs::remove_dir_all(home.path.join("checkpoint")).unwrap();
+    let read = home.run(&["--json", "state", "--digest"]).ok();
+    let digest =
+        |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap()["digest"].clone();
+    assert_eq!(digest(&merged), digest(&read));
+    check(&home, &acked);
+    println!(
+        "compaction: {killed} kills, {} acknowledged and {scrapes} scraped, 0 lost",
+        acked.len()
+    );
 }
 
 #[test]
