@@ -110,7 +110,7 @@ fn a_killed_compaction_loses_nothing_and_leaves_a_checkpoint_that_says_what_the_
         let mut command = home.command();
         command.args(["compact", "--no-cards"]).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        std::thread::sleep(Duration::from_micros(dice(&mut seed) % 50_000));
+        std::thread::sleep(Duration::from_micros(dice(&mut seed) % 120_000));
         let _ = child.kill();
         killed += u64::from(!child.wait().unwrap().success());
         if killed % 50 == 0 {
