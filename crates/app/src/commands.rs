@@ -15,7 +15,7 @@ use crate::render::Screen;
 
 mod add;
 mod bench;
-mod compact;
+pub(crate) mod compact;
 mod completions;
 mod daemon;
 mod decide;

@@ -1,6 +1,6 @@
 //! Compaction beside whoever writes.
 
-use cocli_core::Vector;
+use cocli_core::{Instant, Vector};
 use cocli_store::HomeLock;
 use cocli_store::checkpoint::{Begun, Compacted, Means, Turn};
 
@@ -10,7 +10,28 @@ use crate::home::Home;
 /// Memory that it takes at most, besides what the configuration says: a daemon stays small.
 const MEMORY_BYTES: usize = 64 * 1024 * 1024;
 
+/// How a compaction beside writers ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// There is too little to merge.
+    Little,
+    /// Somebody else compacts.
+    Busy,
+    /// What it was made of has changed meanwhile: a log was cut, or the home is another cluster's.
+    Changed,
+    /// Merged.
+    Merged(Compacted),
+}
+
 impl Home {
+    /// The turn to compact, if nobody else is at it.
+    ///
+    /// # Errors
+    /// When the file of the turn cannot be opened.
+    pub fn try_turn(&self) -> Result<Option<Turn>> {
+        Ok(Turn::try_take(&*self.disk)?)
+    }
+
     /// The turn to compact, waiting for as long as somebody else is at it. Not for who holds a session.
     ///
     /// # Errors
@@ -20,17 +41,19 @@ impl Home {
     }
 
     /// Merges what is `durable` of the journals into the checkpoint, by one thread and without keeping
-    /// anybody from writing: where it is long, and when it is `due` in any case. `None` when nothing was
-    /// done: there is too little of it, somebody else compacts, or a log was cut meanwhile.
+    /// anybody from writing: where it is long, and when it is `due` in any case.
     ///
     /// # Errors
     /// When the disk refuses: the checkpoint is the old one, or the new one.
-    pub fn compact_beside(&self, durable: &Vector, due: bool) -> Result<Option<Compacted>> {
-        let Some(turn) = Turn::try_take(&*self.disk)? else { return Ok(None) };
+    pub fn compact_beside(&self, durable: &Vector, due: bool, now: Instant) -> Result<Beside> {
+        let Some(turn) = self.try_turn()? else { return Ok(Beside::Busy) };
         let mut journals = self.journals()?;
         let begun = Begun::up_to(turn, &mut journals, durable)?;
         if begun.bytes() == 0 || !(due || begun.is_long()) {
-            return Ok(None);
+            return Ok(Beside::Little);
+        }
+        if begun.outlives_own(&journals) {
+            self.session(now)?.salvage()?;
         }
         let usual = self.means();
         let means = Means { memory: usual.memory.min(MEMORY_BYTES), threads: 1, ..usual };
@@ -38,10 +61,13 @@ impl Home {
         let done = merged.done;
         let placed = {
             let lock = HomeLock::take(&*self.disk, &format!("process {}", std::process::id()))?;
+            if !self.is_same()? {
+                return Ok(Beside::Changed);
+            }
             merged.place(&lock, &mut journals)?
         };
         let is_new = placed.is_new();
         placed.clean_up()?;
-        Ok(is_new.then_some(done))
+        Ok(if is_new { Beside::Merged(done) } else { Beside::Changed })
     }
 }

@@ -44,8 +44,22 @@ pub struct Cards {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Compact {
-    /// Memory that it may take, in MiB; when absent the least of 256 and an eighth of the machine's.
+    /// Memory that it may take, in MiB, at least 8; when absent the least of 256 and an eighth of the
+    /// machine's.
+    #[serde(deserialize_with = "enough")]
     pub memory: Option<u32>,
+}
+
+/// What a compaction cannot do without, in MiB.
+const MEMORY_LEAST: u32 = 8;
+
+fn enough<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<u32>, D::Error> {
+    let memory = u32::deserialize(value)?;
+    if memory < MEMORY_LEAST {
+        let what = format!("expected at least {MEMORY_LEAST} (MiB), got {memory}");
+        return Err(serde::de::Error::custom(what));
+    }
+    Ok(Some(memory))
 }
 
 /// Which cards a machine keeps.
@@ -151,6 +165,9 @@ mod tests {
     fn memory_is_told_in_mebibytes() {
         let config = Config::read("c.toml", "[compact]\nmemory = 64\n").unwrap();
         assert_eq!(config.compact.memory, Some(64));
+        let error = Config::read("c.toml", "\n[compact]\nmemory = 0\n").unwrap_err();
+        assert_eq!(error.line, 3);
+        assert!(error.message.contains("at least 8 (MiB), got 0"), "{error}");
     }
 
     #[test]

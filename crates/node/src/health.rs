@@ -244,6 +244,7 @@ impl Session<'_> {
         let command = Command { at: self.now, verb: "doctor".into() };
         if let Some(turn) = repair {
             self.journals.adopt(&self.lock, self.now.day(), &command)?;
+            self.salvage()?;
             let means = self.home.means();
             let done = turn.repair(&self.lock, &mut self.journals, &means)?;
             if done.rebuilt > 0 {

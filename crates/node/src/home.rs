@@ -168,6 +168,11 @@ impl Home {
         Ok(read_id(&*self.disk)?.machine == machine_of(&self.path, &self.rim))
     }
 
+    /// Whether the home is still of the cluster that it was opened for.
+    pub(crate) fn is_same(&self) -> Result<bool> {
+        Ok(read_id(&*self.disk)?.cluster == self.cluster.to_string())
+    }
+
     fn write_id(&self, cluster: ClusterId) -> Result<()> {
         let id = Id {
             node: self.node.to_string(),
@@ -183,6 +188,8 @@ impl Home {
     /// # Errors
     /// When the lock cannot be opened, or the disk refuses.
     pub fn join(&self, membership: &Membership) -> Result<()> {
+        // A compaction knows the chains of the old cluster.
+        let _turn = self.turn()?;
         let _lock = HomeLock::take(&*self.disk, "cocli join")?;
         // It tells of the keys that go.
         self.forget_rekey()?;

@@ -23,7 +23,10 @@ mod session;
 pub mod slug;
 mod undo;
 
+pub use cocli_store::checkpoint::Turn;
+
 pub use cards::{Decided, Held, Placed, TakenIn, Waiting};
+pub use compaction::Beside;
 pub use config::{Config, Project};
 pub use error::{NodeError, Result};
 pub use glance::Glance;

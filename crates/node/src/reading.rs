@@ -1,7 +1,6 @@
 //! Answers: what is known of a target, what was written, how the home is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,14 +17,13 @@ use crate::resolve;
 const LOOKS_MAX: usize = 5;
 
 impl Home {
-    /// Reads what stands there now. A compaction may take the files of a checkpoint away between the
-    /// look at its manifest and the look at them: then everything is looked at again.
+    /// Reads what stands there now. A compaction may put another checkpoint in place meanwhile, and take
+    /// the files of the old one away: then everything is looked at again.
     pub(crate) fn read<T>(&self, ask: impl Fn(&Reader) -> cocli_store::Result<T>) -> Result<T> {
-        let gone = |error: &StoreError| matches!(error, StoreError::Io { source, .. } if source.kind() == ErrorKind::NotFound);
         let look = || Reader::glance(Arc::clone(&self.disk), self.cluster(), self.node().clone());
         for _ in 0..LOOKS_MAX {
             match look().and_then(|reader| ask(&reader)) {
-                Err(error) if gone(&error) => {}
+                Err(StoreError::Replaced { .. }) => {}
                 other => return Ok(other?),
             }
         }

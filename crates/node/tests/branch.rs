@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use cocli_core::{ClusterId, Epoch, Field, Head, Instant, NodeId, Target, Value};
+use cocli_core::{
+    ClusterId, Day, Epoch, Field, Head, Instant, LogId, NodeId, Target, Value, Vector,
+};
 use cocli_node::change::{Change, Intent};
-use cocli_node::{Birth, Home, Membership, Rim};
+use cocli_node::{Beside, Birth, Home, Membership, Rim};
 
 /// 2026-11-23T12:00:00Z.
 const START: i64 = 1_795_435_200_000_000;
@@ -44,4 +46,37 @@ fn of_a_log_that_lost_a_branch_any_target_may_have_changed() {
     assert_eq!(touched(Some(common)), Some([Target::read("companies/bolt").unwrap()].into()));
     assert_eq!(touched(Some(theirs)), None);
     assert!(touched(None).unwrap().contains(&Target::read("companies/acme").unwrap()));
+}
+
+#[test]
+fn a_compaction_beside_writers_hands_on_what_only_the_checkpoint_still_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(&dir);
+    write(&home, 1, "companies/acme", "Paris");
+    let now = Instant::from_micros(START + 5_000_000).unwrap();
+    let turn = home.turn().unwrap();
+    home.session(now).unwrap().compact(turn, None).unwrap();
+    // A journal set back, as by hand, and bytes of another log that wait to be merged.
+    let wal = dir.path().join("wal");
+    for file in std::fs::read_dir(&wal).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    let bytes =
+        b"2026-11-23T12:00:00.000000+00:00\x1fmac\x1fcompanies/bolt\x1fcity\x1fLyon\x1f\x1e";
+    std::fs::write(wal.join("20261123_mac.usv"), bytes).unwrap();
+    let mac = LogId::read("mac").unwrap();
+    let hash = Head::start(&home.cluster(), &mac).hash.over(Day::read("20261123").unwrap(), bytes);
+    let known = Vector([(mac, Head { position: bytes.len() as u64, hash })].into());
+    let ended = home.compact_beside(&known, true, now).unwrap();
+    assert!(matches!(ended, Beside::Merged(_)), "{ended:?}");
+    // Not even the checkpoint is needed any more.
+    std::fs::remove_dir_all(dir.path().join("checkpoint")).unwrap();
+    std::fs::create_dir(dir.path().join("checkpoint")).unwrap();
+    for (name, city) in [("acme", "Paris"), ("bolt", "Lyon")] {
+        let target = Target::read(&format!("companies/{name}")).unwrap();
+        assert_eq!(home.text(&target, "city").unwrap().as_deref(), Some(city));
+    }
 }

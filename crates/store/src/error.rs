@@ -56,6 +56,12 @@ pub enum StoreError {
         /// What was expected.
         what: String,
     },
+    /// Another checkpoint was put in place while this one was read: who opens a new reader sees it.
+    #[error("{path} was replaced while it was read; run the command again")]
+    Replaced {
+        /// Relative to the home.
+        path: &'static str,
+    },
     /// There is no data home here.
     #[error("{path} is no data home: expected a folder `.cocli` in it")]
     NotAHome {

@@ -42,7 +42,7 @@ pub use replica::{Misplaced, Placed};
 pub use section::{Met, Section, Stretch};
 pub use sync::{Durable, SyncEnd, SyncPlan};
 
-pub(crate) use file::{put_aside, replace, write_fresh};
+pub(crate) use file::{is_rot, put_aside, replace, write_fresh};
 pub(crate) use hole::Gap;
 use log::Log;
 pub(crate) use news::Place;

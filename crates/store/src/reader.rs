@@ -1,8 +1,8 @@
 //! Reading the state: the checkpoint, and the journal bytes behind it.
 //!
 //! A reader is what stood there when it was opened; it takes no lock, and nothing that others do
-//! afterwards changes its answers. (A compaction takes its files away; then it reads the journals
-//! instead, which is slow: who lives long opens a new reader now and then.)
+//! afterwards changes its answers. A compaction takes its files away; then it says
+//! [`StoreError::Replaced`], and who asks opens a new one.
 
 mod count;
 
@@ -239,7 +239,11 @@ impl Reader {
             touched.entry(shard_of(target)).or_default().push((target, entity));
         }
         for (shard, news) in touched {
-            let found = self.shard(shard, &mut |_| true)?;
+            let found = match self.pieces_of(shard, &mut |_| true) {
+                // What the manifest says of it no longer tells what stands there.
+                Err(StoreError::Damaged { .. }) => return self.digest_of_all(),
+                found => found?,
+            };
             for (target, entity) in news {
                 let old = found.get(target);
                 for (field, entry) in &entity.fields {
@@ -254,6 +258,19 @@ impl Reader {
                 }
             }
         }
+        Ok(digest)
+    }
+
+    fn digest_of_all(&self) -> Result<StateDigest> {
+        let mut digest = StateDigest::default();
+        self.each_shard(|_, found| {
+            for (target, entity) in found {
+                for (field, entry) in &entity.fields {
+                    digest.add(usv::line_of(target, field, entry).as_bytes());
+                }
+            }
+            Ok(())
+        })?;
         Ok(digest)
     }
 
@@ -381,8 +398,12 @@ impl Reader {
         Ok(self.all.get().map_or(&[], Vec::as_slice))
     }
 
-    /// A damaged shard costs a reading of all journals and no value: they still hold everything.
+    /// A damaged shard costs a reading of all journals and no value: they still hold everything. One whose
+    /// files went with the checkpoint that they are of costs another look.
     fn remade(&self, shard: u8) -> Result<Delta> {
+        if Manifest::read_or_empty(&*self.disk)? != self.manifest {
+            return Err(StoreError::Replaced { path: paths::MANIFEST });
+        }
         let mut delta =
             checkpoint::from_journals(&*self.disk, self.all()?, &BTreeSet::from([shard]))?;
         Ok(delta.remove(&shard).unwrap_or_default())

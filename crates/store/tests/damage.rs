@@ -7,6 +7,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use cocli_core::{Datagram, State, Target, usv};
+use cocli_store::checkpoint::{Begun, Means, Turn};
 use cocli_store::journal::Trouble;
 use cocli_store::{FakeDisk, Journals, Reader, StoreError, checkpoint};
 use support::*;
@@ -426,18 +427,19 @@ fn a_shard_flipped_or_gone_is_read_from_the_journals_and_made_anew() {
         .collect();
     assert!(shards.len() >= 4);
     for shard in &shards {
-        for gone in [false, true] {
+        for how in ["flipped", "gone", "spoilt"] {
             let torn = disk.copy();
             let mut bytes = torn.peek(shard).unwrap();
             let middle = bytes.len() / 2;
             bytes[middle] ^= 1;
-            torn.unplant(shard);
-            if !gone {
-                torn.plant(shard, &bytes);
+            match how {
+                "flipped" => torn.plant(shard, &bytes),
+                "gone" => torn.unplant(shard),
+                _ => torn.spoil(shard, 0..512),
             }
             let mut journals = open(&torn, "pi1").unwrap();
             let reader = Reader::open(&mut journals).unwrap();
-            assert_eq!(reader.state().unwrap(), expected, "{shard}");
+            assert_eq!(reader.state().unwrap(), expected, "{shard} {how}");
             for (target, entity) in expected.entities() {
                 assert_eq!(&reader.entity(target).unwrap(), entity, "{shard}");
             }
@@ -447,6 +449,15 @@ fn a_shard_flipped_or_gone_is_read_from_the_journals_and_made_anew() {
             assert_eq!(torn.peek(shard), disk.peek(shard));
         }
     }
+    // What the medium lost of the manifest and of the odd records stops nobody.
+    for path in ["checkpoint/manifest.json", "checkpoint/odd.usv"] {
+        let torn = disk.copy();
+        torn.plant("checkpoint/odd.usv", b"x");
+        torn.spoil(path, 0..1);
+        assert_eq!(state(&torn, "pi1").unwrap(), expected, "{path}");
+        let (mut journals, lock) = (open(&torn, "pi1").unwrap(), take_lock(&torn).unwrap());
+        checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
+    }
     // A manifest that cannot be read is made anew from all journals.
     let torn = disk.copy();
     torn.plant("checkpoint/manifest.json", b"{\"version\":1,");
@@ -454,6 +465,76 @@ fn a_shard_flipped_or_gone_is_read_from_the_journals_and_made_anew() {
     let (mut journals, lock) = (open(&torn, "pi1").unwrap(), take_lock(&torn).unwrap());
     checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
     assert_eq!(torn.peek("checkpoint/manifest.json"), disk.peek("checkpoint/manifest.json"));
+}
+
+#[test]
+fn a_damaged_shard_is_made_anew_from_all_that_was_merged_whatever_is_known_to_be_durable() {
+    let (disk, mut all) = small_home();
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
+    drop((journals, lock));
+    let later: Vec<Datagram> = (30..40).flat_map(|number| batch("mac", number, 3)).collect();
+    disk.plant("wal/20261122_mac.usv", &bytes_of(&later));
+    all.extend(later);
+    let shards =
+        disk.files().into_iter().filter(|p| p.starts_with("checkpoint/") && p.contains('-'));
+    for shard in shards {
+        let torn = disk.copy();
+        let mut bytes = torn.peek(&shard).unwrap();
+        bytes[0] ^= 1;
+        torn.plant(&shard, &bytes);
+        let mut journals = open(&torn, "pi1").unwrap();
+        // Of the log that was merged before, nothing is known.
+        let head = journals.head(&log("mac")).unwrap();
+        let known = cocli_core::Vector([(log("mac"), head)].into());
+        let begun = Begun::up_to(Turn::take(&torn).unwrap(), &mut journals, &known).unwrap();
+        let means = Means { threads: 1, ..Means::within(1 << 24) };
+        let merged = begun.merge(&mut journals, &means).unwrap();
+        let lock = take_lock(&torn).unwrap();
+        let placed = merged.place(&lock, &mut journals).unwrap();
+        assert!(placed.is_new());
+        placed.clean_up().unwrap();
+        drop(lock);
+        let reader = Reader::open(&mut journals).unwrap();
+        assert_eq!(reader.tail_bytes(), 0);
+        assert_eq!(reader.state().unwrap(), state_of(&all), "{shard}");
+        assert_eq!(reader.digest().unwrap(), state_of(&all).digest());
+        // Its mark spares the next look at it a reading from its start.
+        assert!(torn.files().into_iter().any(|path| path.ends_with("/mac.marks")));
+    }
+}
+
+#[test]
+fn the_digest_is_right_though_a_shard_was_made_anew_for_it() {
+    let (disk, mut all) = small_home();
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
+    drop((journals, lock));
+    let next = batch("pi1", 90, 5);
+    append(&disk, "pi1", "20261122", &next).unwrap();
+    all.extend(next);
+    for shard in
+        disk.files().into_iter().filter(|p| p.starts_with("checkpoint/") && p.contains('-'))
+    {
+        let torn = disk.copy();
+        torn.unplant(&shard);
+        let reader = Reader::open(&mut open(&torn, "pi1").unwrap()).unwrap();
+        assert_eq!(reader.digest().unwrap(), state_of(&all).digest(), "{shard}");
+    }
+}
+
+#[test]
+fn a_reader_of_a_checkpoint_that_was_replaced_says_so() {
+    let (disk, all) = small_home();
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
+    let reader = Reader::open(&mut journals).unwrap();
+    let more: Vec<Datagram> = (30..60).flat_map(|number| batch("pi1", number, 5)).collect();
+    journals.append_own(&lock, day("20261122"), &bytes_of(&more), &command()).unwrap();
+    checkpoint::compact(&lock, &mut journals, 1 << 24).unwrap();
+    assert!(matches!(reader.state(), Err(StoreError::Replaced { .. })));
+    let now = Reader::open(&mut journals).unwrap().state().unwrap();
+    assert_eq!(now, state_of(all.iter().chain(&more)));
 }
 
 #[test]

@@ -1,13 +1,52 @@
 //! `cocli compact`: journals into the checkpoint, the checkpoint into the cards.
 
 use cocli_core::{ChainHash, Head, LogId, Vector};
-use cocli_node::{Home, Placed};
+use cocli_node::{Beside, Home, Placed, Turn};
 use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Context;
 use crate::args::Compact;
+use crate::clock;
 use crate::failure::{Exit, Failure};
+
+/// How a compaction beside writers ended, as its process tells the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// There is too little to merge.
+    Little,
+    /// It comes to nothing for now: somebody else compacts, or a log was cut meanwhile.
+    Later,
+    /// Merged; so many damaged shards were made anew.
+    Merged { rebuilt: usize },
+}
+
+impl Told {
+    fn of(ended: Beside) -> Self {
+        match ended {
+            Beside::Little => Self::Little,
+            Beside::Busy | Beside::Changed => Self::Later,
+            Beside::Merged(done) => Self::Merged { rebuilt: done.rebuilt },
+        }
+    }
+
+    fn line(self) -> String {
+        match self {
+            Self::Little => "little".into(),
+            Self::Later => "later".into(),
+            Self::Merged { rebuilt } => format!("merged {rebuilt}"),
+        }
+    }
+
+    /// `None` when no process tells it so.
+    pub(crate) fn read(line: &str) -> Option<Self> {
+        match line.trim_end() {
+            "little" => Some(Self::Little),
+            "later" => Some(Self::Later),
+            line => Some(Self::Merged { rebuilt: line.strip_prefix("merged ")?.parse().ok()? }),
+        }
+    }
+}
 
 pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     let home = context.home()?;
@@ -17,8 +56,7 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     if args.beside {
         return beside(context, &home, args.due);
     }
-    // A daemon may be at it: what that merges is not merged again.
-    let turn = home.turn()?;
+    let turn = turn(context, &home)?;
     let mut session = context.session(&home)?;
     let taken = session.take_in_all()?;
     let bar = bar(context);
@@ -53,6 +91,15 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A daemon may be at it: what that merges is not merged again.
+pub(super) fn turn(context: &Context, home: &Home) -> Result<Turn, Failure> {
+    if let Some(turn) = home.try_turn()? {
+        return Ok(turn);
+    }
+    context.screen.note("another process compacts this home: this one waits for it");
+    Ok(home.turn()?)
+}
+
 /// What a daemon has done by a process of its own, whose memory goes with it.
 fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
     let mut durable = Vector::default();
@@ -69,9 +116,8 @@ fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
         })?;
         durable.0.extend([entry]);
     }
-    if let Some(done) = home.compact_beside(&durable, due)? {
-        context.screen.line(format!("{} bytes merged", done.bytes));
-    }
+    let told = Told::of(home.compact_beside(&durable, due, clock::now())?);
+    context.screen.line(told.line());
     Ok(())
 }
 

@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         return net::run(context, &home);
     }
     let mut findings = {
-        let turn = args.repair.then(|| home.turn()).transpose()?;
+        let turn = args.repair.then(|| super::compact::turn(context, &home)).transpose()?;
         let mut session = context.session(&home)?;
         session.examine(turn)?
     };

@@ -95,16 +95,13 @@ impl Cards {
     fn run(&mut self, queue: &Receiver<CardEvent>) {
         loop {
             let now = clock::monotonic();
-            if self.compaction.next().is_some_and(|next| now >= next)
-                && let Err(why) = self.compaction.work(now)
-            {
-                crate::render::Screen::new(false)
-                    .note(format!("the checkpoint stays as it was: {why}"));
+            if let Some(told) = self.compaction.work(now) {
+                crate::render::Screen::new(false).note(told);
             }
-            if now >= self.next_look() {
+            if now >= self.next_look() && !self.compaction.holds_cards(now) {
                 self.work(now);
             }
-            match queue.recv_timeout(self.next().saturating_duration_since(now)) {
+            match queue.recv_timeout(self.next(now).saturating_duration_since(now)) {
                 Ok(CardEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(event) => self.note(event),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -113,8 +110,12 @@ impl Cards {
     }
 
     /// When there is something to do.
-    fn next(&self) -> Instant {
-        self.compaction.next().map_or(self.next_look(), |next| next.min(self.next_look()))
+    fn next(&self, now: Instant) -> Instant {
+        let compaction = self.compaction.next(now);
+        if self.compaction.holds_cards(now) {
+            return compaction.unwrap_or(now);
+        }
+        compaction.map_or(self.next_look(), |next| next.min(self.next_look()))
     }
 
     /// When there is something to do about cards.

@@ -4,12 +4,12 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cocli_core::{Head, LogId, Vector};
 
-use crate::clock;
+use crate::commands::compact::Told;
 
 /// Bytes that come before it is worth a look whether they are many.
 const LOOK_BYTES: u64 = 1024 * 1024;
@@ -17,6 +17,12 @@ const LOOK_BYTES: u64 = 1024 * 1024;
 const OLD: Duration = Duration::from_secs(600);
 /// From one look to the next, at least.
 const PAUSE: Duration = Duration::from_secs(1);
+/// After one that came to nothing, as somebody else compacts or a log was cut.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// From one look at the process to the next.
+const LOOK: Duration = Duration::from_millis(20);
+/// Cards wait no longer than this for what they are read from: a disk may be very slow.
+const CARDS_WAIT: Duration = Duration::from_secs(60);
 
 /// What came since the last compaction.
 pub(super) struct Compaction {
@@ -29,12 +35,30 @@ pub(super) struct Compaction {
     since: Option<Instant>,
     /// Not before.
     from: Instant,
+    running: Option<Running>,
+}
+
+/// A process that compacts.
+struct Running {
+    child: Child,
+    begun: Instant,
+    /// Since when what it merges waits.
+    since: Instant,
+    /// It merges however little there is.
+    due: bool,
 }
 
 impl Compaction {
     /// Due at once: nobody knows yet what an earlier daemon left.
     pub(super) fn new(home: &Path, durable: Vector, now: Instant) -> Self {
-        Self { home: home.to_owned(), durable, grown: LOOK_BYTES, since: Some(now), from: now }
+        Self {
+            home: home.to_owned(),
+            durable,
+            grown: LOOK_BYTES,
+            since: Some(now),
+            from: now,
+            running: None,
+        }
     }
 
     /// A log is durable up to there.
@@ -46,45 +70,99 @@ impl Compaction {
     }
 
     /// When there is something to do.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        if self.running.is_some() {
+            return Some(now + LOOK);
+        }
         let old = self.since? + OLD;
         Some(if self.grown >= LOOK_BYTES { self.from } else { old.max(self.from) })
     }
 
-    /// Merges, if it is worth it. What fails is tried again when it is old.
-    pub(super) fn work(&mut self, now: Instant) -> Result<(), String> {
-        let due = self.since.is_some_and(|since| now >= since + OLD);
-        let merged = self.run(due);
-        self.grown = 0;
-        self.from = clock::monotonic() + PAUSE;
-        if due || matches!(merged, Ok(true)) {
-            self.since = None;
-        }
-        if merged.is_err() {
-            self.since = Some(now);
-        }
-        merged.map(drop)
+    /// Whether cards are better looked at when it has ended.
+    pub(super) fn holds_cards(&self, now: Instant) -> bool {
+        self.running.as_ref().is_some_and(|running| now < running.begun + CARDS_WAIT)
     }
 
-    /// Whether anything was merged.
-    fn run(&self, due: bool) -> Result<bool, String> {
-        let failed = |error: std::io::Error| error.to_string();
-        let mut command = Command::new(program().map_err(failed)?);
+    /// Begins to merge, if it is worth a look, and sees whether that has ended. What fails is tried again
+    /// when it is old. Gives what a person should know.
+    pub(super) fn work(&mut self, now: Instant) -> Option<String> {
+        if let Some(mut running) = self.running.take() {
+            match running.child.try_wait() {
+                Ok(None) => self.running = Some(running),
+                Ok(Some(_)) => return self.ended(running, now),
+                Err(error) => return Some(self.failed(&error.to_string(), now)),
+            }
+            return None;
+        }
+        let since = self.since.filter(|_| self.next(now).is_some_and(|next| now >= next))?;
+        let due = now >= since + OLD;
+        (self.grown, self.since) = (0, None);
+        match self.begin(due) {
+            Ok(child) => self.running = Some(Running { child, begun: now, since, due }),
+            Err(error) => return Some(self.failed(&error.to_string(), now)),
+        }
+        None
+    }
+
+    fn begin(&self, due: bool) -> std::io::Result<Child> {
+        let mut command = Command::new(program()?);
         command.arg("--data").arg(&self.home).args(["compact", "--beside"]);
         command.args(due.then_some("--due"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = command.spawn()?;
         let lines: String = (self.durable.0.iter())
             .map(|(log, head)| format!("{log} {} {}\n", head.position, head.hash))
             .collect();
-        // One that ends early says why.
-        let told = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(lines.as_bytes()));
-        let output = child.wait_with_output().map_err(failed)?;
-        if !output.status.success() {
-            return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that ends before it has read all says why.
+            let _ = stdin.write_all(lines.as_bytes());
         }
-        told.map_err(failed)?;
-        Ok(!output.stdout.is_empty())
+        Ok(child)
+    }
+
+    fn ended(&mut self, running: Running, now: Instant) -> Option<String> {
+        let Running { child, since, due, .. } = running;
+        let output = match child.wait_with_output() {
+            Ok(output) => output,
+            Err(error) => return Some(self.failed(&error.to_string(), now)),
+        };
+        self.from = now + PAUSE;
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            let why = if said.is_empty() { output.status.to_string() } else { said };
+            return Some(self.failed(&why, now));
+        }
+        let said = String::from_utf8_lossy(&output.stdout);
+        match Told::read(&said) {
+            Some(Told::Merged { rebuilt: 0 }) => None,
+            Some(Told::Merged { rebuilt }) => {
+                Some(format!("{rebuilt} damaged shards were made anew from the journals"))
+            }
+            Some(Told::Little) => {
+                self.since = if due { self.since } else { Some(since) };
+                None
+            }
+            Some(Told::Later) => {
+                (self.since, self.from) = (Some(since), now + PATIENCE);
+                None
+            }
+            None => Some(self.failed(&format!("its process said: {}", said.trim_end()), now)),
+        }
+    }
+
+    fn failed(&mut self, why: &str, now: Instant) -> String {
+        (self.since, self.grown) = (Some(now), 0);
+        format!("the checkpoint stays as it was: {why}")
+    }
+}
+
+/// Killed anywhere it leaves the old checkpoint or the new one.
+impl Drop for Compaction {
+    fn drop(&mut self) {
+        if let Some(Running { mut child, .. }) = self.running.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
@@ -101,6 +179,7 @@ mod tests {
     use cocli_core::ChainHash;
 
     use super::*;
+    use crate::clock;
 
     #[test]
     fn what_came_is_due_at_once_when_it_is_long_and_after_a_while_when_it_is_not() {
@@ -108,12 +187,12 @@ mod tests {
         let log = LogId::read("pi1").unwrap();
         let head = |position| Head { position, hash: ChainHash([0; 16]) };
         let mut compaction = Compaction::new(Path::new("home"), Vector::default(), now);
-        assert_eq!(compaction.next(), Some(now));
+        assert_eq!(compaction.next(now), Some(now));
         (compaction.grown, compaction.since) = (0, None);
-        assert_eq!(compaction.next(), None);
+        assert_eq!(compaction.next(now), None);
         compaction.note(&log, head(LOOK_BYTES / 2), now + PAUSE);
-        assert_eq!(compaction.next(), Some(now + PAUSE + OLD));
+        assert_eq!(compaction.next(now), Some(now + PAUSE + OLD));
         compaction.note(&log, head(LOOK_BYTES), now + 2 * PAUSE);
-        assert_eq!(compaction.next(), Some(now));
+        assert_eq!(compaction.next(now), Some(now));
     }
 }

@@ -18,7 +18,7 @@ use super::spill::Spill;
 use super::turn::Turn;
 use crate::disk::{Disk, FileKind, SharedDisk};
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Journals, Place, Section};
+use crate::journal::{Gap, Journals, Place, Section};
 use crate::lock::HomeLock;
 use crate::paths;
 
@@ -170,8 +170,6 @@ pub struct Begun {
     disk: SharedDisk,
     before: Manifest,
     frontier: Vector,
-    /// How far each log is durable: nothing behind it is read.
-    durable: Durable,
     sections: Vec<Section>,
 }
 
@@ -182,18 +180,27 @@ impl Begun {
     /// # Errors
     /// When the journals or the manifest cannot be read.
     pub fn up_to(turn: Turn, journals: &mut Journals, known: &Vector) -> Result<Self> {
-        let durable = journals.standing(known)?;
-        let durable = durable.0.into_iter().map(|(log, head)| (log, head.position)).collect();
+        let known = journals.standing(known)?;
+        known.0.iter().for_each(|(log, head)| journals.trust(log, head.position));
+        let durable = known.0.into_iter().map(|(log, head)| (log, head.position)).collect();
         Self::new(turn, journals, durable)
     }
 
+    /// Nothing behind `durable` is read.
     fn new(turn: Turn, journals: &mut Journals, durable: Durable) -> Result<Self> {
         let disk = journals.disk().clone();
         let before = Manifest::read_or_empty(&*disk)?;
         let frontier = journals.standing(&before.frontier)?;
         let until = |log: &LogId, end: u64| end.min(durable.get(log).copied().unwrap_or(0));
         let sections = journals.behind(&frontier, &before.holes, until);
-        Ok(Self { turn, disk, before, frontier, durable, sections })
+        Ok(Self { turn, disk, before, frontier, sections })
+    }
+
+    /// Whether the checkpoint covers more of this node's own logs than they hold: [`super::salvage`] has to
+    /// come first, as the next checkpoint no longer tells.
+    #[must_use]
+    pub fn outlives_own(&self, journals: &Journals) -> bool {
+        super::salvage::outlives_own(&self.before, &self.frontier, &journals.own().node)
     }
 
     /// Bytes of journals to merge.
@@ -221,6 +228,15 @@ impl Begun {
     /// As [`Begun::merge`]; with `all` it reads every shard and run, and makes anew what is damaged.
     fn merge_all(self, journals: &mut Journals, means: &Means<'_>, all: bool) -> Result<Merged> {
         let disk = self.disk.clone();
+        // What a killed one left takes room that this one needs.
+        remove_unnamed(&*disk)?;
+        self.write(journals, means, all).inspect_err(|_| {
+            let _ = remove_unnamed(&*disk);
+        })
+    }
+
+    fn write(self, journals: &mut Journals, means: &Means<'_>, all: bool) -> Result<Merged> {
+        let disk = self.disk.clone();
         if disk.stat(paths::CHECKPOINT).tried("look at", paths::CHECKPOINT)?.is_none() {
             disk.make_folder(paths::CHECKPOINT).tried_to_write(paths::CHECKPOINT, 0)?;
         }
@@ -232,7 +248,6 @@ impl Begun {
             means,
             workers,
             before: &self.before,
-            durable: &self.durable,
             manifest: Manifest {
                 frontier: self.frontier.clone(),
                 holes: BTreeMap::new(),
@@ -318,13 +333,10 @@ impl Placed {
     /// # Errors
     /// When the disk refuses: what is left over goes with the next compaction.
     pub fn clean_up(self) -> Result<()> {
-        let merged = &self.merged;
         if self.new {
-            let folder = paths::folder(paths::MANIFEST);
-            merged.disk.sync_folder(folder).tried("sync", folder)?;
+            sync_manifest(&*self.merged.disk)?;
         }
-        let there = if self.is_new() { &merged.manifest } else { &merged.before };
-        remove_unnamed(&*merged.disk, there)
+        remove_unnamed(&*self.merged.disk)
     }
 }
 
@@ -334,7 +346,6 @@ struct Work<'a> {
     workers: usize,
     /// What stands on the disk.
     before: &'a Manifest,
-    durable: &'a Durable,
     manifest: Manifest,
     done: Compacted,
     /// New files that are not durable yet, unless they are `synced`.
@@ -394,10 +405,7 @@ impl Work<'_> {
         if odd != before {
             odd.write(self.disk)?;
         }
-        for (log, gap) in gathered.gaps {
-            journals.note_gap(&log, gap);
-            self.manifest.holes.entry(log).or_default().push(gap);
-        }
+        self.take_gaps(journals, gathered.gaps);
         for section in sections {
             let end = section.end();
             if end > self.manifest.frontier.position(&section.log)
@@ -422,7 +430,7 @@ impl Work<'_> {
     /// Folds what is new, and every run, into the base.
     fn fold(
         &mut self,
-        journals: &Journals,
+        journals: &mut Journals,
         spill: &Spill<'_>,
         touched: Vec<u8>,
         all: bool,
@@ -446,19 +454,20 @@ impl Work<'_> {
     }
 
     /// A file below is damaged, and what is new was read already: it is read again, to be folded.
-    fn fold_again(&mut self, journals: &Journals, sections: &[Section]) -> Result<()> {
+    fn fold_again(&mut self, journals: &mut Journals, sections: &[Section]) -> Result<()> {
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
         gather(self.disk, sections, None, (&spill, self.workers), &|_| ())?;
         let touched = spill.touched();
         self.fold(journals, &spill, touched, false)
     }
 
-    /// Makes shards from all that the journals hold: nothing of them is thrown away yet.
-    fn rebuild(&mut self, journals: &Journals, damaged: &BTreeSet<u8>) -> Result<()> {
+    /// Makes shards from all of the journals that the frontier covers: nothing of them is thrown away yet.
+    fn rebuild(&mut self, journals: &mut Journals, damaged: &BTreeSet<u8>) -> Result<()> {
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
-        let until = |log: &LogId, end: u64| end.min(self.durable.get(log).copied().unwrap_or(0));
+        let until = |log: &LogId, end: u64| end.min(self.manifest.frontier.position(log));
         let sections = journals.behind(&Vector::default(), &BTreeMap::new(), until);
-        gather(self.disk, &sections, Some(damaged), (&spill, self.workers), &|_| ())?;
+        let again = gather(self.disk, &sections, Some(damaged), (&spill, self.workers), &|_| ())?;
+        self.take_gaps(journals, again.gaps);
         for shard in damaged {
             self.manifest.shards.remove(shard);
             self.done.rebuilt += 1;
@@ -472,11 +481,30 @@ impl Work<'_> {
             workers: self.workers,
         };
         let folded = fold.run(&damaged.iter().copied().collect::<Vec<_>>())?;
-        self.put_shards(folded);
-        Ok(())
+        // Only what was set apart meanwhile lies below: a medium that loses that makes no shard.
+        match self.put_shards(folded).first() {
+            None => Ok(()),
+            Some(shard) => Err(StoreError::Damaged {
+                path: paths::CHECKPOINT.to_owned(),
+                offset: 0,
+                what: format!("what was written of shard {shard:02x} a moment ago reads otherwise"),
+            }),
+        }
+    }
+
+    /// Damaged blocks: holes for others to heal, and to be merged then.
+    fn take_gaps(&mut self, journals: &mut Journals, gaps: Vec<(LogId, Gap)>) {
+        for (log, gap) in gaps {
+            journals.note_gap(&log, gap);
+            let known = self.manifest.holes.entry(log).or_default();
+            if !known.contains(&gap) {
+                known.push(gap);
+            }
+        }
     }
 
     /// Gives the damaged ones.
+    #[must_use]
     fn put_shards(&mut self, folded: Folded) -> BTreeSet<u8> {
         for (shard, info) in folded.shards {
             match info {
@@ -520,15 +548,32 @@ impl Work<'_> {
     }
 }
 
-/// Removes what the manifest does not name. A reader of the old one reads the new one then.
-fn remove_unnamed(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
+fn sync_manifest(disk: &dyn Disk) -> Result<()> {
+    let folder = paths::folder(paths::MANIFEST);
+    disk.sync_folder(folder).tried("sync", folder)
+}
+
+/// Removes what the manifest that stands there does not name, for who has the turn. A reader of an old
+/// one reads this one then. Where it cannot be read nobody knows what it names.
+fn remove_unnamed(disk: &dyn Disk) -> Result<()> {
+    let manifest = match Manifest::read(disk) {
+        Err(error) if is_damage(&error) => return Ok(()),
+        manifest => manifest?,
+    };
     let named = manifest.files();
-    for (name, kind) in disk.list(paths::CHECKPOINT).tried("list", paths::CHECKPOINT)? {
+    let there = if_there(disk.list(paths::CHECKPOINT)).tried("list", paths::CHECKPOINT)?;
+    let unnamed = |(name, kind): (String, FileKind)| {
         let path = paths::in_checkpoint(&name);
         let ours = name.ends_with(".usv") && path != paths::ODD || name.ends_with(".new");
-        if ours && kind == FileKind::File && !named.contains(&path) {
-            if_there(disk.remove(&path)).tried("remove", &path)?;
-        }
+        (ours && kind == FileKind::File && !named.contains(&path)).then_some(path)
+    };
+    let unnamed: Vec<String> = there.into_iter().flatten().filter_map(unnamed).collect();
+    if !unnamed.is_empty() {
+        // Somebody may have died between putting it in place and this: an older one must not come back.
+        sync_manifest(disk)?;
+    }
+    for path in unnamed {
+        if_there(disk.remove(&path)).tried("remove", &path)?;
     }
     Ok(())
 }
@@ -546,7 +591,7 @@ pub(crate) fn from_journals(
     let mut delta = Delta::new();
     for section in sections {
         let path = paths::journal(&section.log, section.day);
-        for piece in section.pieces(PIECE_BYTES) {
+        for piece in section.pieces(STEP_BYTES) {
             piece.load(disk).tried("read", &path)?.each(|met| {
                 if let Ok(datagram) = met.read
                     && shards.contains(&shard_of(&datagram.target))
@@ -561,5 +606,5 @@ pub(crate) fn from_journals(
     Ok(delta)
 }
 
-/// Bytes of a journal that are read in one step.
-const PIECE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a journal that are read in one step, of whichever shards.
+const STEP_BYTES: usize = 4 * 1024 * 1024;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::source::Piece;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Gap, Place, write_fresh};
+use crate::journal::{Gap, Place, is_rot, write_fresh};
 use crate::paths;
 
 /// Version of the reading rules: digests are compared between equal ones only.
@@ -193,7 +193,10 @@ impl Manifest {
     /// # Errors
     /// When it cannot be read or is damaged.
     pub fn read(disk: &dyn Disk) -> Result<Self> {
-        let bytes = if_there(disk.read(paths::MANIFEST)).tried("read", paths::MANIFEST)?;
+        let bytes = match disk.read(paths::MANIFEST) {
+            Err(error) if is_rot(&error) => Some(Vec::new()),
+            read => if_there(read).tried("read", paths::MANIFEST)?,
+        };
         let Some(bytes) = bytes else { return Ok(Self::default()) };
         let form = serde_json::from_slice::<Form>(&bytes).ok();
         let read = form

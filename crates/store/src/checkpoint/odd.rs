@@ -8,7 +8,7 @@ use cocli_core::usv::{RS, US};
 
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
-use crate::journal::{Met, replace};
+use crate::journal::{Met, is_rot, replace};
 use crate::paths;
 
 /// Kept of a record that is longer than any may be.
@@ -49,7 +49,11 @@ pub(crate) fn of_met(met: &Met<'_>) -> Option<OddRecord> {
 
 impl OddList {
     pub(crate) fn read(disk: &dyn Disk) -> Result<Self> {
-        let bytes = if_there(disk.read(paths::ODD)).tried("read", paths::ODD)?.unwrap_or_default();
+        let bytes = match disk.read(paths::ODD) {
+            // The journals still hold what it names: a list that the medium lost stops nobody.
+            Err(error) if is_rot(&error) => Vec::new(),
+            read => if_there(read).tried("read", paths::ODD)?.unwrap_or_default(),
+        };
         let entries = bytes.split(|b| *b == RS).filter_map(read_entry);
         Ok(Self(entries.map(|odd| ((odd.log.clone(), odd.position), odd)).collect()))
     }

@@ -35,19 +35,22 @@ pub(super) fn absorbed(
     if base < means.whole_bytes || base == 0 || above.saturating_mul(means.share) > base {
         return None;
     }
+    let most = (means.memory / 4) as u64;
     let mut by_size: Vec<usize> = (0..manifest.runs.len()).collect();
     by_size.sort_by_key(|at| manifest.runs[*at].bytes);
     let (mut sum, mut absorbed) = (bytes, BTreeSet::new());
     for at in by_size {
         let left = manifest.runs.len() - absorbed.len();
-        // Each run is at least as long as all shorter ones together: few runs, each line moved seldom.
-        if manifest.runs[at].bytes > sum && left < RUNS_MAX {
+        let run = manifest.runs[at].bytes;
+        // Each run is at least as long as all shorter ones together: few runs, each line moved seldom. With
+        // little memory they stay apart for as long as there are few.
+        if left < RUNS_MAX && (run > sum || sum + run > most) {
             break;
         }
-        sum += manifest.runs[at].bytes;
+        sum += run;
         absorbed.insert(at);
     }
-    (sum <= (means.memory / 4) as u64).then_some(absorbed)
+    (sum <= most).then_some(absorbed)
 }
 
 /// What a run needs.

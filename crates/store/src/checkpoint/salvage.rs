@@ -3,15 +3,22 @@
 use std::collections::BTreeSet;
 
 use cocli_core::digest::hash;
-use cocli_core::usv;
+use cocli_core::{NodeId, Vector, usv};
 
+use super::Piece;
 use super::manifest::Manifest;
 use super::shard::lines;
-use super::{Piece, RULES};
 use crate::error::{Result, Tried};
 use crate::journal::{Command, Journals};
 use crate::lock::HomeLock;
 use crate::paths;
+
+/// Whether a checkpoint covers more of a node's own logs than they hold, by the part of its frontier that
+/// stands.
+pub(super) fn outlives_own(manifest: &Manifest, standing: &Vector, node: &NodeId) -> bool {
+    let mut own = manifest.frontier.0.keys().filter(|log| log.node == *node);
+    own.any(|log| standing.get(log).is_none())
+}
 
 /// Appends the state lines that no journal holds to the own log, when the checkpoint covers more of
 /// this node's logs than they hold: otherwise nobody else would ever see them. Gives how many. Cut
@@ -23,9 +30,7 @@ pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> R
     let disk = journals.disk().clone();
     let manifest = Manifest::read_or_empty(&*disk)?;
     let standing = journals.standing(&manifest.frontier)?;
-    let node = journals.own().node.clone();
-    let gone = |log| standing.get(log).is_none();
-    if manifest.rules != RULES || !manifest.frontier.0.keys().any(|l| l.node == node && gone(l)) {
+    if !outlives_own(&manifest, &standing, &journals.own().node) {
         return Ok(0);
     }
     // What is damaged is made anew from the journals.

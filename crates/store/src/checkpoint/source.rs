@@ -2,12 +2,14 @@
 //! such sources are merged by always taking the least key, and of equal keys the greatest line.
 
 use std::cmp::Ordering;
+use std::io::ErrorKind;
 
 use cocli_core::digest::Hasher;
 use cocli_core::usv::{Line, RS};
 
 use crate::disk::Disk;
-use crate::error::{Result, StoreError, Tried, if_there};
+use crate::error::{Result, StoreError, Tried};
+use crate::journal::is_rot;
 
 /// What stands behind a state line.
 pub(super) const END: [u8; 2] = [RS, b'\n'];
@@ -48,8 +50,15 @@ impl Piece {
     pub(super) fn read_at(&self, disk: &dyn Disk, offset: u64, len: u64) -> Result<Vec<u8>> {
         let len = usize::try_from(len.min(self.bytes.saturating_sub(offset))).unwrap_or(usize::MAX);
         let read = disk.read_at(&self.path, self.offset + offset, len);
-        // What is gone is damaged like what has other bytes: the journals make it again.
-        if_there(read).tried("read", &self.path)?.ok_or_else(|| self.damaged(offset, "it is gone"))
+        // What is gone, or the medium lost, is damaged like what has other bytes: the journals make it
+        // again.
+        match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(self.damaged(offset, "it is gone"))
+            }
+            Err(error) if is_rot(&error) => Err(self.damaged(offset, "the medium lost it")),
+            read => read.tried("read", &self.path),
+        }
     }
 }
 

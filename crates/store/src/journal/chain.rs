@@ -228,6 +228,13 @@ impl Journals {
         self.logs.get(log).map_or(0, |log| log.durable)
     }
 
+    /// Takes somebody's word for how far a log is durable, whose bytes were found to stand there.
+    pub(crate) fn trust(&mut self, log: &LogId, durable: u64) {
+        if let Some(log) = self.log_mut(log) {
+            log.durable = log.durable.max(durable);
+        }
+    }
+
     /// Marks a point that somebody will come back to.
     pub(crate) fn mark(&mut self, log: &LogId, head: Head) {
         let Some(log) = self.log_mut(log) else { return };
