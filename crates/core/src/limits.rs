@@ -150,6 +150,12 @@ pub const NEAR_US: u64 = 20_000;
 pub const OVERTAKE_US: u64 = 20_000;
 /// A question on a stream that is unanswered for so long is a cut.
 pub const STREAM_SILENT_US: u64 = 15_000_000;
+/// Where packets can do it as well, a stream that brings nothing for so long and some round trips is slow.
+pub const STREAM_SLOW_US: u64 = 2_000_000;
+/// Round trips of a stream up to its first answer, and as many again.
+pub const STREAM_ROUND_TRIPS: u64 = 8;
+/// After a stream that was slow a log is asked for by packets for so long.
+pub const STREAM_REST_US: u64 = 10_000_000;
 /// Shortest time between two comparisons of a fork with one peer.
 pub const COMPARE_US: u64 = 5_000_000;
 /// Shortest time between two doubts.

@@ -205,8 +205,8 @@ impl Replica {
                 let what = self.serve(&log, from, max);
                 return vec![gossip::Input::Served { peer, log, from, what }];
             }
-            gossip::Output::Fetch { log, from, until, peer, to } => {
-                self.calls.fetch(now, (peer, to), log, (from, until), out);
+            gossip::Output::Fetch { log, from, until, patience, peer, to } => {
+                self.calls.fetch((now, patience), (peer, to), log, (from, until), out);
             }
             gossip::Output::Branch { log, peer, to } => {
                 self.look();

@@ -111,6 +111,8 @@ pub enum FetchEnd {
     Whole,
     /// It broke, or the peer cannot serve it; what came before counts.
     Cut,
+    /// Nothing more came in the time that was given; what came before counts.
+    Slow,
     /// Our hash is not on the peer's chain.
     Fork,
 }
@@ -127,8 +129,9 @@ pub enum Output {
     Append(Vec<Linked>),
     /// Make durable what was appended, then answer with `Synced` or `SyncFailed`. One at a time.
     Sync,
-    /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer).
-    Fetch { log: LogId, from: Head, until: u64, peer: Boot, to: SocketAddr },
+    /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer); it is given up when
+    /// nothing more comes for `patience`.
+    Fetch { log: LogId, from: Head, until: u64, patience: Micros, peer: Boot, to: SocketAddr },
     /// Others hold a longer own log (`claimed`) or another one: look at the disk, then close it and
     /// go on in a new epoch; answer with `NewEpoch`, or with `Durable` if the disk holds it after all.
     Doubt { log: LogId, claimed: Option<Head> },

@@ -26,6 +26,8 @@ pub(crate) struct Gap {
     pub(crate) ask: Option<Ask>,
     /// Nothing is asked before.
     pub(crate) not_before: Micros,
+    /// No stream is asked before, but for what does not fit a packet.
+    pub(crate) streams_from: Micros,
     /// Where a record begins that does not fit a packet.
     pub(crate) long: Option<u64>,
     /// Requests in a row that brought nothing.

@@ -8,7 +8,8 @@ use super::event::Micros;
 use super::window::Window;
 use crate::frame::Boot;
 use crate::limits::{
-    ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, LOSSES_PLAUSIBLE, WANT_MAX_US, WANT_MIN_US,
+    ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, LOSSES_PLAUSIBLE, STREAM_ROUND_TRIPS,
+    STREAM_SILENT_US, STREAM_SLOW_US, WANT_MAX_US, WANT_MIN_US,
 };
 use crate::name::{LogId, NodeId};
 use crate::vector::{Head, Vector};
@@ -152,6 +153,13 @@ impl Peer {
     }
 
     /// A round trip was measured.
+    /// How long a stream of this peer may bring nothing before packets are tried: under loss those get
+    /// through where a stream hardly does.
+    pub(crate) fn stream_patience(&self) -> Micros {
+        let trips = self.rtt.map_or(0, |rtt| STREAM_ROUND_TRIPS * rtt);
+        (STREAM_SLOW_US + trips).min(STREAM_SILENT_US)
+    }
+
     pub(crate) fn measured(&mut self, rtt: Micros) {
         self.rtt = Some(self.rtt.map_or(rtt, |old| (7 * old + rtt) / 8));
     }

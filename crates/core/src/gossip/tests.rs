@@ -14,7 +14,9 @@ use super::testing::MemoryLogs;
 use super::*;
 use crate::digest::ClusterId;
 use crate::frame::{HELLO_BYTES, Linked, Message, Packet, Writer};
-use crate::limits::{CANDIDATES_MAX, COMMIT_US, LIVE_US};
+use crate::limits::{
+    CANDIDATES_MAX, COMMIT_US, LIVE_US, STREAM_REST_US, STREAM_SILENT_US, STREAM_SLOW_US,
+};
 use crate::name::{LogId, NodeId};
 use crate::time::Day;
 use crate::vector::{Head, Vector};
@@ -43,6 +45,9 @@ struct Node {
     /// Syncs that the test answers itself.
     syncs: usize,
     hold_sync: bool,
+    /// Streams that it opened; what they were given where they bring nothing.
+    streams: usize,
+    slow: Option<Vec<Micros>>,
     waited: Vec<(u64, Vec<NodeId>)>,
 }
 
@@ -73,6 +78,8 @@ impl World {
                 hold: false,
                 syncs: 0,
                 hold_sync: false,
+                streams: 0,
+                slow: None,
                 waited: Vec::new(),
             }
         });
@@ -128,7 +135,14 @@ impl World {
                 vec![]
             }
             Output::Sync => vec![self.synced(n)],
-            Output::Fetch { log, from, until, peer, to } => self.fetch(log, from, until, peer, to),
+            Output::Fetch { log, from, until, patience, peer, to } => {
+                self.nodes[n].streams += 1;
+                if let Some(slow) = &mut self.nodes[n].slow {
+                    slow.push(patience);
+                    return vec![Input::FetchEnded { log, peer, end: FetchEnd::Slow }];
+                }
+                self.fetch(log, from, until, peer, to)
+            }
             Output::Branch { log, peer, to } => vec![self.branch(n, log, peer, to)],
             Output::Doubt { log, .. } => {
                 let trusted =
@@ -608,6 +622,30 @@ fn records_that_fit_no_packet_and_large_gaps_go_by_stream() {
 }
 
 #[test]
+fn what_a_slow_stream_does_not_bring_comes_by_packets_and_a_long_record_by_streams_alone() {
+    let mut world = World::met(&["a", "b"]);
+    world.blocked = vec![(1, 2), (2, 1)];
+    for at in 0..200 {
+        world.write(0, &format!("{at} {}", "x".repeat(990)));
+    }
+    world.run(1_000_000);
+    world.blocked.clear();
+    world.nodes[1].slow = Some(Vec::new());
+    world.run(STREAM_REST_US / 2);
+    assert!(world.level());
+    assert_eq!(world.nodes[1].streams, 1);
+    let given = world.nodes[1].slow.clone().unwrap();
+    assert!((STREAM_SLOW_US..STREAM_SLOW_US + 1_000_000).contains(&given[0]), "{given:?}");
+    world.write(0, &"y".repeat(10_000));
+    world.run(STREAM_SILENT_US);
+    assert!(!world.level());
+    let given = world.nodes[1].slow.take().unwrap();
+    assert_eq!(given.last(), Some(&STREAM_SILENT_US));
+    world.run(STREAM_SILENT_US);
+    assert!(world.level());
+}
+
+#[test]
 fn an_own_log_that_is_longer_elsewhere_is_closed_and_its_tail_comes_back() {
     let mut world = World::met(&["a", "b"]);
     world.write(0, "one");
@@ -731,6 +769,11 @@ fn numbers_in_the_document_are_those_of_the_code() {
         format!("plus {}", ms(NEAR_US)),
         format!("asked for after {}", ms(OVERTAKE_US)),
         format!("unanswered for {}", seconds(STREAM_SILENT_US)),
+        format!(
+            "for {} and {STREAM_ROUND_TRIPS} round trips is slow: it is cut, and what fits packets is asked for by them for {}",
+            seconds(STREAM_SLOW_US),
+            seconds(STREAM_REST_US)
+        ),
         format!("one log at most every {}", seconds(COMPARE_US)),
         format!("one such doubt in {}", seconds(DOUBT_US)),
         format!(

@@ -24,6 +24,8 @@ struct Call {
     peer: Boot,
     log: LogId,
     purpose: Purpose,
+    /// Time for an answer, or for the next part of it.
+    patience: Micros,
     /// When the answer is given up; none while nothing is asked.
     deadline: Option<Micros>,
     /// What came last has to be taken by the engine up to there before more is asked.
@@ -42,7 +44,7 @@ pub(super) struct Calls {
 impl Calls {
     pub(super) fn fetch(
         &mut self,
-        now: Micros,
+        time: (Micros, Micros),
         (peer, to): (Boot, SocketAddr),
         log: LogId,
         (from, until): (Head, u64),
@@ -50,7 +52,7 @@ impl Calls {
     ) {
         let fetcher = Fetcher::new(log.clone(), from, until);
         let question = fetcher.question();
-        self.open(now, (peer, to), log, Purpose::Fetch(fetcher), &question, out);
+        self.open(time, (peer, to), log, Purpose::Fetch(fetcher), &question, out);
     }
 
     pub(super) fn compare(
@@ -63,12 +65,13 @@ impl Calls {
     ) {
         let start = Head::start(&view.journals.cluster(), &log);
         let (comparer, question) = Comparer::new(log.clone(), start, view as &mut dyn Logs);
-        self.open(now, (peer, to), log, Purpose::Compare(comparer), &question, out);
+        let time = (now, STREAM_SILENT_US);
+        self.open(time, (peer, to), log, Purpose::Compare(comparer), &question, out);
     }
 
     fn open(
         &mut self,
-        now: Micros,
+        (now, patience): (Micros, Micros),
         (peer, to): (Boot, SocketAddr),
         log: LogId,
         purpose: Purpose,
@@ -76,8 +79,9 @@ impl Calls {
         out: &mut Vec<Output>,
     ) {
         self.next += 1;
-        let deadline = Some(now + STREAM_SILENT_US);
-        let call = Call { to, peer, log, purpose, deadline, came: None, kept: Vec::new() };
+        let deadline = Some(now + patience);
+        let call =
+            Call { to, peer, log, purpose, patience, deadline, came: None, kept: Vec::new() };
         self.all.insert(self.next, call);
         out.push(Output::Ask { call: self.next, to, bytes: question.write() });
     }
@@ -109,7 +113,7 @@ impl Calls {
             },
             Purpose::Compare(comparer) => match comparer.take(answer, view) {
                 Asked::Next(question) => {
-                    call.deadline = Some(now + STREAM_SILENT_US);
+                    call.deadline = Some(now + call.patience);
                     out.push(Output::Ask { call: id, to: call.to, bytes: question.write() });
                     Vec::new()
                 }
@@ -160,7 +164,7 @@ impl Calls {
                 over.push((*id, end));
             } else if engine.has_room() {
                 call.came = None;
-                call.deadline = Some(now + STREAM_SILENT_US);
+                call.deadline = Some(now + call.patience);
                 let bytes = fetcher.question().write();
                 out.push(Output::Ask { call: *id, to: call.to, bytes });
             }
@@ -170,10 +174,9 @@ impl Calls {
 
     /// More of an answer has come: a long record over a slow link takes its time.
     pub(super) fn coming(&mut self, now: Micros, id: u64) {
-        let call = self.all.get_mut(&id);
-        if let Some(deadline) = call.and_then(|call| call.deadline.as_mut()) {
-            *deadline = now + STREAM_SILENT_US;
-        }
+        let Some(call) = self.all.get_mut(&id) else { return };
+        let patience = call.patience;
+        call.deadline.iter_mut().for_each(|deadline| *deadline = now + patience);
     }
 
     /// The stream broke.
@@ -188,7 +191,7 @@ impl Calls {
     pub(super) fn expire(&mut self, now: Micros, out: &mut Vec<Output>) -> Vec<Input> {
         let late = |call: &Call| call.deadline.is_some_and(|at| at <= now);
         let ids: Vec<u64> = self.all.iter().filter(|(_, c)| late(c)).map(|(id, _)| *id).collect();
-        ids.into_iter().flat_map(|id| self.hang(id, FetchEnd::Cut, out)).collect()
+        ids.into_iter().flat_map(|id| self.hang(id, FetchEnd::Slow, out)).collect()
     }
 
     pub(super) fn deadline(&self) -> Option<Micros> {

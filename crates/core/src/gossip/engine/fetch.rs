@@ -10,7 +10,8 @@ use crate::gossip::gap::{Ask, Gap};
 use crate::gossip::inbox::Taken;
 use crate::limits::{
     COMMIT_US, COMPARE_US, DOUBT_US, FETCHES_MAX, GAP_BYTES_MAX, LOGS_MAX, LOSSES_PLAUSIBLE,
-    NEAR_US, OVERTAKE_US, PASS_OVER_US, WANT_BYTES_MAX, WANTED_HOLES, WANTS_MAX,
+    NEAR_US, OVERTAKE_US, PASS_OVER_US, STREAM_REST_US, STREAM_SILENT_US, WANT_BYTES_MAX,
+    WANTED_HOLES, WANTS_MAX,
 };
 use crate::name::LogId;
 use crate::vector::Head;
@@ -79,8 +80,12 @@ impl Engine {
                 gap.ask = None;
                 self.inbox.hurry(log, received);
             }
+            FetchEnd::Slow if gap.long != Some(received) => {
+                gap.ask = None;
+                gap.streams_from = self.now + STREAM_REST_US;
+            }
             // Nothing came although it is said to be there: the next is asked, later.
-            FetchEnd::Whole | FetchEnd::Cut => {
+            FetchEnd::Whole | FetchEnd::Cut | FetchEnd::Slow => {
                 gap.failed(self.now);
                 self.inbox.forget_early(log);
                 self.pass_over(boot, log, until);
@@ -269,10 +274,11 @@ impl Engine {
         }
         let long = gap.long == Some(from.position);
         // Where one way goes on failing, the other may be open.
-        let stream = match far - from.position > GAP_BYTES_MAX {
-            true => long || gap.failures % 3 != 2,
-            false => long || (gap.failures > LOSSES_PLAUSIBLE && gap.failures % 2 == 1),
+        let better = match far - from.position > GAP_BYTES_MAX {
+            true => gap.failures % 3 != 2,
+            false => gap.failures > LOSSES_PLAUSIBLE && gap.failures % 2 == 1,
         };
+        let stream = long || (better && self.now >= gap.streams_from);
         let busy = if stream { self.streams() >= FETCHES_MAX } else { self.wants() >= WANTS_MAX };
         let Some(peer) = self.peers.get(holder).filter(|_| !busy) else {
             gap.not_before = self.now + OVERTAKE_US;
@@ -282,7 +288,9 @@ impl Engine {
         if stream {
             gap.ask = Some(Ask::Stream { peer: holder, from: from.position });
             let to = peer.address();
-            out.push(Output::Fetch { log: log.clone(), from, until, peer: holder, to });
+            let patience = if long { STREAM_SILENT_US } else { peer.stream_patience() };
+            let log = log.clone();
+            out.push(Output::Fetch { log, from, until, patience, peer: holder, to });
         } else {
             let full = far.min(until).min(from.position + WANT_BYTES_MAX);
             let deadline = self.now + peer.patience(gap.failures);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::Engine;
 use crate::frame::{Boot, Range};
 use crate::gossip::event::{Micros, Output};
-use crate::limits::{FETCHES_MAX, PASS_OVER_US};
+use crate::limits::{FETCHES_MAX, PASS_OVER_US, STREAM_SILENT_US};
 use crate::name::LogId;
 use crate::vector::Head;
 
@@ -95,7 +95,8 @@ impl Engine {
             let Some((peer, to)) = holders.pop().filter(|_| !busy) else { continue };
             hole.peer = Some(peer);
             let (from, until) = (hole.from, beyond);
-            out.push(Output::Fetch { log: key.0, from, until, peer, to });
+            let patience = STREAM_SILENT_US;
+            out.push(Output::Fetch { log: key.0, from, until, patience, peer, to });
         }
     }
 }
