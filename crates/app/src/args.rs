@@ -43,6 +43,8 @@ pub(crate) enum Verb {
     Show(Show),
     /// List a collection.
     List(List),
+    /// Find companies and people by a part of their name, domain or address, or by nearly that.
+    Find(Find),
     /// Add or remove tags.
     Tag(Tag),
     /// Remove a target and everything below it (its files move to the trash of the home).
@@ -194,6 +196,16 @@ pub(crate) struct List {
     /// Only those whose field has this value; a set counts when it holds it.
     #[arg(long = "where", value_name = "FIELD=VALUE")]
     pub(crate) filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// What they are called, or a part of it.
+    #[arg(required = true)]
+    pub(crate) text: Vec<String>,
+    /// At most so many, the best first.
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) limit: usize,
 }
 
 #[derive(Debug, Args)]

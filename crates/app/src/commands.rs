@@ -21,6 +21,7 @@ mod daemon;
 mod decide;
 mod demo;
 mod doctor;
+mod find;
 mod get;
 mod import;
 mod init;
@@ -91,6 +92,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Get(args)) => get::run(&context, &args),
         Some(Verb::Show(args)) => show::run(&context, &args),
         Some(Verb::List(args)) => list::run(&context, &args),
+        Some(Verb::Find(args)) => find::run(&context, &args),
         Some(Verb::Tag(args)) => set::tag(&context, &args),
         Some(Verb::Rm(args)) => rm::run(&context, &args),
         Some(Verb::Log(args)) => log::run(&context, &args),

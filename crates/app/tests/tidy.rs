@@ -16,7 +16,11 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("cocli-net", &["cocli-core"]),
     ("cocli-node", &["cocli-core", "cocli-store"]),
     ("cocli-sim", &["cocli-core", "cocli-store", "cocli-node"]),
-    ("cocli-crm", &["cocli-core", "cocli-store", "cocli-node", "cocli-net", "cocli-sim"]),
+    ("cocli-fuzzy", &[]),
+    (
+        "cocli-crm",
+        &["cocli-core", "cocli-store", "cocli-node", "cocli-net", "cocli-sim", "cocli-fuzzy"],
+    ),
     ("cocli-purity", &["cocli-core"]),
 ];
 

@@ -22,6 +22,7 @@ pub(crate) use compact::from_journals;
 pub use compact::{
     Begun, Compacted, Merged, Pending, Placed, compact, compact_by, pending, repair, repair_by,
 };
+pub(crate) use gather::side_by_side;
 pub use manifest::{Manifest, RULES};
 pub use means::Means;
 pub use odd::OddRecord;

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod error;
 pub mod journal;
 pub mod lock;
+pub mod names;
 pub mod paths;
 pub mod reader;
 

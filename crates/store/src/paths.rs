@@ -53,6 +53,8 @@ pub const PROJECTIONS: &str = ".cocli/cards";
 pub const SWAP: &str = ".cocli/swap";
 /// Folder of what can be worked out again.
 pub const CACHE: &str = "cache";
+/// Folder of what entities are called.
+pub const NAMES: &str = "cache/names";
 /// What the checkpoint is made of.
 pub const MANIFEST: &str = "checkpoint/manifest.json";
 /// The records that broke a rule.
@@ -125,6 +127,12 @@ pub fn in_campaigns(folder: &str, name: &str) -> String {
 #[must_use]
 pub fn shard(shard: u8, hash: u128) -> String {
     format!("{CHECKPOINT}/{shard:02x}-{hash:032x}.usv")
+}
+
+/// The names of the entities of a shard.
+#[must_use]
+pub fn names(shard: u8, hash: u128) -> String {
+    format!("{NAMES}/{shard:02x}-{hash:032x}.usv")
 }
 
 /// A sorted run above the shards.

@@ -18,7 +18,7 @@ use cocli_core::{
 use memchr::memmem::Finder;
 
 use crate::checkpoint::{self, Manifest, OddList, OddRecord, of_met};
-use crate::disk::SharedDisk;
+use crate::disk::{Disk, SharedDisk};
 use crate::error::{Result, StoreError, Tried};
 use crate::journal::{Journals, Met, Section, Stretch};
 use crate::paths;
@@ -27,7 +27,7 @@ use crate::paths;
 const SINGLE_LOOKS_MAX: u32 = 16;
 
 /// New winners behind the checkpoint, by target.
-type Delta = BTreeMap<Target, Entity>;
+pub(crate) type Delta = BTreeMap<Target, Entity>;
 
 /// The state as it stood when this was opened.
 #[derive(Debug)]
@@ -317,8 +317,12 @@ impl Reader {
         Ok(list.0.into_values().collect())
     }
 
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
     /// The winners of the tail, read once.
-    fn delta(&self) -> &Delta {
+    pub(crate) fn delta(&self) -> &Delta {
         self.delta.get_or_init(|| {
             let mut delta = Delta::new();
             for stretch in &self.tail {
@@ -400,7 +404,7 @@ impl Reader {
 
     /// A damaged shard costs a reading of all journals and no value: they still hold everything. One whose
     /// files went with the checkpoint that they are of costs another look.
-    fn remade(&self, shard: u8) -> Result<Delta> {
+    pub(crate) fn remade(&self, shard: u8) -> Result<Delta> {
         if Manifest::read_or_empty(&*self.disk)? != self.manifest {
             return Err(StoreError::Replaced { path: paths::MANIFEST });
         }

@@ -1,13 +1,13 @@
 //! `cocli list`: the entities of a collection.
 
 use cocli_core::schema::POOL;
-use cocli_core::{Entity, Field, Kind, Value};
+use cocli_core::{Entity, Field, Kind, Target, Value};
 use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::args::List;
 use crate::failure::{Exit, Failure};
-use crate::render::Tone;
+use crate::render::{Screen, Tone};
 
 /// A condition: a field with a value, or a set that holds it.
 struct Condition {
@@ -30,34 +30,38 @@ pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
         if !here || state.removed(target).is_some() {
             continue;
         }
-        let shown = entity.shown(kind);
-        if shown.is_empty() || !conditions.iter().all(|c| c.holds(kind, entity)) {
+        if entity.shown(kind).is_empty() || !conditions.iter().all(|c| c.holds(kind, entity)) {
             continue;
         }
         count += 1;
-        if screen.json {
-            let fields: Map<String, Json> =
-                shown.iter().map(|(f, v)| (f.key(), v.to_json())).collect();
-            screen.object(&json!({"target": target.as_str(), "fields": fields}));
-            continue;
-        }
-        let text = |name: &str| {
-            let value = Field::read(name).ok().and_then(|field| shown.get(&field));
-            value.map(super::show::readable).unwrap_or_default().replace('\n', " ")
-        };
-        let more = [text("domain"), text("email"), text("city"), text("tags")];
-        let more: Vec<String> = more.into_iter().filter(|text| !text.is_empty()).collect();
-        screen.line(format!(
-            "{}  {}  {}",
-            screen.safe(target.slug()),
-            screen.paint(Tone::Strong, &screen.safe(&text("name"))),
-            screen.paint(Tone::Faint, &screen.safe(&more.join("  ·  ")))
-        ));
+        put(screen, target, entity);
     }
     if count == 0 && !screen.json {
         screen.note("none");
     }
     Ok(())
+}
+
+/// Shows an entity in one line.
+pub(super) fn put(screen: Screen, target: &Target, entity: &Entity) {
+    let shown = entity.shown(Kind::of(target));
+    if screen.json {
+        let fields: Map<String, Json> = shown.iter().map(|(f, v)| (f.key(), v.to_json())).collect();
+        screen.object(&json!({"target": target.as_str(), "fields": fields}));
+        return;
+    }
+    let text = |name: &str| {
+        let value = Field::read(name).ok().and_then(|field| shown.get(&field));
+        value.map(super::show::readable).unwrap_or_default().replace('\n', " ")
+    };
+    let more = [text("domain"), text("email"), text("city"), text("tags")];
+    let more: Vec<String> = more.into_iter().filter(|text| !text.is_empty()).collect();
+    screen.line(format!(
+        "{}  {}  {}",
+        screen.safe(target.slug()),
+        screen.paint(Tone::Strong, &screen.safe(&text("name"))),
+        screen.paint(Tone::Faint, &screen.safe(&more.join("  ·  ")))
+    ));
 }
 
 fn collection(name: &str) -> Result<&'static str, Failure> {

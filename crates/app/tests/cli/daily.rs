@@ -212,3 +212,37 @@ fn the_path_of_the_home_is_json_when_asked() {
         serde_json::from_str(&home.run(&["--json", "data-path"]).ok()).unwrap();
     assert_eq!(out["home"], home.path.display().to_string());
 }
+
+#[test]
+fn what_a_part_of_a_name_finds_is_the_best_first_and_what_is_mistyped_is_found_too() {
+    let home = Home::new();
+    for (name, domain) in [("Acme Industries", "acme.example"), ("Big Acme", ""), ("Pacmer", "")] {
+        let domain = format!("domain={domain}");
+        home.run(&["add", "company", name, "--set", &domain]).ok();
+    }
+    home.run(&["add", "person", "Jané Doe", "--set", "email=jd@acme.example"]).ok();
+    let found = |text: &str| {
+        let out = home.run(&["find", text]).ok();
+        let slugs = out.lines().filter_map(|line| line.split_whitespace().next());
+        slugs.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(found("ACME"), ["acme-industries", "big-acme", "jane-doe", "pacmer"]);
+    assert_eq!(found("jané"), ["jane-doe"]);
+    assert_eq!(found("jane-"), ["jane-doe"]);
+    assert_eq!(found("indistries"), ["acme-industries"]);
+    assert_eq!(found("acme.example"), ["acme-industries", "jane-doe"]);
+    // Merged or not, what it was called before finds nothing.
+    for compacted in [false, true] {
+        home.run(&["set", "companies/pacmer", "name=Other"]).ok();
+        home.run(&["unset", "companies/acme-industries", "domain"]).ok();
+        home.run(&["rm", "companies/big-acme"]).ok();
+        assert_eq!(found("acme"), ["acme-industries", "jane-doe", "pacmer"], "{compacted}");
+        assert_eq!(found("acme.example"), ["jane-doe"]);
+        assert_eq!(found("other"), ["pacmer"]);
+        home.run(&["compact"]).ok();
+    }
+    let one = home.run(&["--json", "find", "acme", "--limit", "1"]).ok();
+    assert!(one.contains("\"target\":\"companies/acme-industries\"") && one.lines().count() == 1);
+    home.run(&["find", " "]).fails(2, "expected a part of a name");
+    home.run(&["find"]).fails(2, "<TEXT>");
+}

@@ -20,7 +20,7 @@ use crate::disk::{Disk, FileKind, SharedDisk};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::journal::{Gap, Journals, Place, Section};
 use crate::lock::HomeLock;
-use crate::paths;
+use crate::{names, paths};
 
 /// Above so many new files one sync of the whole file system is cheaper than one of each.
 const SINGLE_SYNCS_MAX: usize = 8;
@@ -561,6 +561,10 @@ fn remove_unnamed(disk: &dyn Disk) -> Result<()> {
         manifest => manifest?,
     };
     let named = manifest.files();
+    let shards = manifest.shards.iter();
+    let names: BTreeSet<String> =
+        shards.map(|(shard, info)| paths::names(*shard, info.hash)).collect();
+    names::remove_others(disk, &names);
     let there = if_there(disk.list(paths::CHECKPOINT)).tried("list", paths::CHECKPOINT)?;
     let unnamed = |(name, kind): (String, FileKind)| {
         let path = paths::in_checkpoint(&name);

@@ -68,7 +68,7 @@ pub(super) fn gather(
 }
 
 /// Runs `work` on so many threads, this one among them, and gives the first error.
-pub(super) fn side_by_side(workers: usize, work: &(dyn Fn() -> Result<()> + Sync)) -> Result<()> {
+pub(crate) fn side_by_side(workers: usize, work: &(dyn Fn() -> Result<()> + Sync)) -> Result<()> {
     std::thread::scope(|scope| {
         let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
         let first = work();

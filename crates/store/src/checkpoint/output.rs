@@ -9,6 +9,7 @@ use super::ShardInfo;
 use super::source::END;
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
+use crate::names::{self, Names};
 use crate::paths;
 
 /// A shard in place.
@@ -29,6 +30,7 @@ pub(super) struct Output<'a> {
     written: u64,
     lines: u64,
     digest: StateDigest,
+    names: Names,
 }
 
 impl<'a> Output<'a> {
@@ -42,11 +44,13 @@ impl<'a> Output<'a> {
             written: 0,
             lines: 0,
             digest: StateDigest::default(),
+            names: Names::default(),
         }
     }
 
     pub(super) fn put(&mut self, line: &Line<'_>) -> Result<()> {
         self.digest.add(line.bytes);
+        self.names.take(line);
         self.lines += 1;
         self.buffer.extend_from_slice(line.bytes);
         self.buffer.extend_from_slice(&END);
@@ -93,6 +97,9 @@ impl<'a> Output<'a> {
             (false, false) => {
                 self.disk.rename(&unfinished, &path).tried("put in place", &path)?;
             }
+        }
+        if !same && names::is_long(&info) {
+            names::write(self.disk, self.shard, &info, self.names.done());
         }
         *spare = self.buffer;
         spare.clear();

@@ -1,0 +1,203 @@
+//! Finding an entity by a part of what it is called, or by nearly that.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, PoisonError};
+
+use cocli_core::usv::RS;
+use cocli_core::{Entity, Kind, Target};
+use cocli_store::Reader;
+use cocli_store::names::{FIELDS, split};
+
+use crate::error::Result;
+use crate::home::Home;
+
+/// Candidates kept for each one that is shown: some turn out to be renamed or removed.
+const SPARE: usize = 4;
+/// Letters from which on a text is worth a search for what is nearly so.
+const NEARLY_MIN: usize = 3;
+
+/// Candidates that are nearly what is looked for, at least: how near they are is told apart later.
+const NEARLY_CANDIDATES: usize = 200;
+/// Of those that are nearly so, what is this much less alike than the best is not shown.
+const ALIKE: f64 = 0.1;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The best first.
+    pub entities: Vec<(Target, Entity)>,
+    /// Nobody is called so: these are nearly.
+    pub nearly: bool,
+}
+
+/// Gives of some texts the places of those that are nearly the wanted one, with a score, best first, at most
+/// so many.
+pub type Nearly = dyn Fn(&str, &[&str], usize) -> Vec<(u16, usize)> + Sync;
+
+/// How well a name fits; the least fits best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fit {
+    Whole,
+    Begins,
+    BeginsWord,
+    Inside,
+    Nearly(std::cmp::Reverse<u16>),
+}
+
+/// A candidate: how it fits, its bytes, its target.
+type Candidate = (Fit, usize, String);
+
+impl Home {
+    /// The living entities whose slug, name, domain or address holds `text`, whatever its case, the best
+    /// first; where none does those that are `nearly` so.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn find(&self, text: &str, most: usize, nearly: &Nearly) -> Result<Found> {
+        let wanted = text.trim().to_lowercase();
+        if wanted.is_empty() || most == 0 {
+            return Ok(Found::default());
+        }
+        self.read(|reader| {
+            let finder = memchr::memmem::Finder::new(&wanted);
+            let holding = |names: &[u8], best: &mut Best| holding(names, &finder, best);
+            let candidates = best(reader, most.saturating_mul(SPARE), &holding)?;
+            let entities = living(reader, candidates, most, |names| {
+                names.iter().any(|name| name.contains(&wanted))
+            })?;
+            if !entities.is_empty() || wanted.chars().count() < NEARLY_MIN {
+                return Ok(Found { entities, nearly: false });
+            }
+            let near = |names: &[u8], best: &mut Best| near(names, &wanted, nearly, best);
+            let many = most.max(NEARLY_CANDIDATES);
+            let candidates = best(reader, many, &near)?;
+            let mut entities = nearest(living(reader, candidates, many, |_| true)?, &wanted);
+            entities.truncate(most);
+            Ok(Found { entities, nearly: true })
+        })
+    }
+}
+
+/// The best candidates so far.
+struct Best {
+    most: usize,
+    all: BTreeSet<Candidate>,
+}
+
+impl Best {
+    fn put(&mut self, fit: Fit, name: &str, target: &str) {
+        let worse = |last: &Candidate| (fit, name.len(), target) > (last.0, last.1, &last.2);
+        if self.all.len() >= self.most && self.all.last().is_some_and(worse) {
+            return;
+        }
+        self.all.insert((fit, name.len(), target.to_owned()));
+        if self.all.len() > self.most {
+            self.all.pop_last();
+        }
+    }
+}
+
+fn best(
+    reader: &Reader,
+    most: usize,
+    look: &(dyn Fn(&[u8], &mut Best) + Sync),
+) -> cocli_store::Result<BTreeSet<Candidate>> {
+    let all = Mutex::new(Best { most, all: BTreeSet::new() });
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    reader.each_names(threads, &|names| {
+        let mut some = Best { most, all: BTreeSet::new() };
+        look(names, &mut some);
+        let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.all.append(&mut some.all);
+        while all.all.len() > most {
+            all.all.pop_last();
+        }
+    })?;
+    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).all)
+}
+
+/// Names and slugs that hold what is looked for.
+fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
+    let mut at = 0;
+    while let Some(hit) = finder.find(&names[at..]) {
+        let start = memchr::memrchr(RS, &names[..at + hit]).map_or(0, |end| end + 1);
+        let end = memchr::memchr(RS, &names[at + hit..]).map_or(names.len(), |end| at + hit + end);
+        at = (end + 1).min(names.len());
+        let Some((target, name)) = split(&names[start..end]) else { continue };
+        let slug = target.split_once('/').map_or(target, |(_, slug)| slug);
+        for text in [name, slug] {
+            if let Some(place) = finder.find(text.as_bytes()) {
+                let before = text[..place].chars().next_back();
+                let fit = match before {
+                    None if text.len() == finder.needle().len() => Fit::Whole,
+                    None => Fit::Begins,
+                    Some(before) if !before.is_alphanumeric() => Fit::BeginsWord,
+                    Some(_) => Fit::Inside,
+                };
+                best.put(fit, text, target);
+            }
+        }
+    }
+}
+
+/// Names, or slugs of what has none, that are nearly what is looked for.
+fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
+    let lines: Vec<(&str, &str)> = names.split(|b| *b == RS).filter_map(split).collect();
+    let texts: Vec<&str> = (lines.iter())
+        .map(|(target, name)| match name.is_empty() {
+            true => target.split_once('/').map_or(*target, |(_, slug)| slug),
+            false => name,
+        })
+        .collect();
+    for (score, place) in nearly(wanted, &texts, best.most) {
+        if let (Some(text), Some((target, _))) = (texts.get(place), lines.get(place)) {
+            best.put(Fit::Nearly(std::cmp::Reverse(score)), text, target);
+        }
+    }
+}
+
+/// Of the candidates those that are what they were found by, each once.
+fn living(
+    reader: &Reader,
+    candidates: BTreeSet<Candidate>,
+    most: usize,
+    fits: impl Fn(&[String]) -> bool,
+) -> cocli_store::Result<Vec<(Target, Entity)>> {
+    let (mut seen, mut found) = (HashSet::new(), Vec::new());
+    for (_, _, text) in candidates {
+        let Ok(target) = Target::read(&text) else { continue };
+        if found.len() == most || !seen.insert(text) {
+            continue;
+        }
+        let entity = reader.entity(&target)?;
+        let lives = entity.removed().is_none() && !entity.shown(Kind::of(&target)).is_empty();
+        if lives && Kind::of(&target).is_some() && fits(&called(&target, &entity)) {
+            found.push((target, entity));
+        }
+    }
+    Ok(found)
+}
+
+/// Those that are most like what is looked for, letter by letter, the best first.
+fn nearest(entities: Vec<(Target, Entity)>, wanted: &str) -> Vec<(Target, Entity)> {
+    let alike = |name: &String| {
+        let words = name.split(|c: char| !c.is_alphanumeric());
+        let all = words.chain([name.as_str()]).map(|text| strsim::jaro_winkler(wanted, text));
+        all.fold(0.0, f64::max)
+    };
+    let score = |(target, entity): &(Target, Entity)| {
+        called(target, entity).iter().map(alike).fold(0.0, f64::max)
+    };
+    let mut scored: Vec<_> = entities.into_iter().map(|one| (score(&one), one)).collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let best = scored.first().map_or(0.0, |first| first.0);
+    scored.retain(|(score, _)| score + ALIKE >= best);
+    scored.into_iter().map(|(_, one)| one).collect()
+}
+
+/// All that an entity is called, in lower case.
+fn called(target: &Target, entity: &Entity) -> Vec<String> {
+    let values = entity.fields.iter().filter(|(field, _)| FIELDS.contains(&field.as_str()));
+    let values = values.map(|(_, entry)| entry.value.as_str().to_lowercase());
+    values.chain([target.slug().to_lowercase()]).collect()
+}
