@@ -5,6 +5,7 @@
 //! [`StoreError::Replaced`], and who asks opens a new one.
 
 mod count;
+mod search;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::OnceLock;

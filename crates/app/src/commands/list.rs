@@ -1,7 +1,8 @@
 //! `cocli list`: the entities of a collection.
 
 use cocli_core::schema::POOL;
-use cocli_core::{Entity, Field, Kind, Target, Value};
+use cocli_core::{Entity, Field, Kind, Target};
+use cocli_node::Condition;
 use serde_json::{Map, Value as Json, json};
 
 use super::Context;
@@ -9,34 +10,16 @@ use crate::args::List;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone};
 
-/// A condition: a field with a value, or a set that holds it.
-struct Condition {
-    field: Field,
-    value: String,
-}
-
 pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
     let collection = collection(&args.collection)?;
     let conditions =
         args.filter.iter().map(|text| condition(text)).collect::<Result<Vec<_>, _>>()?;
     let home = context.home()?;
     context.catch_up(&home, None);
-    let state = home.state()?;
     let screen = context.screen;
-    let mut count = 0;
-    for (target, entity) in state.entities() {
-        let kind = Kind::of(target);
-        let here = target.is_entity() && target.collection() == collection;
-        if !here || state.removed(target).is_some() {
-            continue;
-        }
-        if entity.shown(kind).is_empty() || !conditions.iter().all(|c| c.holds(kind, entity)) {
-            continue;
-        }
-        count += 1;
-        put(screen, target, entity);
-    }
-    if count == 0 && !screen.json {
+    let found = home.list(collection, &conditions)?;
+    found.iter().for_each(|(target, entity)| put(screen, target, entity));
+    if found.is_empty() && !screen.json {
         screen.note("none");
     }
     Ok(())
@@ -83,18 +66,5 @@ fn condition(text: &str) -> Result<Condition, Failure> {
     let (field, value) = text
         .split_once('=')
         .ok_or_else(|| Failure::usage(format!("{text:?} is no condition: expected FIELD=VALUE")))?;
-    Ok(Condition { field: Field::read(field)?, value: value.to_string() })
-}
-
-impl Condition {
-    fn holds(&self, kind: Option<Kind>, entity: &Entity) -> bool {
-        let Some(value) = entity.value(kind, &self.field).filter(|value| !value.is_null()) else {
-            return self.value.is_empty();
-        };
-        match value.to_json() {
-            Json::Array(items) => items.iter().any(|item| Value::json(item).shown() == self.value),
-            Json::Object(map) => map.contains_key(&self.value),
-            _ => value.shown() == self.value,
-        }
-    }
+    Ok(Condition::new(field, value)?)
 }

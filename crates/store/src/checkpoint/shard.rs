@@ -115,6 +115,11 @@ fn line_of(bytes: &[u8]) -> &[u8] {
     &bytes[..memchr::memchr(RS, bytes).unwrap_or(bytes.len())]
 }
 
+/// Where the lines of a target begin, or would.
+pub(crate) fn first_of(bytes: &[u8], target: &[u8]) -> usize {
+    first_not_before(bytes, (target, b""))
+}
+
 /// Where the first line begins whose key is not before `wanted`.
 fn first_not_before(bytes: &[u8], wanted: (&[u8], &[u8])) -> usize {
     let (mut low, mut high) = (0, bytes.len());

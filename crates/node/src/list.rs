@@ -1,0 +1,191 @@
+//! The entities of a collection, all or those that some conditions hold for.
+
+use std::sync::{Mutex, PoisonError};
+
+use cocli_core::usv::US;
+use cocli_core::{Entity, Field, Kind, NameError, Target, Value};
+use serde_json::Value as Json;
+
+use crate::error::Result;
+use crate::home::Home;
+
+/// A field with a value, or a set or map that holds it; with an empty value, a field without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    field: Field,
+    value: String,
+}
+
+impl Condition {
+    /// # Errors
+    /// When the field has no name that a field may have.
+    pub fn new(field: &str, value: &str) -> Result<Self, NameError> {
+        Ok(Self { field: Field::read(field)?, value: value.to_owned() })
+    }
+
+    fn holds(&self, kind: Option<Kind>, entity: &Entity) -> bool {
+        let Some(value) = entity.value(kind, &self.field).filter(|value| !value.is_null()) else {
+            return self.value.is_empty();
+        };
+        match value.to_json() {
+            Json::Array(items) => items.iter().any(|item| Value::json(item).shown() == self.value),
+            Json::Object(map) => map.contains_key(&self.value),
+            _ => value.shown() == self.value,
+        }
+    }
+
+    /// Of an entity that it holds for, one of these stands in a state line; nothing where that cannot be
+    /// said.
+    fn needles(&self) -> Vec<Vec<u8>> {
+        if self.value.is_empty() || self.field.element().is_some() {
+            return Vec::new();
+        }
+        let between = |field: &str, value: &str| {
+            let mut needle = vec![US];
+            needle.extend_from_slice(field.as_bytes());
+            needle.push(US);
+            needle.extend_from_slice(value.as_bytes());
+            needle
+        };
+        let field = self.field.as_str();
+        let mut whole = between(field, Value::text(&self.value).as_str());
+        whole.push(US);
+        let element = between(self.field.element_of(&self.value).0.as_str(), "");
+        vec![whole, element, between(field, "["), between(field, "{")]
+    }
+}
+
+impl Home {
+    /// The living entities of a collection that all conditions hold for, sorted.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn list(&self, collection: &str, all: &[Condition]) -> Result<Vec<(Target, Entity)>> {
+        let needles = all.iter().map(Condition::needles).find(|needles| !needles.is_empty());
+        let needles = needles.unwrap_or_default();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let prefix = format!("{collection}/");
+        self.read(|reader| {
+            let found = Mutex::new(Vec::new());
+            reader.search(threads, &prefix, &needles, &|target, entity| {
+                let kind = Kind::of(target);
+                if target.is_entity()
+                    && entity.removed().is_none()
+                    && all.iter().all(|condition| condition.holds(kind, entity))
+                    && !entity.shown(kind).is_empty()
+                {
+                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                    found.push((target.clone(), entity.clone()));
+                }
+            })?;
+            let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+            found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            Ok(found)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use cocli_core::{ClusterId, Epoch, Instant, NodeId};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::home::{Birth, Membership, Rim};
+
+    fn home(dir: &tempfile::TempDir) -> Home {
+        let membership =
+            Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
+        let birth = Birth {
+            node: NodeId::written("n").unwrap(),
+            membership,
+            identity: vec![0; 32],
+            identity_public: "00".into(),
+            cards: false,
+            maybe_known: false,
+        };
+        let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
+        Home::create(dir.path(), &birth, rim, now()).unwrap()
+    }
+
+    fn now() -> Instant {
+        Instant::from_micros(1_795_435_200_000_000).unwrap()
+    }
+
+    /// What a record may say: fields and values in all forms in which one can hold another.
+    fn record() -> impl Strategy<Value = (usize, &'static str, &'static str)> {
+        let field = prop::sample::select(vec![
+            "city",
+            "tags",
+            "tags.lead",
+            "tags.a",
+            "email_contexts",
+            "email_contexts.a",
+            "_deleted",
+            "name",
+            "n",
+        ]);
+        let value = prop::sample::select(vec![
+            "lead",
+            "a",
+            "null",
+            "true",
+            "[\"lead\",\"b\"]",
+            "[\"a\"]",
+            "{\"a\":\"x\"}",
+            "5",
+            "\"null\"",
+            "[x",
+            "",
+        ]);
+        (0..6_usize, field, value)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn a_list_has_all_that_the_conditions_hold_for_and_no_other(
+            records in prop::collection::vec(record(), 1..40),
+            merged in 0..40_usize,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let home = home(&dir);
+            let path = dir.path().join("wal/20261101_scraper.usv");
+            let text = |records: &[(usize, &str, &str)], from: usize| -> String {
+                let numbered = records.iter().zip(from..);
+                let line = |((at, field, value), n): (&(usize, &str, &str), usize)| {
+                    let time = format!("2026-11-01T00:00:{n:02}.000000+00:00");
+                    format!("{time}\x1fscraper\x1fcompanies/c{at}\x1f{field}\x1f{value}\x1f\x1e")
+                };
+                numbered.map(line).collect()
+            };
+            let merged = merged.min(records.len());
+            std::fs::write(&path, text(&records[..merged], 0)).unwrap();
+            let turn = home.turn().unwrap();
+            home.session(now()).unwrap().compact(turn, None).unwrap();
+            let all = text(&records[..merged], 0) + &text(&records[merged..], merged);
+            std::fs::write(&path, all).unwrap();
+            let state = home.state().unwrap();
+            for field in ["city", "tags", "tags.a", "email_contexts", "n", "absent"] {
+                for value in ["lead", "a", "null", "5", "[x", "true", ""] {
+                    let condition = Condition::new(field, value).unwrap();
+                    let expected: Vec<String> = (state.entities())
+                        .filter(|(target, entity)| {
+                            target.collection() == "companies"
+                                && target.is_entity()
+                                && state.removed(target).is_none()
+                                && !entity.shown(Kind::of(target)).is_empty()
+                                && condition.holds(Kind::of(target), entity)
+                        })
+                        .map(|(target, _)| target.to_string())
+                        .collect();
+                    let found = home.list("companies", std::slice::from_ref(&condition)).unwrap();
+                    let found: Vec<String> = found.iter().map(|(t, _)| t.to_string()).collect();
+                    prop_assert_eq!(&found, &expected, "{}={}", field, value);
+                }
+            }
+        }
+    }
+}
