@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ten million datagrams of a million companies: merging all, merging ten thousand more, get and set.
+"""Ten million datagrams of a million companies: merging all, merging ten thousand more, get, set, find and list.
 
 usage: tests/bench/scale.py COCLI GENERATE [RECORDS [TARGETS]]        (.ci/long scale builds both)
 
@@ -171,6 +171,11 @@ def single_in(home):
         "get": lambda n: [*ours, "get", target, "figure"],
         "set": lambda n: [*ours, "set", target, f"figure={n}"],
         "git --version": lambda n: ["git", "--version"],
+        "find, a part of a name": lambda n: [*ours, "find", f"ltd. {n}"],
+        "find, mistyped": lambda n: [*ours, "find", f"granitte ltd {n}"],
+        "list --where, few found": lambda n: [*ours, "list", "companies", "--where", f"city=Town {n}"],
+        "list --where, a fifth of all found": lambda n: [*ours, "list", "companies", "--where", "status=won"],
+        "wc -l of the checkpoint": lambda n: ["sh", "-c", f"cat {home}/checkpoint/*.usv | wc -l"],
     }
     times = {name: [] for name in calls}
     env = dict(os.environ, XDG_CONFIG_HOME=os.path.join(FOLDER, "config"))

@@ -7,6 +7,9 @@ use serde_json::Value as Json;
 
 use crate::failure::{Exit, Failure};
 
+/// Bytes of many lines that are written at once.
+const WRITE_BYTES: usize = 64 * 1024;
+
 /// Where a command's answer goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Screen {
@@ -60,6 +63,20 @@ impl Screen {
     /// A line of text; our own words, data in it made safe before.
     pub(crate) fn line(self, text: impl AsRef<str>) {
         self.write_out(text.as_ref().as_bytes(), true);
+    }
+
+    /// Many lines, several by one write.
+    pub(crate) fn lines(self, lines: impl Iterator<Item = String>) {
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+            if text.len() >= WRITE_BYTES {
+                self.raw(text.as_bytes());
+                text.clear();
+            }
+        }
+        self.raw(text.as_bytes());
     }
 
     /// Bytes as they are.

@@ -140,11 +140,12 @@ fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
     }
 }
 
-/// Names, or slugs of what has none, that are nearly what is looked for.
+/// Names, or slugs of what has none, that are nearly what is looked for; slugs alone when it is spelled
+/// like one.
 fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
     let lines: Vec<(&str, &str)> = names.split(|b| *b == RS).filter_map(split).collect();
     let texts: Vec<&str> = (lines.iter())
-        .map(|(target, name)| match name.is_empty() {
+        .map(|(target, name)| match name.is_empty() || wanted.contains('-') {
             true => target.split_once('/').map_or(*target, |(_, slug)| slug),
             false => name,
         })

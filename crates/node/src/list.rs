@@ -68,14 +68,14 @@ impl Home {
         self.read(|reader| {
             let found = Mutex::new(Vec::new());
             reader.search(threads, &prefix, &needles, &|target, entity| {
-                let kind = Kind::of(target);
+                let kind = Kind::of(&target);
                 if target.is_entity()
                     && entity.removed().is_none()
-                    && all.iter().all(|condition| condition.holds(kind, entity))
+                    && all.iter().all(|condition| condition.holds(kind, &entity))
                     && !entity.shown(kind).is_empty()
                 {
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                    found.push((target.clone(), entity.clone()));
+                    found.push((target, entity));
                 }
             })?;
             let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! `cocli find`: entities by a part of what they are called, or by nearly that.
 
 use super::Context;
-use super::list::put;
+use super::list::line;
 use crate::args::Find;
 use crate::failure::Failure;
 
@@ -20,9 +20,8 @@ pub(super) fn run(context: &Context, args: &Find) -> Result<(), Failure> {
             _ => format!("nothing here is called {text:?}; nearly so:"),
         });
     }
-    for (target, entity) in &found.entities {
-        put(context.screen, target, entity);
-    }
+    let screen = context.screen;
+    screen.lines(found.entities.iter().map(|(target, entity)| line(screen, target, entity)));
     if shown == args.limit && !context.screen.json {
         context.screen.note(format!("the best {shown}; `--limit` shows more"));
     }

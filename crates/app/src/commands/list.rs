@@ -18,20 +18,19 @@ pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
     context.catch_up(&home, None);
     let screen = context.screen;
     let found = home.list(collection, &conditions)?;
-    found.iter().for_each(|(target, entity)| put(screen, target, entity));
+    screen.lines(found.iter().map(|(target, entity)| line(screen, target, entity)));
     if found.is_empty() && !screen.json {
         screen.note("none");
     }
     Ok(())
 }
 
-/// Shows an entity in one line.
-pub(super) fn put(screen: Screen, target: &Target, entity: &Entity) {
+/// An entity in one line.
+pub(super) fn line(screen: Screen, target: &Target, entity: &Entity) -> String {
     let shown = entity.shown(Kind::of(target));
     if screen.json {
         let fields: Map<String, Json> = shown.iter().map(|(f, v)| (f.key(), v.to_json())).collect();
-        screen.object(&json!({"target": target.as_str(), "fields": fields}));
-        return;
+        return json!({"target": target.as_str(), "fields": fields}).to_string();
     }
     let text = |name: &str| {
         let value = Field::read(name).ok().and_then(|field| shown.get(&field));
@@ -39,12 +38,12 @@ pub(super) fn put(screen: Screen, target: &Target, entity: &Entity) {
     };
     let more = [text("domain"), text("email"), text("city"), text("tags")];
     let more: Vec<String> = more.into_iter().filter(|text| !text.is_empty()).collect();
-    screen.line(format!(
+    format!(
         "{}  {}  {}",
         screen.safe(target.slug()),
         screen.paint(Tone::Strong, &screen.safe(&text("name"))),
         screen.paint(Tone::Faint, &screen.safe(&more.join("  ·  ")))
-    ));
+    )
 }
 
 fn collection(name: &str) -> Result<&'static str, Failure> {

@@ -28,7 +28,7 @@ impl Reader {
         threads: usize,
         prefix: &str,
         needles: &[Vec<u8>],
-        take: &(dyn Fn(&Target, &Entity) + Sync),
+        take: &(dyn Fn(Target, Entity) + Sync),
     ) -> Result<()> {
         let mut news = News::new();
         for (target, entity) in self.delta().iter().filter(|(t, _)| t.as_str().starts_with(prefix))
@@ -51,7 +51,7 @@ impl Reader {
                 for (target, entity) in news {
                     join(found.entry((*target).clone()).or_default(), entity);
                 }
-                found.iter().for_each(|(target, entity)| take(target, entity));
+                found.into_iter().for_each(|(target, entity)| take(target, entity));
             }
             Ok(())
         })
@@ -93,9 +93,7 @@ impl Reader {
         for finder in finders {
             let mut at = 0;
             while let Some(hit) = finder.find(&bytes[at..]).map(|hit| at + hit) {
-                let start = memchr::memrchr(RS, &bytes[..hit]).map_or(0, |end| end + 2);
-                let target = target_of(&bytes[start..]);
-                let first = checkpoint::first_of(&bytes, target);
+                let (first, target) = around(&bytes, hit);
                 at = match target.starts_with(prefix.as_bytes()) {
                     true => first + add_target(&bytes[first..], target, &mut found, &piece.path)?,
                     false => hit,
@@ -105,6 +103,21 @@ impl Reader {
         }
         Ok(found)
     }
+}
+
+/// Where the lines begin of the target that the line at `hit` is of, and the target.
+fn around(bytes: &[u8], hit: usize) -> (usize, &[u8]) {
+    let line_before = |at: usize| memchr::memrchr(RS, &bytes[..at]).map_or(0, |end| end + 2);
+    let mut first = line_before(hit);
+    let target = target_of(&bytes[first..]);
+    while first > 0 {
+        let before = line_before(first - 2);
+        if target_of(&bytes[before..]) != target {
+            break;
+        }
+        first = before;
+    }
+    (first, target)
 }
 
 /// Reads the lines of a target that bytes begin with; gives how many bytes they take.
