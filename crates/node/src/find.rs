@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use cocli_core::usv::RS;
+use cocli_core::usv::{RS, US};
 use cocli_core::{Entity, Kind, Target};
 use cocli_store::Reader;
 use cocli_store::names::{FIELDS, split};
@@ -143,7 +143,15 @@ fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
 /// Names, or slugs of what has none, that are nearly what is looked for; slugs alone when it is spelled
 /// like one.
 fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
-    let lines: Vec<(&str, &str)> = names.split(|b| *b == RS).filter_map(split).collect();
+    let Ok(names) = std::str::from_utf8(names) else { return };
+    let ends = memchr::memchr_iter(RS, names.as_bytes());
+    let starts = std::iter::once(0).chain(ends.clone().map(|end| end + 1));
+    let lines = starts.zip(ends).filter_map(|(start, end)| {
+        let line = &names[start..end];
+        let at = memchr::memchr(US, line.as_bytes())?;
+        Some((&line[..at], &line[at + 1..]))
+    });
+    let lines: Vec<(&str, &str)> = lines.collect();
     let texts: Vec<&str> = (lines.iter())
         .map(|(target, name)| match name.is_empty() || wanted.contains('-') {
             true => target.split_once('/').map_or(*target, |(_, slug)| slug),
