@@ -317,6 +317,9 @@ pub(crate) struct Decide {
 pub(crate) struct Undo {
     pub(crate) target: Option<String>,
     pub(crate) field: Option<String>,
+    /// What this node wrote, be it another one: with `--since`, or of one target.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
     /// What was written since this time.
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,

@@ -54,14 +54,20 @@ pub(crate) fn moment(text: &str) -> Result<Instant, String> {
                 .ok()
                 .map(|zoned| zoned.timestamp());
         }
-        let span: jiff::Span = text.parse().ok()?;
         let here = jiff::Timestamp::from_microsecond(now().micros()).ok()?;
         let here = here.to_zoned(jiff::tz::TimeZone::system());
+        // Of a day, the last one.
+        if let Ok(time) = text.parse::<jiff::civil::Time>() {
+            let today = here.with().time(time).build().ok()?;
+            let past = if today > here { today.yesterday().ok()? } else { today };
+            return Some(past.timestamp());
+        }
+        let span: jiff::Span = text.parse().ok()?;
         here.checked_add(span).ok().map(|zoned| zoned.timestamp())
     };
     zoned().and_then(|t| Instant::from_micros(t.as_microsecond())).ok_or_else(|| {
         format!(
-            "{text:?} is no time here: expected as `2026-11-22`, `2026-11-22 14:30` or `2h ago`"
+            "{text:?} is no time here: expected as `2026-11-22`, `2026-11-22 14:30`, `14:30` or `2h ago`"
         )
     })
 }

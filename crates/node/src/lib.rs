@@ -41,4 +41,4 @@ pub use reading::{growing, watched};
 pub use remembered::{Remembered, remember};
 pub use resolve::nearest;
 pub use session::{End, Session, Written};
-pub use undo::Plan;
+pub use undo::{Plan, Wanted};

@@ -8,7 +8,7 @@ use crate::home::Home;
 use crate::session::{End, Session};
 
 /// What their targets begin with.
-const NODES: &str = "nodes/";
+pub(crate) const NODES: &str = "nodes/";
 /// The public half of the key that streams know a node by, as hex.
 const KEY: &str = "key";
 /// When a node was left out of the cluster.

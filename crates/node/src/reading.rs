@@ -169,6 +169,18 @@ impl Home {
         Ok(all)
     }
 
+    /// Every datagram of some node and target that is wanted, by one pass over all journals.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) fn recall(
+        &self,
+        wanted: impl Fn(&[u8], &[u8]) -> bool + Sync,
+    ) -> Result<Vec<Datagram>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        self.read(|reader| reader.recall(threads, &wanted))
+    }
+
     /// Where the whole records of each log end, synced or not.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! Taking back what was written: which values stood there before, and who changed them since.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use cocli_core::{Datagram, Entity, Entry, Field, Instant, Kind, Target, Value};
+use cocli_core::{Datagram, Entity, Entry, Field, Instant, Kind, NodeId, Target, Value};
 
 use crate::change::{Change, Intent};
 use crate::error::{NodeError, Result};
+use crate::nodes::NODES;
 use crate::session::Session;
 
 /// What the program writes by itself: nobody typed it, so nobody takes it back.
@@ -20,62 +21,87 @@ pub struct Plan {
     pub kept: Vec<(Target, Field, Entry)>,
 }
 
-impl Session<'_> {
-    /// Plans to take back the last command of this node; only what it wrote to `target` and `field`
-    /// where they are given; or all that this node wrote since a time.
-    ///
-    /// # Errors
-    /// When the journals cannot be read, or the last command's records stand elsewhere now.
-    pub fn plan_undo(
-        &mut self,
-        target: Option<&Target>,
-        field: Option<&Field>,
-        since: Option<Instant>,
-    ) -> Result<Plan> {
-        let fits = |d: &Datagram| {
-            target.is_none_or(|t| d.target == *t)
-                && field.is_none_or(|f| d.field == *f || d.field.base_field() == *f)
-        };
-        let undone: Vec<Datagram> = match since {
-            Some(since) => self.own_since(since)?.into_iter().filter(fits).collect(),
-            None => self.last_command(target.is_none(), fits)?,
-        };
-        let targets: BTreeSet<Target> = undone.iter().map(|d| d.target.clone()).collect();
-        let mut plan = Plan::default();
-        for target in targets {
-            let history = self.home.history(Some(&target), None)?;
-            self.plan_target(&target, &undone, &history, &mut plan)?;
-        }
-        Ok(plan)
-    }
-
-    fn plan_target(
+impl Plan {
+    /// Plans for one target, of which `now` is known.
+    fn take_back(
         &mut self,
         target: &Target,
+        now: Entity,
         undone: &[Datagram],
         history: &[Datagram],
-        plan: &mut Plan,
-    ) -> Result<()> {
+    ) {
+        let taken: BTreeSet<(&Field, &Entry)> =
+            undone.iter().map(|d| (&d.field, &d.entry)).collect();
         let mut before = Entity::default();
-        for d in history.iter().filter(|d| !undone.contains(d)) {
+        for d in history.iter().filter(|d| !taken.contains(&(&d.field, &d.entry))) {
             before.merge(d.field.clone(), d.entry.clone());
         }
-        let now = self.entity(target)?;
         let mine: BTreeMap<&Field, Vec<&Entry>> =
-            undone.iter().filter(|d| d.target == *target).fold(BTreeMap::new(), |mut all, d| {
+            undone.iter().fold(BTreeMap::new(), |mut all, d| {
                 all.entry(&d.field).or_insert_with(Vec::new).push(&d.entry);
                 all
             });
         for (field, entries) in mine {
             let Some(winner) = now.fields.get(field) else { continue };
             if !entries.contains(&winner) {
-                plan.kept.push((target.clone(), field.clone(), winner.clone()));
+                self.kept.push((target.clone(), field.clone(), winner.clone()));
                 continue;
             }
             let value = before.value(Kind::of(target), field).unwrap_or_else(Value::null);
-            plan.changes.push(Change::new(target.clone(), field.clone(), Intent::Put(value)));
+            self.changes.push(Change::new(target.clone(), field.clone(), Intent::Put(value)));
         }
-        Ok(())
+    }
+}
+
+/// What is to be taken back.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Only of this target.
+    pub target: Option<Target>,
+    /// Only of this field, its elements among it.
+    pub field: Option<Field>,
+    /// What this node wrote, be it another one; else what this one did.
+    pub node: Option<NodeId>,
+    /// All since this time; else the last command, or of another node everything.
+    pub since: Option<Instant>,
+}
+
+impl Wanted {
+    fn fits(&self, d: &Datagram) -> bool {
+        self.target.as_ref().is_none_or(|t| d.target == *t)
+            && self.field.as_ref().is_none_or(|f| d.field == *f || d.field.base_field() == *f)
+            && self.since.is_none_or(|since| d.entry.stamp.instant >= since)
+    }
+}
+
+impl Session<'_> {
+    /// Plans to take back the last command of this node, or what a node wrote since a time; only what
+    /// was written to a target and field where they are given.
+    ///
+    /// # Errors
+    /// When the journals cannot be read, or the last command's records stand elsewhere now.
+    pub fn plan_undo(&mut self, wanted: &Wanted) -> Result<Plan> {
+        let undone: Vec<Datagram> = match (&wanted.node, wanted.since) {
+            (None, None) => self.last_command(wanted.target.is_none(), |d| wanted.fits(d))?,
+            (node, _) => self.written_by(node.as_ref().unwrap_or(self.home.node()), wanted)?,
+        };
+        let mut all: BTreeMap<Target, (Vec<Datagram>, Vec<Datagram>)> = BTreeMap::new();
+        for d in undone {
+            all.entry(d.target.clone()).or_default().0.push(d);
+        }
+        let names: HashSet<&[u8]> = all.keys().map(|target| target.as_str().as_bytes()).collect();
+        let history = self.home.recall(|_, target| names.contains(target))?;
+        for d in history {
+            if let Some((_, history)) = all.get_mut(&d.target) {
+                history.push(d);
+            }
+        }
+        let reader = self.reader()?;
+        let mut plan = Plan::default();
+        for (target, (undone, history)) in &all {
+            plan.take_back(target, reader.entity(target)?, undone, history);
+        }
+        Ok(plan)
     }
 
     /// The newest command here that wrote something that fits. Whoever takes back the last command,
@@ -102,14 +128,13 @@ impl Session<'_> {
         Ok(Vec::new())
     }
 
-    fn own_since(&mut self, since: Instant) -> Result<Vec<Datagram>> {
-        let node = self.home.node().clone();
-        let mut all = self.home.history(None, None)?;
-        all.retain(|d| {
-            d.entry.stamp.node == node
-                && d.entry.stamp.instant >= since
-                && d.target.collection() != "nodes"
-        });
+    /// What a node wrote, whichever log it stands in now. What it told of itself stays.
+    fn written_by(&self, node: &NodeId, wanted: &Wanted) -> Result<Vec<Datagram>> {
+        let of_node = |by: &[u8], target: &[u8]| {
+            by == node.as_str().as_bytes() && !target.starts_with(NODES.as_bytes())
+        };
+        let mut all = self.home.recall(of_node)?;
+        all.retain(|d| wanted.fits(d));
         Ok(all)
     }
 }

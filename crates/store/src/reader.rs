@@ -5,6 +5,7 @@
 //! [`StoreError::Replaced`], and who asks opens a new one.
 
 mod count;
+mod recall;
 mod search;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

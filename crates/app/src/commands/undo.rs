@@ -1,9 +1,9 @@
 //! `cocli undo`: take back, by new datagrams, what was written.
 
-use cocli_core::Field;
 use cocli_core::entity::DELETED;
-use cocli_node::Plan;
+use cocli_core::{Field, NodeId};
 use cocli_node::change::Intent;
+use cocli_node::{Plan, Wanted};
 use serde_json::json;
 
 use super::Context;
@@ -16,21 +16,32 @@ const LINES_MAX: usize = 20;
 
 pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
     let home = context.home()?;
-    let target = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
-    let field = args.field.as_deref().map(Field::read).transpose()?;
-    let since = args.since.as_deref().map(clock::moment).transpose().map_err(Failure::usage)?;
+    if args.node.is_some() && args.since.is_none() && args.target.is_none() {
+        let message = "that is everything that the node ever wrote: expected a target or `--since`";
+        return Err(Failure::usage(message.to_owned())
+            .hint("`cocli undo --node NODE --since 14:00 --dry-run` shows what would be done"));
+    }
+    let wanted = Wanted {
+        target: args.target.as_deref().map(|name| home.resolve(name)).transpose()?,
+        field: args.field.as_deref().map(Field::read).transpose()?,
+        node: args.node.as_deref().map(NodeId::read).transpose()?,
+        since: args.since.as_deref().map(clock::moment).transpose().map_err(Failure::usage)?,
+    };
     let mut session = context.session(&home)?;
-    if let Some(target) = target.as_ref().filter(|_| !args.dry_run) {
+    if let Some(target) = wanted.target.as_ref().filter(|_| !args.dry_run) {
         session.take_in(std::slice::from_ref(target))?;
     }
-    let plan = session.plan_undo(target.as_ref(), field.as_ref(), since)?;
+    let plan = session.plan_undo(&wanted)?;
     let screen = context.screen;
-    for (target, field, by) in &plan.kept {
+    for (target, field, by) in plan.kept.iter().take(LINES_MAX) {
         screen.note(format!(
             "{target} {field} stays: {} changed it since ({})",
             by.stamp.node,
             clock::shown(by.stamp.instant)
         ));
+    }
+    if plan.kept.len() > LINES_MAX {
+        screen.note(format!("and {} more stay", plan.kept.len() - LINES_MAX));
     }
     if plan.changes.is_empty() {
         return match plan.kept.is_empty() {

@@ -246,3 +246,38 @@ fn what_a_part_of_a_name_finds_is_the_best_first_and_what_is_mistyped_is_found_t
     home.run(&["find", " "]).fails(2, "expected a part of a name");
     home.run(&["find"]).fails(2, "<TEXT>");
 }
+
+#[test]
+fn what_a_scraper_that_went_wild_wrote_goes_back_and_what_others_changed_since_stays() {
+    let home = Home::new();
+    let line = |time: &str, target: &str, field: &str, value: &str| {
+        format!(
+            "2026-11-01T{time}.000000+00:00\x1fscraper\x1fcompanies/{target}\x1f{field}\x1f{value}\x1f\x1e"
+        )
+    };
+    let records = [
+        line("10:00:00", "acme", "name", "Acme"),
+        line("10:00:01", "bolt", "name", "Bolt"),
+        line("14:00:00", "acme", "name", "<html>"),
+        line("14:00:01", "bolt", "name", "<html>"),
+        line("14:00:02", "acme", "tags.spam", "true"),
+        line("14:00:03", "ghost", "name", "<html>"),
+    ];
+    std::fs::write(home.path.join("wal/20261101_scraper.usv"), records.concat()).unwrap();
+    home.run(&["compact"]).ok();
+    home.run(&["set", "companies/bolt", "name=Bolt Ltd."]).ok();
+    home.run(&["undo", "--node", "scraper"]).fails(2, "expected a target or `--since`");
+    let since = ["undo", "--node", "scraper", "--since", "2026-11-01T12:00:00Z"];
+    let foretold = home.run(&[&since[..], &["--dry-run"]].concat()).ok();
+    assert!(foretold.contains("companies/acme  name back to Acme"), "{foretold}");
+    assert_eq!(home.run(&["get", "acme", "name"]).ok(), "<html>\n");
+    home.run(&since).fails(4, "companies/bolt name stays: ");
+    assert_eq!(home.run(&["get", "acme", "name"]).ok(), "Acme\n");
+    assert_eq!(home.run(&["get", "companies/bolt", "name"]).ok(), "Bolt Ltd.\n");
+    home.run(&["get", "acme", "tags"]).fails(3, "has no tags");
+    assert!(!home.run(&["list", "companies"]).ok().contains("ghost"));
+    // Taken back itself, it is as before.
+    home.run(&["undo"]).ok();
+    assert_eq!(home.run(&["get", "acme", "name"]).ok(), "<html>\n");
+    home.run(&["undo", "companies/acme", "name", "--node", "scraper"]).fails(4, "stays");
+}

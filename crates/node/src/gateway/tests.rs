@@ -138,7 +138,7 @@ fn what_a_python_machine_wrote_is_not_undone_here() {
     let now = at(1_795_333_200_000_000);
     gateway.take_in(&[record(1, "city", "Dallas")], now).unwrap();
     let mut session = gateway.home.session(now).unwrap();
-    assert!(session.plan_undo(None, None, None).unwrap().changes.is_empty());
+    assert!(session.plan_undo(&crate::Wanted::default()).unwrap().changes.is_empty());
 }
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {
