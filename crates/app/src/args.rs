@@ -57,6 +57,10 @@ pub(crate) enum Verb {
     Compact(Compact),
     /// Print the merged state, or its digest.
     State(State),
+    /// Show the values that another one took the place of, unseen.
+    Conflicts(Conflicts),
+    /// Settle conflicts: one, or all of them one after the other.
+    Resolve(Resolve),
     /// Take in the hand edits that wait for a decision.
     Accept(Decide),
     /// Refuse the hand edits that wait for a decision: the cards are written anew.
@@ -311,6 +315,26 @@ pub(crate) struct Decide {
     /// Show what waits, and decide nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Conflicts {
+    /// Only those of this target.
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Resolve {
+    /// Only those of this target.
+    pub(crate) target: Option<String>,
+    /// Only that of this field.
+    pub(crate) field: Option<String>,
+    /// Keep the value with this number, as `conflicts` shows it; 1 is the one that stands.
+    #[arg(long, value_name = "N", conflicts_with = "value")]
+    pub(crate) keep: Option<usize>,
+    /// Set this value.
+    #[arg(long, value_name = "V")]
+    pub(crate) value: Option<String>,
 }
 
 #[derive(Debug, Args)]

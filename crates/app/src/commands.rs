@@ -17,6 +17,7 @@ mod add;
 mod bench;
 pub(crate) mod compact;
 mod completions;
+mod conflicts;
 mod daemon;
 mod decide;
 mod demo;
@@ -99,6 +100,8 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Import(args)) => import::run(&context, &args),
         Some(Verb::Compact(args)) => compact::run(&context, &args),
         Some(Verb::State(args)) => state::run(&context, &args),
+        Some(Verb::Conflicts(args)) => conflicts::run(&context, &args),
+        Some(Verb::Resolve(args)) => conflicts::resolve(&context, &args),
         Some(Verb::Accept(args)) => decide::accept(&context, &args),
         Some(Verb::Reject(args)) => decide::reject(&context, &args),
         Some(Verb::Undo(args)) => undo::run(&context, &args),

@@ -10,6 +10,8 @@ mod cards;
 mod cluster;
 #[path = "cli/compaction.rs"]
 mod compaction;
+#[path = "cli/conflicts.rs"]
+mod conflicts;
 #[path = "cli/daily.rs"]
 mod daily;
 #[path = "cli/discovery.rs"]

@@ -169,6 +169,12 @@ impl Kind {
         }
     }
 
+    /// Whether a field changes by itself.
+    #[must_use]
+    pub fn is_quiet(self, field: &str) -> bool {
+        self.fields().iter().any(|spec| spec.name == field && spec.quiet)
+    }
+
     /// The type of a field, if the schema knows it.
     #[must_use]
     pub fn type_of(self, field: &str) -> Option<Type> {

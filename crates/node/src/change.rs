@@ -18,6 +18,13 @@ pub enum Intent {
     Add(String),
     /// A set or list without this member.
     Remove(String),
+    /// This value, written whatever stands there, over all that has these stamps.
+    Settle {
+        /// What it shall be.
+        value: Value,
+        /// What it takes the place of, seen.
+        over: Vec<Stamp>,
+    },
 }
 
 /// One wanted change.
@@ -74,6 +81,7 @@ impl Writer {
         let kind = Kind::of(&change.target);
         let base = change.field.base_field();
         let wanted = match (shape(kind, &base, entity), &change.intent) {
+            (_, Intent::Settle { value, .. }) => vec![(change.field.clone(), value.clone())],
             _ if change.field.element().is_some() => put(kind, change, entity),
             (Shape::Set | Shape::Map, Intent::Put(value)) => difference(&base, entity, value),
             (_, Intent::Put(_)) => put(kind, change, entity),
@@ -111,7 +119,12 @@ impl Writer {
         change: &Change,
         entity: &Entity,
     ) -> (Field, Entry) {
-        let there = standing(entity, &field);
+        let mut there = standing(entity, &field);
+        if let Intent::Settle { over, .. } = &change.intent {
+            there.extend(over);
+            there.sort_unstable();
+            there.dedup();
+        }
         let instant = next_instant(self.wall, there.iter().copied());
         let causality = match &change.seen {
             Some(seen) => Causality::saw(seen),
@@ -180,7 +193,7 @@ fn list_of(value: &Value) -> Vec<String> {
 /// A whole value, or one element by its own name.
 fn put(kind: Option<Kind>, change: &Change, entity: &Entity) -> Vec<(Field, Value)> {
     let value = match &change.intent {
-        Intent::Put(value) => value.clone(),
+        Intent::Put(value) | Intent::Settle { value, .. } => value.clone(),
         Intent::Add(_) => Value::truth(),
         Intent::Remove(_) => Value::null(),
     };

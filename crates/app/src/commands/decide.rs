@@ -59,7 +59,7 @@ impl Line {
     fn of(card: &Waiting) -> Self {
         let field = |change: &Change| match &change.intent {
             Intent::Put(value) => Some((change.field.to_string(), value.clone())),
-            Intent::Add(_) | Intent::Remove(_) => None,
+            Intent::Add(_) | Intent::Remove(_) | Intent::Settle { .. } => None,
         };
         Self { path: card.path.clone(), fields: card.changes.iter().filter_map(field).collect() }
     }

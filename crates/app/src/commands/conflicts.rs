@@ -1,0 +1,170 @@
+//! `cocli conflicts` and `cocli resolve`: values that another one took the place of, unseen.
+
+use std::io::BufRead;
+
+use cocli_core::{Entry, Field, Value};
+use cocli_node::{Conflict, Home};
+use serde_json::{Value as Json, json};
+
+use super::Context;
+use crate::args::{Conflicts, Resolve};
+use crate::failure::{Exit, Failure};
+use crate::render::{Screen, Tone, counted};
+use crate::{clock, door};
+
+pub(super) fn run(context: &Context, args: &Conflicts) -> Result<(), Failure> {
+    let home = context.home()?;
+    let only = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
+    let screen = context.screen;
+    let all = home.conflicts(only.as_ref())?;
+    if screen.json {
+        screen.lines(all.iter().map(|conflict| object(conflict).to_string()));
+        return Ok(());
+    }
+    if all.is_empty() {
+        screen.line("no conflicts: nobody's value was lost unseen");
+        return Ok(());
+    }
+    screen.lines(all.iter().flat_map(|conflict| lines(screen, conflict)));
+    screen.note(format!(
+        "{}; `cocli resolve` goes through them one after the other",
+        counted(all.len(), "conflict", "conflicts")
+    ));
+    Ok(())
+}
+
+pub(super) fn resolve(context: &Context, args: &Resolve) -> Result<(), Failure> {
+    let home = context.home()?;
+    let (Some(name), Some(field)) = (&args.target, &args.field) else {
+        return one_after_the_other(context, &home, args);
+    };
+    let (target, field) = (home.resolve(name)?, Field::read(field)?);
+    let all = home.conflicts(Some(&target))?;
+    let conflict = all.iter().find(|conflict| conflict.field == field).ok_or_else(|| {
+        Failure::new(Exit::NotFound, format!("{target} has no conflict at {field}"))
+            .hint(format!("`cocli conflicts {target}` shows those that it has"))
+    })?;
+    let value = match (args.keep, &args.value) {
+        (Some(number), None) => kept(conflict, number)?,
+        (None, Some(text)) => Value::text(text),
+        _ => {
+            context.screen.lines(lines(context.screen, conflict).into_iter());
+            return Err(Failure::usage("expected `--keep N` or `--value V`".to_owned()));
+        }
+    };
+    settle(context, &home, conflict, value)
+}
+
+fn kept(conflict: &Conflict, number: usize) -> Result<Value, Failure> {
+    let entry = number.checked_sub(1).and_then(|at| conflict.entries.get(at));
+    entry.map(|entry| entry.value.clone()).ok_or_else(|| {
+        Failure::usage(format!("{number} is none of the values 1 to {}", conflict.entries.len()))
+    })
+}
+
+fn settle(
+    context: &Context,
+    home: &Home,
+    conflict: &Conflict,
+    value: Value,
+) -> Result<(), Failure> {
+    let shown = text(&conflict.field, &value);
+    let json = value.to_json();
+    let mut session = context.session(home)?;
+    session.take_in(std::slice::from_ref(&conflict.target))?;
+    let written = session.write("resolve", &[conflict.settle(value)], false)?;
+    if let Some((target, by)) = written.refused.first() {
+        return Err(super::rm::removed(target, by));
+    }
+    let placed = session.place();
+    drop(session);
+    door::wake(home, &written.end);
+    super::show::report_cards(context, &placed?);
+    let (target, field) = (&conflict.target, &conflict.field);
+    match context.screen.json {
+        true => context.screen.object(&json!({
+            "target": target.as_str(), "field": field.as_str(), "value": json,
+        })),
+        false => context.screen.line(context.screen.safe(&format!("{target}  {field} is {shown}"))),
+    }
+    Ok(())
+}
+
+fn one_after_the_other(context: &Context, home: &Home, args: &Resolve) -> Result<(), Failure> {
+    let screen = context.screen;
+    if args.keep.is_some() || args.value.is_some() {
+        return Err(Failure::usage(
+            "`--keep` and `--value` are for one TARGET and FIELD".to_owned(),
+        ));
+    }
+    let only = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
+    let all = home.conflicts(only.as_ref())?;
+    if all.is_empty() {
+        screen.line("no conflicts: nobody's value was lost unseen");
+    }
+    let mut answers = std::io::stdin().lock().lines();
+    for (at, conflict) in all.iter().enumerate() {
+        screen.lines(lines(screen, conflict).into_iter());
+        let value = loop {
+            screen.note(format!(
+                "{} of {}: a number keeps that value, `=TEXT` sets another, Enter leaves it, q ends",
+                at + 1,
+                all.len()
+            ));
+            let Some(answer) = answers.next().transpose()? else { return Ok(()) };
+            match answer.trim() {
+                "" => break None,
+                "q" => return Ok(()),
+                other => match (other.strip_prefix('='), other.parse().ok()) {
+                    (Some(text), _) => break Some(Value::text(text)),
+                    (None, Some(number)) => match kept(conflict, number) {
+                        Ok(value) => break Some(value),
+                        Err(failure) => screen.note(failure.message),
+                    },
+                    (None, None) => {}
+                },
+            }
+        };
+        if let Some(value) = value {
+            settle(context, home, conflict, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn lines(screen: Screen, conflict: &Conflict) -> Vec<String> {
+    let head = format!("{}  {}", conflict.target, conflict.field);
+    let mut lines = vec![screen.paint(Tone::Strong, &screen.safe(&head))];
+    for (at, entry) in conflict.entries.iter().enumerate() {
+        let who = format!("{}, {}", entry.stamp.node, clock::shown(entry.stamp.instant));
+        let what = if at == 0 { "stands" } else { "lost" };
+        let line = format!(
+            "  {}  {what:<6}  {}",
+            at + 1,
+            screen.safe(&text(&conflict.field, &entry.value))
+        );
+        lines.push(format!("{line}  {}", screen.paint(Tone::Faint, &who)));
+    }
+    lines
+}
+
+fn text(field: &Field, value: &Value) -> String {
+    match (value.is_null(), field.element()) {
+        (true, None) => "nothing".into(),
+        (true, Some(_)) => "not in it".into(),
+        (false, Some(_)) if *value == Value::truth() => "in it".into(),
+        (false, _) => super::show::readable(value).replace('\n', " "),
+    }
+}
+
+fn object(conflict: &Conflict) -> Json {
+    let entry = |entry: &Entry| {
+        json!({"value": entry.value.to_json(), "node": entry.stamp.node.as_str(),
+            "at": entry.stamp.instant.to_string()})
+    };
+    let lost: Vec<Json> = conflict.entries.iter().skip(1).map(entry).collect();
+    json!({
+        "target": conflict.target.as_str(), "field": conflict.field.as_str(),
+        "stands": conflict.entries.first().map(entry), "lost": lost,
+    })
+}
