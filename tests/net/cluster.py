@@ -9,7 +9,7 @@ be had, it says so and ends well.
 """
 import os, signal, sys, tempfile, time
 
-from hosts import NET, Node, address, clear, filtered, lossy, network, possible, roam, until_level
+from hosts import NET, Node, address, clear, filtered, lossy, network, possible, roam, slow, until_level
 
 HOSTS = 5
 
@@ -49,6 +49,21 @@ def one_way(nodes):
     took = until_level(nodes, 60)
     clear(HOSTS)
     tell("one that is deaf to the writer, through the others", took, 5)
+
+
+def behind_a_slow_link(nodes):
+    """A writer whose link takes half a minute for what it writes in a moment: its daemon answers all the while."""
+    longest = 0
+    with slow(nodes[0].host, "128kbit"):
+        for turn in range(5):
+            nodes[0].batch(f"slow{turn}_", 600)
+            began = time.monotonic()
+            nodes[0].status()
+            longest = max(longest, time.monotonic() - began)
+    print(f"a writer behind a slow link: its daemon answers after {longest:.2f} s at the longest (limit 3 s)", flush=True)
+    if longest > 3:
+        raise SystemExit("the daemon waits for the link")
+    tell("the slow link made fast", until_level(nodes, 60), 10)
 
 
 def moved(nodes):
@@ -94,6 +109,7 @@ def main(folder):
         for percent in (10, 30):
             loss(nodes, percent)
         one_way(nodes)
+        behind_a_slow_link(nodes)
         killed(nodes)
         moved(nodes)
         slept(nodes)

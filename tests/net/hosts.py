@@ -74,6 +74,17 @@ def lossy(hosts, percent):
         filtered(host, "-m", "statistic", "--mode", "random", "--probability", str(percent / 100))
 
 
+@contextlib.contextmanager
+def slow(host, rate):
+    """What leaves the host waits before a slow link for so long as it takes: nothing of it is dropped."""
+    device = ("dev", "eth0", "root")
+    sh("tc", "-n", namespace(host), "qdisc", "add", *device, "tbf", "rate", rate, "burst", "4kb", "limit", "10mb")
+    try:
+        yield
+    finally:
+        sh("tc", "-n", namespace(host), "qdisc", "del", *device)
+
+
 def possible():
     """Whether this machine lets us make hosts and lose their packets."""
     try:

@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use rustix::net::SendFlags;
+
 use crate::bind::{BindError, everywhere, packets_at};
 
 /// The shortest time-out that is asked of the system; none at all would mean to wait for ever.
@@ -74,13 +76,16 @@ impl Udp {
         }
     }
 
-    /// Sends one packet; never in fragments.
+    /// Sends one packet; never in fragments, and without waiting: a slow link would keep the packets of
+    /// all other peers.
     ///
     /// # Errors
-    /// What the system says: no route, an interface too narrow for the packet (`EMSGSIZE`), or an
-    /// IPv6 address where the socket has IPv4 alone. A packet that was sent may still be lost.
+    /// What the system says: no room before a slow link (`WouldBlock`), no route, an interface too
+    /// narrow for the packet (`EMSGSIZE`), or an IPv6 address where the socket has IPv4 alone. A packet
+    /// that was sent may still be lost.
     pub fn send_to(&self, packet: &[u8], to: SocketAddr) -> io::Result<()> {
-        self.socket.send_to(packet, self.spelled(to)).map(|_| ())
+        rustix::net::sendto(&self.socket, packet, SendFlags::DONTWAIT, &self.spelled(to))?;
+        Ok(())
     }
 
     /// The address as this socket's family writes it.
