@@ -1,12 +1,14 @@
 //! The door between commands and a running daemon: a Unix socket, JSON lines, version and home
 //! first. Commands, and later `top` and `web`, talk to a daemon through it and in no other way.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cocli_node::{End, Home};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use serde_json::{Value as Json, json};
 
 use crate::failure::{Exit, Failure};
@@ -31,7 +33,36 @@ pub(crate) fn path(home: &Home) -> PathBuf {
 
 /// Whether a daemon runs, of whatever version and however busy.
 pub(crate) fn is_open(home: &Home) -> bool {
-    UnixStream::connect(path(home)).is_ok()
+    !matches!(connect(home), Ok(None))
+}
+
+/// The daemon of this home; `None` when none runs. It waits for nobody: where too many stand before the
+/// door already, as before a daemon that is stopped, it says so (`WouldBlock`).
+fn connect(home: &Home) -> io::Result<Option<UnixStream>> {
+    let path = path(home);
+    match knock(&path) {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(e) => Err(e),
+        Ok(socket) => owned_alike(&path, home.path()).map(|()| Some(socket)),
+    }
+}
+
+fn knock(path: &Path) -> io::Result<UnixStream> {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    let socket = UnixStream::from(socket);
+    socket.set_nonblocking(true)?;
+    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    socket.set_nonblocking(false)?;
+    Ok(socket)
+}
+
+/// Outside of the home anybody may have put a socket: only whoever owns the home is believed there.
+fn owned_alike(socket: &Path, home: &Path) -> io::Result<()> {
+    let owner = |path: &Path| std::fs::symlink_metadata(path).map(|data| data.uid());
+    if socket.starts_with(home) || owner(socket)? == owner(home)? {
+        return Ok(());
+    }
+    Err(io::Error::new(ErrorKind::PermissionDenied, "the socket is that of another user"))
 }
 
 /// Asks a running daemon; `None` when none runs.
@@ -44,18 +75,18 @@ pub(crate) fn ask_for(
     request: &Json,
     patience: Duration,
 ) -> Result<Option<Json>, Failure> {
-    let path = path(home);
-    let failed = |what: &str, error: std::io::Error| {
-        Failure::new(Exit::Failed, format!("{}: {what} the daemon: {error}", path.display()))
-            .hint("`cocli status` says whether it is well")
-    };
-    let Some(socket) = send(home, request).map_err(|e| failed("cannot ask", e))? else {
+    let Some(socket) = send(home, request).map_err(|e| mute(home, &e))? else {
         return Ok(None);
     };
-    socket.set_read_timeout(Some(patience)).map_err(|e| failed("cannot ask", e))?;
+    socket.set_read_timeout(Some(patience)).map_err(|e| mute(home, &e))?;
     let mut answer = String::new();
-    BufReader::new(socket).read_line(&mut answer).map_err(|e| failed("no answer from", e))?;
+    BufReader::new(socket).read_line(&mut answer).map_err(|e| mute(home, &e))?;
+    if answer.is_empty() {
+        // It ended before it answered.
+        return Ok(None);
+    }
     let answer: Json = serde_json::from_str(&answer).map_err(|error| {
+        let path = path(home);
         Failure::new(Exit::Failed, format!("{}: the daemon's answer: {error}", path.display()))
     })?;
     match answer.get("error").and_then(Json::as_str) {
@@ -64,10 +95,19 @@ pub(crate) fn ask_for(
     }
 }
 
+/// A daemon that runs and does not answer.
+fn mute(home: &Home, error: &io::Error) -> Failure {
+    let late = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+    let why = if late { "it is busy, or stopped (Ctrl-Z)".to_owned() } else { error.to_string() };
+    let message = format!("the daemon does not answer at {}: {why}", path(home).display());
+    Failure::new(Exit::Failed, message)
+        .hint("`fg` where it runs lets a stopped one go on; else end it, and `cocli daemon`")
+}
+
 /// Sends a request; `None` when no daemon runs.
-fn send(home: &Home, request: &Json) -> std::io::Result<Option<UnixStream>> {
+fn send(home: &Home, request: &Json) -> io::Result<Option<UnixStream>> {
     // No socket, or one that nobody listens at: no daemon runs.
-    let Ok(mut socket) = UnixStream::connect(path(home)) else { return Ok(None) };
+    let Some(mut socket) = connect(home)? else { return Ok(None) };
     socket.set_write_timeout(Some(Duration::from_secs(ANSWER_S)))?;
     let mut line = request.clone();
     line["door"] = json!(VERSION);
@@ -133,4 +173,23 @@ fn place(end: &End, verb: &str) -> Json {
         "verb": verb, "log": end.log.to_string(), "position": end.head.position,
         "hash": end.head.hash.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_outside_of_the_home_is_that_of_whoever_owns_the_home_or_nobodys() {
+        let (home, outside) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        owned_alike(outside.path(), home.path()).unwrap();
+        // Another user's: by root one is made, and what is root's is that of another for everybody else.
+        let foreign = match std::os::unix::fs::chown(outside.path(), Some(4_242), None) {
+            Ok(()) => outside.path(),
+            Err(_) => Path::new("/"),
+        };
+        let refused = owned_alike(foreign, home.path()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+        owned_alike(&home.path().join("sock"), home.path()).unwrap();
+    }
 }

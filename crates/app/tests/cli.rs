@@ -16,6 +16,8 @@ mod conflicts;
 mod daily;
 #[path = "cli/discovery.rs"]
 mod discovery;
+#[path = "cli/door.rs"]
+mod door;
 #[path = "cli/gateway.rs"]
 mod gateway;
 #[path = "cli/homes.rs"]

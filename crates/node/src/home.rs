@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cocli_core::schema::POOL;
 use cocli_core::{ClusterId, Epoch, Instant, NodeId, Vector};
-use cocli_store::{Disk, HomeLock, Journals, RealDisk, SharedDisk, StoreError, paths};
+use cocli_store::{Disk, HomeLock, Journals, RealDisk, Serving, SharedDisk, StoreError, paths};
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -248,6 +248,14 @@ impl Home {
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}@{}", self.node, self.cluster)
+    }
+
+    /// The right to be the daemon of this home; `None` when one runs.
+    ///
+    /// # Errors
+    /// When its file cannot be opened.
+    pub fn serving(&self) -> Result<Option<Serving>> {
+        Ok(Serving::try_take(&*self.disk)?)
     }
 
     /// Where the daemon's socket stands.

@@ -26,6 +26,7 @@ mod session;
 pub mod slug;
 mod undo;
 
+pub use cocli_store::Serving;
 pub use cocli_store::checkpoint::Turn;
 
 pub use cards::{Decided, Held, Placed, TakenIn, Waiting};

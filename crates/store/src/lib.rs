@@ -14,5 +14,5 @@ pub mod reader;
 pub use disk::{Disk, FakeDisk, FileKind, RealDisk, SharedDisk};
 pub use error::{Result, StoreError};
 pub use journal::{Command, Journals, Written};
-pub use lock::HomeLock;
+pub use lock::{HomeLock, Serving};
 pub use reader::Reader;

@@ -16,6 +16,25 @@ impl fmt::Debug for HomeLock {
     }
 }
 
+/// The right to be the daemon of a home, for as long as this lives.
+pub struct Serving(#[expect(dead_code, reason = "held, not read")] Held);
+
+impl fmt::Debug for Serving {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Serving")
+    }
+}
+
+impl Serving {
+    /// Takes the right; `None` when a daemon has it.
+    ///
+    /// # Errors
+    /// When its file cannot be opened.
+    pub fn try_take(disk: &dyn Disk) -> Result<Option<Self>> {
+        Ok(disk.lock(paths::SERVING, false).tried("lock", paths::SERVING)?.map(Self))
+    }
+}
+
 impl HomeLock {
     /// Takes the lock if nobody holds it. `who` (process and command) is written into it, for others
     /// to name. Waiting some seconds and then giving up is the caller's: that needs a clock.

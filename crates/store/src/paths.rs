@@ -15,6 +15,8 @@ pub const OWN: &str = ".cocli";
 pub const LOCK: &str = ".cocli/lock";
 /// Held by the one who compacts.
 pub const COMPACTING: &str = ".cocli/compacting";
+/// Held by the daemon.
+pub const SERVING: &str = ".cocli/serving";
 /// The settings of the machine.
 pub const CONFIG: &str = ".cocli/config.toml";
 /// The identity of the node and its cluster.

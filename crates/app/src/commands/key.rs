@@ -28,8 +28,10 @@ pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
                 Some(line) => given(line)?,
             };
             ring.add(key.clone()).map_err(refused)?;
-            keep(&home, &ring)?;
+            home.keep_keys(ring.to_text().as_bytes())?;
+            // Before the daemon is asked: this line is shown once.
             added(context, &key, line.is_none());
+            take_up(&home)?;
         }
         KeyVerb::Use { id } => {
             let id = read_id(id)?;
@@ -148,6 +150,12 @@ fn refused(error: cocli_net::RingError) -> Failure {
 /// Writes the key file; a running daemon takes it up at once.
 fn keep(home: &Home, ring: &Ring) -> Result<(), Failure> {
     home.keep_keys(ring.to_text().as_bytes())?;
-    door::ask(home, &json!({"verb": "keys"}))?;
-    Ok(())
+    take_up(home)
+}
+
+fn take_up(home: &Home) -> Result<(), Failure> {
+    door::ask(home, &json!({"verb": "keys"})).map(|_| ()).map_err(|failure| Failure {
+        message: format!("it is in the key file, but {}", failure.message),
+        ..failure
+    })
 }

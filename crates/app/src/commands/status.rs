@@ -16,9 +16,10 @@ use crate::ring::Held;
 pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let home = context.home()?;
     let health = home.health()?;
-    let daemon = door::ask(&home, &json!({"verb": "status"}))?;
+    let Asked { daemon, mute } = Asked::of(&home);
     let mut problems = problems(&health);
     problems.extend(peers::problems(daemon.as_ref()));
+    problems.extend(mute.clone());
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
@@ -29,7 +30,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
             "vector": vector(&health), "problems": problems,
         }));
     } else {
-        first_line(context.screen, &home, daemon.as_ref());
+        first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
         pool(context.screen, &health);
         peers::show(context.screen, daemon.as_ref(), args.cluster);
         python(context.screen, daemon.as_ref());
@@ -58,10 +59,11 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
     let glance = home.glance()?;
-    let daemon = door::ask(&home, &json!({"verb": "status"}))?;
+    let Asked { daemon, mute } = Asked::of(&home);
     let mut problems = damage(glance.holes, &glance.troubles);
     problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
     problems.extend(peers::problems(daemon.as_ref()));
+    problems.extend(mute.clone());
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
@@ -70,7 +72,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
         }));
         return Ok(());
     }
-    first_line(context.screen, &home, daemon.as_ref());
+    first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
     context.screen.line(entities(glance.companies, glance.people));
     peers::show(context.screen, daemon.as_ref(), false);
     for problem in problems {
@@ -80,9 +82,29 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     Ok(())
 }
 
-fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>) {
+/// What the daemon says of itself.
+struct Asked {
+    daemon: Option<Json>,
+    /// Why it says nothing, though it runs.
+    mute: Option<String>,
+}
+
+impl Asked {
+    fn of(home: &Home) -> Self {
+        match door::ask(home, &json!({"verb": "status"})) {
+            Ok(daemon) => Self { daemon, mute: None },
+            Err(Failure { message, hint, .. }) => {
+                let next = hint.map_or_else(String::new, |hint| format!(": {hint}"));
+                Self { daemon: None, mute: Some(message + &next) }
+            }
+        }
+    }
+}
+
+fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>, mute: bool) {
     let runs = match daemon.and_then(|d| d.get("listening")).and_then(Json::as_str) {
         Some(at) => screen.paint(Tone::Good, &format!("the daemon runs, at {at}")),
+        None if mute => screen.paint(Tone::Bad, "the daemon runs and does not answer"),
         None if home.keys().is_ok_and(|keys| keys.is_empty()) => {
             screen.paint(Tone::Warn, "left its cluster (`cocli join TICKET` brings it back)")
         }

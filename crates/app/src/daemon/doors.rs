@@ -3,48 +3,50 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 
+use cocli_node::{Home, Serving};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
 use super::{Event, callers};
-use crate::door::VERSION;
+use crate::door::{self, VERSION};
 use crate::failure::{Exit, Failure};
 
 /// Bytes of a request.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Opens the door; it is closed when this is dropped.
+/// Opens the door; it is closed when this is dropped, and only then another daemon may begin.
 #[derive(Debug)]
-pub(super) struct Door(PathBuf);
+pub(super) struct Door {
+    path: PathBuf,
+    _serving: Serving,
+}
 
 impl Drop for Door {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
-/// Listens at `path`.
+/// Listens at the door of the home.
 ///
 /// # Errors
-/// When a daemon listens there already, or the socket cannot be made.
-pub(super) fn listen(path: &Path, name: String, events: Sender<Event>) -> Result<Door, Failure> {
-    if UnixStream::connect(path).is_ok() {
-        return Err(Failure::new(
-            Exit::Conflict,
-            format!("{}: a daemon runs already", path.display()),
-        )
-        .hint("`cocli status` shows it"));
-    }
-    // Nobody listens: what stands there was left by a daemon that was killed.
-    let _ = std::fs::remove_file(path);
+/// When a daemon runs already, or the socket cannot be made.
+pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure> {
+    let (path, name) = (door::path(home), home.name());
+    let Some(serving) = home.serving()? else {
+        let message = format!("{}: a daemon runs already", home.path().display());
+        return Err(Failure::new(Exit::Conflict, message).hint("`cocli status` shows it, unless its door was deleted: then end it where it runs"));
+    };
+    // No other daemon runs: what stands there was left by one that was killed.
+    let _ = std::fs::remove_file(&path);
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Failed, format!("{}: cannot listen: {error}", path.display()))
     };
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
+    let listener = UnixListener::bind(&path).map_err(failed)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     let alive = Alive::new("the thread at the door", &events);
     std::thread::spawn(move || {
         let _alive = alive;
@@ -56,7 +58,7 @@ pub(super) fn listen(path: &Path, name: String, events: Sender<Event>) -> Result
             },
         );
     });
-    Ok(Door(path.to_path_buf()))
+    Ok(Door { path, _serving: serving })
 }
 
 fn serve(mut socket: UnixStream, name: &str, events: &Sender<Event>) {

@@ -26,7 +26,7 @@ use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::ring::Held;
-use crate::{clock, door};
+use crate::clock;
 
 /// Journals are looked at this often: watching and waking are hints.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -144,7 +144,7 @@ fn open(
     screen: Screen,
 ) -> Result<(Wiring, Receiver<Event>, doors::Door), Failure> {
     let (events, queue) = channel();
-    let door = doors::listen(&door::path(home), home.name(), events.clone())?;
+    let door = doors::listen(home, events.clone())?;
     let (socket, listener) = bind(SocketAddr::new(options.bind, options.port))?;
     let (socket, listening) = (Arc::new(socket), listener.local_addr()?);
     let cluster = home.cluster().0;
@@ -526,6 +526,7 @@ mod tests {
     use cocli_node::{Birth, Membership};
 
     use super::*;
+    use crate::door;
 
     #[test]
     fn a_daemon_that_lost_a_thread_says_which_and_ends_with_its_door_closed() {

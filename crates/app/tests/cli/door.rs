@@ -1,0 +1,54 @@
+//! The door between commands and a daemon, when the daemon is stopped or about to begin.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+
+use crate::cluster::daemon;
+use crate::support::Home;
+
+/// Knocks until there is no room before the door.
+fn crowd(home: &Home) {
+    let door = SocketAddrUnix::new(home.file(".cocli/sock")).unwrap();
+    loop {
+        let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        let socket = UnixStream::from(socket);
+        socket.set_nonblocking(true).unwrap();
+        if let Err(error) = rustix::net::connect(&socket, &door) {
+            assert_eq!(error.kind(), ErrorKind::WouldBlock);
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_daemon_that_is_stopped_keeps_nobody_from_writing_and_status_says_so() {
+    let home = Home::new();
+    let daemon = daemon(&home, &[]);
+    daemon.signal("-STOP");
+    crowd(&home);
+    home.run(&["add", "company", "Acme"]).ok();
+    assert_eq!(home.run(&["get", "companies/acme", "name"]).ok(), "Acme\n");
+    let status = home.run(&["status"]).fails(5, "needs a person");
+    assert!(status.out.contains("the daemon runs and does not answer"), "{}", status.out);
+    assert!(status.out.contains("1 company"), "{}", status.out);
+    assert!(status.out.contains("Ctrl-Z"), "{}", status.out);
+    // The new key is in the ring by then, and its line is shown only once.
+    let added = home.run(&["key", "add"]).fails(1, "it is in the key file, but the daemon");
+    assert_eq!(added.out.trim().len(), 8 + 1 + 64, "{}", added.out);
+    daemon.signal("-CONT");
+}
+
+#[test]
+fn of_two_daemons_of_a_home_the_second_is_refused_even_when_the_first_lost_its_door() {
+    let home = Home::new();
+    let mut first = daemon(&home, &[]);
+    let begin = ["daemon", "--bind", "127.0.0.1", "--port", "0"];
+    home.run(&begin).fails(4, "a daemon runs already");
+    std::fs::remove_file(home.file(".cocli/sock")).unwrap();
+    home.run(&begin).fails(4, "a daemon runs already");
+    first.kill();
+    let _second = daemon(&home, &[]);
+    home.run(&["status"]).ok();
+}
