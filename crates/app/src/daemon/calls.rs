@@ -1,10 +1,12 @@
 //! Streams: those that peers open to ask, and those that we open.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cocli_net::{Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
+use cocli_net::{
+    Closer, Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect,
+};
 
 use super::ahead::{MORE, answers, goes_on};
 use super::alive::Alive;
@@ -119,24 +121,73 @@ fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) 
     }
 }
 
-/// Opens a stream and carries questions there and answers back, until the questions end.
-pub(super) fn call(
-    call: u64,
-    to: SocketAddr,
-    side: Arc<Side>,
-    events: Sender<Event>,
-) -> Sender<Vec<u8>> {
-    let (ask, questions) = channel();
-    let broke = events.clone();
+/// A call under way. When it is dropped the stream ends at once, whatever is on its way.
+#[derive(Debug)]
+pub(super) struct Call {
+    questions: Sender<Vec<u8>>,
+    line: Arc<Line>,
+}
+
+impl Call {
+    /// Asks there; the answer comes as an event.
+    pub(super) fn ask(&self, question: Vec<u8>) {
+        let _ = self.questions.send(question);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.line.end();
+    }
+}
+
+/// The stream of a call, for whoever hangs up.
+#[derive(Debug, Default)]
+struct Line(Mutex<Stands>);
+
+#[derive(Debug, Default)]
+enum Stands {
+    #[default]
+    Rings,
+    Open(Closer),
+    Ended,
+}
+
+impl Line {
+    /// `None` when it was hung up meanwhile, or cannot be from here on.
+    fn open(&self, stream: &Stream) -> Option<()> {
+        let mut stands = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*stands, Stands::Ended) {
+            return None;
+        }
+        *stands = Stands::Open(stream.closer().ok()?);
+        Some(())
+    }
+
+    fn end(&self) {
+        let mut stands = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stands::Open(closer) = std::mem::replace(&mut *stands, Stands::Ended) {
+            closer.close();
+        }
+    }
+}
+
+/// Opens a stream and carries questions there and answers back, until it is hung up.
+pub(super) fn call(call: u64, to: SocketAddr, side: Arc<Side>, events: Sender<Event>) -> Call {
+    let (questions, queue) = channel();
+    let line = Arc::new(Line::default());
+    let (broke, other) = (events.clone(), Arc::clone(&line));
     let served = callers::serve(move || {
-        if carry(call, to, &side, &questions, &events).is_none() {
+        let carried = carry(call, to, &side, (&other, &queue), &events);
+        other.end();
+        if carried.is_none() {
             let _ = events.send(Event::Answer { call, bytes: None });
         }
     });
     if served.is_err() {
         let _ = broke.send(Event::Answer { call, bytes: None });
     }
-    ask
+    Call { questions, line }
 }
 
 /// `None` when the stream broke before the questions ended.
@@ -144,10 +195,11 @@ fn carry(
     call: u64,
     to: SocketAddr,
     side: &Side,
-    questions: &Receiver<Vec<u8>>,
+    (line, questions): (&Line, &Receiver<Vec<u8>>),
     events: &Sender<Event>,
 ) -> Option<()> {
     let mut stream = connect(to, &side.party(&side.keys.now().ring)).ok()?;
+    line.open(&stream)?;
     let mut coming = || drop(events.send(Event::Coming { call }));
     let mut early: Option<Vec<u8>> = None;
     while let Ok(question) = questions.recv() {
@@ -171,4 +223,61 @@ fn carry(
         }
     }
     Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use cocli_net::{Broken, Key, listen_at};
+
+    use super::*;
+    use crate::ring::Held;
+
+    fn side(key: Key) -> Arc<Side> {
+        let keys = Keys::new(Held { ring: Ring::new(key), rekey: None });
+        Arc::new(Side { keys, cluster: [0; 16], identity: Identity::fresh().unwrap() })
+    }
+
+    #[test]
+    fn a_call_that_is_hung_up_ends_at_once_though_its_answer_is_on_its_way() {
+        let key = Key::fresh().unwrap();
+        let (here, there) = (side(key.clone()), side(key));
+        let listener = listen_at((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let to = listener.local_addr().unwrap();
+        let (events, _queue) = channel();
+        let call = call(1, to, here, events);
+        call.ask(vec![1]);
+        let (tcp, from) = listener.accept().unwrap();
+        let pass = Gate::default().enter(&tcp, from).unwrap();
+        let ring = there.keys.now().ring.clone();
+        let mut stream = accept(tcp, from, &there.party(&ring), pass).unwrap();
+        assert_eq!(stream.recv(9).unwrap(), [1]);
+        stream.set_idle(Duration::from_secs(20)).unwrap();
+        drop(call);
+        let ended = stream.recv(9).unwrap_err();
+        assert!(!matches!(ended.what, Broken::Silent { .. }), "{ended}");
+    }
+
+    #[test]
+    fn a_call_that_is_hung_up_before_somebody_answers_asks_nothing() {
+        let key = Key::fresh().unwrap();
+        let line = Line::default();
+        line.end();
+        let (here, there) = (side(key.clone()), side(key));
+        let listener = listen_at((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let to = listener.local_addr().unwrap();
+        let answers = std::thread::spawn(move || {
+            let (tcp, from) = listener.accept().unwrap();
+            let pass = Gate::default().enter(&tcp, from).unwrap();
+            let ring = there.keys.now().ring.clone();
+            accept(tcp, from, &there.party(&ring), pass).unwrap().recv(9).unwrap_err()
+        });
+        let (asks, questions) = channel();
+        asks.send(vec![1]).unwrap();
+        let (events, _queue) = channel();
+        assert_eq!(carry(1, to, &here, (&line, &questions), &events), None);
+        assert!(matches!(answers.join().unwrap().what, Broken::Closed));
+    }
 }

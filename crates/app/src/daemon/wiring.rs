@@ -15,7 +15,7 @@ use cocli_node::replica::{Born, Input, Output, Replica};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
-use super::calls::{self, Answered, Side};
+use super::calls::{self, Answered, Call, Side};
 use super::discovery::{Discovery, Layer};
 use super::gateway::Gateways;
 use super::handover::{self, Post};
@@ -87,7 +87,7 @@ struct Wiring {
     events: Sender<Event>,
     jobs: Jobs,
     cards: Sender<CardEvent>,
-    calls: BTreeMap<u64, Sender<Vec<u8>>>,
+    calls: BTreeMap<u64, Call>,
     questions: BTreeMap<u64, Sender<Answered>>,
     waiters: BTreeMap<u64, Waiter>,
     next_id: u64,
@@ -326,11 +326,10 @@ impl Wiring {
             Output::Job(job) => self.jobs.give(job),
             Output::Ask { call, to, bytes } => {
                 let (side, events) = (&self.side, &self.events);
-                let stream = self
-                    .calls
+                self.calls
                     .entry(call)
-                    .or_insert_with(|| calls::call(call, to, Arc::clone(side), events.clone()));
-                let _ = stream.send(bytes);
+                    .or_insert_with(|| calls::call(call, to, Arc::clone(side), events.clone()))
+                    .ask(bytes);
             }
             Output::Hang { call } => drop(self.calls.remove(&call)),
             Output::Answer { stream, bytes, next } => {
