@@ -1,17 +1,22 @@
 //! Nodes of the same cluster on the local network, by multicast DNS. Each tells its address and
 //! listens for the others; nobody is trusted for what is told here: it gives addresses to knock at.
+//!
+//! Anybody on the local network can tell of any number of nodes. So only some are told on in a second,
+//! and when more has to be kept than a network of people has to tell, all of it is forgotten, and
+//! nothing is heard for a while.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV6};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use mdns_sd::{
-    DaemonEvent, HostnameResolutionEvent, IfKind, IfPredicate, MDNS_PORT, ResolvedService,
-    ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo,
+    DaemonEvent, HostnameResolutionEvent, IfKind, IfPredicate, MDNS_PORT, RecvTimeoutError,
+    ResolvedService, ScopedIp, ServiceDaemon, ServiceEvent, ServiceInfo,
 };
 
 use crate::bind::shares;
+use crate::sieve::{Bucket, Rate};
 use crate::{BindError, Cluster, Interfaces, to_hex};
 
 /// The kind of service.
@@ -28,6 +33,16 @@ const GOODBYE: Duration = Duration::from_millis(500);
 const ANSWER: Duration = Duration::from_secs(2);
 /// And how much longer its addresses of the other family.
 const OTHER_FAMILY: Duration = Duration::from_millis(250);
+
+/// What is told on: each new address costs a hello.
+const TOLD: Rate = Rate::a_second(16, 256);
+/// Records that are kept, and times at which something is to be done about them: a few for each name
+/// on the local network. More is a flood.
+const KEPT_MAX: i64 = 32_768;
+/// From one look at them to the next.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long nothing is heard after a flood.
+const REST: Duration = Duration::from_secs(60);
 
 /// Why there is no multicast DNS here.
 #[derive(Debug, thiserror::Error)]
@@ -87,12 +102,15 @@ pub enum Sighting {
 
 /// Tells of this node and hears of others until `goodbye`.
 pub struct Mdns {
-    daemon: ServiceDaemon,
+    daemon: Shared,
     own: String,
     ipv6: bool,
     /// One name is asked for at a time: a second question for the same would end the first.
     asking: Mutex<()>,
 }
+
+/// The one that runs now; nothing after the goodbye.
+type Shared = Arc<Mutex<Option<ServiceDaemon>>>;
 
 impl std::fmt::Debug for Mdns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -113,22 +131,15 @@ impl Mdns {
     ) -> Result<Self, MdnsError> {
         // The daemon below would go on without a socket, and say nothing.
         shares((Ipv4Addr::UNSPECIFIED, MDNS_PORT).into())?;
-        let daemon = ServiceDaemon::new()?;
+        let own = service(announcement)?.get_fullname().to_owned();
         let ipv6 = announcement.listening.is_ipv6();
-        daemon.disable_interface(IfKind::All)?;
-        daemon.enable_interface(IfKind::Predicate(IfPredicate::new(move |one| {
-            interfaces.skips(&one.name, one.is_loopback()).is_none()
-        })))?;
-        if !ipv6 {
-            // An IPv4 socket cannot be reached, and reaches nobody, by IPv6.
-            daemon.disable_interface(IfKind::IPv6)?;
-        }
-        watch(&daemon, tell.clone())?;
-        let service = service(announcement)?;
-        let own = service.get_fullname().to_owned();
-        browse(&daemon, announcement, own.clone(), tell)?;
-        daemon.register(service)?;
-        Ok(Self { daemon, own, ipv6, asking: Mutex::new(()) })
+        let (announcement, told) = (announcement.clone(), tell.clone());
+        let begin = move || begin(&announcement, &interfaces, told.clone());
+        let daemon = begin()?;
+        let shared: Shared = Arc::new(Mutex::new(Some(daemon.clone())));
+        let kept = Arc::clone(&shared);
+        std::thread::spawn(move || keep(daemon, &kept, begin, &tell));
+        Ok(Self { daemon: shared, own, ipv6, asking: Mutex::new(()) })
     }
 
     /// The addresses of a host whose name ends in `.local`; none when nobody answers within 2 s.
@@ -138,7 +149,8 @@ impl Mdns {
         let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{}.", host.trim_end_matches('.'));
         let millis = u64::try_from(ANSWER.as_millis()).ok();
-        let Ok(answers) = self.daemon.resolve_hostname(&name, millis) else { return Vec::new() };
+        let Some(daemon) = running(&self.daemon).clone() else { return Vec::new() };
+        let Ok(answers) = daemon.resolve_hostname(&name, millis) else { return Vec::new() };
         let (mut all, mut patience) = (HashSet::new(), ANSWER);
         while let Ok(event) = answers.recv_timeout(patience) {
             match event {
@@ -151,18 +163,78 @@ impl Mdns {
                 _ => {}
             }
         }
-        let _ = self.daemon.stop_resolve_hostname(&name);
+        let _ = daemon.stop_resolve_hostname(&name);
         reachable(&all, port, self.ipv6)
     }
 
     /// Tells that this node goes, and ends. Waits for at most a second.
     pub fn goodbye(&self) {
-        if let Ok(said) = self.daemon.unregister(&self.own) {
+        let Some(daemon) = running(&self.daemon).take() else { return };
+        if let Ok(said) = daemon.unregister(&self.own) {
             let _ = said.recv_timeout(GOODBYE);
         }
-        if let Ok(ended) = self.daemon.shutdown() {
-            let _ = ended.recv_timeout(GOODBYE);
+        end(&daemon);
+    }
+}
+
+fn running(shared: &Shared) -> MutexGuard<'_, Option<ServiceDaemon>> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn end(daemon: &ServiceDaemon) {
+    if let Ok(ended) = daemon.shutdown() {
+        let _ = ended.recv_timeout(GOODBYE);
+    }
+}
+
+/// One that tells and listens, and has nothing to remember yet.
+fn begin(
+    announcement: &Announcement,
+    interfaces: &Interfaces,
+    tell: impl Fn(Sighting) -> bool + Send + 'static,
+) -> Result<ServiceDaemon, MdnsError> {
+    let (daemon, interfaces) = (ServiceDaemon::new()?, interfaces.clone());
+    daemon.disable_interface(IfKind::All)?;
+    daemon.enable_interface(IfKind::Predicate(IfPredicate::new(move |one| {
+        interfaces.skips(&one.name, one.is_loopback()).is_none()
+    })))?;
+    if !announcement.listening.is_ipv6() {
+        // An IPv4 socket cannot be reached, and reaches nobody, by IPv6.
+        daemon.disable_interface(IfKind::IPv6)?;
+    }
+    let service = service(announcement)?;
+    browse(&daemon, announcement, service.get_fullname().to_owned(), tell)?;
+    daemon.register(service)?;
+    Ok(daemon)
+}
+
+/// Sees that what is kept stays little: after a flood it begins anew, when that has had time to end.
+fn keep(
+    mut daemon: ServiceDaemon,
+    shared: &Shared,
+    begin: impl Fn() -> Result<ServiceDaemon, MdnsError>,
+    tell: &impl Fn(Sighting) -> bool,
+) {
+    while watch(&daemon, tell) == Watched::Flooded {
+        end(&daemon);
+        let s = REST.as_secs();
+        let text = format!(
+            "the local network tells of more names than are kept: nodes there are looked for again after {s} s"
+        );
+        if !tell(Sighting::Trouble(text)) {
+            return;
         }
+        daemon = loop {
+            std::thread::park_timeout(REST);
+            let mut running = running(shared);
+            if running.is_none() {
+                return;
+            }
+            if let Ok(fresh) = begin() {
+                *running = Some(fresh.clone());
+                break fresh;
+            }
+        };
     }
 }
 
@@ -210,10 +282,15 @@ fn browse(
     let (daemon, cluster) = (daemon.clone(), announcement.cluster);
     let ipv6 = announcement.listening.is_ipv6();
     std::thread::spawn(move || {
+        let (mut told, began) = (Bucket::default(), now());
+        let mut may_tell = move || {
+            let since = now().saturating_duration_since(began).as_nanos();
+            told.take(u64::try_from(since).unwrap_or(u64::MAX / 2), TOLD)
+        };
         loop {
             while let Ok(event) = events.recv() {
                 let sighting = sighting(event, &own, &cluster, ipv6);
-                if sighting.is_some_and(|sighting| !tell(sighting)) {
+                if sighting.is_some_and(|sighting| may_tell() && !tell(sighting)) {
                     return;
                 }
             }
@@ -277,22 +354,48 @@ fn reachable<'a>(
     found
 }
 
-/// Tells what does not work, in a thread of its own.
-fn watch(
-    daemon: &ServiceDaemon,
-    tell: impl Fn(Sighting) -> bool + Send + 'static,
-) -> Result<(), MdnsError> {
-    let events = daemon.monitor()?;
-    std::thread::spawn(move || {
-        while let Ok(event) = events.recv() {
-            if let DaemonEvent::Error(error) = event
-                && !tell(Sighting::Trouble(MdnsError::from(error).to_string()))
-            {
-                return;
+/// How a watch ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Watched {
+    /// More has to be kept than may be.
+    Flooded,
+    /// There is nothing to watch any more, or nobody to tell.
+    Ended,
+}
+
+/// Tells what does not work, for as long as little has to be kept.
+fn watch(daemon: &ServiceDaemon, tell: &impl Fn(Sighting) -> bool) -> Watched {
+    let Ok(events) = daemon.monitor() else { return Watched::Ended };
+    let mut look = now() + LOOK;
+    loop {
+        match events.recv_timeout(look.saturating_duration_since(now())) {
+            Ok(DaemonEvent::Error(error)) => {
+                if !tell(Sighting::Trouble(MdnsError::from(error).to_string())) {
+                    return Watched::Ended;
+                }
             }
+            Err(RecvTimeoutError::Disconnected) => return Watched::Ended,
+            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
         }
-    });
-    Ok(())
+        if now() >= look {
+            if kept(daemon) > KEPT_MAX {
+                return Watched::Flooded;
+            }
+            look = now() + LOOK;
+        }
+    }
+}
+
+/// How many records are kept, and times at which something is to be done about them.
+fn kept(daemon: &ServiceDaemon) -> i64 {
+    let metrics = daemon.get_metrics().ok().and_then(|told| told.recv_timeout(ANSWER).ok());
+    let counts = |(what, _): &(String, i64)| what.starts_with("cached-") || what == "timer";
+    metrics.into_iter().flatten().filter(counts).map(|(_, count)| count).sum()
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is told on in a second is counted")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 #[cfg(test)]
@@ -345,6 +448,17 @@ mod tests {
         let many: Vec<ScopedIp> =
             (1..100).map(|n| ScopedIp::from(IpAddr::from([10, 0, 0, n]))).collect();
         assert_eq!(reachable(&many, 9999, true).len(), ADDRESSES_MAX);
+    }
+
+    #[test]
+    fn the_document_tells_what_a_flood_may_cost() {
+        let text = include_str!("../../../docs/gossip.md").replace(',', "");
+        let Rate { every, burst } = TOLD;
+        let told =
+            format!("{} services a second are told on ({burst} after", 1_000_000_000 / every);
+        let kept = format!("more than {KEPT_MAX} records");
+        let rest = format!("nothing is heard for {} s", REST.as_secs());
+        assert!([told, kept, rest].iter().all(|words| text.contains(words)));
     }
 
     #[test]

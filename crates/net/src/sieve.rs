@@ -37,25 +37,26 @@ const WAYS: usize = 4;
 
 /// How many, how often.
 #[derive(Debug, Clone, Copy)]
-struct Rate {
+pub(crate) struct Rate {
     /// Nanoseconds after which one more may come.
-    every: u64,
+    pub(crate) every: u64,
     /// At once, after a rest.
-    burst: u64,
+    pub(crate) burst: u64,
 }
 
 impl Rate {
-    const fn a_second(packets: u64, burst: u64) -> Self {
+    pub(crate) const fn a_second(packets: u64, burst: u64) -> Self {
         Self { every: 1_000_000_000 / packets, burst }
     }
 }
 
 /// What is left of a share: the nanosecond at which all of it will be there again.
 #[derive(Debug, Clone, Copy, Default)]
-struct Bucket(u64);
+pub(crate) struct Bucket(u64);
 
 impl Bucket {
-    fn take(&mut self, now: u64, rate: Rate) -> bool {
+    /// Whether one more may come at this nanosecond; then it counts.
+    pub(crate) fn take(&mut self, now: u64, rate: Rate) -> bool {
         let full = self.0.max(now);
         let takes = full - now <= rate.every * (rate.burst - 1);
         if takes {
