@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Another implementation of mDNS (Python's `zeroconf`) and ours hear each other, in two hosts on one switch.
+"""Another implementation of mDNS and ours hear each other, in two hosts on one switch.
 
-usage: tests/net/other_mdns.py BINARY    (as root: it makes network namespaces, and takes them away again)
+usage: tests/net/other_mdns.py BINARY zeroconf|avahi   (as root: it makes network namespaces, and takes them away)
 
-`zeroconf` is installed into a temporary folder. Where it or namespaces are not to be had, it says so and
-ends well.
+Python's `zeroconf` is installed into a temporary folder; Avahi has to be there (`apt-get install avahi-daemon
+avahi-utils`). Where the other one or namespaces are not to be had, it says so and ends well.
 """
-import contextlib, json, os, subprocess, sys, tempfile, time, venv
+import contextlib, json, os, shutil, subprocess, sys, tempfile, time, venv
 
-BINARY = os.path.abspath(sys.argv[1])
-PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "zeroconf_peer.py")
+BINARY, OTHER_IS = os.path.abspath(sys.argv[1]), sys.argv[2]
+PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{OTHER_IS}_peer.py")
+WANTED = {"avahi": ("avahi-daemon", "avahi-browse", "avahi-publish-service", "dbus-daemon")}
 OURS, OTHER = "10.77.32.1", "10.77.32.2"
 NAMES = [f"cocli-{os.getpid()}-{name}" for name in ("lan", "ours", "other")]
 PATIENCE_S = 20
@@ -42,13 +43,18 @@ def network():
                 sh("ip", "netns", "del", name, check=False)
 
 
-def zeroconf(folder):
-    """A Python that has the package."""
+def python(folder):
+    """A Python that has what the other implementation wants."""
+    for program in WANTED.get(OTHER_IS, ()):
+        if not shutil.which(program):
+            raise OSError(f"no {program} here")
+    if OTHER_IS != "zeroconf":
+        return sys.executable
     where = os.path.join(folder, "venv")
     venv.create(where, with_pip=True)
-    python = os.path.join(where, "bin", "python")
-    sh(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "zeroconf")
-    return python
+    own = os.path.join(where, "bin", "python")
+    sh(own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "zeroconf")
+    return own
 
 
 def run(home, *words):
@@ -79,7 +85,7 @@ def heard(log, name):
         return [line for line in map(json.loads, lines) if name in line.get("heard", line.get("gone", ""))]
 
 
-def main(folder, python):
+def main(folder, runs):
     home, log = os.path.join(folder, "pi1"), os.path.join(folder, "heard")
     run(home, "init", "--node", "pi1")
     with open(os.path.join(home, ".cocli", "id")) as text:
@@ -89,13 +95,13 @@ def main(folder, python):
     ours = subprocess.Popen([*inside(NAMES[1]), BINARY, "--data", home, "daemon", "--port", "9977"], env=env,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     with open(log, "w") as lines:
-        other = subprocess.Popen([*inside(NAMES[2]), python, PEER, OTHER, cluster], stdin=subprocess.PIPE, stdout=lines)
+        other = subprocess.Popen([*inside(NAMES[2]), runs, PEER, OTHER, cluster], stdin=subprocess.PIPE, stdout=lines)
     try:
         service = within("it hears of our service", lambda: heard(log, "pi1-"))[-1]
         expected = {"node_id": "pi1", "v": "1", "cluster": cluster}
         if (service["text"], service["port"], service["addresses"]) != (expected, 9977, [OURS]):
             raise SystemExit(f"our service as it was heard: {service}")
-        print("the other implementation hears node, version, cluster, address and port of our service")
+        print(f"{OTHER_IS} hears node, version, cluster, address and port of our service")
         names = within("we hear of its service", lambda: told(home))
         time.sleep(2)
         if list(told(home).values()) != [f"{OTHER}:4321"]:
@@ -112,18 +118,20 @@ def main(folder, python):
         within("we hear its goodbye", lambda: not told(home))
         print("we hear its goodbye")
     finally:
+        # The end of its input is its end: it has processes of its own.
+        other.stdin.close()
+        ours.kill()
         for process in (ours, other):
-            process.kill()
             process.wait()
 
 
 with tempfile.TemporaryDirectory() as place:
     try:
-        package = zeroconf(place)
+        has = python(place)
         with network():
             pass
     except (OSError, subprocess.CalledProcessError) as error:
-        print(f"skipped: it wants root, `ip`, and `pip install zeroconf`: {error}")
+        print(f"skipped: it wants root, `ip`, and {OTHER_IS}: {error}")
         sys.exit(0)
     with network():
-        main(place, package)
+        main(place, has)
