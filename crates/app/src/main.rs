@@ -13,6 +13,7 @@ mod door;
 mod failure;
 mod latency;
 mod locate;
+mod pasted;
 mod rekey;
 mod render;
 mod ring;

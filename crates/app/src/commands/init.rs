@@ -1,21 +1,20 @@
 //! `cocli init` and `cocli join`: a home, and the cluster that it belongs to.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use cocli_core::{ClusterId, NodeId};
-use cocli_net::{Identity, Key, Ring, Ticket};
+use cocli_net::{Identity, Key, Ring, Ticket, TicketError};
 use cocli_node::{Birth, Home, Membership};
 use serde_json::json;
 
 use super::Context;
 use crate::args::{Init, Join};
 use crate::failure::{Exit, Failure, chain};
-use crate::{clock, door, locate};
+use crate::{clock, door, locate, pasted};
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     let path = wanted(context, args)?;
-    let ticket = args.join.as_deref().map(ticket).transpose()?;
+    let ticket = args.join.as_deref().map(|text| ticket(context, text)).transpose()?;
     let node = match &args.node {
         Some(name) => NodeId::written(name)?,
         None => NodeId::written(&default_name())?,
@@ -48,7 +47,7 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
 
 pub(super) fn join(context: &Context, args: &Join) -> Result<(), Failure> {
     let home = context.home()?;
-    let ticket = ticket(&args.ticket)?;
+    let ticket = ticket(context, &args.ticket)?;
     if door::is_open(&home) {
         let message =
             format!("{}: a daemon runs, and keeps to the old keys", home.path().display());
@@ -107,16 +106,14 @@ fn default_name() -> String {
     format!("{host}-{tail}")
 }
 
-fn ticket(text: &str) -> Result<Ticket, Failure> {
-    let mut read = String::new();
-    let text = match text {
-        "-" => {
-            std::io::stdin().take(64 * 1024).read_to_string(&mut read)?;
-            read.trim()
-        }
-        text => text.trim(),
+fn ticket(context: &Context, text: &str) -> Result<Ticket, Failure> {
+    // A mail program may have broken it into lines.
+    let whole = |text: &str| !matches!(Ticket::from_text(text), Err(TicketError::Cut { .. }));
+    let ticket = match text {
+        "-" => Ticket::from_text(&pasted::read(context.screen, "the ticket", whole)?),
+        text => Ticket::from_text(text),
     };
-    Ticket::from_text(text).map_err(|error| {
+    ticket.map_err(|error| {
         Failure::usage(chain(&error)).hint("`cocli ticket` on a member prints one; copy all of it")
     })
 }

@@ -1,7 +1,7 @@
 //! `cocli key`: the keys of the cluster on this machine. They never travel in datagrams: each is
 //! added by hand, first everywhere, then used everywhere, then the old one removed.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 
 use cocli_net::{Key, KeyId, Ring};
 use cocli_node::Home;
@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::{self, KeyVerb};
-use crate::door;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Tone;
 use crate::ring::Held;
+use crate::{door, pasted};
 
 pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
     let home = context.home()?;
@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
         KeyVerb::Add { line } => {
             let key = match line.as_deref() {
                 None => Key::fresh().map_err(|e| Failure::new(Exit::Failed, chain(&e)))?,
-                Some(line) => given(line)?,
+                Some(line) => given(context, line)?,
             };
             ring.add(key.clone()).map_err(refused)?;
             home.keep_keys(ring.to_text().as_bytes())?;
@@ -111,14 +111,12 @@ fn told(context: &Context, object: serde_json::Value, text: &str) {
 
 /// A line of another machine's `cocli key add`; `-` reads it from standard input, so that it stays out
 /// of the shell's history.
-fn given(line: &str) -> Result<Key, Failure> {
-    let mut read = String::new();
-    if line == "-" {
-        std::io::stdin().take(4096).read_to_string(&mut read)?;
-    } else {
-        read.push_str(line);
-    }
-    let ring = Ring::from_text(read.trim()).map_err(|error| {
+fn given(context: &Context, line: &str) -> Result<Key, Failure> {
+    let ring = match line {
+        "-" => Ring::from_text(&pasted::read(context.screen, "the line of the key", |_| true)?),
+        line => Ring::from_text(line),
+    };
+    let ring = ring.map_err(|error| {
         Failure::usage(chain(&error)).hint("`cocli key add` on another machine prints such a line")
     })?;
     Ok(ring.in_use().clone())
