@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use cocli_net::{KeyId, Ring};
 use cocli_node::Home;
@@ -13,6 +14,8 @@ use crate::ring::Held;
 
 /// Key ids of strangers that are remembered: anybody can make one up.
 const STRANGERS_MAX: usize = 16;
+/// One that was not met for so long is told of no more: whoever is there says hello each minute.
+const STRANGER_KEPT: Duration = Duration::from_secs(150);
 
 /// The keys that everybody in the daemon seals and opens with.
 #[derive(Debug, Clone)]
@@ -44,16 +47,31 @@ impl Keys {
 /// Who sealed with keys that this machine does not have: a key that was not added here yet, or one
 /// that was removed too early.
 #[derive(Debug, Default)]
-pub(super) struct Strangers(Mutex<BTreeMap<KeyId, (u64, SocketAddr)>>);
+pub(super) struct Strangers(Mutex<BTreeMap<KeyId, Stranger>>);
+
+#[derive(Debug)]
+struct Stranger {
+    packets: u64,
+    /// Where the last one came from, and when.
+    from: SocketAddr,
+    last: Instant,
+}
 
 impl Strangers {
-    pub(super) fn met(&self, key: KeyId, from: SocketAddr) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn met(&self, key: KeyId, from: SocketAddr, now: Instant) {
+        let mut all = self.all(now);
         let room = all.len() < STRANGERS_MAX;
-        match all.get_mut(&key) {
-            Some((packets, last)) => (*packets, *last) = (*packets + 1, from),
-            None if room => drop(all.insert(key, (1, from))),
-            None => {}
+        if room || all.contains_key(&key) {
+            let stranger = all.entry(key).or_insert(Stranger { packets: 0, from, last: now });
+            (stranger.packets, stranger.from, stranger.last) = (stranger.packets + 1, from, now);
+        }
+    }
+
+    /// What came from there opened: whoever it is has a key by now that is here.
+    pub(super) fn heard(&self, from: SocketAddr) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.is_empty() {
+            all.retain(|_, stranger| stranger.from != from);
         }
     }
 
@@ -64,14 +82,55 @@ impl Strangers {
     }
 
     /// All of them; `old` says which keys were given up.
-    pub(super) fn shown(&self, old: &[KeyId]) -> Vec<Json> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let show = |(key, (packets, from)): (&KeyId, &(u64, SocketAddr))| {
+    pub(super) fn shown(&self, old: &[KeyId], now: Instant) -> Vec<Json> {
+        let show = |(key, stranger): (&KeyId, &Stranger)| {
             json!({
-                "key": key.to_string(), "packets": packets, "from": from.to_string(),
-                "old": old.contains(key),
+                "key": key.to_string(), "packets": stranger.packets,
+                "from": stranger.from.to_string(), "old": old.contains(key),
             })
         };
-        all.iter().map(show).collect()
+        self.all(now).iter().map(show).collect()
+    }
+
+    /// Those that were met of late.
+    fn all(&self, now: Instant) -> MutexGuard<'_, BTreeMap<KeyId, Stranger>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, stranger| now < stranger.last + STRANGER_KEPT);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    fn keys(strangers: &Strangers, now: Instant) -> Vec<String> {
+        let text = |one: &Json| one["key"].as_str().unwrap().to_owned();
+        strangers.shown(&[], now).iter().map(text).collect()
+    }
+
+    #[test]
+    fn who_was_given_a_key_or_went_away_is_no_stranger_any_more() {
+        let (strangers, now) = (Strangers::default(), clock::monotonic());
+        strangers.met(KeyId([1; 4]), at(1), now);
+        strangers.met(KeyId([2; 4]), at(2), now);
+        strangers.heard(at(1));
+        assert_eq!(keys(&strangers, now), ["02020202"]);
+        assert!(keys(&strangers, now + STRANGER_KEPT).is_empty());
+    }
+
+    #[test]
+    fn made_up_keys_take_the_room_of_others_for_a_while_and_no_longer() {
+        let (strangers, now) = (Strangers::default(), clock::monotonic());
+        (0..100).for_each(|n| strangers.met(KeyId([n; 4]), at(1), now));
+        strangers.met(KeyId([200; 4]), at(2), now);
+        assert_eq!(keys(&strangers, now).len(), STRANGERS_MAX);
+        strangers.met(KeyId([200; 4]), at(2), now + STRANGER_KEPT);
+        assert_eq!(keys(&strangers, now + STRANGER_KEPT), ["c8c8c8c8"]);
     }
 }

@@ -21,6 +21,8 @@ use crate::ring::Held;
 const BUFFER_BYTES: usize = 65_536;
 /// How long one wait for a packet is.
 const WAIT: Duration = Duration::from_secs(1);
+/// How long nothing is asked of a socket that failed.
+const REST: Duration = Duration::from_millis(10);
 /// Packets that may wait for the loop: some megabytes. One more is lost, as if on its way, and
 /// repair heals it.
 const WAITING_MAX: usize = 4096;
@@ -80,7 +82,7 @@ impl Traffic {
         opened.unwrap_or_else(|refused| {
             self.refused.fetch_add(1, Ordering::Relaxed);
             if let Refused::UnknownKey(key) = refused {
-                self.strangers.met(key, from);
+                self.strangers.met(key, from, clock::monotonic());
                 if self.expected.hopes(from) {
                     post.offer(Word::Ahead(from));
                 }
@@ -111,6 +113,7 @@ impl Traffic {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return None;
         }
+        self.strangers.heard(from);
         Some(bytes)
     }
 
@@ -141,8 +144,15 @@ pub(super) fn listen(
         let mut sieve = Sieve::new(clock::monotonic());
         let mut buffer = vec![0_u8; BUFFER_BYTES];
         loop {
-            // An error of the socket passes (an interface that comes and goes).
-            let Ok(Some((length, from))) = udp.recv(&mut buffer, WAIT) else { continue };
+            let (length, from) = match udp.recv(&mut buffer, WAIT) {
+                Ok(Some(came)) => came,
+                Ok(None) => continue,
+                Err(_) => {
+                    // It passes (an interface that comes and goes), and may come at once again till then.
+                    clock::pass(REST);
+                    continue;
+                }
+            };
             if python.hear(from, &buffer[..length]) {
                 continue;
             }

@@ -503,7 +503,7 @@ impl Wiring {
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
             "gaps": status.gaps, "stalled": status.stalled,
             "twins": status.twins.iter().map(NodeId::as_str).collect::<Vec<_>>(),
-            "strangers": self.traffic.strangers.shown(old), "python": self.python.shown(),
+            "strangers": self.traffic.strangers.shown(old, clock::monotonic()), "python": self.python.shown(),
             "packets_refused": self.traffic.refused(), "packets_shed": self.traffic.shed(),
             "packets_dropped": self.traffic.dropped(),
         })
