@@ -357,7 +357,7 @@ pub(crate) struct Daemon {
     /// UDP and TCP port (default: the configuration's, else 9999; 0 takes a free one).
     #[arg(long)]
     pub(crate) port: Option<u16>,
-    /// Address to bind to (default: all).
+    /// Address to bind to (default: all, of IPv4 and IPv6).
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Option<std::net::IpAddr>,
     /// A node to talk to.

@@ -33,6 +33,14 @@ impl Failure {
         Self::new(Exit::Usage, message)
     }
 
+    /// The message and the next command, as one text.
+    pub(crate) fn whole(self) -> String {
+        match self.hint {
+            Some(hint) => format!("{}: {hint}", self.message),
+            None => self.message,
+        }
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -84,9 +92,10 @@ impl From<NodeError> for Failure {
             ),
             NodeError::NoHome(_) => (Exit::NotFound, Some("`cocli init` makes one".into())),
             NodeError::CutOff(path) => (Exit::NotFound, Some(format!("`cocli init {path}`"))),
-            NodeError::HomeExists(_) => {
-                (Exit::Conflict, Some("`cocli join TICKET` makes it a member of a cluster".into()))
-            }
+            NodeError::HomeExists(_) => (
+                Exit::Conflict,
+                Some("`cocli join -` with a ticket makes it a member of a cluster".into()),
+            ),
             NodeError::Store(error) if error.is_no_space() => {
                 (Exit::Failed, Some("make room; nothing of it was written".into()))
             }

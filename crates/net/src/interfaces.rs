@@ -9,8 +9,16 @@ use std::net::IpAddr;
 const VIRTUAL: &[(&str, &str)] = &[
     ("docker", "a bridge of Docker"),
     ("veth", "a cable into a container"),
-    ("br-", "a bridge of Docker"),
+    ("podman", "a bridge of Podman"),
+    ("cni", "a bridge of containers"),
+    ("lxcbr", "a bridge of containers"),
+    ("lxdbr", "a bridge of containers"),
+    ("flannel", "a network of containers"),
+    ("cali", "a cable into a container"),
     ("virbr", "a bridge of virtual machines"),
+    ("vnet", "a cable into a virtual machine"),
+    ("vmnet", "a bridge of virtual machines"),
+    ("vboxnet", "a bridge of virtual machines"),
     ("tun", "a tunnel"),
     ("utun", "a tunnel"),
     ("tap", "a tunnel"),
@@ -67,6 +75,9 @@ impl Interfaces {
         if loopback {
             return Some(Skipped::Loopback);
         }
+        if name.strip_prefix("br-").is_some_and(is_network_of_docker) {
+            return Some(Skipped::Virtual("a bridge of Docker"));
+        }
         let kind = VIRTUAL.iter().find(|(start, _)| name.starts_with(start));
         kind.map(|(_, what)| Skipped::Virtual(what))
     }
@@ -90,6 +101,11 @@ impl Interfaces {
     }
 }
 
+/// Docker names a bridge by the beginning of its network's id; `br-lan` is a router's own.
+fn is_network_of_docker(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,8 +116,12 @@ mod tests {
         for name in [
             "docker0",
             "veth1a2b",
-            "br-4f0c",
+            "br-4f0c11d2e3a4",
+            "podman1",
+            "cni0",
+            "lxdbr0",
             "virbr0",
+            "vnet3",
             "tun0",
             "tap1",
             "wg0",
@@ -110,10 +130,16 @@ mod tests {
         ] {
             assert!(matches!(usual.skips(name, false), Some(Skipped::Virtual(_))), "{name}");
         }
-        for name in ["eth0", "enp3s0", "wlan0", "en0", "br0", "bond0", "end0"] {
+        for name in ["eth0", "enp3s0", "wlan0", "en0", "br0", "br-lan", "bond0", "end0"] {
             assert_eq!(usual.skips(name, false), None, "{name}");
         }
         assert_eq!(usual.skips("lo", true), Some(Skipped::Loopback));
+    }
+
+    #[test]
+    fn the_document_tells_these_names() {
+        let text = include_str!("../../../docs/gossip.md");
+        assert!(VIRTUAL.iter().all(|(start, _)| text.contains(&format!("`{start}*`"))));
     }
 
     #[test]

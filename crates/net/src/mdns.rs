@@ -350,8 +350,16 @@ fn reachable<'a>(
         addresses.into_iter().filter_map(address).filter(leads_out).collect();
     found.sort_unstable();
     found.dedup();
+    // It means something on this cable alone, and is of no use to whom it is told.
+    if found.iter().any(|to| !of_one_cable(to.ip())) {
+        found.retain(|to| !of_one_cable(to.ip()));
+    }
     found.truncate(ADDRESSES_MAX);
     found
+}
+
+fn of_one_cable(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
 }
 
 /// How a watch ended.
@@ -445,6 +453,9 @@ mod tests {
         assert_eq!(text(reachable(&told, 9999, true)), ["10.0.0.7:9999", "[fd00::7]:9999"]);
         assert_eq!(text(reachable(&told, 9999, false)), ["10.0.0.7:9999"]);
         assert!(reachable(&told, 0, true).is_empty());
+        let near = ScopedIp::from("fe80::7".parse::<IpAddr>().unwrap());
+        assert_eq!(text(reachable([&near], 9999, true)), ["[fe80::7]:9999"]);
+        assert_eq!(text(reachable([&near, &told[0]], 9999, true)), ["10.0.0.7:9999"]);
         let many: Vec<ScopedIp> =
             (1..100).map(|n| ScopedIp::from(IpAddr::from([10, 0, 0, n]))).collect();
         assert_eq!(reachable(&many, 9999, true).len(), ADDRESSES_MAX);

@@ -1,7 +1,7 @@
 //! The loop: one event in, one step of the replica, its outputs carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use cocli_core::frame::Boot;
 use cocli_core::gossip::{PeerStatus, Standing};
 use cocli_core::{Head, LogId, NodeId};
-use cocli_net::{Identity, Interfaces, Udp, listen_at, seal};
+use cocli_net::{BindError, Identity, Interfaces, Udp, listen, listen_at, seal};
 use cocli_node::Home;
 use cocli_node::replica::{Born, Input, Output, Replica};
 use serde_json::{Value as Json, json};
@@ -23,10 +23,10 @@ use super::keys::Keys;
 use super::udp::Traffic;
 use super::writer::Jobs;
 use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
+use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::ring::Held;
-use crate::clock;
 
 /// Journals are looked at this often: watching and waking are hints.
 const RESCAN: Duration = Duration::from_secs(5);
@@ -41,7 +41,8 @@ pub(crate) const PORT: u16 = 9999;
 /// What the command line says.
 #[derive(Debug)]
 pub(crate) struct Options {
-    pub(crate) bind: IpAddr,
+    /// `None` for all addresses.
+    pub(crate) bind: Option<IpAddr>,
     pub(crate) port: u16,
     pub(crate) peers: Vec<String>,
     /// Peers to ask while nobody else answers.
@@ -59,7 +60,7 @@ impl Options {
     ) -> Self {
         let gossip = &home.config().gossip;
         Self {
-            bind: bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            bind,
             port: port.or(gossip.port).unwrap_or(PORT),
             peers: gossip.peers.iter().chain(peers).cloned().collect(),
             fallback: gossip.fallback.clone(),
@@ -145,7 +146,7 @@ fn open(
 ) -> Result<(Wiring, Receiver<Event>, doors::Door), Failure> {
     let (events, queue) = channel();
     let door = doors::listen(home, events.clone())?;
-    let (socket, listener) = bind(SocketAddr::new(options.bind, options.port))?;
+    let (socket, listener) = bind(options.bind, options.port)?;
     let (socket, listening) = (Arc::new(socket), listener.local_addr()?);
     let cluster = home.cluster().0;
     let keys = Keys::new(held);
@@ -199,11 +200,16 @@ fn open(
 }
 
 /// The same port for packets and streams.
-fn bind(at: SocketAddr) -> Result<(Udp, std::net::TcpListener), Failure> {
+fn bind(ip: Option<IpAddr>, port: u16) -> Result<(Udp, std::net::TcpListener), Failure> {
     let taken = |error: cocli_net::BindError| {
-        Failure::new(Exit::Failed, chain(&error)).hint("`cocli daemon --port N` takes another")
+        let hint = match error {
+            BindError::Taken { .. } => "`cocli daemon --port N` takes another",
+            BindError::System { .. } => "`cocli doctor net` shows the addresses of this machine",
+        };
+        Failure::new(Exit::Failed, chain(&error)).hint(hint)
     };
-    let listener = listen_at(at).map_err(taken)?;
+    let listener = ip.map_or_else(|| listen(port), |ip| listen_at((ip, port).into()));
+    let listener = listener.map_err(taken)?;
     let socket = Udp::bind_at(listener.local_addr()?).map_err(taken)?;
     Ok((socket, listener))
 }
@@ -520,6 +526,8 @@ fn standing(standing: Standing) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use cocli_core::ClusterId;
     use cocli_net::{Key, Ring};
     use cocli_node::{Birth, Membership};

@@ -52,7 +52,7 @@ fn damage_to_what_is_remembered_is_told_and_stops_nothing() {
     let (_one, first, other, mut second) = met();
     second.end();
     std::fs::write(other.file(".cocli/peers.json"), "[{").unwrap();
-    other.run(&["doctor", "net"]).fails(5, "1 findings");
+    other.run(&["doctor", "net"]).fails(5, "1 finding");
     let mut again = daemon(&other, &[&first.address]);
     assert!(again.says("peers.json").contains("forgotten"));
     other.run(&["set", "companies/acme", "city=Austin", "--wait", "1"]).ok();
@@ -97,7 +97,7 @@ fn without_a_daemon_the_doctor_says_whom_it_would_ask_and_who_has_the_port() {
     std::fs::create_dir_all(home.file("campaigns/road-map")).unwrap();
     let campaign = "[prospecting.scaling.cocli5x1]\ngm-list = 1\n";
     std::fs::write(home.file("campaigns/road-map/config.toml"), campaign).unwrap();
-    let told = home.run(&["doctor", "net"]).fails(5, "1 findings").out;
+    let told = home.run(&["doctor", "net"]).fails(5, "1 finding").out;
     for words in [
         "configured: pi1.local",
         "campaign: cocli5x1",

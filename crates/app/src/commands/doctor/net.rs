@@ -1,9 +1,9 @@
 //! `cocli doctor net`: where addresses of peers come from, who answers there, which interfaces are
 //! used, who has the port, and what may stand in between.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use cocli_net::{BindError, Udp, listen_at};
+use cocli_net::{BindError, Udp, listen};
 use cocli_node::Home;
 use serde_json::{Value as Json, json};
 
@@ -11,7 +11,7 @@ use super::Context;
 use crate::daemon::{Layer, PORT, interfaces};
 use crate::door;
 use crate::failure::{Exit, Failure};
-use crate::render::{Screen, Tone};
+use crate::render::{Screen, Tone, counted};
 
 /// Everything that is shown.
 struct Net {
@@ -41,7 +41,7 @@ pub(super) fn run(context: &Context, home: &Home) -> Result<(), Failure> {
     }
     match findings.len() {
         0 => Ok(()),
-        n => Err(Failure::new(Exit::NeedsPerson, format!("{n} findings"))),
+        n => Err(Failure::new(Exit::NeedsPerson, counted(n, "finding", "findings"))),
     }
 }
 
@@ -53,7 +53,8 @@ impl Net {
         let listening = listening.and_then(|at| at.parse::<SocketAddr>().ok());
         let port = listening.map_or(gossip.port.unwrap_or(PORT), |at| at.port());
         let taken = if daemon.is_some() { None } else { bound(port).err().map(|e| e.to_string()) };
-        let mut damage = Vec::new();
+        let mut damage: Vec<String> =
+            crate::ring::of(home).err().map(Failure::whole).into_iter().collect();
         let known = home.remembered().unwrap_or_else(|error| {
             damage.push(error.to_string());
             Vec::new()
@@ -186,9 +187,8 @@ impl Net {
 
 /// Takes the port as a daemon would, and gives it back.
 fn bound(port: u16) -> Result<(), BindError> {
-    let at = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
-    listen_at(at)?;
-    Udp::bind_at(at).map(|_| ())
+    listen(port)?;
+    Udp::bind(port).map(|_| ())
 }
 
 fn text<'j>(json: &'j Json, key: &str) -> &'j str {
