@@ -27,16 +27,16 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
             "companies": health.companies, "people": health.people, "values": health.values,
             "digest": health.digest.to_string(), "odd": health.odd, "tail_bytes": health.tail_bytes,
             "files_that_do_not_travel": health.other_files,
-            "vector": vector(&health), "problems": problems,
+            "vector": held(&home, &health, daemon.is_some()), "problems": problems,
         }));
     } else {
         first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
         pool(context.screen, &health);
-        peers::show(context.screen, daemon.as_ref(), args.cluster);
+        peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, args.cluster);
         python(context.screen, daemon.as_ref());
         rekey(context.screen, &home);
         if args.cluster {
-            logs(context.screen, &health);
+            logs(context.screen, &health, &held(&home, &health, daemon.is_some()));
         }
         for problem in &problems {
             context.screen.line(format!(
@@ -74,12 +74,21 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     }
     first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
     context.screen.line(entities(glance.companies, glance.people));
-    peers::show(context.screen, daemon.as_ref(), false);
+    peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, false);
     for problem in problems {
         context.screen.line(format!("{} {problem}", context.screen.paint(Tone::Bad, "needs you:")));
     }
     context.screen.line(context.screen.paint(Tone::Faint, "`cocli --help` lists every verb"));
     Ok(())
+}
+
+/// When peers are gone, those that said that they leave.
+fn left(home: &Home, daemon: Option<&Json>) -> Result<Vec<String>, Failure> {
+    if !peers::any_gone(daemon) {
+        return Ok(Vec::new());
+    }
+    let known = home.known_nodes()?.into_iter();
+    Ok(known.filter(|one| one.left.is_some()).map(|one| one.node.to_string()).collect())
 }
 
 /// What the daemon says of itself.
@@ -93,10 +102,7 @@ impl Asked {
     fn of(home: &Home) -> Self {
         match door::ask(home, &json!({"verb": "status"})) {
             Ok(daemon) => Self { daemon, mute: None },
-            Err(Failure { message, hint, .. }) => {
-                let next = hint.map_or_else(String::new, |hint| format!(": {hint}"));
-                Self { daemon: None, mute: Some(message + &next) }
-            }
+            Err(failure) => Self { daemon: None, mute: Some(failure.whole()) },
         }
     }
 }
@@ -106,7 +112,7 @@ fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>, mute: bool) {
         Some(at) => screen.paint(Tone::Good, &format!("the daemon runs, at {at}")),
         None if mute => screen.paint(Tone::Bad, "the daemon runs and does not answer"),
         None if home.keys().is_ok_and(|keys| keys.is_empty()) => {
-            screen.paint(Tone::Warn, "left its cluster (`cocli join TICKET` brings it back)")
+            screen.paint(Tone::Warn, "left its cluster (`cocli join -` brings it back)")
         }
         None => screen
             .paint(Tone::Warn, "no daemon runs: nothing comes in or goes out (`cocli daemon`)"),
@@ -187,11 +193,20 @@ fn counted_of(count: u64, one: &str, many: &str) -> String {
     counted(usize::try_from(count).unwrap_or(usize::MAX), one, many)
 }
 
-fn logs(screen: Screen, health: &Health) {
+fn logs(screen: Screen, health: &Health, held: &Json) {
     screen.line(format!("state {}", health.digest));
-    for (log, head) in &health.vector.0 {
-        screen.line(format!("  {log}  {} bytes  {}", head.position, head.hash));
+    for (log, head) in held.as_object().into_iter().flatten() {
+        let position = head.get("position").and_then(Json::as_u64).unwrap_or_default();
+        let hash = head.get("hash").and_then(Json::as_str).unwrap_or("?");
+        screen.line(format!("  {}  {position} bytes  {}", screen.safe(log), screen.safe(hash)));
     }
+}
+
+/// How far each log is held. A daemon that runs knows what it has synced; without it only what a mark
+/// proves counts.
+fn held(home: &Home, health: &Health, runs: bool) -> Json {
+    let told = if runs { door::ask(home, &json!({"verb": "vector"})).ok().flatten() } else { None };
+    told.and_then(|told| told.get("logs").cloned()).unwrap_or_else(|| vector(health))
 }
 
 fn vector(health: &Health) -> Json {

@@ -385,6 +385,7 @@ impl Wiring {
         match (text("verb"), log) {
             ("status", _) => drop(answer.send(self.status())),
             ("net", _) => drop(answer.send(self.net())),
+            ("vector", _) => drop(answer.send(self.vector())),
             ("stop", _) => {
                 self.stop = true;
                 let _ = answer.send(json!({}));
@@ -481,6 +482,14 @@ impl Wiring {
         let holders: Vec<&str> = holders.iter().map(NodeId::as_str).collect();
         let lack: Vec<&str> = lack.iter().map(NodeId::as_str).collect();
         json!({"nodes": holders, "lack": lack})
+    }
+
+    /// How far each log is durable here.
+    fn vector(&self) -> Json {
+        let logs = self.replica.vector().0.iter().map(|(log, head)| {
+            (log.to_string(), json!({"position": head.position, "hash": head.hash.to_string()}))
+        });
+        json!({"logs": logs.collect::<serde_json::Map<_, _>>()})
     }
 
     /// Where the addresses come from, and who is there.

@@ -101,6 +101,23 @@ fn a_hand_edit_on_one_node_is_in_the_card_of_the_other() {
 }
 
 #[test]
+fn status_tells_how_far_each_log_is_held_as_the_daemon_knows_it() {
+    let one = Home::new();
+    let other = member(&one, "laptop");
+    let first = daemon(&one, &[]);
+    let _second = daemon(&other, &[&first.address]);
+    one.run(&["set", "companies/acme", "city=Dallas", "--wait", "1"]).ok();
+    level(&[&one, &other]);
+    for home in [&one, &other] {
+        let told = home.run(&["status", "--cluster"]).ok();
+        for log in ["  pi1  ", "  laptop~"] {
+            let line = told.lines().find(|line| line.starts_with(log) && line.contains(" bytes "));
+            assert!(line.is_some(), "{told}");
+        }
+    }
+}
+
+#[test]
 fn a_clone_of_a_home_loses_nothing() {
     let one = Home::new();
     one.run(&["set", "companies/acme", "city=Dallas"]).ok();

@@ -4,18 +4,23 @@ use serde_json::Value as Json;
 
 use crate::render::{Screen, Tone};
 
+/// Fewer packets that were dropped unread are no flood: some are when nodes meet.
+const FLOOD_SHOWN: u64 = 1_000;
 /// A clock that differs by less is right.
 const SKEW_SHOWN_US: u64 = 1_000_000;
 /// A clock that differs by so much has to be set by a person.
 const SKEW_TOLD_US: u64 = 60_000_000;
 
-/// A line for each; `all` tells also of clocks that are right.
-pub(super) fn show(screen: Screen, daemon: Option<&Json>, all: bool) {
+/// A line for each; `left` are those that said that they leave, `all` tells also of clocks that are right.
+pub(super) fn show(screen: Screen, daemon: Option<&Json>, left: &[String], all: bool) {
     for peer in list(daemon, "peers") {
         let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
         let out = peer.get("left_out").and_then(Json::as_bool) == Some(true);
         let state = match (text(peer, "standing").as_str(), is_live(peer), level) {
             _ if out => screen.paint(Tone::Faint, "left out"),
+            _ if is_gone(peer) && left.contains(&text(peer, "node")) => {
+                screen.paint(Tone::Faint, "left the cluster")
+            }
             ("down", true, _) => screen.paint(Tone::Bad, "down"),
             (_, true, true) => screen.paint(Tone::Good, "level"),
             (_, true, false) => screen.paint(Tone::Warn, &catching_up(peer)),
@@ -48,7 +53,7 @@ pub(super) fn show(screen: Screen, daemon: Option<&Json>, all: bool) {
         ));
     }
     let shed = daemon.and_then(|d| d.get("packets_shed")).and_then(Json::as_u64);
-    if let Some(shed) = shed.filter(|shed| *shed > 0) {
+    if let Some(shed) = shed.filter(|shed| *shed >= FLOOD_SHOWN) {
         let flood = screen.paint(Tone::Warn, "flood");
         screen.line(format!("  {flood}  {shed} packets were dropped unread since the start"));
     }
@@ -86,6 +91,15 @@ pub(super) fn problems(daemon: Option<&Json>) -> Vec<String> {
             .push(format!("clocks differ: {wrong} of this machine's: set the one that is wrong"));
     }
     problems
+}
+
+/// Whether one of them is gone: then it is worth a look why.
+pub(super) fn any_gone(daemon: Option<&Json>) -> bool {
+    list(daemon, "peers").iter().any(is_gone)
+}
+
+fn is_gone(peer: &Json) -> bool {
+    !is_live(peer) || text(peer, "standing") == "down"
 }
 
 fn list<'j>(daemon: Option<&'j Json>, key: &str) -> &'j [Json] {
