@@ -41,7 +41,9 @@ pub(crate) fn is_open(home: &Home) -> bool {
 fn connect(home: &Home) -> io::Result<Option<UnixStream>> {
     let path = path(home);
     match knock(&path) {
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {
+            Ok(None)
+        }
         Err(e) => Err(e),
         Ok(socket) => owned_alike(&path, home.path()).map(|()| Some(socket)),
     }
@@ -181,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_socket_outside_of_the_home_is_that_of_whoever_owns_the_home_or_nobodys() {
-        let (home, outside) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+        let (home, outside) =
+            (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
         owned_alike(outside.path(), home.path()).unwrap();
         // Another user's: by root one is made, and what is root's is that of another for everybody else.
         let foreign = match std::os::unix::fs::chown(outside.path(), Some(4_242), None) {

@@ -83,13 +83,13 @@ pub(crate) fn of(home: &Home) -> Result<Ring, Failure> {
     let bytes = home.keys()?;
     if bytes.is_empty() {
         return Err(Failure::new(Exit::Failed, format!("{} left its cluster", home.node()))
-            .hint("`cocli join TICKET` brings it back; `cocli ticket` elsewhere prints one"));
+            .hint("`cocli ticket` on a member prints a ticket; `cocli join -` here takes it"));
     }
     let text = String::from_utf8_lossy(&bytes);
     Ring::from_text(&text).map_err(|error| {
         let path = home.path().join(".cocli").join("keys");
         Failure::new(Exit::Failed, format!("{}: {}", path.display(), chain(&error)))
-            .hint("`cocli join TICKET` writes the keys anew")
+            .hint("`cocli join -` with a ticket of a member writes the keys anew")
     })
 }
 

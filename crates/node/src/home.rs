@@ -305,12 +305,16 @@ impl Home {
     /// # Errors
     /// When the disk refuses.
     pub fn forget_rekey(&self) -> Result<()> {
-        match self.disk.remove(paths::REKEY) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                Err(failed(paths::REKEY, "remove", e))
+        // Also what a write left that was cut off: it holds a key.
+        for path in [paths::REKEY.to_owned(), paths::fresh(paths::REKEY)] {
+            match self.disk.remove(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(failed(&path, "remove", e));
+                }
+                _ => {}
             }
-            _ => self.disk.sync_folder(paths::OWN).map_err(|e| failed(paths::OWN, "sync", e)),
         }
+        self.disk.sync_folder(paths::OWN).map_err(|e| failed(paths::OWN, "sync", e))
     }
 
     /// The private half of the key that streams know this node by.

@@ -50,7 +50,9 @@ pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
                 "{} left: {holder} holds all that is here, and the key is forgotten",
                 home.node()
             ));
-            context.screen.line("the files stay; `cocli join TICKET` brings this machine back");
+            context.screen.line(
+                "the files stay; `cocli join -` with a ticket of a member brings this machine back",
+            );
         }
     }
     Ok(())

@@ -4,9 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cocli_net::{
-    Closer, Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect,
-};
+use cocli_net::{Closer, Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
 
 use super::ahead::{MORE, answers, goes_on};
 use super::alive::Alive;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
 use cocli_node::{Home, Serving};
 use serde_json::{Value as Json, json};
@@ -16,6 +17,9 @@ use crate::failure::{Exit, Failure};
 
 /// Bytes of a request.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// How long somebody who knocked may take to say what for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens the door; it is closed when this is dropped, and only then another daemon may begin.
 #[derive(Debug)]
@@ -38,7 +42,9 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
     let (path, name) = (door::path(home), home.name());
     let Some(serving) = home.serving()? else {
         let message = format!("{}: a daemon runs already", home.path().display());
-        return Err(Failure::new(Exit::Conflict, message).hint("`cocli status` shows it, unless its door was deleted: then end it where it runs"));
+        return Err(Failure::new(Exit::Conflict, message).hint(
+            "`cocli status` shows it, unless its door was deleted: then end it where it runs",
+        ));
     };
     // No other daemon runs: what stands there was left by one that was killed.
     let _ = std::fs::remove_file(&path);
@@ -62,6 +68,8 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
 }
 
 fn serve(mut socket: UnixStream, name: &str, events: &Sender<Event>) {
+    // Whoever knocks and says nothing keeps no thread.
+    let _ = socket.set_read_timeout(Some(PATIENCE));
     let mut line = String::new();
     if BufReader::new((&socket).take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
         return;

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use cocli_net::{Mdns, ResolveError, local_name, resolve};
 
-use super::Event;
 use super::discovery::Layer;
 use super::wiring::PORT;
+use super::{Event, callers};
 use crate::clock;
 use crate::failure::chain;
 
@@ -46,7 +46,9 @@ pub(super) fn ask(
     for name in names {
         let mut search = Search::new(layer, name, events);
         let mdns = mdns.cloned();
-        std::thread::spawn(move || search.once(|name| find(layer, name, mdns.as_deref())));
+        // When the system has no thread left, it is asked again the next time.
+        let _ =
+            callers::serve(move || drop(search.once(|name| find(layer, name, mdns.as_deref()))));
     }
 }
 

@@ -72,8 +72,16 @@ pub(super) fn take_told(
         Verdict::Theirs => {
             let mut fresh = told.rekey;
             let mine = fresh.heirs.get(me).is_some_and(|heir| heir.public == own);
-            if !mine || fresh.made > latest {
-                return Err("a new key that is not for this node, or from a day to come".into());
+            if !mine {
+                let why = "there is a new key that is not given to this node: if that is wrong, \
+                           `cocli ticket` on a node that has it, and `cocli join -` here";
+                return Err(why.into());
+            }
+            if fresh.made > latest {
+                let why = "there is a new key that was made more than a day ahead of the clock here: \
+                           set the clock that is wrong; if it is that of the other one, \
+                           `cocli ticket` there, and `cocli join -` here";
+                return Err(why.into());
             }
             fresh.has(me);
             fresh.enter(&mut held.ring, held.rekey.as_ref()).map_err(|error| {
