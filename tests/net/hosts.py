@@ -120,7 +120,8 @@ class Node:
         for peer in peers:
             words += ("--peer", f"{NET}.{peer}")
         env = dict(self.environment(), **({"LD_PRELOAD": preload} if preload else {}))
-        self.daemon = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
+        with open(self.home + ".notes", "a") as notes:
+            self.daemon = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=notes, env=env)
         self.daemon.stdout.readline()
 
     def stop(self):
@@ -128,6 +129,11 @@ class Node:
             self.daemon.kill()
             self.daemon.wait()
             self.daemon = None
+
+    def says(self, words):
+        """Whether its daemon said so."""
+        with open(self.home + ".notes") as notes:
+            return words in notes.read()
 
     def status(self):
         return json.loads(self.run("--json", "status"))["daemon"]

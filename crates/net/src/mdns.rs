@@ -38,7 +38,7 @@ const OTHER_FAMILY: Duration = Duration::from_millis(250);
 const TOLD: Rate = Rate::a_second(16, 256);
 /// Records that are kept, and times at which something is to be done about them: a few for each name
 /// on the local network. More is a flood.
-const KEPT_MAX: i64 = 32_768;
+const KEPT_MAX: i64 = 16_384;
 /// From one look at them to the next.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long nothing is heard after a flood.
