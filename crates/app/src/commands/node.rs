@@ -7,12 +7,12 @@ use std::time::Duration;
 use cocli_core::NodeId;
 use cocli_net::{Key, RING_KEYS_MAX, RingError};
 use cocli_node::{Home, KnownNode, nearest};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::{Node, NodeVerb};
 use crate::failure::{Exit, Failure, chain};
-use crate::rekey::{Phase, Rekey};
+use crate::rekey::{AHEAD_MAX_US, Phase, Rekey};
 use crate::render::Tone;
 use crate::ring::{self, Held};
 use crate::{clock, door};
@@ -34,6 +34,8 @@ fn remove(context: &Context, home: &Home, typed: &str, seconds: f64) -> Result<(
     let before = Held::of(home)?;
     // Once more is no new key, but another look at how far it has come.
     if !before.refuses_name(node.as_str().as_bytes()) {
+        let daemon = door::ask(home, &json!({"verb": "status"}))?;
+        not_from_a_day_to_come(daemon.as_ref(), &node)?;
         leave_out(context, home, &node)?;
     }
     let runs = door::ask(home, &json!({"verb": "keys"}))?.is_some();
@@ -41,6 +43,26 @@ fn remove(context: &Context, home: &Home, typed: &str, seconds: f64) -> Result<(
         wait(home, seconds)?;
     }
     tell(context, home, &node, runs)
+}
+
+/// Nobody takes a key that was made more than a day ahead of the own clock: used all the same, it would
+/// leave out everybody.
+fn not_from_a_day_to_come(daemon: Option<&Json>, out: &NodeId) -> Result<(), Failure> {
+    let live = |peer: &&Json| peer.get("live").and_then(Json::as_bool) == Some(true);
+    let clocks = list::peers(daemon).filter(live).filter_map(|peer| {
+        Some((list::text(peer, "node")?, peer.get("clock_ahead_us")?.as_i64()?))
+    });
+    let clocks: Vec<(String, i64)> = clocks.filter(|(node, _)| node != out.as_str()).collect();
+    if clocks.is_empty() || clocks.iter().any(|(_, ahead)| *ahead >= -AHEAD_MAX_US) {
+        return Ok(());
+    }
+    let names: Vec<&str> = clocks.iter().map(|(node, _)| node.as_str()).collect();
+    let message = format!(
+        "the clock here is more than a day ahead of that of {}: no key that is made now is taken there",
+        names.join(", ")
+    );
+    Err(Failure::new(Exit::Conflict, message)
+        .hint("set the clock that is wrong, and then `cocli node rm` again: nothing was changed"))
 }
 
 /// The node that is meant: one that is known, and not this one.
@@ -171,4 +193,31 @@ fn tell(context: &Context, home: &Home, node: &NodeId, runs: bool) -> Result<(),
     }
     screen.line("a name above that is not yours? `cocli node rm` it as well");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_is_made_that_everybody_who_is_there_would_refuse_for_its_date() {
+        let told = |clocks: &[(&str, bool, i64)]| {
+            let peer = |(node, live, hours): &(&str, bool, i64)| json!({"node": node, "live": live, "clock_ahead_us": hours * 3_600_000_000});
+            let peers: Vec<Json> = clocks.iter().map(peer).collect();
+            let out = NodeId::written("laptop").unwrap();
+            not_from_a_day_to_come(Some(&json!({ "peers": peers })), &out)
+        };
+        let far = told(&[("pi1", true, -25), ("pi2", true, -48), ("laptop", true, 0)]).unwrap_err();
+        assert!(far.message.contains("pi1, pi2"), "{far}");
+        for taken in [
+            &[("pi1", true, -25), ("pi2", true, 0)][..],
+            &[("pi1", true, -23)],
+            &[("pi1", true, 48)],
+            &[("pi1", false, -48)],
+            &[("laptop", true, -48)],
+        ] {
+            told(taken).unwrap();
+        }
+        not_from_a_day_to_come(None, &NodeId::written("laptop").unwrap()).unwrap();
+    }
 }

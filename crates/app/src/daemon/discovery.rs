@@ -2,7 +2,7 @@
 //! gave which is kept for `cocli doctor net`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -191,7 +191,7 @@ impl Discovery {
     pub(super) fn look(&mut self, peers: &[PeerStatus], events: &Sender<Event>) {
         let (now, day) = (clock::monotonic(), clock::now().day());
         let mut changed = false;
-        for peer in peers.iter().filter(|peer| peer.live) {
+        for peer in peers.iter().filter(|peer| peer.live && !of_one_cable(peer.address)) {
             let met = Remembered { node: peer.node.clone(), address: peer.address, day };
             changed |= remember(&mut self.known, met);
         }
@@ -239,6 +239,11 @@ impl Discovery {
     }
 }
 
+/// What a link-local address leads to depends on the cable; who is there is told by mDNS each time.
+fn of_one_cable(address: SocketAddr) -> bool {
+    matches!(address.ip(), IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +262,15 @@ mod tests {
         assert_eq!(book.addresses.keys().copied().collect::<Vec<_>>(), [at(2), at(3)]);
         book.lost(&near);
         assert_eq!(book.addresses.keys().copied().collect::<Vec<_>>(), [at(2)]);
+    }
+
+    #[test]
+    fn link_local_addresses_are_not_remembered() {
+        for (address, of_one) in
+            [("[fe80::7%2]:9999", true), ("[fd00::7]:1", false), ("10.0.0.7:1", false)]
+        {
+            assert_eq!(of_one_cable(address.parse().unwrap()), of_one, "{address}");
+        }
     }
 
     #[test]
