@@ -83,6 +83,8 @@ pub const ROUND_PEERS: usize = 8;
 pub const ENTRIES_PACKETS_MAX: usize = 4;
 /// Streams at a time.
 pub const FETCHES_MAX: usize = 4;
+/// Bytes after which a stream leaves its place to others who wait for one.
+pub const STREAM_TURN_BYTES: u64 = 4 * MIB as u64;
 /// Bytes of a chunk of a stream, unless one record is longer.
 pub const CHUNK_BYTES: usize = 320 * KIB as usize;
 /// Bytes of one message of a stream.

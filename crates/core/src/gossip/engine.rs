@@ -5,6 +5,7 @@
 
 mod fetch;
 mod hole;
+mod line;
 mod membership;
 mod push;
 mod receive;
@@ -19,7 +20,7 @@ use self::push::Announcement;
 use super::candidate::Candidates;
 use super::dice::Dice;
 use super::event::{Input, Micros, Output, Start};
-use super::gap::Gap;
+use super::gap::{Gap, Lines};
 use super::inbox::Inbox;
 use super::members::Members;
 use super::outbox::{Queue, Sender};
@@ -55,6 +56,7 @@ pub struct Engine {
     stir_after: Micros,
     inbox: Inbox,
     gaps: BTreeMap<LogId, Gap>,
+    lines: Lines,
     holes: Holes,
     /// Hashes behind the first record of branches that lost.
     lost: BTreeSet<ChainHash>,
@@ -98,6 +100,7 @@ impl Engine {
             candidates: Candidates::default(),
             inbox: Inbox::default(),
             gaps: BTreeMap::new(),
+            lines: Lines::default(),
             holes: Holes::default(),
             lost: BTreeSet::new(),
             lost_in_order: VecDeque::new(),
@@ -125,6 +128,7 @@ impl Engine {
         self.round();
         self.close_gaps(out);
         self.mend(out);
+        self.next_in_line(out);
         self.write(out);
         self.announce();
         for (id, nodes) in self.spread.fulfilled(&self.sender.node, &self.peers) {

@@ -1,10 +1,11 @@
 //! What is missing of a log, and what was asked for.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeSet, VecDeque};
 
 use super::event::Micros;
 use crate::frame::Boot;
 use crate::limits::{PASS_OVER_US, WANT_MIN_US};
+use crate::name::LogId;
 use crate::vector::Head;
 
 /// What is in flight for a log; one at a time.
@@ -20,12 +21,44 @@ pub(crate) enum Ask {
     Doubt,
 }
 
+/// What there are only so many of at a time, over all logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Want,
+    Stream,
+}
+
+/// Logs that wait for a place, the longest waiting first.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lines {
+    wants: VecDeque<LogId>,
+    streams: VecDeque<LogId>,
+}
+
+impl Lines {
+    pub(crate) fn of(&self, place: Place) -> &VecDeque<LogId> {
+        match place {
+            Place::Want => &self.wants,
+            Place::Stream => &self.streams,
+        }
+    }
+
+    pub(crate) fn of_mut(&mut self, place: Place) -> &mut VecDeque<LogId> {
+        match place {
+            Place::Want => &mut self.wants,
+            Place::Stream => &mut self.streams,
+        }
+    }
+}
+
 /// A log of which somebody has more, or another branch.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gap {
     pub(crate) ask: Option<Ask>,
     /// Nothing is asked before.
     pub(crate) not_before: Micros,
+    /// It stands in one of the [`Lines`], and is looked at when its turn comes.
+    pub(crate) in_line: bool,
     /// No stream is asked before, but for what does not fit a packet.
     pub(crate) streams_from: Micros,
     /// Where a record begins that does not fit a packet.
@@ -68,7 +101,7 @@ impl Gap {
         match &self.ask {
             Some(Ask::Want { deadline, .. }) => Some(*deadline),
             Some(_) => None,
-            None => Some(self.not_before),
+            None => (!self.in_line).then_some(self.not_before),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! simulator's (crate `sim`); here stand the rules that one can tell from single packets.
 
 mod members;
+mod turns;
 
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -167,9 +168,10 @@ impl World {
     fn appended(&mut self, n: usize, ranges: &[Linked]) -> Input {
         let logs = &mut self.nodes[n].logs;
         let ranges = ranges.iter().map(|linked| &linked.range);
-        let refused = ranges.filter(|r| !logs.commit(r)).map(|r| r.log.clone()).collect();
-        let heads = logs.vector().0.into_iter().collect();
-        Input::Appended { heads, refused }
+        let (written, refused): (Vec<_>, Vec<_>) = ranges.partition(|range| logs.commit(range));
+        let log = |range: &crate::frame::Range| range.log.clone();
+        let heads = written.into_iter().map(log).map(|log| (log.clone(), logs.head(&log).unwrap()));
+        Input::Appended { heads: heads.collect(), refused: refused.into_iter().map(log).collect() }
     }
 
     fn fetch(
@@ -740,6 +742,7 @@ fn numbers_in_the_document_are_those_of_the_code() {
         format!("to {ROUND_PEERS} live peers by turns"),
         format!("up to {ENTRIES_PACKETS_MAX} packets of entries"),
         format!("At most {FETCHES_MAX} at a time"),
+        format!("one that has brought {} MiB leaves", STREAM_TURN_BYTES >> 20),
         format!("record of a branch that lost ({LOST_BRANCHES_MAX} of them)"),
         format!("the last {OWN_HEADS_MAX} heads"),
         format!("up to {ADDRESSES_MAX} proven addresses"),

@@ -162,6 +162,8 @@ impl Calls {
                 over.push((*id, FetchEnd::Cut));
             } else if let Err(end) = fetcher.go_on(at) {
                 over.push((*id, end));
+            } else if last.is_none() && engine.is_turn_over(&call.log) {
+                over.push((*id, FetchEnd::Turn));
             } else if engine.has_room() {
                 call.came = None;
                 call.deadline = Some(now + call.patience);

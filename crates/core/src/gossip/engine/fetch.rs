@@ -6,12 +6,11 @@ use alloc::vec::Vec;
 use super::Engine;
 use crate::frame::{Boot, Message, Range};
 use crate::gossip::event::{BranchEnd, FetchEnd, Micros, Output};
-use crate::gossip::gap::{Ask, Gap};
+use crate::gossip::gap::{Ask, Gap, Place};
 use crate::gossip::inbox::Taken;
 use crate::limits::{
-    COMMIT_US, COMPARE_US, DOUBT_US, FETCHES_MAX, GAP_BYTES_MAX, LOGS_MAX, LOSSES_PLAUSIBLE,
-    NEAR_US, OVERTAKE_US, PASS_OVER_US, STREAM_REST_US, STREAM_SILENT_US, WANT_BYTES_MAX,
-    WANTED_HOLES, WANTS_MAX,
+    COMMIT_US, COMPARE_US, DOUBT_US, GAP_BYTES_MAX, LOGS_MAX, LOSSES_PLAUSIBLE, NEAR_US,
+    OVERTAKE_US, PASS_OVER_US, STREAM_REST_US, STREAM_SILENT_US, WANT_BYTES_MAX, WANTED_HOLES,
 };
 use crate::name::LogId;
 use crate::vector::Head;
@@ -80,6 +79,7 @@ impl Engine {
                 gap.ask = None;
                 self.inbox.hurry(log, received);
             }
+            FetchEnd::Turn => gap.ask = None,
             FetchEnd::Slow if gap.long != Some(received) => {
                 gap.ask = None;
                 gap.streams_from = self.now + STREAM_REST_US;
@@ -136,10 +136,15 @@ impl Engine {
         let ready = self.gaps.iter().filter(|(_, g)| g.deadline().is_some_and(|at| at <= now));
         for log in ready.map(|(log, _)| log.clone()).collect::<Vec<_>>() {
             self.expire(&log);
-            let Some(mut gap) = self.gaps.remove(&log) else { continue };
-            if gap.ask.is_some() || self.close_gap(&log, &mut gap, out) {
-                self.gaps.insert(log, gap);
-            }
+            self.look_at(log, None, out);
+        }
+    }
+
+    /// Does what can be done about a gap. `turn` is the place that is its own to take now.
+    pub(super) fn look_at(&mut self, log: LogId, turn: Option<Place>, out: &mut Vec<Output>) {
+        let Some(mut gap) = self.gaps.remove(&log) else { return };
+        if gap.ask.is_some() || self.close_gap(&log, &mut gap, turn, out) {
+            self.gaps.insert(log, gap);
         }
     }
 
@@ -150,13 +155,13 @@ impl Engine {
         if deadline > self.now {
             return;
         }
-        let (received, full) = (self.received(log).position, self.wants() >= WANTS_MAX);
+        let received = self.received(log).position;
         let Some(gap) = self.gaps.get_mut(log) else { return };
         if received > from.position {
             gap.ask = None;
         } else {
-            // The wait for the answer was the pause, unless others wait for a place.
-            gap.failed(if full { self.now } else { 0 });
+            // The wait for the answer was the pause.
+            gap.failed(0);
             // Of one who is heard only the packets were lost, unless it goes on.
             let plausible = gap.failures <= LOSSES_PLAUSIBLE;
             if !plausible || self.peers.get(peer).is_none_or(|peer| peer.heard <= asked) {
@@ -167,23 +172,29 @@ impl Engine {
 
     /// Asks for what is missing; false when nothing is. A gap that stays without asking says when it
     /// wants to be looked at again.
-    fn close_gap(&mut self, log: &LogId, gap: &mut Gap, out: &mut Vec<Output>) -> bool {
+    fn close_gap(
+        &mut self,
+        log: &LogId,
+        gap: &mut Gap,
+        turn: Option<Place>,
+        out: &mut Vec<Output>,
+    ) -> bool {
         if *log == self.own {
             return self.doubt(log, gap, out);
         }
         gap.forks.retain(|boot| self.peers.get(*boot).is_some_and(|p| p.is_live(self.now)));
-        if !gap.forks.is_empty() && self.compare(log, gap, out) {
+        if !gap.forks.is_empty() && self.compare(log, gap, turn, out) {
             return true;
         }
-        let Some((holder, far)) = self.holder(log, gap) else {
-            return !gap.forks.is_empty();
-        };
         if !self.inbox.has_room(self.now) {
             let later = self.now + COMMIT_US;
             gap.not_before = self.inbox.stalled_until().map_or(later, |until| until.max(later));
             return true;
         }
-        self.ask(log, gap, holder, far, out);
+        let Some((holder, far)) = self.holder(log, gap) else {
+            return !gap.forks.is_empty();
+        };
+        self.ask((log, gap), (holder, far), turn, out);
         true
     }
 
@@ -205,7 +216,13 @@ impl Engine {
 
     /// Compares branches with somebody who has another; false when that must wait, and others may be
     /// asked meanwhile.
-    fn compare(&mut self, log: &LogId, gap: &mut Gap, out: &mut Vec<Output>) -> bool {
+    fn compare(
+        &mut self,
+        log: &LogId,
+        gap: &mut Gap,
+        turn: Option<Place>,
+        out: &mut Vec<Output>,
+    ) -> bool {
         if self.inbox.holds(log) {
             gap.not_before = self.now + OVERTAKE_US;
             return true;
@@ -217,9 +234,12 @@ impl Engine {
         let Some((at, boot)) = gap.forks.iter().map(|boot| (next(boot), *boot)).min() else {
             return false;
         };
-        if at > self.now || self.streams() >= FETCHES_MAX {
-            gap.not_before = at.max(self.now + COMMIT_US);
+        if at > self.now {
+            gap.not_before = at;
             return false;
+        }
+        if !self.may_take(Place::Stream, log, gap, turn) {
+            return true;
         }
         let Some(peer) = self.peers.get_mut(boot) else { return false };
         peer.compare(log, self.now);
@@ -263,7 +283,13 @@ impl Engine {
         near.pop()
     }
 
-    fn ask(&mut self, log: &LogId, gap: &mut Gap, holder: Boot, far: u64, out: &mut Vec<Output>) {
+    fn ask(
+        &mut self,
+        (log, gap): (&LogId, &mut Gap),
+        (holder, far): (Boot, u64),
+        turn: Option<Place>,
+        out: &mut Vec<Output>,
+    ) {
         let durable = self.durable(log);
         if self.inbox.connect(log, durable, &self.lost) {
             self.counts.forks += 1;
@@ -279,11 +305,11 @@ impl Engine {
             false => gap.failures > LOSSES_PLAUSIBLE && gap.failures % 2 == 1,
         };
         let stream = long || (better && self.now >= gap.streams_from);
-        let busy = if stream { self.streams() >= FETCHES_MAX } else { self.wants() >= WANTS_MAX };
-        let Some(peer) = self.peers.get(holder).filter(|_| !busy) else {
-            gap.not_before = self.now + OVERTAKE_US;
+        let place = if stream { Place::Stream } else { Place::Want };
+        if !self.may_take(place, log, gap, turn) {
             return;
-        };
+        }
+        let Some(peer) = self.peers.get(holder) else { return };
         let until = self.inbox.early_from(log).unwrap_or(u64::MAX);
         if stream {
             gap.ask = Some(Ask::Stream { peer: holder, from: from.position });
@@ -302,14 +328,6 @@ impl Engine {
                 queue.small(Message::Want { log: log.clone(), from, until });
             }
         }
-    }
-
-    fn wants(&self) -> usize {
-        self.gaps.values().filter(|gap| gap.wants()).count()
-    }
-
-    pub(super) fn streams(&self) -> usize {
-        self.gaps.values().filter(|gap| gap.streams()).count() + self.holes.streams()
     }
 
     pub(super) fn gap_deadline(&self) -> Option<Micros> {

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use super::Engine;
 use crate::frame::{Boot, Range};
 use crate::gossip::event::{Micros, Output};
-use crate::limits::{FETCHES_MAX, PASS_OVER_US, STREAM_SILENT_US};
+use crate::gossip::gap::Place;
+use crate::limits::{PASS_OVER_US, STREAM_SILENT_US};
 use crate::name::LogId;
 use crate::vector::Head;
 
@@ -16,6 +17,8 @@ struct Hole {
     until: Head,
     peer: Option<Boot>,
     not_before: Micros,
+    /// It is due, and waits for a stream's place.
+    waits: bool,
 }
 
 /// The holes of all logs, by log and position.
@@ -24,7 +27,7 @@ pub(super) struct Holes(BTreeMap<(LogId, u64), Hole>);
 
 impl Holes {
     pub(super) fn found(&mut self, log: LogId, from: Head, until: Head) {
-        let hole = Hole { from, until, peer: None, not_before: 0 };
+        let hole = Hole { from, until, peer: None, not_before: 0, waits: false };
         self.0.entry((log, from.position)).or_insert(hole);
     }
 
@@ -36,8 +39,14 @@ impl Holes {
         self.0.values().filter(|hole| hole.peer.is_some()).count()
     }
 
+    /// Whether one is due and waits for a place.
+    pub(super) fn wait(&self) -> bool {
+        self.0.values().any(|hole| hole.waits)
+    }
+
     pub(super) fn deadline(&self) -> Option<Micros> {
-        self.0.values().filter(|hole| hole.peer.is_none()).map(|hole| hole.not_before).min()
+        let timed = self.0.values().filter(|hole| hole.peer.is_none() && !hole.waits);
+        timed.map(|hole| hole.not_before).min()
     }
 
     fn fetched_for(&self, range: &Range) -> bool {
@@ -77,22 +86,27 @@ impl Engine {
     pub(super) fn mend(&mut self, out: &mut Vec<Output>) {
         let now = self.now;
         let due: Vec<(LogId, u64)> = (self.holes.0.iter())
-            .filter(|(_, hole)| hole.peer.is_none() && hole.not_before <= now)
+            .filter(|(_, hole)| hole.peer.is_none() && (hole.waits || hole.not_before <= now))
             .map(|(key, _)| key.clone())
             .collect();
         for key in due {
-            let busy = self.gaps.get(&key.0).is_some_and(|gap| gap.streams())
-                || self.holes.0.iter().any(|((log, _), h)| *log == key.0 && h.peer.is_some())
-                || self.streams() >= FETCHES_MAX;
+            let streams = self.gaps.get(&key.0).is_some_and(|gap| gap.streams());
+            let waits = streams || !self.has_place(Place::Stream);
+            let mut others = self.holes.0.iter().filter(|((log, _), _)| *log == key.0);
+            let other = others.any(|(_, hole)| hole.peer.is_some());
             let Some(hole) = self.holes.0.get_mut(&key) else { continue };
+            hole.waits = waits && !other;
             hole.not_before = now + PASS_OVER_US;
+            if waits || other {
+                continue;
+            }
             let beyond = hole.until.position;
             let mut holders: Vec<_> = (self.peers.live(now))
                 .filter(|p| p.known(&key.0).is_some_and(|head| head.position >= beyond))
                 .map(|peer| (peer.boot, peer.address()))
                 .collect();
             self.dice.keep(&mut holders, 1);
-            let Some((peer, to)) = holders.pop().filter(|_| !busy) else { continue };
+            let Some((peer, to)) = holders.pop() else { continue };
             hole.peer = Some(peer);
             let (from, until) = (hole.from, beyond);
             let patience = STREAM_SILENT_US;
