@@ -113,7 +113,7 @@ pub enum FetchEnd {
     Cut,
     /// Nothing more came in the time that was given; what came before counts.
     Slow,
-    /// It brought its share, and others wait for its place.
+    /// It brought its share, and others wait for its place or for the log.
     Turn,
     /// Our hash is not on the peer's chain.
     Fork,

@@ -67,6 +67,8 @@ pub(crate) struct Gap {
     pub(crate) failures: u8,
     /// Who has another branch.
     pub(crate) forks: BTreeSet<Boot>,
+    /// Branches are to be compared as soon as all that came is durable: no more is taken until then.
+    pub(crate) settling: bool,
     /// Who won against the branch held here before.
     pub(crate) winner: Option<Boot>,
     /// For the own log: how far somebody claims to hold it.
@@ -76,7 +78,7 @@ pub(crate) struct Gap {
 impl Gap {
     /// Whether the log must stay as it is until an answer comes.
     pub(crate) fn is_frozen(&self) -> bool {
-        matches!(self.ask, Some(Ask::Branch { .. } | Ask::Doubt))
+        self.settling || matches!(self.ask, Some(Ask::Branch { .. } | Ask::Doubt))
     }
 
     /// Whether it takes one of the places for streams.

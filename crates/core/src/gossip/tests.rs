@@ -1,6 +1,7 @@
 //! Two or three engines over logs in memory, step by step. Faults in all their mixtures are the
 //! simulator's (crate `sim`); here stand the rules that one can tell from single packets.
 
+mod forks;
 mod members;
 mod turns;
 

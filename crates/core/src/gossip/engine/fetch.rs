@@ -183,6 +183,7 @@ impl Engine {
             return self.doubt(log, gap, out);
         }
         gap.forks.retain(|boot| self.peers.get(*boot).is_some_and(|p| p.is_live(self.now)));
+        gap.settling = false;
         if !gap.forks.is_empty() && self.compare(log, gap, turn, out) {
             return true;
         }
@@ -223,10 +224,6 @@ impl Engine {
         turn: Option<Place>,
         out: &mut Vec<Output>,
     ) -> bool {
-        if self.inbox.holds(log) {
-            gap.not_before = self.now + OVERTAKE_US;
-            return true;
-        }
         let next = |boot: &Boot| {
             let last = self.peers.get(*boot).and_then(|peer| peer.compared(log));
             last.map_or(0, |last| last + COMPARE_US)
@@ -238,9 +235,15 @@ impl Engine {
             gap.not_before = at;
             return false;
         }
+        gap.settling = true;
+        if self.inbox.holds(log) {
+            gap.not_before = self.now + OVERTAKE_US;
+            return true;
+        }
         if !self.may_take(Place::Stream, log, gap, turn) {
             return true;
         }
+        gap.settling = false;
         let Some(peer) = self.peers.get_mut(boot) else { return false };
         peer.compare(log, self.now);
         gap.ask = Some(Ask::Branch { peer: boot });

@@ -54,13 +54,14 @@ impl Engine {
         hole || !self.lines.of(place).is_empty()
     }
 
-    /// Whether the stream of a log has brought its share and others wait for its place.
+    /// Whether the stream of a log has brought its share, and others wait for its place or another
+    /// branch of the log waits to be compared.
     #[must_use]
     pub fn is_turn_over(&self, log: &LogId) -> bool {
-        let brought = match self.gaps.get(log).and_then(|gap| gap.ask.as_ref()) {
-            Some(Ask::Stream { from, .. }) => self.received(log).position.saturating_sub(*from),
-            _ => 0,
-        };
-        brought >= STREAM_TURN_BYTES && self.is_waited_for(Place::Stream)
+        let Some(gap) = self.gaps.get(log) else { return false };
+        let Some(Ask::Stream { from, .. }) = gap.ask else { return false };
+        let brought = self.received(log).position.saturating_sub(from);
+        let waited = !gap.forks.is_empty() || self.is_waited_for(Place::Stream);
+        brought >= STREAM_TURN_BYTES && waited
     }
 }

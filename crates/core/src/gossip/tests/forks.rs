@@ -1,0 +1,57 @@
+//! Branches of one log, while things go on.
+
+use super::*;
+
+/// Puts a record of a clone behind what a node holds of a log.
+fn branch(world: &mut World, n: usize, of: &LogId, text: &str) {
+    let from = world.nodes[n].logs.head(of).map_or(0, |head| head.position);
+    world.nodes[n].logs.append(of, day(), format!("{text}\x1e").as_bytes());
+    let head = world.nodes[n].logs.head(of).unwrap();
+    let ranges = world.nodes[n].logs.read(of, from, u64::MAX, 1_000).into_iter().collect();
+    world.step(n, Input::Durable { log: of.clone(), head, ranges });
+}
+
+fn holds(world: &World, n: usize, text: &str) -> bool {
+    let text = format!("{text}\x1e");
+    world.nodes[n].logs.logs.values().flatten().any(|(_, record, _)| record == text.as_bytes())
+}
+
+#[test]
+fn a_fork_is_settled_while_the_log_is_written_without_a_pause() {
+    let mut world = World::met(&["a", "b", "c"]);
+    world.write(0, "common");
+    world.run(1_000_000);
+    // What c holds was written by a clone that is gone. The origin hears only b.
+    world.blocked = vec![(1, 3), (3, 1), (2, 3), (3, 2)];
+    branch(&mut world, 2, &log("a"), "zeta");
+    world.write(0, "alpha");
+    // A sync takes 50 ms at b: something always waits for the next.
+    world.nodes[1].hold_sync = true;
+    let mut syncs = VecDeque::new();
+    for n in 0..300 {
+        if n == 100 {
+            world.blocked = vec![(1, 3), (3, 1)];
+        }
+        world.write(0, &format!("record {n}"));
+        world.run(10_000);
+        if core::mem::take(&mut world.nodes[1].syncs) > 0 {
+            syncs.push_back((n + 5, world.synced(1)));
+        }
+        if let Some((_, done)) = syncs.pop_front_if(|(at, _)| *at <= n) {
+            world.step(1, done);
+        }
+    }
+    let aside = world.nodes[1].logs.logs.get(&log("b")).map_or(0, Vec::len);
+    assert!(aside > 100, "{aside} records of the branch that lost are in b's own log");
+    world.nodes[1].hold_sync = false;
+    world.nodes[1].syncs = 0;
+    for (_, done) in syncs {
+        world.step(1, done);
+    }
+    world.blocked.clear();
+    world.run(60_000_000);
+    assert!(world.level());
+    for n in 0..3 {
+        assert!(["alpha", "zeta", "record 299"].iter().all(|text| holds(&world, n, text)), "{n}");
+    }
+}
