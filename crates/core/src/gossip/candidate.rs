@@ -14,6 +14,8 @@ struct Candidate {
     named: bool,
     delay: Micros,
     next: Micros,
+    /// Somebody proved to be there once.
+    met: bool,
     /// Who proved to be there.
     boot: Option<Boot>,
 }
@@ -50,7 +52,7 @@ impl Candidates {
     /// A new address, if there is room: a hello goes there now.
     fn add(&mut self, address: SocketAddr, named: bool, now: Micros) {
         if self.make_room() {
-            let fresh = Candidate { named, delay: HELLO_MIN_US, next: now, boot: None };
+            let fresh = Candidate { named, delay: HELLO_MIN_US, next: now, met: false, boot: None };
             self.all.insert(address, fresh);
             self.soonest = Some(self.soonest.map_or(now, |soonest| soonest.min(now)));
         }
@@ -59,12 +61,12 @@ impl Candidates {
     /// A boot proved to be at an address: when it falls silent, hellos go there again.
     pub(crate) fn met(&mut self, address: SocketAddr, boot: Boot, hello_at: Micros) {
         if let Some(known) = self.all.get_mut(&address) {
-            known.boot = Some(boot);
+            (known.met, known.boot) = (true, Some(boot));
             known.delay = HELLO_MIN_US;
             known.next = hello_at;
         } else if self.make_room() {
-            let met =
-                Candidate { named: false, delay: HELLO_MIN_US, next: hello_at, boot: Some(boot) };
+            let (delay, boot) = (HELLO_MIN_US, Some(boot));
+            let met = Candidate { named: false, delay, next: hello_at, met: true, boot };
             self.all.insert(address, met);
         }
         self.changed();
@@ -135,10 +137,33 @@ impl Candidates {
         if self.all.len() < CANDIDATES_MAX {
             return true;
         }
-        // The longest delay is the longest silence.
-        let worst = self.all.iter().filter(|(_, c)| !c.named).max_by_key(|(_, c)| c.delay);
+        // Where nobody was ever met goes first; the longest delay is the longest silence.
+        let unnamed = self.all.iter().filter(|(_, c)| !c.named);
+        let worst = unnamed.max_by_key(|(_, c)| (!c.met, c.delay));
         let Some(address) = worst.map(|(address, _)| *address) else { return false };
         self.all.remove(&address);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_that_a_network_tells_do_not_push_out_where_somebody_was_met() {
+        let at = |port: u16| SocketAddr::from(([10, 0, 0, 1], port));
+        let (mut candidates, mut dice) = (Candidates::default(), Dice::new(1));
+        candidates.met(at(1), Boot(1), 0);
+        let mut now = 0;
+        for _ in 0..20 {
+            now += HELLO_MAX_US;
+            candidates.due(now, &mut dice, false, |_| None);
+        }
+        for port in 2..3_000 {
+            candidates.hint(&[at(port)], now);
+        }
+        assert_eq!(candidates.all.len(), CANDIDATES_MAX);
+        assert!(candidates.all.contains_key(&at(1)));
     }
 }
