@@ -280,6 +280,8 @@ impl Engine {
             gap.claimed = None;
             gap.not_before = self.now;
         }
+        // Others hold it up to there at last, whether a batch ended there or not.
+        self.spread.grown(&old, trusted);
         self.spread.moved(&old, trusted.position, &log, copied);
         self.set_head(&log, copied);
         self.announce_soon(&old);

@@ -55,3 +55,24 @@ fn a_fork_is_settled_while_the_log_is_written_without_a_pause() {
         assert!(["alpha", "zeta", "record 299"].iter().all(|text| holds(&world, n, text)), "{n}");
     }
 }
+
+#[test]
+fn who_waits_for_what_was_not_copied_is_told_when_others_hold_the_closed_log() {
+    let mut world = World::met(&["a", "b"]);
+    world.blocked = vec![(1, 2), (2, 1)];
+    let head = world.write(0, "waited for");
+    world.step(0, Input::Wait { id: 5, log: log("a"), position: head.position, nodes: 1 });
+    // A batch of two, of which a disk that failed leaves the first.
+    let trusted = Head { position: head.position + 5, hash: head.hash.next(day(), b"kept\x1e") };
+    world.write(0, "kept\x1ecopied");
+    world.flying.clear();
+    let fresh = log("a~abcdefg2");
+    world.nodes[0].logs.cut(&log("a"), trusted);
+    world.nodes[0].logs.append(&fresh, day(), b"copied\x1e");
+    let copied = world.nodes[0].logs.head(&fresh).unwrap();
+    world.step(0, Input::NewEpoch { log: fresh, trusted, copied });
+    world.blocked.clear();
+    world.run(3_000_000);
+    assert!(world.level());
+    assert_eq!(world.nodes[0].waited, [(5, vec![NodeId::read("b").unwrap()])]);
+}
