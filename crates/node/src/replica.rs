@@ -431,10 +431,8 @@ impl Replica {
             self.want_rescan(out);
         }
         let mut inputs = Vec::new();
-        let head_of = |log: &LogId| {
-            let held = heads.iter().find(|(of, _)| of == log).map(|(_, head)| *head);
-            held.unwrap_or_else(|| self.start_of(log))
-        };
+        let held: BTreeMap<LogId, Head> = heads.into_iter().collect();
+        let head_of = |log: &LogId| held.get(log).copied().unwrap_or_else(|| self.start_of(log));
         let gone = self.engine.vector().0.keys().filter(|log| head_of(log).position == 0);
         let gone: Vec<_> = gone.map(|log| (log.clone(), head_of(log))).collect();
         if own != *self.engine.own() {
@@ -443,13 +441,17 @@ impl Replica {
             out.push(Output::NewEpoch { log: own.clone() });
             inputs.push(gossip::Input::NewEpoch { log: own, trusted, copied });
         }
+        // Of most logs there is nothing new.
+        let heads = held.into_iter().filter(|(log, head)| {
+            log == self.engine.own() || self.engine.vector().get(log) != Some(*head)
+        });
         // What peers sent and was synced along is no news to push on.
         let came = |(log, head): &(LogId, Head)| {
             head.position > self.engine.vector().position(log)
                 && self.engine.came(log).position >= head.position
                 && log != self.engine.own()
         };
-        let (came, heads): (Vec<_>, Vec<_>) = heads.into_iter().partition(came);
+        let (came, heads): (Vec<_>, Vec<_>) = heads.partition(came);
         if !came.is_empty() || !lost.is_empty() {
             inputs.push(gossip::Input::Synced { heads: came, lost });
         }
