@@ -145,6 +145,9 @@ impl Engine {
         let Some(mut gap) = self.gaps.remove(&log) else { return };
         if gap.ask.is_some() || self.close_gap(&log, &mut gap, turn, out) {
             self.gaps.insert(log, gap);
+        } else {
+            // What came early of it leads nowhere now, and would take the room of others.
+            self.inbox.forget_early(&log);
         }
     }
 
