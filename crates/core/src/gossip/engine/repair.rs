@@ -1,11 +1,13 @@
 //! Vectors: one hash to equal nodes; entries, the changed ones first, to others.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::Engine;
 use crate::frame::{Boot, Message, PLAIN_BYTES_MAX, entry_len};
 use crate::limits::{ENTRIES_PACKETS_MAX, ROUND_PEERS, ROUND_US};
 use crate::name::LogId;
+use crate::vector::Head;
 
 impl Engine {
     pub(super) fn round(&mut self) {
@@ -45,42 +47,26 @@ impl Engine {
         }
     }
 
-    /// Entries that the peer was not told yet, then by turns those that it may lack.
+    /// Entries that the peer was not told yet, then all that it may lack; both by turns, and the second
+    /// have a share of the room however many the first are.
     fn tell_changes(&mut self, boot: Boot) {
         let Some(peer) = self.peers.get(boot) else { return };
-        let mut room = ENTRIES_PACKETS_MAX * (PLAIN_BYTES_MAX - 100);
-        let mut logs: Vec<LogId> = Vec::new();
-        let mut put = |log: &LogId| {
-            let length = entry_len(log);
-            let fits = length <= room;
-            if fits {
-                room -= length;
-                logs.push(log.clone());
-            }
-            fits
-        };
-        let told = |log: &LogId| peer.told(log).map(|(head, _)| head);
-        let untold = self.vector.0.iter().filter(|(log, head)| told(log) != Some(**head));
-        let mut full = !untold.map(|(log, _)| log).all(&mut put);
-        let unequal = |log: &LogId| {
-            let head = self.vector.get(log);
-            told(log) == head && peer.known(log) != head
-        };
-        let behind =
-            peer.cursor.as_ref().map_or(0, |cursor| self.vector.0.range(..=cursor).count());
-        let turns = self.vector.0.keys().skip(behind).chain(self.vector.0.keys().take(behind));
-        let mut cursor = peer.cursor.clone();
-        for log in turns {
-            if full || (unequal(log) && !put(log)) {
-                full = true;
-                break;
-            }
-            cursor = Some(log.clone());
-        }
+        let share = ENTRIES_PACKETS_MAX * (PLAIN_BYTES_MAX - 100) / 4;
+        let (turn, mut room) = (peer.cursor.as_ref(), 3 * share);
+        let untold = |log: &LogId, head: Head| peer.told(log).map(|(told, _)| told) != Some(head);
+        let (first, _) = self.by_turns(turn, &mut room, untold);
+        let mut logs = BTreeSet::from_iter(first);
+        room += share;
+        let (rest, mut full) = self.by_turns(turn, &mut room, |log, head| {
+            !logs.contains(log) && (untold(log, head) || peer.known(log) != Some(head))
+        });
+        let mut cursor = rest.last().cloned();
+        logs.extend(rest);
         if logs.is_empty() {
             // Each believes to know what the other holds, and yet the sums differ: tell everything.
-            (logs, cursor) = self.by_turns(cursor.as_ref(), room);
-            full = true;
+            let (all, _) = self.by_turns(turn, &mut room, |_, _| true);
+            (cursor, full) = (all.last().cloned(), true);
+            logs.extend(all);
         }
         if let Some(peer) = self.peers.get_mut(boot) {
             peer.cursor = cursor.filter(|_| full);
@@ -90,17 +76,26 @@ impl Engine {
         }
     }
 
-    /// The logs behind `cursor`, and from the beginning on, as far as there is room.
-    fn by_turns(&self, cursor: Option<&LogId>, mut room: usize) -> (Vec<LogId>, Option<LogId>) {
+    /// The logs behind `cursor`, and from the beginning on, that are wanted and for whose entries there
+    /// is room; and whether there was none for some.
+    fn by_turns(
+        &self,
+        cursor: Option<&LogId>,
+        room: &mut usize,
+        wanted: impl Fn(&LogId, Head) -> bool,
+    ) -> (Vec<LogId>, bool) {
         let behind = cursor.map_or(0, |cursor| self.vector.0.range(..=cursor).count());
-        let turns = self.vector.0.keys().skip(behind).chain(self.vector.0.keys().take(behind));
-        let fits = |log: &&LogId| {
+        let logs = || self.vector.0.iter();
+        let turns = logs().skip(behind).chain(logs().take(behind));
+        let mut taken = Vec::new();
+        for (log, _) in turns.filter(|(log, head)| wanted(log, **head)) {
             let length = entry_len(log);
-            room = room.saturating_sub(length);
-            room > 0
-        };
-        let logs: Vec<LogId> = turns.take_while(fits).cloned().collect();
-        let last = logs.last().cloned();
-        (logs, last)
+            if length > *room {
+                return (taken, true);
+            }
+            *room -= length;
+            taken.push(log.clone());
+        }
+        (taken, false)
     }
 }

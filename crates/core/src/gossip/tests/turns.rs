@@ -47,6 +47,18 @@ fn wanted(outputs: &[Output]) -> Vec<LogId> {
     wants.collect()
 }
 
+fn entries(outputs: &[Output]) -> Vec<LogId> {
+    let packets = outputs.iter().filter_map(|output| match output {
+        Output::Send { bytes, .. } => Packet::read(bytes).ok(),
+        _ => None,
+    });
+    let told = packets.flat_map(|packet| packet.messages).filter_map(|message| match message {
+        Message::Entries(entries) => Some(entries),
+        _ => None,
+    });
+    told.flatten().map(|(log, _)| log).collect()
+}
+
 fn fetched(outputs: &[Output]) -> Vec<LogId> {
     let fetches = outputs.iter().filter_map(|output| match output {
         Output::Fetch { log, .. } => Some(log.clone()),
@@ -121,4 +133,56 @@ fn a_stream_that_never_ends_leaves_its_place_to_one_who_waits() {
     assert_eq!(fetched(&out), [log("z")]);
     let out = asker.step(Input::FetchEnded { log: log("a1"), peer: Boot(102), end: FetchEnd::Cut });
     assert_eq!(fetched(&out), [log("a0")], "it waits for its next turn");
+}
+
+#[test]
+fn a_log_that_rests_is_told_however_many_others_change() {
+    let mut asker = Asker::new();
+    let head = |position| Head { position, hash: crate::digest::ChainHash([7; 16]) };
+    let heads = |names: core::ops::Range<u32>, position| -> Vec<(LogId, Head)> {
+        names.map(|n| (log(&format!("n{n:03}")), head(position))).collect()
+    };
+    asker.step(Input::Synced { heads: heads(0..300, 1), lost: vec![] });
+    let mut told = BTreeSet::new();
+    for position in 2..40 {
+        asker.step(Input::Synced { heads: heads(0..200, position), lost: vec![] });
+        asker.counter += 1;
+        let mut packet = Writer::new(&NodeId::read("b").unwrap(), Boot(102), asker.counter);
+        assert!(packet.put(&Message::Sum { hash: 1, sent: 1 }));
+        let out = asker.step(Input::Packet { from: address(2), bytes: packet.finish() });
+        told.extend(entries(&out));
+    }
+    let untold: Vec<_> = heads(0..300, 1).into_iter().filter(|(n, _)| !told.contains(n)).collect();
+    assert!(untold.is_empty(), "{} logs were never told: {:?}", untold.len(), untold[0].0);
+}
+
+#[test]
+fn what_came_early_of_logs_that_nobody_has_any_more_takes_no_room_from_others() {
+    let mut asker = Asker::new();
+    let early = |asker: &mut Asker, name: &str, position: u64| {
+        asker.counter += 1;
+        let mut packet = Writer::new(&NodeId::read("b").unwrap(), Boot(102), asker.counter);
+        let bytes = [&[b'x'; 999][..], b"\x1e"].concat();
+        let hash_before = crate::digest::ChainHash([7; 16]);
+        let (log, day) = (log(name), day());
+        let range = crate::frame::Range { log, day, position, hash_before, bytes };
+        assert!(packet.put(&Message::Range(range)));
+        asker.step(Input::Packet { from: address(2), bytes: packet.finish() });
+        asker.world.nodes[0].engine.status().counts.ranges_full
+    };
+    let names: Vec<_> = (0..66).map(|n| format!("n{n:02}")).collect();
+    for name in &names {
+        (0..64).for_each(|n| assert!(early(&mut asker, name, 5 + n * 1_000) < 200));
+    }
+    let before = early(&mut asker, "q", 5);
+    assert!(before > 0, "there is no room any more");
+    for name in &names {
+        asker.hear(name, 0);
+    }
+    let now = asker.world.now;
+    while asker.world.now < now + 10_000_000 {
+        asker.world.now = asker.world.now.max(asker.world.nodes[0].engine.deadline());
+        asker.step(Input::Tick);
+    }
+    assert_eq!(early(&mut asker, "q", 5), before);
 }
