@@ -113,6 +113,13 @@ pub enum Fault {
         /// Its new port.
         port: u16,
     },
+    /// The machine has these keys from now on: it seals with the first and opens with all. 0 is none.
+    Keys {
+        /// Whose.
+        machine: usize,
+        /// At first, that of every machine is 1 alone.
+        ring: [u8; 3],
+    },
     /// The wall clock is set, so that it is ahead of the right time.
     Clock {
         /// Whose.
@@ -268,6 +275,7 @@ impl World {
             Fault::Move { machine, port } => {
                 self.machines[machine].address = address(machine, port);
             }
+            Fault::Keys { machine, ring } => self.machines[machine].ring = ring,
             Fault::Clock { machine, ahead_ms } => self.machines[machine].skew_us = ahead_ms * 1000,
             Fault::Rot { machine, origin, offset } => {
                 let log = self.machines[origin].node.to_string();
@@ -325,6 +333,7 @@ impl World {
         let number = self.machines.len();
         let node = self.machines[machine].node.clone();
         self.machines.push(Machine::with_disk(node, address(number, 9999), disk));
+        self.machines[number].ring = self.machines[machine].ring;
         self.machines[number].crashed = true;
         self.start(number);
         self.rescan_later(number);

@@ -33,6 +33,8 @@ pub(crate) struct Daemon {
 pub(crate) struct Machine {
     pub(crate) node: NodeId,
     pub(crate) address: SocketAddr,
+    /// The keys that it opens with; it seals with the first. 0 is none.
+    pub(crate) ring: [u8; 3],
     /// By how much its wall clock is wrong, microseconds.
     pub(crate) skew_us: i64,
     /// Since when it sleeps.
@@ -72,6 +74,7 @@ impl Machine {
         Self {
             node,
             address,
+            ring: [1, 0, 0],
             skew_us: 0,
             asleep: None,
             slept: 0,
@@ -86,6 +89,11 @@ impl Machine {
             restored: false,
             cut: std::collections::BTreeSet::new(),
         }
+    }
+
+    /// Whether what is sealed with a key opens here.
+    pub(crate) fn opens(&self, key: u8) -> bool {
+        key != 0 && self.ring.contains(&key)
     }
 
     /// A fresh view of the journals, as a process that starts has it.

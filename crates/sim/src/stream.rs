@@ -22,8 +22,11 @@ impl World {
         self.watched(|watch| watch.streamed(&bytes));
         let asker = Asker { machine: from, life: self.machines[from].life, call };
         let other = self.machine_at(to).filter(|other| self.machines[*other].daemon.is_some());
-        let open =
-            |to: &usize| !self.network.is_blocked(from, *to) && !self.network.is_blocked(*to, from);
+        let key = self.machines[from].ring[0];
+        let open = |to: &usize| {
+            let heard = !self.network.is_blocked(from, *to) && !self.network.is_blocked(*to, from);
+            heard && self.machines[*to].opens(key)
+        };
         let Some(to) = other.filter(open) else {
             let silent = self.chance.between(5 * MS, 3000 * MS);
             self.after(silent, Event::Cut { asker });

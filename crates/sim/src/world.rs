@@ -28,6 +28,7 @@ pub(crate) enum Event {
         from: SocketAddr,
         to: SocketAddr,
         bytes: Vec<u8>,
+        key: u8,
     },
     Tick {
         at: usize,
@@ -105,7 +106,7 @@ impl Event {
     /// What tells it from others, in few bytes for those that are many.
     fn put(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Deliver { from, to, bytes } => {
+            Self::Deliver { from, to, bytes, .. } => {
                 for address in [from, to] {
                     let number = machine(*address).unwrap_or(usize::MAX) as u64;
                     out.extend_from_slice(&number.to_be_bytes());
@@ -305,9 +306,10 @@ impl World {
             return self.put_off(at, event);
         }
         match event {
-            Event::Deliver { from, to, bytes } => {
+            Event::Deliver { from, to, bytes, key } => {
                 let up = |at: &usize| {
-                    self.machines[*at].daemon.is_some() && self.machines[*at].asleep.is_none()
+                    let machine = &self.machines[*at];
+                    machine.daemon.is_some() && machine.asleep.is_none() && machine.opens(key)
                 };
                 if let Some(at) = self.machine_at(to).filter(up) {
                     self.watched(|watch| watch.came(at, &bytes));
@@ -479,9 +481,10 @@ impl World {
         self.report.packet_bytes += bytes.len() as u64;
         self.watched(|watch| watch.sent(&bytes));
         let Some(other) = self.machine_at(to) else { return };
+        let key = self.machines[from].ring[0];
         for delay in self.network.fate(from, other, &self.options, &mut self.chance) {
             let (from, bytes) = (self.machines[from].address, bytes.clone());
-            self.after(delay, Event::Deliver { from, to, bytes });
+            self.after(delay, Event::Deliver { from, to, bytes, key });
         }
     }
 }
