@@ -25,6 +25,10 @@ pub const MARK_SPACING_BYTES: u64 = 64 * 1024;
 pub const POINT_SPACING_BYTES: u64 = MARK_SPACING_BYTES / 4;
 /// Bytes of journal behind the frontier after which a writer compacts.
 pub const TAIL_BYTES_MAX: u64 = 4 * MIB as u64;
+/// Values that were lost unseen and are noted, and their bytes: of more it is not known how many there are.
+pub const LOST_NOTED_MAX: usize = 10_000;
+/// The same, in bytes.
+pub const LOST_NOTED_BYTES_MAX: usize = 8 * MIB;
 /// Base shards of a checkpoint.
 pub const SHARDS: usize = 256;
 /// Levels of lists and maps in a JSON value.
@@ -97,6 +101,9 @@ pub const PYTHON_PACKET_BYTES_MAX: usize = 65_507;
 pub const PYTHON_FIELDS_MAX: usize = 200_000;
 /// Bytes of lists that are remembered of one Python peer.
 pub const PYTHON_LISTS_BYTES_MAX: usize = 8 * MIB;
+/// Bytes of all that is remembered of one Python peer, as it stands in its file; a third more with what
+/// is stale in it.
+pub const PYTHON_MEMORY_BYTES_MAX: usize = 32 * MIB;
 /// Values that a Python peer was told, of one field, that are remembered until it sends another.
 pub const PYTHON_TOLD_MAX: usize = 8;
 /// Lost branches that are remembered, over all logs.

@@ -4,18 +4,19 @@
 mod judge;
 mod memory;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use cocli_core::python::{self, Item, Notice, Withheld};
 use cocli_core::schema::Type;
-use cocli_core::{Datagram, Entity, Field, Instant, LogId, Target, Vector, usv};
-use cocli_store::{StoreError, paths};
+use cocli_core::{Datagram, Entity, Field, Instant, LogId, NodeId, Target, Vector, usv};
+use cocli_store::{FileKind, StoreError, paths};
 
 use self::judge::{Verdict, is_first, judge, learn, remember_told, whole};
 use self::memory::Memory;
 use crate::error::Result;
 use crate::home::{Home, failed, replace};
-use crate::session::End;
+use crate::nodes::NODES;
+use crate::session::{End, Session};
 
 /// Odd packets that are shown.
 const ODD_MAX: usize = 8;
@@ -23,8 +24,12 @@ const ODD_MAX: usize = 8;
 const READ_BYTES: usize = 64 * 1024;
 /// Packets that go out before the peer gets a pause.
 pub const PACKETS_AT_ONCE: usize = 32;
-/// Bytes by which the file of what is remembered may outgrow what is of use in it.
-const WASTE_BYTES: usize = 1024 * 1024;
+/// The file of what is remembered is written anew when one byte in so many is of no use any more, and
+/// these are more than a few.
+const STALE_ONE_IN: usize = 4;
+const STALE_BYTES: usize = 256 * 1024;
+/// What is remembered of a machine that is no longer listed goes after this.
+const UNLISTED_MICROS: i64 = 30 * 24 * 3_600 * 1_000_000;
 
 /// What came and went since the daemon began.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +56,8 @@ pub struct Counts {
     pub told: u64,
     /// Records that it cannot be told.
     pub withheld: u64,
+    /// Passes over the journals, for what fields had before the peer first spoke of them.
+    pub passes: u64,
     /// The last that was refused: why, and how it began.
     pub odd: VecDeque<(String, String)>,
 }
@@ -80,6 +87,8 @@ pub struct Gateway {
     memory: Memory,
     /// Bytes of the file of what is remembered.
     length: usize,
+    /// A write of it failed: what it lacks is in the memory alone.
+    torn: bool,
     counts: Counts,
     /// What was said and not appended counts as said until what is remembered was read again.
     stale: bool,
@@ -97,8 +106,8 @@ impl Gateway {
             .make_folder(paths::PYTHON)
             .map_err(|error| failed(paths::PYTHON, "make", error))?;
         let memory = Memory::default();
-        let mut gateway =
-            Self { home, path, memory, length: 0, counts: Counts::default(), stale: false };
+        let counts = Counts::default();
+        let mut gateway = Self { home, path, memory, length: 0, torn: false, counts, stale: false };
         if !gateway.recall()? {
             for (log, end) in gateway.home.ends()? {
                 gateway.memory.told_up_to(&log, end);
@@ -205,20 +214,33 @@ impl Gateway {
         }
         let mut session = self.home.session(now)?;
         session.load(candidates.iter().map(|candidate| &candidate.datagram.target))?;
+        let members = members(&mut session, candidates)?;
         let mut entities: BTreeMap<&Target, Entity> = BTreeMap::new();
-        let (mut batch, mut learned) = (Vec::new(), BTreeSet::new());
-        for Candidate { bytes, datagram, ty } in candidates {
+        let mut first = BTreeSet::new();
+        for Candidate { datagram, ty, .. } in candidates {
             let entity = match entities.entry(&datagram.target) {
                 std::collections::btree_map::Entry::Occupied(there) => there.into_mut(),
                 std::collections::btree_map::Entry::Vacant(free) => {
                     free.insert(session.entity(&datagram.target)?)
                 }
             };
-            self.memory.writes_as(&datagram.entry.stamp.node);
-            if is_first(datagram, *ty, entity, &self.memory) && learned.insert(&datagram.target) {
-                let history = session.reader()?.history(&datagram.target, None)?;
-                learn(history.into_iter().map(|placed| placed.datagram), &mut self.memory);
+            if is_first(datagram, *ty, entity, &self.memory) {
+                first.insert(&datagram.target);
             }
+        }
+        if !first.is_empty() {
+            let history = before(&self.home, &first)?;
+            learn(history.into_iter(), &mut self.memory);
+            counts.passes += 1;
+        }
+        let mut batch = Vec::new();
+        for Candidate { bytes, datagram, ty } in candidates {
+            if members.contains(&datagram.entry.stamp.node) {
+                counts.refuse(bytes, "it bears the name of a node of this cluster");
+                continue;
+            }
+            let Some(entity) = entities.get_mut(&datagram.target) else { continue };
+            self.memory.writes_as(&datagram.entry.stamp.node);
             match judge((bytes, datagram), *ty, entity, &mut self.memory, now) {
                 Verdict::Same => counts.same += 1,
                 Verdict::Repeated => counts.repeated += 1,
@@ -361,26 +383,75 @@ impl Gateway {
     /// # Errors
     /// When the disk refuses.
     pub fn keep(&mut self, durably: bool) -> Result<()> {
-        if self.length > 2 * self.memory.bytes() + WASTE_BYTES {
+        let lines = self.memory.take_news();
+        let long = self.length + lines.len();
+        let stale = long.saturating_sub(self.memory.bytes());
+        if self.torn || stale > (long / STALE_ONE_IN).max(STALE_BYTES) {
             return self.rewrite();
         }
-        let lines = self.memory.take_news();
         if lines.is_empty() {
             return Ok(());
         }
         let (disk, path) = (&self.home.disk, &self.path);
+        self.torn = true;
         disk.write_at(path, self.length as u64, lines.as_bytes(), true)
             .and_then(|()| if durably { disk.sync(path) } else { Ok(()) })
             .map_err(|error| failed(path, "write", error))?;
-        self.length += lines.len();
+        (self.torn, self.length) = (false, long);
         Ok(())
     }
 
     fn rewrite(&mut self) -> Result<()> {
+        self.torn = true;
+        self.memory.take_news();
         let text = self.memory.text();
         replace(&*self.home.disk, &self.path, text.as_bytes())?;
-        self.memory.take_news();
-        self.length = text.len();
+        (self.torn, self.length) = (false, text.len());
+        Ok(())
+    }
+}
+
+/// All that the journals hold of these targets, by one pass, the winners last.
+fn before(home: &Home, targets: &BTreeSet<&Target>) -> Result<Vec<Datagram>> {
+    let names: HashSet<&[u8]> = targets.iter().map(|target| target.as_str().as_bytes()).collect();
+    let mut history = home.recall(|_, target| names.contains(target))?;
+    history.sort_by(|a, b| a.entry.cmp(&b.entry));
+    Ok(history)
+}
+
+/// Of the nodes that candidates bear those that are of this cluster: each says by which key it is known.
+fn members(session: &mut Session<'_>, candidates: &[Candidate<'_>]) -> Result<BTreeSet<NodeId>> {
+    let nodes: BTreeSet<&NodeId> =
+        candidates.iter().map(|c| &c.datagram.entry.stamp.node).collect();
+    let key = Field::read("key")?;
+    let mut members = BTreeSet::new();
+    for node in nodes {
+        // What no node of ours may be called is none.
+        let Ok(target) = Target::read(&format!("{NODES}{node}")) else { continue };
+        if session.entity(&target)?.fields.contains_key(&key) {
+            members.insert(node.clone());
+        }
+    }
+    Ok(members)
+}
+
+impl Home {
+    /// Forgets the Python machines that are listed no more, when nothing came from them or went to them
+    /// for a month: what they sent is in the journals.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn forget_unlisted(&self, listed: &[String], now: Instant) -> Result<()> {
+        let hash = |name: &String| paths::python(cocli_core::digest::hash(name.as_bytes()));
+        let listed: BTreeSet<String> = listed.iter().map(hash).collect();
+        let stats = self.disk.list_stats(paths::PYTHON);
+        for (name, stat) in stats.map_err(|error| failed(paths::PYTHON, "list", error))? {
+            let path = paths::in_python(&name);
+            let quiet = now.micros().saturating_sub(stat.modified_ns / 1_000);
+            if !listed.contains(&path) && stat.kind == FileKind::File && quiet > UNLISTED_MICROS {
+                self.disk.remove(&path).map_err(|error| failed(&path, "remove", error))?;
+            }
+        }
         Ok(())
     }
 }

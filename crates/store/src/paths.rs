@@ -57,6 +57,8 @@ pub const SWAP: &str = ".cocli/swap";
 pub const CACHE: &str = "cache";
 /// Folder of what entities are called.
 pub const NAMES: &str = "cache/names";
+/// Which values were lost unseen.
+pub const LOST: &str = "cache/lost.usv";
 /// What the checkpoint is made of.
 pub const MANIFEST: &str = "checkpoint/manifest.json";
 /// The records that broke a rule.
@@ -93,6 +95,12 @@ pub fn foreign(name: &str) -> String {
 #[must_use]
 pub fn python(name: u128) -> String {
     format!("{PYTHON}/{name:032x}")
+}
+
+/// Something in the folder of what Python peers sent and were told.
+#[must_use]
+pub fn in_python(name: &str) -> String {
+    format!("{PYTHON}/{name}")
 }
 
 /// The marks of a log.

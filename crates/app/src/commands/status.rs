@@ -169,6 +169,10 @@ fn python(screen: Screen, daemon: Option<&Json>) {
             counted_of(number("told"), "record", "records"),
             number("withheld"),
         ));
+        if let Some(why) = text("closed") {
+            let closed = format!("closed: {}; it is tried again", screen.safe(why));
+            screen.line(format!("      {}", screen.paint(Tone::Warn, &closed)));
+        }
         let notices = ["heartbeats", "queues", "configs"].map(number);
         if notices.iter().any(|count| *count > 0) {
             let [h, q, c] = notices;

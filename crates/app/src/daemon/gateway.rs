@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use cocli_core::{Head, LogId, Vector};
 use cocli_net::{PACKET_MAX, Udp, is_sealed, send_long};
 use cocli_node::Home;
-use cocli_node::gateway::Gateway;
+use cocli_node::gateway::{Counts, Gateway};
 use serde_json::{Value as Json, json};
 
 use super::Event;
@@ -19,15 +19,17 @@ use super::wiring::PORT;
 use crate::clock;
 use crate::failure::chain;
 
-/// Packets that may wait for the disk, and their bytes.
+/// Packets that may wait for the disk, and their bytes; each listed peer has its part of both.
 const WAITING_MAX: usize = 4096;
 const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Packets that are taken in under one lock.
 const AT_ONCE: usize = 256;
 /// What the peer gets to breathe between two handfuls: each packet costs it a file to open.
 const PAUSE: Duration = Duration::from_millis(20);
-/// What could not be done is tried again after this.
+/// What could not be done is tried again after this; a gateway that does not open after twice as long each
+/// time.
 const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_MAX: Duration = Duration::from_secs(60);
 /// A wait for something to happen.
 const LONG: Duration = Duration::from_secs(3_600);
 
@@ -48,10 +50,16 @@ enum Word {
 #[derive(Debug, Default)]
 pub(super) struct Ears {
     peers: RwLock<BTreeMap<SocketAddr, usize>>,
-    waiting: AtomicUsize,
-    waiting_bytes: AtomicUsize,
-    /// Packets that found no room, by peer.
-    dropped: Mutex<BTreeMap<usize, u64>>,
+    /// What waits of each peer.
+    waiting: Vec<Waiting>,
+}
+
+/// What waits of a peer, and what found no room.
+#[derive(Debug, Default)]
+struct Waiting {
+    packets: AtomicUsize,
+    bytes: AtomicUsize,
+    dropped: AtomicUsize,
 }
 
 impl Ears {
@@ -59,28 +67,34 @@ impl Ears {
         self.peers.read().unwrap_or_else(PoisonError::into_inner).get(address).copied()
     }
 
+    fn of(peers: usize) -> Self {
+        let waiting = (0..peers).map(|_| Waiting::default()).collect();
+        Self { peers: RwLock::default(), waiting }
+    }
+
     /// Counts a packet that is to wait; whether there is room for it.
     fn admit(&self, peer: usize, bytes: usize) -> bool {
-        // Only the thread that listens adds to those that wait.
-        let packets = self.waiting.load(Ordering::Relaxed);
-        let room = packets < WAITING_MAX
-            && self.waiting_bytes.load(Ordering::Relaxed) + bytes <= WAITING_BYTES_MAX;
+        let Some(waiting) = self.waiting.get(peer) else { return false };
+        let part = self.waiting.len();
+        // Only the thread that listens adds to those that wait. One packet finds room in any case.
+        let packets = waiting.packets.load(Ordering::Relaxed);
+        let with = waiting.bytes.load(Ordering::Relaxed) + bytes;
+        let room =
+            packets == 0 || (packets < WAITING_MAX / part && with <= WAITING_BYTES_MAX / part);
         if room {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-            self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+            waiting.packets.fetch_add(1, Ordering::Relaxed);
+            waiting.bytes.fetch_add(bytes, Ordering::Relaxed);
         } else {
-            *self.drops().entry(peer).or_default() += 1;
+            waiting.dropped.fetch_add(1, Ordering::Relaxed);
         }
         room
     }
 
-    fn drops(&self) -> MutexGuard<'_, BTreeMap<usize, u64>> {
-        self.dropped.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn taken(&self, packets: &[Vec<u8>]) {
-        self.waiting.fetch_sub(packets.len(), Ordering::Relaxed);
-        self.waiting_bytes.fetch_sub(packets.iter().map(Vec::len).sum(), Ordering::Relaxed);
+    fn taken(&self, peer: usize, packets: &[Vec<u8>]) {
+        if let Some(waiting) = self.waiting.get(peer) {
+            waiting.packets.fetch_sub(packets.len(), Ordering::Relaxed);
+            waiting.bytes.fetch_sub(packets.iter().map(Vec::len).sum(), Ordering::Relaxed);
+        }
     }
 }
 
@@ -95,25 +109,24 @@ pub(super) struct Gateways {
 impl Gateways {
     /// Opens the gateways to all listed peers; a thread only when there are some.
     pub(super) fn start(home: &Home, udp: &Arc<Udp>, events: &Sender<Event>) -> Self {
-        let (ears, shown) = (Arc::new(Ears::default()), Arc::new(Mutex::default()));
         let names: BTreeSet<&String> = home.config().gossip.python_peers.iter().collect();
-        let mut peers = Vec::new();
-        for name in &names {
-            match home.again().and_then(|home| Gateway::open(home, name)) {
-                Ok(gateway) => peers.push(Peer::new(name, gateway)),
-                Err(error) => {
-                    let what = format!("no gateway to {name}: {}", chain(&error));
-                    let _ = events.send(Event::Notice(what));
-                }
+        let (ears, shown) = (Arc::new(Ears::of(names.len())), Arc::new(Mutex::default()));
+        let complain = |what: String| drop(events.send(Event::Notice(what)));
+        if let Err(error) = home.forget_unlisted(&home.config().gossip.python_peers, clock::now()) {
+            complain(format!("what is known of unlisted Python peers stays: {}", chain(&error)));
+        }
+        let own = match home.again() {
+            Ok(own) if !names.is_empty() => own,
+            again => {
+                again.err().map(|error| complain(format!("no Python peers: {}", chain(&error))));
+                return Self { ears, shown, words: None };
             }
-        }
-        if peers.is_empty() {
-            return Self { ears, shown, words: None };
-        }
+        };
         let (words, queue) = channel();
         let mut thread = Thread {
-            peers,
-            heads: home.vector().unwrap_or_default(),
+            home: own,
+            peers: names.iter().map(|name| Peer::new(name)).collect(),
+            heads: Vector::default(),
             members: BTreeSet::new(),
             ears: Arc::clone(&ears),
             shown: Arc::clone(&shown),
@@ -126,6 +139,7 @@ impl Gateways {
                 thread.note(Word::Found { name: name.clone(), addresses: vec![address] });
             }
         }
+        thread.open_all();
         thread.show();
         std::thread::spawn(move || thread.run(&queue));
         Self { ears, shown, words: Some(words) }
@@ -170,9 +184,8 @@ impl Gateways {
 
     pub(super) fn shown(&self) -> Vec<Json> {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let dropped = self.ears.drops();
-        for (n, peer) in shown.iter_mut().enumerate() {
-            peer["dropped"] = json!(dropped.get(&n).unwrap_or(&0));
+        for (peer, waiting) in shown.iter_mut().zip(&self.ears.waiting) {
+            peer["dropped"] = json!(waiting.dropped.load(Ordering::Relaxed));
         }
         shown
     }
@@ -187,7 +200,7 @@ fn address_of(name: &str) -> Option<SocketAddr> {
 /// One listed machine.
 struct Peer {
     name: String,
-    gateway: Gateway,
+    way: Way,
     addresses: Vec<SocketAddr>,
     /// What came and is not taken in yet.
     came: Vec<Vec<u8>>,
@@ -199,11 +212,32 @@ struct Peer {
     wrong: Option<String>,
 }
 
+/// The gateway to a peer.
+enum Way {
+    Open(Box<Gateway>),
+    /// It did not open: why not, when that is tried again, and how long it waits after that.
+    Shut {
+        why: String,
+        until: Instant,
+        then: Duration,
+    },
+}
+
+impl Way {
+    fn open(&mut self) -> Option<&mut Gateway> {
+        match self {
+            Self::Open(gateway) => Some(gateway),
+            Self::Shut { .. } => None,
+        }
+    }
+}
+
 impl Peer {
-    fn new(name: &str, gateway: Gateway) -> Self {
+    fn new(name: &str) -> Self {
+        let way = Way::Shut { why: String::new(), until: clock::monotonic(), then: AGAIN };
         Self {
             name: name.to_string(),
-            gateway,
+            way,
             addresses: Vec::new(),
             came: Vec::new(),
             rests: None,
@@ -220,14 +254,19 @@ impl Peer {
 
     /// When there is something to do; `None` when nothing is.
     fn due(&self, heads: &Vector, now: Instant) -> Option<Instant> {
+        let gateway = match &self.way {
+            Way::Open(gateway) => gateway,
+            Way::Shut { until, .. } => return Some(*until),
+        };
         let takes = (!self.came.is_empty()).then(|| self.rests.unwrap_or(now));
-        let tells = self.address().is_some() && self.gateway.lacks(heads);
+        let tells = self.address().is_some() && gateway.lacks(heads);
         let tells = tells.then(|| self.breathes.unwrap_or(now));
         takes.into_iter().chain(tells).min()
     }
 }
 
 struct Thread {
+    home: Home,
     peers: Vec<Peer>,
     /// How far each log is durable.
     heads: Vector,
@@ -254,12 +293,46 @@ impl Thread {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            self.open_all();
             for at in 0..self.peers.len() {
                 self.take_in(at);
                 self.tell(at);
             }
             self.show();
         }
+    }
+
+    /// Opens the gateways that are shut, each when it is due.
+    fn open_all(&mut self) {
+        let now = clock::monotonic();
+        for at in 0..self.peers.len() {
+            let Way::Shut { until, then, .. } = &self.peers[at].way else { continue };
+            if now < *until {
+                continue;
+            }
+            let then = *then;
+            let name = self.peers[at].name.clone();
+            match self.open(&name) {
+                Ok(gateway) => {
+                    self.peers[at].way = Way::Open(Box::new(gateway));
+                    self.peers[at].wrong = None;
+                }
+                Err(error) => {
+                    let why = chain(&error);
+                    self.complain(at, &format!("no gateway: {why}; it is tried again"));
+                    let after = (then * 2).min(AGAIN_MAX);
+                    self.peers[at].way = Way::Shut { why, until: now + then, then: after };
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, name: &str) -> cocli_node::Result<Gateway> {
+        // What became durable while nothing could be read was told to this thread.
+        for (log, head) in self.home.vector()?.0 {
+            self.heads.0.entry(log).or_insert(head);
+        }
+        Gateway::open(self.home.again()?, name)
     }
 
     fn note(&mut self, word: Word) {
@@ -301,13 +374,14 @@ impl Thread {
     /// Appends what came. While the disk refuses it waits, and what finds no room is lost.
     fn take_in(&mut self, at: usize) {
         let (now, peer) = (clock::monotonic(), &mut self.peers[at]);
+        let Some(gateway) = peer.way.open() else { return };
         if peer.came.is_empty() || peer.rests.is_some_and(|until| now < until) {
             return;
         }
         let some = peer.came.len().min(AT_ONCE);
-        match peer.gateway.take_in(&peer.came[..some], clock::now()) {
+        match gateway.take_in(&peer.came[..some], clock::now()) {
             Ok(end) => {
-                self.ears.taken(&peer.came[..some]);
+                self.ears.taken(at, &peer.came[..some]);
                 peer.came.drain(..some);
                 peer.rests = None;
                 if let Some(end) = end {
@@ -326,10 +400,11 @@ impl Thread {
     fn tell(&mut self, at: usize) {
         let (now, peer) = (clock::monotonic(), &mut self.peers[at]);
         let Some(to) = peer.address() else { return };
-        if peer.breathes.is_some_and(|until| now < until) || !peer.gateway.lacks(&self.heads) {
+        let Some(gateway) = peer.way.open() else { return };
+        if peer.breathes.is_some_and(|until| now < until) || !gateway.lacks(&self.heads) {
             return;
         }
-        match peer.gateway.news(&self.heads) {
+        match gateway.news(&self.heads) {
             Ok(packets) => {
                 peer.breathes = (!packets.is_empty()).then(|| now + PAUSE);
                 for packet in packets {
@@ -349,7 +424,8 @@ impl Thread {
     }
 
     fn keep(&mut self, at: usize, durably: bool) {
-        match self.peers[at].gateway.keep(durably) {
+        let Some(gateway) = self.peers[at].way.open() else { return };
+        match gateway.keep(durably) {
             Ok(()) => self.peers[at].wrong = None,
             Err(error) => self.complain(at, &chain(&error)),
         }
@@ -365,16 +441,20 @@ impl Thread {
 
     fn show(&self) {
         let shown = self.peers.iter().map(|peer| {
-            let counts = peer.gateway.counts();
+            let shut = Counts::default();
+            let (counts, closed) = match &peer.way {
+                Way::Open(gateway) => (gateway.counts(), None),
+                Way::Shut { why, .. } => (&shut, Some(why)),
+            };
             let odd = counts.odd.iter();
             let odd: Vec<Json> =
                 odd.map(|(why, start)| json!({"why": why, "start": start})).collect();
             json!({
-                "peer": peer.name, "address": peer.address().map(|address| address.to_string()),
+                "peer": peer.name, "closed": closed, "address": peer.address().map(|address| address.to_string()),
                 "came": counts.came, "appended": counts.appended, "same": counts.same, "repeated": counts.repeated,
                 "echoes": counts.echoes, "heartbeats": counts.heartbeats,
                 "queues": counts.queues, "configs": counts.configs, "refused": counts.refused,
-                "told": counts.told, "withheld": counts.withheld, "odd": odd,
+                "told": counts.told, "withheld": counts.withheld, "passes": counts.passes, "odd": odd,
             })
         });
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown.collect();
@@ -395,13 +475,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_a_flood_only_so_much_waits_and_the_rest_is_counted() {
-        let ears = Ears::default();
-        let admitted = (0..WAITING_MAX + 7).filter(|_| ears.admit(1, 8)).count();
-        assert_eq!((admitted, ears.drops().clone()), (WAITING_MAX, BTreeMap::from([(1, 7)])));
-        ears.taken(&vec![vec![0; 8]; WAITING_MAX]);
+    fn of_a_flood_only_so_much_waits_the_rest_is_counted_and_others_are_heard() {
+        let ears = Ears::of(2);
+        let dropped = |peer: usize| ears.waiting[peer].dropped.load(Ordering::Relaxed);
+        let admitted = (0..WAITING_MAX).filter(|_| ears.admit(1, 8)).count();
+        assert_eq!((admitted, dropped(1)), (WAITING_MAX / 2, WAITING_MAX / 2));
+        assert!(ears.admit(0, 8), "one peer's flood takes no room of another's");
+        ears.taken(1, &vec![vec![0; 8]; WAITING_MAX / 2]);
         let long = 65_507;
-        let admitted = (0..WAITING_MAX).filter(|_| ears.admit(0, long)).count();
-        assert_eq!(admitted, WAITING_BYTES_MAX / long);
+        let admitted = (0..WAITING_MAX).filter(|_| ears.admit(1, long)).count();
+        assert_eq!((admitted, dropped(0)), (WAITING_BYTES_MAX / 2 / long, 0));
+        assert!(!ears.admit(2, 8), "nobody is there");
     }
 }

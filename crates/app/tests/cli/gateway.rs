@@ -221,6 +221,24 @@ fn what_a_python_peer_was_told_and_sends_back_late_reverts_nobody() {
 }
 
 #[test]
+fn a_gateway_that_cannot_be_opened_says_so_and_is_tried_again() {
+    let (home, python) = (Home::new(), Python::new());
+    lists(&home, &[&python]);
+    // Where the folder of what it remembers would be stands a file.
+    std::fs::write(home.file(".cocli/python"), "in the way").unwrap();
+    let daemon = gateway(&home, &[]);
+    let why = shown(&home)["closed"].as_str().unwrap().to_string();
+    assert!(why.contains(".cocli/python"), "{why}");
+    let status = home.run(&["status"]).ok();
+    assert!(status.contains("closed: ") && status.contains("it is tried again"), "{status}");
+    python.says(&daemon, "city", "Dallas");
+    std::fs::remove_file(home.file(".cocli/python")).unwrap();
+    // What came meanwhile is taken in.
+    assert_eq!(after(&home, 1)["appended"], 1);
+    assert_eq!((shown(&home)["closed"].is_null(), get(&home, "city")), (true, "Dallas".into()));
+}
+
+#[test]
 fn what_a_peer_had_before_it_was_listed_reverts_nobody() {
     let (home, python) = (Home::new(), Python::new());
     for change in ["city=Dallas", "city=Austin", "tags=[\"a\",\"b\"]", "tags-=b", "name=Acme"] {

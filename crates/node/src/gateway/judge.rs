@@ -54,11 +54,13 @@ pub(super) fn judge(
 }
 
 /// Whether the peer never spoke of a field that has another value now: then what the field had before
-/// is more likely the peer's old copy than its news.
+/// is more likely the peer's old copy than its news. It had nothing before a value whose writer saw none.
 pub(super) fn is_first(datagram: &Datagram, ty: Type, entity: &Entity, memory: &Memory) -> bool {
-    let current = entity.fields.get(&datagram.field).map(|entry| &entry.value);
+    let hash = |value: &Value| hash_of(ty, value);
+    let Some(current) = entity.fields.get(&datagram.field) else { return false };
     !matches!(ty, Type::Set | Type::Map)
-        && current.is_some_and(|value| hash_of(ty, value) != hash_of(ty, &datagram.entry.value))
+        && current.causality != Causality::nothing()
+        && hash(&current.value) != hash(&datagram.entry.value)
         && memory.said(key(&datagram.target, &datagram.field)).is_none()
 }
 
@@ -75,7 +77,9 @@ fn plain(
         Verdict::Same
     } else if memory.said(place) == Some(normed) {
         Verdict::Repeated
-    } else if memory.was_told(place, normed) {
+    } else if memory.was_told(place, normed) || (is_nothing(value) && memory.said(place).is_none())
+    {
+        // What it never spoke of it did not have.
         Verdict::Echo
     } else {
         Verdict::News(vec![(datagram.clone(), bytes.to_vec())])
@@ -255,8 +259,6 @@ pub(super) fn learn(history: impl Iterator<Item = Datagram>, memory: &mut Memory
         let place = key(&datagram.target, &datagram.field);
         if memory.said(place).is_none() {
             memory.tell(place, hash_of(ty, &datagram.entry.value));
-            // Before its first value it had none.
-            memory.tell(place, hash_of(ty, &Value::null()));
         }
     }
 }

@@ -1,17 +1,25 @@
 //! What one Python peer sent last and was told, field by field: `.cocli/python/`, as docs/gossip.md
-//! tells. Bounded, whatever comes; what was forgotten is taken as news when it comes again.
+//! tells. Bounded, whatever comes; of what was forgotten the journals are asked when it comes again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use cocli_core::digest::hash;
-use cocli_core::limits::{PYTHON_FIELDS_MAX, PYTHON_LISTS_BYTES_MAX, PYTHON_TOLD_MAX};
+use cocli_core::limits::{
+    PYTHON_FIELDS_MAX, PYTHON_LISTS_BYTES_MAX, PYTHON_MEMORY_BYTES_MAX, PYTHON_TOLD_MAX,
+};
 use cocli_core::{Field, LogId, NodeId, Target};
 
 /// Node ids that a peer writes under.
 const IDS_MAX: usize = 8;
 /// Of so many fields the longest unheard one is forgotten when there are too many.
 const FORGET_ONE_IN: usize = 5;
+/// Bytes of a line `said KEY VALUE TIME` without the time, and of `list KEY TIME MEMBER...` without time
+/// and members.
+const SAID_BYTES: usize = 4 + 17 + 17 + 2;
+const LIST_BYTES: usize = 4 + 17 + 3;
+/// Bytes of a line `told KEY VALUE`.
+const TOLD_BYTES: usize = 4 + 17 + 17 + 1;
 
 /// A field of a target, or a value of it, by its hash.
 pub(super) type Hash = u64;
@@ -42,11 +50,29 @@ struct Known {
     touched: u64,
 }
 
+impl Known {
+    /// Bytes of its lines in the file.
+    fn bytes(&self) -> usize {
+        let time = digits(self.at);
+        let said = self.said.map_or(0, |_| SAID_BYTES + time);
+        let list = self.list.as_ref().map_or(0, |list| LIST_BYTES + time + list.len());
+        said + list + TOLD_BYTES * self.told.len()
+    }
+}
+
+/// Characters of a number.
+fn digits(number: i64) -> usize {
+    let figures = number.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
+    figures + usize::from(number < 0)
+}
+
 /// All that is remembered of a peer.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     fields: BTreeMap<Hash, Known>,
+    /// Bytes of the lists, and of all lines of fields in a file that holds nothing else.
     lists_bytes: usize,
+    lines_bytes: usize,
     clock: u64,
     /// How far it was told each log.
     at: BTreeMap<LogId, u64>,
@@ -80,15 +106,16 @@ impl Memory {
 
     /// It sends this value, in a record of this time.
     pub(super) fn says(&mut self, key: Hash, value: Hash, at: i64) {
-        let known = self.touch(key);
-        let repeated = known.said == Some(value);
-        match known.told.iter().position(|told| *told == value) {
-            // It has taken over this one; those that it was told later may be on their way.
-            Some(at) => drop(known.told.drain(..=at)),
-            None if repeated => {}
-            None => known.told.clear(),
-        }
-        (known.said, known.at) = (Some(value), at);
+        self.change(key, |known| {
+            let repeated = known.said == Some(value);
+            match known.told.iter().position(|told| *told == value) {
+                // It has taken over this one; those that it was told later may be on their way.
+                Some(at) => drop(known.told.drain(..=at)),
+                None if repeated => {}
+                None => known.told.clear(),
+            }
+            (known.said, known.at) = (Some(value), at);
+        });
         self.note(format_args!("said {key:016x} {value:016x} {at}"));
         self.bound();
     }
@@ -97,28 +124,33 @@ impl Memory {
     pub(super) fn lists(&mut self, key: Hash, members: &Members, told: &[Hash], at: i64) {
         let text = text_of(members);
         for element in told {
-            if self.fields.remove(element).is_some() {
+            if self.forget(element) {
                 self.note(format_args!("told {element:016x}"));
             }
         }
-        let known = self.touch(key);
-        known.at = at;
-        let before = known.list.replace(text.as_str().into()).map_or(0, |list| list.len());
-        self.lists_bytes = self.lists_bytes + text.len() - before;
+        self.change(key, |known| {
+            known.at = at;
+            known.list = Some(text.as_str().into());
+        });
         self.note(format_args!("list {key:016x} {at} {text}"));
         self.bound();
     }
 
     /// It is told this value.
     pub(super) fn tell(&mut self, key: Hash, value: Hash) {
-        let known = self.touch(key);
-        if known.told.last() == Some(&value) {
+        let mut new = false;
+        self.change(key, |known| {
+            new = known.told.last() != Some(&value);
+            if new {
+                known.told.retain(|told| *told != value);
+                known.told.push(value);
+            }
+            if known.told.len() > PYTHON_TOLD_MAX {
+                known.told.remove(0);
+            }
+        });
+        if !new {
             return;
-        }
-        known.told.retain(|told| *told != value);
-        known.told.push(value);
-        if known.told.len() > PYTHON_TOLD_MAX {
-            known.told.remove(0);
         }
         self.note(format_args!("told {key:016x} {value:016x}"));
         self.bound();
@@ -161,16 +193,29 @@ impl Memory {
         std::mem::take(&mut self.news)
     }
 
-    /// About the bytes that [`Memory::text`] has.
+    /// The bytes that [`Memory::text`] has.
     pub(super) fn bytes(&self) -> usize {
-        64 * self.at.len() + 40 * (1 + PYTHON_TOLD_MAX) * self.fields.len() + self.lists_bytes
+        let at = self.at.iter().map(|(log, position)| format!("at {log} {position}\n").len());
+        let ids = self.ids.iter().map(|node| format!("id {node}\n").len());
+        at.chain(ids).sum::<usize>() + self.lines_bytes
     }
 
-    fn touch(&mut self, key: Hash) -> &mut Known {
+    fn change(&mut self, key: Hash, how: impl FnOnce(&mut Known)) {
         self.clock += 1;
         let known = self.fields.entry(key).or_default();
+        let (lines, list) = (known.bytes(), known.list.as_ref().map_or(0, |list| list.len()));
+        how(known);
         known.touched = self.clock;
-        known
+        self.lines_bytes = self.lines_bytes + known.bytes() - lines;
+        self.lists_bytes = self.lists_bytes + known.list.as_ref().map_or(0, |l| l.len()) - list;
+    }
+
+    /// Whether there was something to forget.
+    fn forget(&mut self, key: &Hash) -> bool {
+        let Some(known) = self.fields.remove(key) else { return false };
+        self.lines_bytes -= known.bytes();
+        self.lists_bytes -= known.list.map_or(0, |list| list.len());
+        true
     }
 
     fn note(&mut self, line: std::fmt::Arguments<'_>) {
@@ -179,7 +224,10 @@ impl Memory {
 
     /// Forgets the longest untouched when there is too much.
     fn bound(&mut self) {
-        while self.fields.len() > PYTHON_FIELDS_MAX || self.lists_bytes > PYTHON_LISTS_BYTES_MAX {
+        while self.fields.len() > PYTHON_FIELDS_MAX
+            || self.lists_bytes > PYTHON_LISTS_BYTES_MAX
+            || self.lines_bytes > PYTHON_MEMORY_BYTES_MAX
+        {
             let mut ages: Vec<u64> = self.fields.values().map(|known| known.touched).collect();
             let at = ages.len() / FORGET_ONE_IN;
             let (_, oldest, _) = ages.select_nth_unstable(at);
@@ -187,6 +235,7 @@ impl Memory {
             self.fields.retain(|_, known| known.touched > oldest);
             let lists = self.fields.values().filter_map(|known| known.list.as_ref());
             self.lists_bytes = lists.map(|list| list.len()).sum();
+            self.lines_bytes = self.fields.values().map(Known::bytes).sum();
         }
     }
 
@@ -237,7 +286,7 @@ impl Memory {
                 let (value, at) = rest.split_once(' ')?;
                 self.says(hex(first)?, hex(value)?, at.parse().ok()?);
             }
-            "told" if rest.is_empty() => drop(self.fields.remove(&hex(first)?)),
+            "told" if rest.is_empty() => drop(self.forget(&hex(first)?)),
             "told" => self.tell(hex(first)?, hex(rest)?),
             "list" => {
                 let (at, members) = rest.split_once(' ')?;
@@ -335,6 +384,7 @@ mod tests {
                 let again = Memory::read(&text);
                 prop_assert_eq!(content(&again), content(&memory), "{}", text);
                 prop_assert_eq!(again.lists_bytes, memory.lists_bytes);
+                prop_assert_eq!(again.bytes(), memory.text().len());
                 prop_assert!(again.news.is_empty());
             }
             prop_assert!(memory.ids.len() <= IDS_MAX);
@@ -372,5 +422,16 @@ mod tests {
         }
         assert!(memory.lists_bytes <= PYTHON_LISTS_BYTES_MAX, "{}", memory.lists_bytes);
         assert!(memory.list(8).is_some() && memory.list(0).is_none());
+    }
+
+    #[test]
+    fn what_is_remembered_stays_below_its_ceiling_whatever_is_told() {
+        let mut memory = Memory::default();
+        for key in 0..PYTHON_FIELDS_MAX as u64 {
+            (0..PYTHON_TOLD_MAX as u64).for_each(|value| memory.tell(key, value));
+        }
+        let text = memory.text().len();
+        assert!(text == memory.bytes() && text <= PYTHON_MEMORY_BYTES_MAX, "{text}");
+        assert!(text > PYTHON_MEMORY_BYTES_MAX / 2, "more is forgotten than has to be: {text}");
     }
 }

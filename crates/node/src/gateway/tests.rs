@@ -2,6 +2,7 @@ use cocli_core::{ClusterId, Epoch, NodeId};
 use proptest::prelude::*;
 
 use super::*;
+use crate::change::{Change, Intent};
 use crate::home::{Birth, Membership, Rim};
 
 const PEER: &str = "vm.local";
@@ -100,7 +101,7 @@ fn a_file_full_of_what_is_of_no_use_any_more_is_rewritten() {
             longest = longest.max(gateway.length);
         }
     }
-    assert!(longest < WASTE_BYTES + WASTE_BYTES / 4, "{longest}");
+    assert!(longest < STALE_BYTES + STALE_BYTES / 2, "{longest}");
     gateway.keep(false).unwrap();
     let again = Gateway::open(home(&dir), PEER).unwrap();
     assert_eq!(again.memory.at(&log), 79_999);
@@ -139,6 +140,87 @@ fn what_a_python_machine_wrote_is_not_undone_here() {
     gateway.take_in(&[record(1, "city", "Dallas")], now).unwrap();
     let mut session = gateway.home.session(now).unwrap();
     assert!(session.plan_undo(&crate::Wanted::default()).unwrap().changes.is_empty());
+}
+
+/// Values of this node, each over the one before.
+fn write(home: &Home, target: &str, field: &str, values: &[&str], now: Instant) {
+    let (target, field) = (Target::read(target).unwrap(), Field::read(field).unwrap());
+    for value in values {
+        let put = Intent::Put(cocli_core::Value::text(value));
+        let change = Change::new(target.clone(), field.clone(), put);
+        home.session(now).unwrap().write("set", &[change], false).unwrap();
+    }
+}
+
+#[test]
+fn a_first_contact_reads_the_journals_once_and_not_for_values_that_were_the_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = at(1_795_333_200_000_000);
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    for company in ["acme", "bolt", "cask"] {
+        let target = format!("companies/{company}");
+        write(&gateway.home, &target, "city", &["Dallas", "Austin"], now);
+        write(&gateway.home, &target, "state", &["TX"], now);
+    }
+    let of = |company: &str, field: &str, value: &str| {
+        let text = String::from_utf8(record(1, field, value)).unwrap();
+        text.replace("acme", company).into_bytes()
+    };
+    let old: Vec<_> = ["acme", "bolt", "cask"].map(|c| of(c, "city", "Dallas")).into();
+    gateway.take_in(&old, now).unwrap();
+    assert_eq!((gateway.counts().echoes, gateway.counts().passes), (3, 1));
+    // Before a first value there was none, which the journals need not be asked.
+    gateway.take_in(&[of("acme", "state", ""), of("bolt", "state", "NM")], now).unwrap();
+    let counts = gateway.counts();
+    assert_eq!((counts.echoes, counts.appended, counts.passes), (4, 1, 1));
+}
+
+#[test]
+fn a_peer_cannot_write_in_the_name_of_a_node_of_this_cluster() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = at(1_795_333_200_000_000);
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    write(&gateway.home, "nodes/laptop", "key", &["00"], now);
+    let text = String::from_utf8(record(1, "city", "Dallas")).unwrap();
+    let forged = text.replace("\u{1f}vm\u{1f}", "\u{1f}laptop\u{1f}").into_bytes();
+    gateway.take_in(&[forged, record(1, "state", "TX")], now).unwrap();
+    assert_eq!((gateway.counts().refused, gateway.counts().appended), (1, 1));
+    assert_eq!(city(&gateway), None);
+    // What that node writes is told to the peer as before.
+    assert!(!gateway.memory.is(&NodeId::read("laptop").unwrap()));
+}
+
+#[test]
+fn what_could_not_be_kept_is_kept_as_soon_as_the_disk_takes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::open(home(&dir), PEER).unwrap();
+    let now = at(1_795_333_200_000_000);
+    let file = dir.path().join(&gateway.path);
+    std::fs::rename(&file, file.with_extension("old")).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    gateway.take_in(&[record(1, "city", "Dallas")], now).unwrap();
+    gateway.keep(true).unwrap_err();
+    std::fs::remove_dir(&file).unwrap();
+    gateway.take_in(&[record(1, "state", "TX")], now).unwrap();
+    gateway.keep(true).unwrap();
+    let again = Gateway::open(home(&dir), PEER).unwrap();
+    assert_eq!(again.memory.text(), gateway.memory.text());
+    assert_eq!(again.memory.text().matches("said ").count(), 2);
+}
+
+#[test]
+fn what_is_known_of_an_unlisted_machine_goes_after_a_month() {
+    let dir = tempfile::tempdir().unwrap();
+    let old = Gateway::open(home(&dir), PEER).unwrap();
+    let listed = Gateway::open(home(&dir), "pi9.local").unwrap();
+    let there = |gateway: &Gateway| dir.path().join(&gateway.path).exists();
+    let written = dir.path().join(&old.path).metadata().unwrap().modified().unwrap();
+    let written = written.duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as i64;
+    let names = ["pi9.local".to_string()];
+    old.home.forget_unlisted(&names, at(written + UNLISTED_MICROS - 1)).unwrap();
+    assert!(there(&old) && there(&listed));
+    old.home.forget_unlisted(&names, at(written + UNLISTED_MICROS + 1_000_000)).unwrap();
+    assert!(!there(&old) && there(&listed));
 }
 
 fn packet() -> impl Strategy<Value = Vec<u8>> {
