@@ -197,7 +197,8 @@ pub(crate) struct Show {
 pub(crate) struct List {
     /// `companies` or `people`.
     pub(crate) collection: String,
-    /// Only those whose field has this value; a set counts when it holds it.
+    /// Only those whose field has exactly this value; a set counts when it holds it; `FIELD=` is those
+    /// without one.
     #[arg(long = "where", value_name = "FIELD=VALUE")]
     pub(crate) filter: Vec<String>,
 }
@@ -208,8 +209,13 @@ pub(crate) struct Find {
     #[arg(required = true)]
     pub(crate) text: Vec<String>,
     /// At most so many, the best first.
-    #[arg(long, default_value_t = 20, value_name = "N")]
+    #[arg(long, default_value_t = 20, value_name = "N", value_parser = at_least_one)]
     pub(crate) limit: usize,
+}
+
+/// A number of things that are wanted.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -62,8 +62,10 @@ pub(crate) fn moment(text: &str) -> Result<Instant, String> {
             let past = if today > here { today.yesterday().ok()? } else { today };
             return Some(past.timestamp());
         }
-        let span: jiff::Span = text.parse().ok()?;
-        here.checked_add(span).ok().map(|zoned| zoned.timestamp())
+        // A time that is past is meant, with or without `ago`; a colon is of a time of day.
+        let span: jiff::Span = (!text.contains(':')).then(|| text.parse().ok())??;
+        let ago = if span.is_positive() { span.negate() } else { span };
+        here.checked_add(ago).ok().map(|zoned| zoned.timestamp())
     };
     zoned().and_then(|t| Instant::from_micros(t.as_microsecond())).ok_or_else(|| {
         format!(

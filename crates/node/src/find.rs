@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::usv::{RS, US};
-use cocli_core::{Entity, Kind, Target};
+use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::Reader;
 use cocli_store::names::{FIELDS, split};
 
 use crate::error::Result;
 use crate::home::Home;
+use crate::list::has_something;
 
 /// Candidates kept for each one that is shown: some turn out to be renamed or removed.
 const SPARE: usize = 4;
@@ -124,8 +125,7 @@ fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
         let end = memchr::memchr(RS, &names[at + hit..]).map_or(names.len(), |end| at + hit + end);
         at = (end + 1).min(names.len());
         let Some((target, name)) = split(&names[start..end]) else { continue };
-        let slug = target.split_once('/').map_or(target, |(_, slug)| slug);
-        for text in [name, slug] {
+        for text in [name, slug_of(target)] {
             if let Some(place) = finder.find(text.as_bytes()) {
                 let before = text[..place].chars().next_back();
                 let fit = match before {
@@ -144,25 +144,33 @@ fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
 /// like one.
 fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
     let Ok(names) = std::str::from_utf8(names) else { return };
-    let ends = memchr::memchr_iter(RS, names.as_bytes());
-    let starts = std::iter::once(0).chain(ends.clone().map(|end| end + 1));
-    let lines = starts.zip(ends).filter_map(|(start, end)| {
-        let line = &names[start..end];
-        let at = memchr::memchr(US, line.as_bytes())?;
-        Some((&line[..at], &line[at + 1..]))
-    });
-    let lines: Vec<(&str, &str)> = lines.collect();
-    let texts: Vec<&str> = (lines.iter())
-        .map(|(target, name)| match name.is_empty() || wanted.contains('-') {
-            true => target.split_once('/').map_or(*target, |(_, slug)| slug),
-            false => name,
-        })
-        .collect();
-    for (score, place) in nearly(wanted, &texts, best.most) {
-        if let (Some(text), Some((target, _))) = (texts.get(place), lines.get(place)) {
-            best.put(Fit::Nearly(std::cmp::Reverse(score)), text, target);
+    // Half as many texts as separators; which line one is of is asked of the few that are nearly so.
+    let (mut texts, mut start, mut between) = (Vec::with_capacity(names.len() / 32), 0, 0);
+    for at in memchr::memchr2_iter(US, RS, names.as_bytes()) {
+        if names.as_bytes()[at] == US {
+            between = at;
+            continue;
         }
+        if between >= start {
+            texts.push(match between + 1 == at || wanted.contains('-') {
+                true => slug_of(&names[start..between]),
+                false => &names[between + 1..at],
+            });
+        }
+        start = at + 1;
     }
+    for (score, place) in nearly(wanted, &texts, best.most) {
+        let Some(text) = texts.get(place) else { continue };
+        let line = text.as_ptr() as usize - names.as_ptr() as usize;
+        let start = memchr::memrchr(RS, &names.as_bytes()[..line]).map_or(0, |end| end + 1);
+        let end = memchr::memchr(US, &names.as_bytes()[start..]).map_or(start, |at| start + at);
+        best.put(Fit::Nearly(std::cmp::Reverse(score)), text, &names[start..end]);
+    }
+}
+
+/// The last part of a target.
+fn slug_of(target: &str) -> &str {
+    target.split_once('/').map_or(target, |(_, slug)| slug)
 }
 
 /// Of the candidates those that are what they were found by, each once.
@@ -172,6 +180,7 @@ fn living(
     most: usize,
     fits: impl Fn(&[String]) -> bool,
 ) -> cocli_store::Result<Vec<(Target, Entity)>> {
+    let Ok(name) = Field::read("name") else { return Ok(Vec::new()) };
     let (mut seen, mut found) = (HashSet::new(), Vec::new());
     for (_, _, text) in candidates {
         let Ok(target) = Target::read(&text) else { continue };
@@ -179,8 +188,9 @@ fn living(
             continue;
         }
         let entity = reader.entity(&target)?;
-        let lives = entity.removed().is_none() && !entity.shown(Kind::of(&target)).is_empty();
-        if lives && Kind::of(&target).is_some() && fits(&called(&target, &entity)) {
+        let kind = Kind::of(&target);
+        let lives = entity.removed().is_none() && has_something(kind, &entity, &name);
+        if lives && kind.is_some() && fits(&called(&target, &entity)) {
             found.push((target, entity));
         }
     }

@@ -56,11 +56,17 @@ impl Condition {
 }
 
 impl Home {
-    /// The living entities of a collection that all conditions hold for, sorted.
+    /// The living entities of a collection that all conditions hold for, sorted, each as `show` shows it.
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn list(&self, collection: &str, all: &[Condition]) -> Result<Vec<(Target, Entity)>> {
+    pub fn list<T: Send>(
+        &self,
+        collection: &str,
+        all: &[Condition],
+        show: impl Fn(&Target, &Entity) -> T + Sync,
+    ) -> Result<Vec<(Target, T)>> {
+        let name = Field::read("name")?;
         let needles = all.iter().map(Condition::needles).find(|needles| !needles.is_empty());
         let needles = needles.unwrap_or_default();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -72,10 +78,11 @@ impl Home {
                 if target.is_entity()
                     && entity.removed().is_none()
                     && all.iter().all(|condition| condition.holds(kind, &entity))
-                    && !entity.shown(kind).is_empty()
+                    && has_something(kind, &entity, &name)
                 {
+                    let shown = show(&target, &entity);
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                    found.push((target, entity));
+                    found.push((target, shown));
                 }
             })?;
             let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -83,6 +90,12 @@ impl Home {
             Ok(found)
         })
     }
+}
+
+/// Whether a person is shown anything of an entity; a `name`, as nearly all have, is enough.
+pub(crate) fn has_something(kind: Option<Kind>, entity: &Entity, name: &Field) -> bool {
+    entity.fields.get(name).is_some_and(|entry| !entry.value.is_null())
+        || !entity.shown(kind).is_empty()
 }
 
 #[cfg(test)]
@@ -181,7 +194,7 @@ mod tests {
                         })
                         .map(|(target, _)| target.to_string())
                         .collect();
-                    let found = home.list("companies", std::slice::from_ref(&condition)).unwrap();
+                    let found = home.list("companies", std::slice::from_ref(&condition), |_, _| ()).unwrap();
                     let found: Vec<String> = found.iter().map(|(t, _)| t.to_string()).collect();
                     prop_assert_eq!(&found, &expected, "{}={}", field, value);
                 }

@@ -32,5 +32,5 @@ pub use turn::Turn;
 
 pub(crate) use manifest::ShardInfo;
 pub(crate) use odd::{OddList, of_met};
-pub(crate) use shard::{first_of, lines, lookup};
+pub(crate) use shard::{first_of, lines, lookup, read_line};
 pub(crate) use source::Piece;

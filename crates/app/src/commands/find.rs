@@ -7,7 +7,8 @@ use crate::failure::Failure;
 
 pub(super) fn run(context: &Context, args: &Find) -> Result<(), Failure> {
     let text = args.text.join(" ");
-    if text.trim().is_empty() {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.is_empty() {
         return Err(Failure::usage("expected a part of a name, domain or address".to_owned()));
     }
     let home = context.home()?;

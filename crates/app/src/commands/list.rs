@@ -1,5 +1,7 @@
 //! `cocli list`: the entities of a collection.
 
+use std::sync::LazyLock;
+
 use cocli_core::schema::POOL;
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_node::Condition;
@@ -17,34 +19,59 @@ pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
     let home = context.home()?;
     context.catch_up(&home, None);
     let screen = context.screen;
-    let found = home.list(collection, &conditions)?;
-    screen.lines(found.iter().map(|(target, entity)| line(screen, target, entity)));
-    if found.is_empty() && !screen.json {
+    let found =
+        home.list(collection, &conditions, |target, entity| line(screen, target, entity))?;
+    let none = found.is_empty();
+    screen.lines(found.into_iter().map(|(_, line)| line));
+    if none && !screen.json {
         screen.note("none");
+        args.filter.iter().for_each(|text| doubt(screen, collection, text));
     }
     Ok(())
 }
 
+/// A field of which the schema knows nothing may be a slip of the finger.
+fn doubt(screen: Screen, collection: &str, condition: &str) {
+    let kind = if collection == POOL[0] { Kind::Company } else { Kind::Person };
+    let field = condition.split(['=', '.']).next().unwrap_or_default();
+    let names = || kind.fields().iter().map(|spec| spec.name);
+    if names().any(|name| name == field) {
+        return;
+    }
+    if let Some(near) = cocli_node::nearest(&field.to_lowercase(), names()) {
+        screen.note(format!("{field:?} is no field of the schema: the nearest is {near:?}"));
+    }
+}
+
 /// An entity in one line.
 pub(super) fn line(screen: Screen, target: &Target, entity: &Entity) -> String {
-    let shown = entity.shown(Kind::of(target));
+    let kind = Kind::of(target);
     if screen.json {
+        let shown = entity.shown(kind);
         let fields: Map<String, Json> = shown.iter().map(|(f, v)| (f.key(), v.to_json())).collect();
         return json!({"target": target.as_str(), "fields": fields}).to_string();
     }
-    let text = |name: &str| {
-        let value = Field::read(name).ok().and_then(|field| shown.get(&field));
-        value.map(super::show::readable).unwrap_or_default().replace('\n', " ")
+    let text = |field: &Field| {
+        let value = entity.value(kind, field).filter(|value| !value.is_null());
+        let text = value.as_ref().map(super::show::readable).unwrap_or_default();
+        if text.contains('\n') { text.replace('\n', " ") } else { text }
     };
-    let more = [text("domain"), text("email"), text("city"), text("tags")];
-    let more: Vec<String> = more.into_iter().filter(|text| !text.is_empty()).collect();
+    let mut texts = COLUMNS.iter().map(text);
+    let name = texts.next().unwrap_or_default();
+    let more: Vec<String> = texts.filter(|text| !text.is_empty()).collect();
     format!(
         "{}  {}  {}",
         screen.safe(target.slug()),
-        screen.paint(Tone::Strong, &screen.safe(&text("name"))),
+        screen.paint(Tone::Strong, &screen.safe(&name)),
         screen.paint(Tone::Faint, &screen.safe(&more.join("  ·  ")))
     )
 }
+
+/// What an entity's line shows besides its slug.
+static COLUMNS: LazyLock<Vec<Field>> = LazyLock::new(|| {
+    let names = ["name", "domain", "email", "city", "tags"];
+    names.into_iter().filter_map(|name| Field::read(name).ok()).collect()
+});
 
 fn collection(name: &str) -> Result<&'static str, Failure> {
     let singular = |collection: &str| match collection {

@@ -1,7 +1,7 @@
 //! `cocli undo`: take back, by new datagrams, what was written.
 
 use cocli_core::entity::DELETED;
-use cocli_core::{Field, NodeId};
+use cocli_core::{Field, NodeId, Value};
 use cocli_node::change::Intent;
 use cocli_node::{Plan, Wanted};
 use serde_json::json;
@@ -54,6 +54,7 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
     }
     if args.dry_run {
         tell(context, &plan);
+        screen.note("nothing was changed: without `--dry-run` it is done");
         return Ok(());
     }
     let written = session.write("undo", &plan.changes, true)?;
@@ -88,8 +89,13 @@ fn tell(context: &Context, plan: &Plan) {
             screen.line(format!("{} {is}", change.target));
             continue;
         }
-        let text = if value.is_null() { "nothing".into() } else { value.shown() };
-        screen.line(screen.safe(&format!("{}  {} back to {text}", change.target, change.field)));
+        let what = match (change.field.element(), value.is_null()) {
+            (Some(_), true) => "is out again".into(),
+            (Some(_), false) if *value == Value::truth() => "is in again".into(),
+            (_, true) => "back to nothing".into(),
+            (_, false) => format!("back to {}", value.shown()),
+        };
+        screen.line(screen.safe(&format!("{}  {} {what}", change.target, change.field)));
     }
     if plan.changes.len() > shown {
         screen.line(format!("and {} more", plan.changes.len() - shown));

@@ -245,6 +245,35 @@ fn what_a_part_of_a_name_finds_is_the_best_first_and_what_is_mistyped_is_found_t
     assert!(one.contains("\"target\":\"companies/acme-industries\"") && one.lines().count() == 1);
     home.run(&["find", " "]).fails(2, "expected a part of a name");
     home.run(&["find"]).fails(2, "<TEXT>");
+    assert_eq!(found("  acme   industries "), ["acme-industries"]);
+    home.run(&["find", "acme", "--limit", "0"]).fails(2, "expected a number from 1 on");
+}
+
+#[test]
+fn a_condition_that_nothing_meets_names_the_field_that_was_meant() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Oslo", "--set", "mood=good"]).ok();
+    let told = |condition: &str| {
+        let ran = home.run(&["list", "companies", "--where", condition]);
+        assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{condition}");
+        ran.err
+    };
+    assert!(told("ctiy=Oslo").contains("the nearest is \"city\""));
+    assert!(told("City=Oslo").contains("the nearest is \"city\""));
+    assert_eq!([told("city=Rome"), told("mood=bad")], ["none\n", "none\n"]);
+    assert_eq!(home.run(&["list", "companies", "--where", "mood=good"]).ok().lines().count(), 1);
+}
+
+#[test]
+fn a_span_is_one_that_is_past_with_or_without_ago() {
+    let home = Home::new();
+    home.run(&["set", "companies/acme", "city=Oslo"]).ok();
+    for since in ["2h", "2h ago", "2 hours", "1 day ago"] {
+        let dry = home.run(&["undo", "companies/acme", "--since", since, "--dry-run"]);
+        assert!(dry.err.contains("nothing was changed"), "{since}: {}", dry.err);
+        assert!(dry.ok().contains("companies/acme  city back to nothing"), "{since}");
+    }
+    home.run(&["undo", "--since", "14:00:61"]).fails(2, "is no time here");
 }
 
 #[test]
@@ -270,6 +299,7 @@ fn what_a_scraper_that_went_wild_wrote_goes_back_and_what_others_changed_since_s
     let since = ["undo", "--node", "scraper", "--since", "2026-11-01T12:00:00Z"];
     let foretold = home.run(&[&since[..], &["--dry-run"]].concat()).ok();
     assert!(foretold.contains("companies/acme  name back to Acme"), "{foretold}");
+    assert!(foretold.contains("companies/acme  tags.spam is out again"), "{foretold}");
     assert_eq!(home.run(&["get", "acme", "name"]).ok(), "<html>\n");
     home.run(&since).fails(4, "companies/bolt name stays: ");
     assert_eq!(home.run(&["get", "acme", "name"]).ok(), "Acme\n");

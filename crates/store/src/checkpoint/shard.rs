@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cocli_core::usv::{self, Line, RS, US};
-use cocli_core::{Entity, Target};
+use cocli_core::{Datagram, Entity, Target};
 
 use super::source::{END, Piece};
 use crate::disk::Disk;
@@ -139,16 +139,21 @@ fn first_not_before(bytes: &[u8], wanted: (&[u8], &[u8])) -> usize {
     low
 }
 
+/// What a line of a file says.
+pub(crate) fn read_line(line: &[u8], path: &str) -> Result<Datagram> {
+    usv::read_line(line).map_err(|odd| StoreError::Damaged {
+        path: path.to_owned(),
+        offset: 0,
+        what: odd.to_string(),
+    })
+}
+
 pub(crate) fn add_line(
     line: &[u8],
     found: &mut BTreeMap<Target, Entity>,
     path: &str,
 ) -> Result<()> {
-    let datagram = usv::read_line(line).map_err(|odd| StoreError::Damaged {
-        path: path.to_owned(),
-        offset: 0,
-        what: odd.to_string(),
-    })?;
+    let datagram = read_line(line, path)?;
     found.entry(datagram.target).or_default().merge(datagram.field, datagram.entry);
     Ok(())
 }

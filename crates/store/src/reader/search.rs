@@ -122,11 +122,16 @@ fn around(bytes: &[u8], hit: usize) -> (usize, &[u8]) {
 
 /// Reads the lines of a target that bytes begin with; gives how many bytes they take.
 fn add_target(bytes: &[u8], target: &[u8], found: &mut Delta, path: &str) -> Result<usize> {
-    let mut at = 0;
+    let (mut at, mut name, mut entity) = (0, None, Entity::default());
     while at < bytes.len() && target_of(&bytes[at..]) == target {
         let len = memchr::memchr(RS, &bytes[at..]).unwrap_or(bytes.len() - at);
-        checkpoint::add_line(&bytes[at..at + len], found, path)?;
+        let datagram = checkpoint::read_line(&bytes[at..at + len], path)?;
+        entity.merge(datagram.field, datagram.entry);
+        name = Some(datagram.target);
         at = (at + len + 2).min(bytes.len());
+    }
+    if let Some(name) = name {
+        join(found.entry(name).or_default(), &entity);
     }
     Ok(at)
 }
