@@ -61,6 +61,8 @@ pub(crate) enum Verb {
     Conflicts(Conflicts),
     /// Settle conflicts: one, or all of them one after the other.
     Resolve(Resolve),
+    /// Set apart two entities that two nodes added under one slug.
+    Split(Split),
     /// Take in the hand edits that wait for a decision.
     Accept(Decide),
     /// Refuse the hand edits that wait for a decision: the cards are written anew.
@@ -341,6 +343,19 @@ pub(crate) struct Resolve {
     /// Set this value.
     #[arg(long, value_name = "V")]
     pub(crate) value: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Split {
+    /// The target that is two, as `conflicts` shows it.
+    pub(crate) target: String,
+    /// A node whose values belong to the second one, besides the node that added it; what no such node
+    /// wrote stays with the first.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Vec<String>,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

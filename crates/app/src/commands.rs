@@ -36,6 +36,7 @@ mod rm;
 mod set;
 mod show;
 mod sim;
+mod split;
 mod state;
 mod status;
 mod ticket;
@@ -102,6 +103,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::State(args)) => state::run(&context, &args),
         Some(Verb::Conflicts(args)) => conflicts::run(&context, &args),
         Some(Verb::Resolve(args)) => conflicts::resolve(&context, &args),
+        Some(Verb::Split(args)) => split::run(&context, &args),
         Some(Verb::Accept(args)) => decide::accept(&context, &args),
         Some(Verb::Reject(args)) => decide::reject(&context, &args),
         Some(Verb::Undo(args)) => undo::run(&context, &args),

@@ -42,6 +42,8 @@ mod replay;
 mod several;
 #[path = "cli/slow.rs"]
 mod slow;
+#[path = "cli/split.rs"]
+mod split;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/time.rs"]

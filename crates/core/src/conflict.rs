@@ -10,7 +10,8 @@ use crate::stamp::Stamp;
 /// values the newest alone. `None` when nothing was lost.
 ///
 /// Lost is what is not the winner, has another value, is named in nobody's causality, and has nothing
-/// greater whose writer does not say what it saw.
+/// greater whose writer does not say what it saw. Of equal values the newest counts: who saw it saw the
+/// value, whoever else had written the same.
 #[must_use]
 pub fn lost<'a>(
     entries: impl IntoIterator<Item = &'a Entry>,
@@ -21,7 +22,7 @@ pub fn lost<'a>(
     let mut values = BTreeSet::from([&winner.value]);
     let mut lost = Vec::new();
     for entry in all.iter().rev() {
-        if !seen.contains(&entry.stamp) && values.insert(&entry.value) {
+        if values.insert(&entry.value) && !seen.contains(&entry.stamp) {
             lost.push(*entry);
         }
         if entry.causality.as_str().is_empty() {
@@ -81,6 +82,29 @@ mod tests {
         assert_eq!(told(&all[..1]), "none");
         assert_eq!(told(&all), "Lyon over Paris");
         assert_eq!(lost(&all).unwrap().1[0].stamp, stamp(3, "c"));
+    }
+
+    #[test]
+    fn who_saw_the_newest_of_equal_values_saw_the_value() {
+        let nothing = Causality::nothing;
+        // Two nodes bring the same list in, and one goes on from there.
+        let both = [entry(1, "a", "Paris", nothing()), entry(2, "b", "Paris", nothing())];
+        let over = entry(3, "a", "Rome", Causality::saw([&stamp(2, "b")]));
+        assert_eq!(told(&[both[0].clone(), both[1].clone(), over]), "none");
+        // What is settled does not come back by an older one of the same value.
+        let blind = entry(3, "c", "Lyon", nothing());
+        let settled = entry(4, "d", "Lyon", Causality::saw([&stamp(2, "b"), &stamp(3, "c")]));
+        let [one, other] = both;
+        assert_eq!(told(&[one.clone(), other.clone(), blind.clone()]), "Lyon over Paris");
+        assert_eq!(told(&[one, other, blind, settled]), "none");
+        // Who saw only the older one did not see that somebody wanted it once more.
+        let again = [
+            entry(1, "a", "Paris", nothing()),
+            entry(2, "b", "Rome", Causality::saw([&stamp(1, "a")])),
+            entry(3, "c", "Paris", nothing()),
+            entry(4, "b", "Metz", Causality::saw([&stamp(2, "b")])),
+        ];
+        assert_eq!(told(&again), "Metz over Paris");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use cocli_core::{Instant, Vector};
 use cocli_store::HomeLock;
 use cocli_store::checkpoint::{Begun, Compacted, Means, Turn};
 
+use crate::conflicts::noted::Noted;
 use crate::error::Result;
 use crate::home::Home;
 
@@ -59,6 +60,8 @@ impl Home {
         let means = Means { memory: usual.memory.min(MEMORY_BYTES), threads: 1, ..usual };
         let merged = begun.merge(&mut journals, &means)?;
         let done = merged.done;
+        // Looked at after the journals were, and before the checkpoint is another one.
+        let noted = self.read(|reader| Noted::of(&*self.disk, reader)).ok().flatten();
         let placed = {
             let lock = HomeLock::take(&*self.disk, &format!("process {}", std::process::id()))?;
             if !self.is_same()? {
@@ -68,6 +71,11 @@ impl Home {
         };
         let is_new = placed.is_new();
         placed.clean_up()?;
+        match noted {
+            Some(noted) => self.note_lost(&noted),
+            // Where nothing was noted everything is looked at once, in the background that this is.
+            None => drop(self.conflicts(None)),
+        }
         Ok(if is_new { Beside::Merged(done) } else { Beside::Changed })
     }
 }

@@ -1,18 +1,26 @@
 //! Lost updates, worked out from history: the same on every node that holds it.
 
-use std::collections::BTreeMap;
+pub(crate) mod noted;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use cocli_core::conflict::lost;
 use cocli_core::digest::text_hash;
 use cocli_core::schema::POOL;
 use cocli_core::{Datagram, Entry, Field, Kind, Stamp, Target, Value};
 
+use cocli_store::Reader;
+
+use self::noted::Noted;
 use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::home::Home;
 
 /// Bytes of journals whose datagrams are looked at together: each takes a few times as much memory.
-const TOGETHER_BYTES: u64 = 256 * 1024 * 1024;
+const TOGETHER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A field of a target.
+pub(crate) type Place = (Target, Field);
 
 /// A field at which values were lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +31,8 @@ pub struct Conflict {
     pub field: Field,
     /// What stands there, and then what was lost, the newest first.
     pub entries: Vec<Entry>,
+    /// Two nodes each wrote the entity anew, with an identity of its own here: they are two.
+    pub twins: bool,
 }
 
 impl Conflict {
@@ -42,8 +52,31 @@ impl Home {
     /// When the journals cannot be read.
     pub fn conflicts(&self, only: Option<&Target>) -> Result<Vec<Conflict>> {
         if let Some(target) = only {
-            return self.among(self.history(Some(target), None)?);
+            return self.living(among(self.history(Some(target), None)?));
         }
+        let look = |reader: &Reader| Ok((Noted::of(&*self.disk, reader)?, reader.manifest().id()));
+        let (noted, id) = self.read(look)?;
+        let all = match &noted {
+            Some(noted) if !noted.many => self.of_targets(&noted.targets())?,
+            _ => self.of_all()?,
+        };
+        let found = Noted::from(&all);
+        if noted.as_ref() != Some(&found) {
+            self.note_lost_of(&found, id);
+        }
+        self.living(all)
+    }
+
+    fn of_targets(&self, targets: &BTreeSet<&Target>) -> Result<Vec<Conflict>> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: HashSet<&[u8]> = targets.iter().map(|t| t.as_str().as_bytes()).collect();
+        Ok(among(self.recall(|_, target| names.contains(target))?))
+    }
+
+    /// From all that the journals hold, a part of the targets after the other.
+    fn of_all(&self) -> Result<Vec<Conflict>> {
         let bytes: u64 = self.ends()?.values().sum();
         let groups = bytes / TOGETHER_BYTES + 1;
         let mut all = Vec::new();
@@ -56,28 +89,16 @@ impl Home {
             let is_in = |_: &[u8], target: &[u8]| {
                 of_pool(target) && (groups == 1 || text_hash(target) % groups == group)
             };
-            all.extend(self.among(self.recall(is_in)?)?);
+            all.extend(among(self.recall(is_in)?));
         }
         all.sort_by(|a, b| (&a.target, &a.field).cmp(&(&b.target, &b.field)));
         Ok(all)
     }
 
-    fn among(&self, datagrams: Vec<Datagram>) -> Result<Vec<Conflict>> {
-        let mut written: BTreeMap<(Target, Field), Vec<Entry>> = BTreeMap::new();
-        for d in datagrams {
-            if is_told(&d.target, &d.field) {
-                written.entry((d.target, d.field)).or_default().push(d.entry);
-            }
-        }
-        let found = written.into_iter().filter_map(|((target, field), entries)| {
-            let (winner, lost) = lost(&entries)?;
-            let entries = std::iter::once(winner).chain(lost).cloned().collect();
-            Some(Conflict { target, field, entries })
-        });
-        let found: Vec<Conflict> = found.collect();
+    fn living(&self, all: Vec<Conflict>) -> Result<Vec<Conflict>> {
         self.read(|reader| {
             let mut living = Vec::new();
-            for conflict in &found {
+            for conflict in &all {
                 if reader.removed(&conflict.target)?.is_none() {
                     living.push(conflict.clone());
                 }
@@ -87,7 +108,32 @@ impl Home {
     }
 }
 
+/// The conflicts among all that was written of some targets.
+fn among(datagrams: Vec<Datagram>) -> Vec<Conflict> {
+    let mut written: BTreeMap<Place, Vec<Entry>> = BTreeMap::new();
+    for d in datagrams {
+        if is_told(&d.target, &d.field) {
+            written.entry((d.target, d.field)).or_default().push(d.entry);
+        }
+    }
+    let found = written.iter().filter_map(|((target, field), entries)| {
+        let (winner, lost) = lost(entries)?;
+        let entries = std::iter::once(winner).chain(lost).cloned().collect();
+        let (target, field) = (target.clone(), field.clone());
+        Some(Conflict { target, field, entries, twins: false })
+    });
+    let mut found: Vec<Conflict> = found.collect();
+    for conflict in &mut found {
+        conflict.twins = crate::split::founders(conflict, &written).is_some();
+    }
+    found
+}
+
+/// Whether a lost value there is told: not of a machine, a task, or a field that changes by itself.
 fn is_told(target: &Target, field: &Field) -> bool {
     let quiet = Kind::of(target).is_some_and(|kind| kind.is_quiet(field.base()));
-    !quiet && !field.as_str().starts_with('_')
+    POOL.contains(&target.collection()) && !quiet && !field.as_str().starts_with('_')
 }
+
+#[cfg(test)]
+mod tests;

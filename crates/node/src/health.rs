@@ -6,6 +6,7 @@ use cocli_store::{Command, Journals, Reader, checkpoint};
 
 use crate::cards::Held;
 use crate::change::{Change, Intent};
+use crate::conflicts::noted::{Losses, Noted};
 use crate::error::Result;
 use crate::home::Home;
 use crate::session::Session;
@@ -37,6 +38,8 @@ pub struct Health {
     pub broken: Vec<(String, String)>,
     /// Files in the pool that are no cards.
     pub other_files: usize,
+    /// What was lost unseen, where that is known without reading the journals.
+    pub losses: Option<Losses>,
 }
 
 /// Something that `doctor` found.
@@ -105,6 +108,7 @@ impl Home {
             held: cards.held,
             broken: cards.broken,
             other_files: cards.other_files,
+            losses: self.losses()?,
         })
     }
 
@@ -200,8 +204,10 @@ impl Session<'_> {
     ) -> Result<(checkpoint::Compacted, Health)> {
         self.take_in_foreign()?;
         self.salvage()?;
+        let noted = Noted::quickly(&*self.home.disk, &self.reader()?).ok().flatten();
         let means = Means { progress, ..self.home.means() };
         let done = turn.compact(&self.lock, &mut self.journals, &means)?;
+        noted.iter().for_each(|noted| self.home.note_lost(noted));
         let reader = Reader::open(&mut self.journals)?;
         let health = Health {
             values: usize::try_from(reader.manifest().lines()).unwrap_or(usize::MAX),

@@ -10,6 +10,7 @@ use crate::cards::{Files, Placed};
 use crate::change::{Change, Intent, Writer};
 use crate::error::Result;
 use crate::home::Home;
+use crate::split::IDENTITY;
 
 /// From this many targets on, one reading of the whole state is cheaper than one of each.
 const TARGETS_ONE_BY_ONE: usize = 32;
@@ -302,7 +303,7 @@ impl<'h> Session<'h> {
             if !entity.is_shown() && self.removed(&target).is_none() {
                 return Ok(Some(target));
             }
-            let other = ["domain", "email"].iter().any(|name| {
+            let other = IDENTITY.iter().any(|name| {
                 let held = Field::read(name).ok().and_then(|f| entity.value(None, &f));
                 matches!((held, text_of(name)), (Some(a), Some(b)) if a != b)
             });

@@ -30,6 +30,12 @@ pub(super) fn run(context: &Context, args: &Conflicts) -> Result<(), Failure> {
         "{}; `cocli resolve` goes through them one after the other",
         counted(all.len(), "conflict", "conflicts")
     ));
+    for conflict in all.iter().filter(|conflict| conflict.twins) {
+        let target = &conflict.target;
+        screen.note(format!(
+            "{target} is two entities, added apart under one slug: `cocli split {target} --dry-run` shows whose is what"
+        ));
+    }
     Ok(())
 }
 
@@ -46,9 +52,9 @@ pub(super) fn resolve(context: &Context, args: &Resolve) -> Result<(), Failure> 
     })?;
     let value = match (args.keep, &args.value) {
         (Some(number), None) => kept(conflict, number)?,
-        (None, Some(text)) => Value::text(text),
+        (None, Some(text)) => typed(text)?,
         _ => {
-            context.screen.lines(lines(context.screen, conflict).into_iter());
+            show(context.screen, conflict);
             return Err(Failure::usage("expected `--keep N` or `--value V`".to_owned()));
         }
     };
@@ -62,6 +68,12 @@ fn kept(conflict: &Conflict, number: usize) -> Result<Value, Failure> {
     })
 }
 
+/// A value as `cocli set` takes it.
+fn typed(text: &str) -> Result<Value, Failure> {
+    Ok(if text.is_empty() { Value::null() } else { Value::read(text).bounded()? })
+}
+
+/// Settles a conflict that stands as it was shown.
 fn settle(
     context: &Context,
     home: &Home,
@@ -72,6 +84,15 @@ fn settle(
     let json = value.to_json();
     let mut session = context.session(home)?;
     session.take_in(std::slice::from_ref(&conflict.target))?;
+    let stands = session.entity(&conflict.target)?.fields.get(&conflict.field).cloned();
+    if stands.as_ref() != conflict.entries.first() {
+        let (target, field) = (&conflict.target, &conflict.field);
+        return Err(Failure::new(
+            Exit::Conflict,
+            format!("{target} {field} was changed meanwhile"),
+        )
+        .hint(format!("`cocli conflicts {target}` shows what stands there now")));
+    }
     let written = session.write("resolve", &[conflict.settle(value)], false)?;
     if let Some((target, by)) = written.refused.first() {
         return Err(super::rm::removed(target, by));
@@ -99,12 +120,12 @@ fn one_after_the_other(context: &Context, home: &Home, args: &Resolve) -> Result
     }
     let only = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
     let all = home.conflicts(only.as_ref())?;
-    if all.is_empty() {
+    if all.is_empty() && !screen.json {
         screen.line("no conflicts: nobody's value was lost unseen");
     }
     let mut answers = std::io::stdin().lock().lines();
     for (at, conflict) in all.iter().enumerate() {
-        screen.lines(lines(screen, conflict).into_iter());
+        show(screen, conflict);
         let value = loop {
             screen.note(format!(
                 "{} of {}: a number keeps that value, `=TEXT` sets another, Enter leaves it, q ends",
@@ -116,7 +137,7 @@ fn one_after_the_other(context: &Context, home: &Home, args: &Resolve) -> Result
                 "" => break None,
                 "q" => return Ok(()),
                 other => match (other.strip_prefix('='), other.parse().ok()) {
-                    (Some(text), _) => break Some(Value::text(text)),
+                    (Some(text), _) => break Some(typed(text)?),
                     (None, Some(number)) => match kept(conflict, number) {
                         Ok(value) => break Some(value),
                         Err(failure) => screen.note(failure.message),
@@ -125,11 +146,21 @@ fn one_after_the_other(context: &Context, home: &Home, args: &Resolve) -> Result
                 },
             }
         };
-        if let Some(value) = value {
-            settle(context, home, conflict, value)?;
+        let Some(value) = value else { continue };
+        match settle(context, home, conflict, value) {
+            // Of this one something else is to be asked; the others are as they were.
+            Err(failure) if failure.exit == Exit::Conflict => screen.note(failure.to_string()),
+            settled => settled?,
         }
     }
     Ok(())
+}
+
+fn show(screen: Screen, conflict: &Conflict) {
+    match screen.json {
+        true => screen.object(&object(conflict)),
+        false => screen.lines(lines(screen, conflict).into_iter()),
+    }
 }
 
 fn lines(screen: Screen, conflict: &Conflict) -> Vec<String> {
@@ -165,6 +196,6 @@ fn object(conflict: &Conflict) -> Json {
     let lost: Vec<Json> = conflict.entries.iter().skip(1).map(entry).collect();
     json!({
         "target": conflict.target.as_str(), "field": conflict.field.as_str(),
-        "stands": conflict.entries.first().map(entry), "lost": lost,
+        "stands": conflict.entries.first().map(entry), "lost": lost, "two_entities": conflict.twins,
     })
 }

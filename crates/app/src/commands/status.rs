@@ -3,6 +3,7 @@
 mod peers;
 
 use cocli_core::NodeId;
+use cocli_core::limits::LOST_NOTED_MAX;
 use cocli_node::{Health, Home};
 use serde_json::{Value as Json, json};
 
@@ -28,11 +29,13 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
             "digest": health.digest.to_string(), "odd": health.odd, "tail_bytes": health.tail_bytes,
             "files_that_do_not_travel": health.other_files,
             "vector": held(&home, &health, daemon.is_some()), "problems": problems,
+            "conflicts": losses(&health),
         }));
     } else {
         first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
         pool(context.screen, &health);
         peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, args.cluster);
+        conflicts(context.screen, &health);
         python(context.screen, daemon.as_ref());
         rekey(context.screen, &home);
         if args.cluster {
@@ -131,6 +134,32 @@ fn pool(screen: Screen, health: &Health) {
         let odd = health.odd;
         screen.line(format!("{odd} odd records are kept apart (`cocli doctor` lists them)"));
     }
+}
+
+/// Values that were lost unseen, as far as it is known without reading the journals.
+fn conflicts(screen: Screen, health: &Health) {
+    let Some(losses) = &health.losses else {
+        screen.line("whether values were lost unseen is not known yet (`cocli conflicts` looks)");
+        return;
+    };
+    if losses.many || losses.fields > 0 {
+        let than = if losses.many { "more than " } else { "" };
+        let fields = if losses.many { LOST_NOTED_MAX } else { losses.fields };
+        let told = format!("{than}{}", counted(fields, "value was", "values were"));
+        let told = screen.paint(Tone::Warn, &format!("{told} lost unseen"));
+        screen.line(format!("{told} (`cocli conflicts`)"));
+    }
+    for target in &losses.twins {
+        let told = screen.paint(Tone::Warn, &format!("{target} may be two entities"));
+        screen.line(format!("{told} (`cocli split {target} --dry-run`)"));
+    }
+}
+
+fn losses(health: &Health) -> Json {
+    health.losses.as_ref().map_or(Json::Null, |losses| {
+        let twins: Vec<&str> = losses.twins.iter().map(|target| target.as_str()).collect();
+        json!({"fields": losses.fields, "many": losses.many, "may_be_two": twins})
+    })
 }
 
 fn entities(companies: usize, people: usize) -> String {

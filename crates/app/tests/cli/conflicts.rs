@@ -1,5 +1,8 @@
 //! Values that were lost unseen: shown, the same everywhere, and settled.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::Stdio;
+
 use cocli_core::{Causality, Datagram, Entry, Field, Stamp, Target, Value, usv};
 
 use crate::support::Home;
@@ -77,4 +80,63 @@ fn conflicts_are_gone_through_one_after_the_other() {
     assert_eq!(home.run(&["--json", "conflicts"]).ok().lines().count(), 1);
     home.input(&["resolve"], b"=x\n").ok();
     assert!(home.run(&["conflicts"]).ok().contains("no conflicts"));
+}
+
+/// The first line that a person is shown and asked about; the process waits for the answer.
+fn asked(home: &Home) -> (std::process::Child, BufReader<std::process::ChildStderr>) {
+    let mut command = home.command();
+    command.arg("resolve").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut questions = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    questions.read_line(&mut line).unwrap();
+    assert!(line.contains("1 of 2"), "{line}");
+    (child, questions)
+}
+
+#[test]
+fn what_came_while_a_person_thought_about_it_is_not_replaced_unseen() {
+    let home = Home::new();
+    journals(&home);
+    let (mut child, mut questions) = asked(&home);
+    home.run(&["set", "companies/acme", "city=Bergen"]).ok();
+    child.stdin.take().unwrap().write_all(b"2\n1\n").unwrap();
+    let mut told = String::new();
+    questions.read_to_string(&mut told).unwrap();
+    assert!(child.wait().unwrap().success() && told.contains("was changed meanwhile"), "{told}");
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Bergen\n");
+    // The other one is settled.
+    assert_eq!(home.run(&["--json", "conflicts"]).ok().lines().count(), 1);
+}
+
+#[test]
+fn settling_is_told_to_programs_as_objects_and_takes_values_as_set_does() {
+    let home = Home::new();
+    journals(&home);
+    let told = home.input(&["--json", "resolve"], b"1\n\n").ok();
+    assert_eq!(told.lines().count(), 3, "{told}");
+    for line in told.lines() {
+        let json: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(json["target"] == "companies/acme", "{line}");
+    }
+    journals(&home);
+    home.run(&["resolve", "acme", "tags.lead", "--value", ""]).ok();
+    assert_eq!(home.run(&["get", "acme", "tags"]).code, 3);
+}
+
+#[test]
+fn status_counts_what_was_lost_without_reading_the_journals() {
+    let home = Home::new();
+    assert!(!home.run(&["status"]).ok().contains("lost unseen"));
+    journals(&home);
+    assert!(home.run(&["status"]).ok().contains("2 values were lost unseen (`cocli conflicts`)"));
+    home.run(&["compact"]).ok();
+    let status = home.run(&["--json", "status"]).ok();
+    assert!(status.contains("\"conflicts\":{\"fields\":2,\"many\":false"), "{status}");
+    home.run(&["resolve", "acme", "city", "--keep", "1"]).ok();
+    assert!(home.run(&["status"]).ok().contains("1 value was lost unseen"));
+    std::fs::remove_dir_all(home.file("cache")).unwrap();
+    assert!(home.run(&["status"]).ok().contains("is not known yet (`cocli conflicts` looks)"));
+    home.run(&["conflicts"]).ok();
+    assert!(home.run(&["status"]).ok().contains("1 value was lost unseen"));
 }

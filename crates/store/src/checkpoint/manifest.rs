@@ -220,6 +220,12 @@ impl Manifest {
         }
     }
 
+    /// What tells it from any other.
+    #[must_use]
+    pub fn id(&self) -> u128 {
+        cocli_core::digest::hash(&serde_json::to_vec(&self.form()).unwrap_or_default())
+    }
+
     /// Writes it durably beside its place; gives the name there.
     pub(super) fn write_fresh(&self, disk: &dyn Disk) -> Result<String> {
         let mut text = serde_json::to_vec(&self.form()).unwrap_or_default();

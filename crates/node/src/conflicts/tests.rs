@@ -1,0 +1,257 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use cocli_core::{Causality, ClusterId, Day, Epoch, Instant, LogId, NodeId, usv};
+use cocli_store::paths;
+use proptest::prelude::*;
+
+use super::*;
+use crate::home::{Birth, Membership, Rim};
+
+const LOGS: [&str; 5] = ["attic", "barn", "barn~abcdefgh", "cabin", "dock"];
+
+fn home(dir: &tempfile::TempDir) -> Home {
+    let membership =
+        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
+    let birth = Birth {
+        node: NodeId::written("n").unwrap(),
+        membership,
+        identity: vec![0; 32],
+        identity_public: "00".into(),
+        cards: false,
+        maybe_known: false,
+    };
+    let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
+    Home::create(dir.path(), &birth, rim, now()).unwrap()
+}
+
+fn now() -> Instant {
+    Instant::from_micros(1_795_435_200_000_000).unwrap()
+}
+
+/// A datagram by one of few, of few targets and values, at one of few times: what it saw is nothing,
+/// unsaid, or some of those that were drawn before it. `log` bears it, and `copy` too, if there is one.
+#[derive(Debug, Clone)]
+struct Drawn {
+    at: i64,
+    node: usize,
+    target: usize,
+    field: usize,
+    value: usize,
+    saw: Option<Vec<prop::sample::Index>>,
+    log: usize,
+    copy: Option<usize>,
+}
+
+fn drawn() -> impl Strategy<Value = Drawn> {
+    let saw = prop_oneof![
+        1 => Just(None),
+        5 => prop::collection::vec(any::<prop::sample::Index>(), 0..3).prop_map(Some),
+    ];
+    let which = (0..30_i64, 0..4_usize, 0..2_usize, 0..3_usize, 0..3_usize);
+    (which, saw, 0..LOGS.len(), prop::option::weighted(0.2, 0..LOGS.len())).prop_map(
+        |((at, node, target, field, value), saw, log, copy)| Drawn {
+            at,
+            node,
+            target,
+            field,
+            value,
+            saw,
+            log,
+            copy,
+        },
+    )
+}
+
+fn datagrams(drawn: &[Drawn]) -> Vec<Datagram> {
+    let mut all: Vec<Datagram> = Vec::new();
+    for one in drawn {
+        let instant = Instant::from_micros(1_793_000_000_000_000 + one.at).unwrap();
+        let node = NodeId::written(["attic", "barn", "cabin", "dock"][one.node]).unwrap();
+        let field = Field::read(["city", "tags.lead", "domain"][one.field]).unwrap();
+        let target = Target::read(["companies/acme", "people/jane"][one.target]).unwrap();
+        let causality = one.saw.as_ref().map(|saw| {
+            let stamps = saw.iter().filter(|_| !all.is_empty()).map(|i| &i.get(&all).entry.stamp);
+            Causality::saw(stamps.collect::<BTreeSet<_>>())
+        });
+        let value = Value::read(["true", "null", "Oslo"][one.value]);
+        let causality = causality.unwrap_or_else(Causality::unsaid);
+        let entry = Entry { stamp: Stamp { instant, node }, value, causality };
+        all.push(Datagram { target, field, entry });
+    }
+    all
+}
+
+/// Law 6, read aloud: winner and losses by place.
+fn law(all: &[Datagram]) -> Vec<(Target, Field, Vec<Entry>)> {
+    let places: BTreeSet<(&Target, &Field)> = all.iter().map(|d| (&d.target, &d.field)).collect();
+    let mut told = Vec::new();
+    for (target, field) in places {
+        let here = all.iter().filter(|d| d.target == *target && d.field == *field);
+        let mut here: Vec<&Entry> = here.map(|d| &d.entry).collect();
+        here.sort();
+        here.dedup();
+        let winner = *here.last().unwrap();
+        let seen = |e: &Entry| here.iter().any(|o| o.causality.stamps().any(|s| s == e.stamp));
+        let blind = |o: &Entry| o.causality == Causality::unsaid();
+        let lost = here.iter().rev().filter(|entry| {
+            let greater = || here.iter().filter(|other| other > entry);
+            entry.value != winner.value
+                && !seen(entry)
+                && !greater().any(|other| other.value == entry.value || blind(other))
+        });
+        let lost: Vec<Entry> = lost.map(|entry| (*entry).clone()).collect();
+        if !lost.is_empty() {
+            let entries = [vec![winner.clone()], lost].concat();
+            told.push((target.clone(), field.clone(), entries));
+        }
+    }
+    told
+}
+
+fn plain(conflicts: Vec<Conflict>) -> Vec<(Target, Field, Vec<Entry>)> {
+    conflicts.into_iter().map(|c| (c.target, c.field, c.entries)).collect()
+}
+
+/// What a home goes through.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    /// The next record of a log comes.
+    Comes(usize),
+    Compacts,
+    CompactsBeside,
+    Looks,
+    /// Somebody clears the cache.
+    Forgets,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        12 => (0..LOGS.len()).prop_map(Act::Comes),
+        2 => Just(Act::Compacts),
+        1 => Just(Act::CompactsBeside),
+        1 => Just(Act::Looks),
+        1 => Just(Act::Forgets),
+    ]
+}
+
+fn comes(home: &Home, log: usize, records: &[Vec<u8>]) {
+    let day = Day::read("20261101").unwrap();
+    let journal = paths::journal(&LogId::read(LOGS[log]).unwrap(), day);
+    std::fs::write(home.path().join(journal), records.concat()).unwrap();
+}
+
+fn compact(home: &Home) {
+    let turn = home.turn().unwrap();
+    home.session(now()).unwrap().compact(turn, None).unwrap();
+}
+
+fn goes_through(home: &Home, acts: &[Act], logs: &[Vec<Vec<u8>>]) {
+    let mut held = vec![0; logs.len()];
+    for act in acts {
+        match act {
+            Act::Comes(log) if held[*log] < logs[*log].len() => {
+                held[*log] += 1;
+                comes(home, *log, &logs[*log][..held[*log]]);
+            }
+            Act::Comes(_) => {}
+            Act::Compacts => compact(home),
+            Act::CompactsBeside => {
+                home.compact_beside(&home.vector().unwrap(), true, now()).unwrap();
+            }
+            Act::Looks => drop(home.conflicts(None).unwrap()),
+            Act::Forgets => drop(std::fs::remove_dir_all(home.path().join(paths::CACHE))),
+        }
+    }
+    for (log, records) in logs.iter().enumerate().filter(|(_, records)| !records.is_empty()) {
+        comes(home, log, records);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_list_is_the_same_whatever_the_order_of_arrival_and_of_compactions(
+        drawn in prop::collection::vec(drawn(), 1..24),
+        courses in prop::collection::vec(prop::collection::vec(act(), 0..24), 2..4),
+    ) {
+        let all = datagrams(&drawn);
+        let mut logs = vec![Vec::new(); LOGS.len()];
+        for (one, datagram) in drawn.iter().zip(&all) {
+            let mut record = Vec::new();
+            usv::write(datagram, &mut record);
+            one.copy.iter().for_each(|log| logs[*log].push(record.clone()));
+            logs[one.log].push(record);
+        }
+        let law = law(&all);
+        for course in &courses {
+            let dir = tempfile::tempdir().unwrap();
+            let home = home(&dir);
+            goes_through(&home, course, &logs);
+            // What is noted may be more than was lost, when one who saw it came and was replaced before.
+            if let Some(losses) = home.losses().unwrap() {
+                prop_assert!(losses.fields >= law.len(), "{losses:?} {law:?}");
+            }
+            prop_assert_eq!(plain(home.conflicts(None).unwrap()), law.clone());
+            prop_assert!(home.losses().unwrap().unwrap().fields >= law.len());
+            // Of what the checkpoint covers it is as many as the list has, once that was asked for.
+            compact(&home);
+            prop_assert_eq!(plain(home.conflicts(None).unwrap()), law.clone());
+            prop_assert_eq!(home.losses().unwrap().unwrap().fields, law.len());
+            let acme = Target::read("companies/acme").unwrap();
+            let of_acme: Vec<_> = law.iter().filter(|(t, ..)| *t == acme).cloned().collect();
+            prop_assert_eq!(plain(home.conflicts(Some(&acme)).unwrap()), of_acme);
+        }
+    }
+}
+
+#[test]
+fn what_is_counted_is_read_from_the_note_and_not_from_the_journals() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(&dir);
+    let one = |node: usize, log: usize| Drawn {
+        at: node as i64,
+        node,
+        target: 0,
+        field: 0,
+        value: node,
+        saw: Some(Vec::new()),
+        log,
+        copy: None,
+    };
+    let all = datagrams(&[one(0, 0), one(2, 3)]);
+    let records: Vec<Vec<u8>> = all
+        .iter()
+        .map(|d| {
+            let mut record = Vec::new();
+            usv::write(d, &mut record);
+            record
+        })
+        .collect();
+    comes(&home, 0, &records[..1]);
+    compact(&home);
+    comes(&home, 3, &records[1..]);
+    assert_eq!(home.losses().unwrap().unwrap().fields, 1);
+    compact(&home);
+    assert_eq!(home.losses().unwrap().unwrap().fields, 1);
+    // Whoever deletes it, or damages it, makes the count unknown and no conflict unseen.
+    let note = dir.path().join(paths::LOST);
+    let text = std::fs::read(&note).unwrap();
+    std::fs::write(&note, &text[..text.len() - 3]).unwrap();
+    assert_eq!(home.losses().unwrap(), None);
+    assert_eq!(home.conflicts(None).unwrap().len(), 1);
+    assert_eq!(std::fs::read(&note).unwrap(), text);
+    // What is removed is not counted, and is when it is back.
+    let target = &all[0].target;
+    let deleted = Field::read("_deleted").unwrap();
+    let hide = |value| {
+        let change = Change::new(target.clone(), deleted.clone(), Intent::Put(value));
+        home.session(now()).unwrap().write("rm", &[change], true).unwrap();
+    };
+    hide(Value::truth());
+    assert_eq!(home.losses().unwrap().unwrap().fields, 0);
+    compact(&home);
+    assert_eq!(home.conflicts(None).unwrap().len(), 0);
+    hide(Value::null());
+    assert_eq!(home.losses().unwrap().unwrap().fields, 1);
+}
