@@ -116,9 +116,10 @@ impl Gateways {
             complain(format!("what is known of unlisted Python peers stays: {}", chain(&error)));
         }
         let own = match home.again() {
-            Ok(own) if !names.is_empty() => own,
-            again => {
-                again.err().map(|error| complain(format!("no Python peers: {}", chain(&error))));
+            _ if names.is_empty() => return Self { ears, shown, words: None },
+            Ok(own) => own,
+            Err(error) => {
+                complain(format!("no Python peers: {}", chain(&error)));
                 return Self { ears, shown, words: None };
             }
         };

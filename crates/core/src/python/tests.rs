@@ -120,11 +120,15 @@ fn only_whole_fields_of_companies_and_people_are_theirs() {
 
 #[test]
 fn the_document_says_the_ceilings() {
-    use crate::limits::{PYTHON_FIELDS_MAX, PYTHON_LISTS_BYTES_MAX, PYTHON_TOLD_MAX};
+    use crate::limits::{
+        PYTHON_FIELDS_MAX, PYTHON_LISTS_BYTES_MAX, PYTHON_MEMORY_BYTES_MAX, PYTHON_TOLD_MAX,
+    };
     let text = include_str!("../../../../docs/gossip.md");
     assert_eq!((PYTHON_PACKET_BYTES_MAX, PYTHON_FIELDS_MAX, PYTHON_TOLD_MAX), (65_507, 200_000, 8));
-    assert_eq!(PYTHON_LISTS_BYTES_MAX, 8 * 1024 * 1024);
-    for says in ["65,507 bytes", "200,000 fields", "8 MiB of lists", "the last eight values"] {
+    let mebibytes = |bytes: usize| bytes / (1024 * 1024);
+    assert_eq!((mebibytes(PYTHON_LISTS_BYTES_MAX), mebibytes(PYTHON_MEMORY_BYTES_MAX)), (8, 32));
+    let ceilings = ["65,507 bytes", "200,000 fields", "8 MiB of lists", "32 MiB in all"];
+    for says in ceilings.into_iter().chain(["the last eight values"]) {
         assert!(text.contains(says), "docs/gossip.md does not say: {says}");
     }
 }
