@@ -17,10 +17,12 @@ fuzz_target!(|bytes: &[u8]| {
     }
     assert_eq!(at, whole);
     assert!(!bytes[whole..].contains(&usv::RS));
-    let (Ok(log), Some(day)) = (LogId::read("pi1~abcdefgh"), Day::read("20261123")) else { return };
-    let start = ChainHash::start(&ClusterId([7; 16]), &log);
-    let middle = usv::whole(&bytes[..whole / 2]);
-    let once = start.over(day, &bytes[..whole]);
-    let twice = start.over(day, &bytes[..middle]).over(day, &bytes[middle..whole]);
-    assert_eq!(once, twice);
+    for (log, day) in [("pi1~abcdefgh", "20261123"), ("pi1~abcdefgh~202611", "20261101")] {
+        let (Ok(log), Some(day)) = (LogId::read(log), Day::read(day)) else { return };
+        let start = ChainHash::start(&ClusterId([7; 16]), &log);
+        let middle = usv::whole(&bytes[..whole / 2]);
+        let once = start.over(day, &bytes[..whole]);
+        let twice = start.over(day, &bytes[..middle]).over(day, &bytes[middle..whole]);
+        assert_eq!(once, twice);
+    }
 });

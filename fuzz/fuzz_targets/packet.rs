@@ -2,12 +2,13 @@
 //! And whatever a member of the cluster says, the engine goes on.
 #![no_main]
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use cocli_core::frame::{Boot, Packet, Writer};
 use cocli_core::gossip::stream::{Answer, Question};
 use cocli_core::gossip::{BranchEnd, Engine, FetchEnd, Input, Output, Served, Start};
-use cocli_core::{ClusterId, LogId, NodeId, Vector};
+use cocli_core::{ClusterId, Head, Instant, LogId, NodeId, Vector};
 use libfuzzer_sys::fuzz_target;
 
 /// Beyond all that the peer's engine has counted itself.
@@ -31,6 +32,8 @@ fuzz_target!(|bytes: &[u8]| {
 
 struct Node {
     engine: Engine,
+    /// What its disk has taken.
+    written: BTreeMap<LogId, Head>,
     address: SocketAddr,
 }
 
@@ -40,7 +43,11 @@ fn node(name: &str, port: u16) -> Node {
     let (boot, seed) = (Boot(u64::from(port)), [7; 16]);
     let cluster = ClusterId([1; 16]);
     let start = Start { node, boot, seed, cluster, own, vector: Vector::default() };
-    Node { engine: Engine::new(start, 0), address: SocketAddr::from(([127, 0, 0, 1], port)) }
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let mut engine = Engine::new(start, 0);
+    // 2027-02-28T23:59:50Z: a month ends on the way.
+    engine.set_wall(0, Instant::from_micros(1_803_859_190_000_000).expect("a time"));
+    Node { engine, written: BTreeMap::new(), address }
 }
 
 impl Node {
@@ -54,10 +61,16 @@ impl Node {
             for output in out {
                 match output {
                     Output::Send { bytes, .. } => sent.push(bytes),
-                    Output::Commit(ranges) => {
-                        let heads = ranges.iter().map(|range| (range.log.clone(), range.end()));
-                        let heads = heads.collect();
-                        inputs.push(Input::Committed { heads, refused: Vec::new() });
+                    Output::Append(ranges) => {
+                        let ranges = ranges.into_iter().map(|linked| linked.range);
+                        let heads = ranges.map(|range| (range.log.clone(), range.end()));
+                        self.written.extend(heads);
+                        let heads = self.written.clone().into_iter().collect();
+                        inputs.push(Input::Appended { heads, refused: Vec::new() });
+                    }
+                    Output::Sync => {
+                        let heads = self.written.clone().into_iter().collect();
+                        inputs.push(Input::Synced { heads, lost: Vec::new() });
                     }
                     Output::Serve { peer, log, from, .. } => {
                         let what = Served::Ranges(Vec::new());

@@ -47,7 +47,7 @@ enum Event {
     /// A command at the door; its answer goes back by the sender.
     Door { request: Json, answer: Sender<Json> },
     /// A job of the writer ended.
-    Done(JobDone),
+    Done(Box<JobDone>),
     /// The cards thread wrote datagrams of hand edits.
     Edited(cocli_node::End),
     /// Files changed; the cards thread knows them too.

@@ -70,7 +70,10 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         let (exit, hint) = match &error {
-            NodeError::Name(_) | NodeError::NoSet(_) | NodeError::TooLong(_) => (Exit::Usage, None),
+            NodeError::Name(_)
+            | NodeError::NoSet(_)
+            | NodeError::TooLong(_)
+            | NodeError::Stays { .. } => (Exit::Usage, None),
             NodeError::Several { targets, .. } => {
                 let first =
                     targets.first().map(|target| format!("name one of them, as `{target}`"));

@@ -18,6 +18,8 @@ mod daily;
 mod discovery;
 #[path = "cli/door.rs"]
 mod door;
+#[path = "cli/expiring.rs"]
+mod expiring;
 #[path = "cli/gateway.rs"]
 mod gateway;
 #[path = "cli/homes.rs"]

@@ -2,6 +2,7 @@
 //!
 //! XXH3-128 throughout: it tells rot, forks and clones, and is no proof against who holds the key.
 
+use alloc::string::ToString;
 use core::fmt;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128};
@@ -115,7 +116,7 @@ impl ClusterId {
 pub struct ChainHash(pub [u8; 16]);
 
 impl ChainHash {
-    /// h(0) = H(cluster, node, epoch).
+    /// h(0) = H(cluster, node, epoch), with the month of an expiring log behind it.
     #[must_use]
     pub fn start(cluster: &ClusterId, log: &LogId) -> Self {
         let mut text = alloc::vec::Vec::with_capacity(96);
@@ -123,6 +124,10 @@ impl ChainHash {
         text.extend_from_slice(log.node.as_str().as_bytes());
         text.push(0);
         text.extend_from_slice(log.epoch.as_str().as_bytes());
+        if let Some(month) = log.month {
+            text.push(0);
+            text.extend_from_slice(month.to_string().as_bytes());
+        }
         Self(hash(&text).to_be_bytes())
     }
 

@@ -6,6 +6,12 @@ pub const VALUE_BYTES_MAX: usize = 8 * MIB;
 pub const RECORD_BYTES_MAX: usize = 9 * MIB;
 /// Logs that one home follows.
 pub const LOGS_MAX: usize = 4096;
+/// Whole months after its own for which an expiring log is told. Thirty nodes have 120 of them then.
+pub const MONTHS_KEPT: u32 = 3;
+/// What an expiring log rests on the disk after it was told last: microseconds.
+pub const EXPIRY_REST_US: u64 = 24 * 3600 * 1_000_000;
+/// A clock that is more months ahead of all that other nodes wrote ends no log.
+pub const CLOCK_MONTHS_MAX: u32 = 12;
 /// Bytes of one log, over all its days: no sum over logs can overflow.
 pub const LOG_BYTES_MAX: u64 = 1 << 48;
 /// Bytes of a node id as written by us; readers take one more.

@@ -9,6 +9,7 @@ use core::fmt;
 use crate::limits::{
     ELEMENT_BYTES_MAX, FIELD_BYTES_MAX, NODE_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENTS_MAX,
 };
+use crate::time::Month;
 
 /// Why a name was refused; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,36 +122,64 @@ impl Epoch {
     }
 }
 
-/// A log: all journals of one (node, epoch).
+/// A log: all journals of one (node, epoch), or the one journal of what expires of a month.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogId {
     /// Its origin.
     pub node: NodeId,
     /// Which of the origin's logs.
     pub epoch: Epoch,
+    /// The month of an expiring log; none of one that stays.
+    pub month: Option<Month>,
 }
 
 impl LogId {
-    /// Reads `{node}` or `{node}~{epoch}`.
+    /// The log that stays of a node and epoch.
+    #[must_use]
+    pub fn new(node: NodeId, epoch: Epoch) -> Self {
+        Self { node, epoch, month: None }
+    }
+
+    /// The log of the same node and epoch for what expires with `month`, or, of none, for what stays.
+    #[must_use]
+    pub fn of(&self, month: Option<Month>) -> Self {
+        Self { month, ..self.clone() }
+    }
+
+    /// Whether both are of one node and epoch: whoever extends the one extends the other.
+    #[must_use]
+    pub fn is_kin(&self, other: &Self) -> bool {
+        self.node == other.node && self.epoch == other.epoch
+    }
+
+    /// Reads `{node}`, `{node}~{epoch}`, `{node}~{epoch}~{YYYYMM}` or `{node}~~{YYYYMM}`.
     ///
     /// # Errors
-    /// When node or epoch is no name.
+    /// When node, epoch or month is none.
     pub fn read(text: &str) -> Result<Self, NameError> {
-        let (node, epoch) = text.split_once('~').unwrap_or((text, ""));
-        if text.contains('~') && epoch.is_empty() {
-            return refuse("log", text, "`node` or `node~epoch`");
-        }
-        Ok(Self { node: NodeId::read(node)?, epoch: Epoch::read(epoch)? })
+        let expected = "`node`, `node~epoch`, `node~epoch~YYYYMM` or `node~~YYYYMM`";
+        let mut parts = text.splitn(3, '~');
+        let node = NodeId::read(parts.next().unwrap_or_default())?;
+        let epoch = Epoch::read(parts.next().unwrap_or_default())?;
+        let month = match parts.next() {
+            None if text.ends_with('~') => return refuse("log", text, expected),
+            None => None,
+            Some(month) => match Month::read(month) {
+                None => return refuse("log", text, expected),
+                month => month,
+            },
+        };
+        Ok(Self { node, epoch, month })
     }
 }
 
 impl fmt::Display for LogId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.epoch.is_first() {
-            write!(f, "{}", self.node)
-        } else {
-            write!(f, "{}~{}", self.node, self.epoch)
+        f.write_str(self.node.as_str())?;
+        if !self.epoch.is_first() || self.month.is_some() {
+            write!(f, "~{}", self.epoch)?;
         }
+        self.month.map_or(Ok(()), |month| write!(f, "~{month}"))
     }
 }
 
@@ -215,10 +244,30 @@ impl Target {
         self.entity().len() == self.0.len()
     }
 
+    /// Whether what is said of it may stand in an expiring log: `nodes/*`, `campaigns/*/queues/*`.
+    #[must_use]
+    pub fn may_expire(&self) -> bool {
+        expires(self.0.as_bytes())
+    }
+
     /// This target and those above it, nearest first, down to two segments.
     pub fn lineage(&self) -> impl Iterator<Item = &str> {
         let cuts: Vec<usize> = self.0.match_indices('/').map(|(at, _)| at).skip(1).collect();
         core::iter::once(&*self.0).chain(cuts.into_iter().rev().map(|at| &self.0[..at]))
+    }
+}
+
+/// [`Target::may_expire`] of a target's text.
+pub(crate) fn expires(target: &[u8]) -> bool {
+    let mut segments = [&b""[..]; 5];
+    let mut count = 0;
+    for (at, segment) in target.split(|b| *b == b'/').take(5).enumerate() {
+        (segments[at], count) = (segment, at + 1);
+    }
+    match count {
+        2 => segments[0] == b"nodes",
+        4 => segments[0] == b"campaigns" && segments[2] == b"queues",
+        _ => false,
     }
 }
 
@@ -441,11 +490,25 @@ mod tests {
     }
 
     #[test]
-    fn logs_read_back_as_they_print() {
-        for text in ["pi1", "pi1~abcdefgh", "A_b.c"] {
-            assert_eq!(LogId::read(text).unwrap().to_string(), text);
+    fn nodes_and_tasks_of_campaigns_may_expire_and_nothing_else() {
+        for yes in ["nodes/pi1", "campaigns/roadmap/queues/enrichment"] {
+            assert!(Target::read(yes).unwrap().may_expire(), "{yes}");
         }
-        for bad in ["pi1~", "pi1~abc", "", "a/b", "a~b~c"] {
+        for no in
+            ["nodes/pi1/x", "campaigns/roadmap", "campaigns/a/queues/b/c", "companies/a/queues/b"]
+        {
+            assert!(!Target::read(no).unwrap().may_expire(), "{no}");
+        }
+    }
+
+    #[test]
+    fn logs_read_back_as_they_print() {
+        for text in ["pi1", "pi1~abcdefgh", "A_b.c", "pi1~~202611", "pi1~abcdefgh~202611"] {
+            let log = LogId::read(text).unwrap();
+            assert_eq!(log.to_string(), text);
+            assert!(log.of(None).month.is_none() && log.is_kin(&log.of(None)));
+        }
+        for bad in ["pi1~", "pi1~abc", "", "a/b", "a~b~c", "pi1~~", "pi1~~202613", "~~202611"] {
             assert!(LogId::read(bad).is_err(), "{bad:?}");
         }
     }

@@ -14,6 +14,10 @@ pub struct Instant(i64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(u32);
 
+/// A UTC month as the number YYYYMM.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Month(u32);
+
 const MICROS: i64 = 1_000_000;
 const DAY_MICROS: i64 = 86_400 * MICROS;
 
@@ -129,6 +133,49 @@ impl Day {
     #[must_use]
     pub fn number(self) -> u32 {
         self.0
+    }
+}
+
+impl Day {
+    /// The month that it is of.
+    #[must_use]
+    pub fn month(self) -> Month {
+        Month(self.0 / 100)
+    }
+}
+
+impl Month {
+    /// Reads six digits that are a month of the calendar.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let number = (text.len() == 6).then(|| digits(text.as_bytes()))??;
+        let day = Day::from_number(u32::try_from(number).ok()? * 100 + 1)?;
+        Some(day.month())
+    }
+
+    /// Its first day.
+    #[must_use]
+    pub fn first_day(self) -> Day {
+        Day(self.0 * 100 + 1)
+    }
+
+    /// The month so many months before; the first of the year 1000 stays.
+    #[must_use]
+    pub fn before(self, months: u32) -> Self {
+        let count = (self.0 / 100 * 12 + self.0 % 100 - 1).saturating_sub(months).max(12_000);
+        Self(count / 12 * 100 + count % 12 + 1)
+    }
+}
+
+impl fmt::Display for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}", self.0)
+    }
+}
+
+impl fmt::Debug for Month {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -271,6 +318,19 @@ mod tests {
             "+026-02-18T17:04:05Z",
         ] {
             assert_eq!(Instant::read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn months_are_counted_over_the_end_of_a_year() {
+        let month = |text: &str| Month::read(text).unwrap();
+        assert_eq!(month("202611").before(0), month("202611"));
+        assert_eq!(month("202703").before(3), month("202612"));
+        assert_eq!(month("202702").before(14), month("202512"));
+        assert_eq!(month("100003").before(9), month("100001"));
+        assert_eq!(month("202602").first_day(), Day::read("20260201").unwrap());
+        for bad in ["202613", "202600", "2026011", "20261", "", "+20261", "000001"] {
+            assert_eq!(Month::read(bad), None, "{bad}");
         }
     }
 

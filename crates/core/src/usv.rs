@@ -53,6 +53,9 @@ pub enum Odd {
     /// A causality outside its grammar.
     #[error("the causality {0:?} is none: expected nothing, `-` or `timestamp@node`")]
     Causality(String),
+    /// In an expiring log, of a target that stays.
+    #[error("{0} stands in an expiring log: expected `nodes/*` or `campaigns/*/queues/*`")]
+    Stays(String),
     /// The check does not fit the record: it was damaged.
     #[error("the record does not fit its check: it was damaged")]
     Check,

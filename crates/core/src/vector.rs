@@ -43,8 +43,14 @@ impl Vector {
     /// One hash of it all: equal nodes exchange nothing more than this.
     #[must_use]
     pub fn hash(&self) -> u128 {
+        self.hash_of(|_| true)
+    }
+
+    /// The hash of some logs of it.
+    #[must_use]
+    pub fn hash_of(&self, counts: impl Fn(&LogId) -> bool) -> u128 {
         let mut text = alloc::string::String::with_capacity(self.0.len() * 80);
-        for (log, head) in &self.0 {
+        for (log, head) in self.0.iter().filter(|(log, _)| counts(log)) {
             let _ = writeln!(text, "{log} {} {}", head.position, head.hash);
         }
         hash(text.as_bytes())

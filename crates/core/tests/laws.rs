@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use cocli_core::digest::hash;
+use cocli_core::expiry::{is_carried, is_unfinished};
 use cocli_core::stamp::next_instant;
 use cocli_core::{
     Causality, Datagram, Entry, Field, Instant, Kind, NodeId, Stamp, State, Target, Value, usv,
@@ -351,4 +352,51 @@ fn what_this_program_writes_is_found_without_being_put_together() {
         usv::split(&block, |one| found.push(matches!(one, usv::Found::Plain(_))));
         assert_eq!(found, [plain], "{target} {field} {value}");
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Months go oldest first; what is carried over stands in one that stays.
+    #[test]
+    fn what_expires_leaves_each_field_as_it_was_or_gone_and_no_task_that_is_unfinished_goes(
+        mut all in prop::collection::vec((expiring(), 0_usize..4), 0..24),
+    ) {
+        let state = |all: &[(Datagram, usize)], from: usize, to: usize| {
+            let of = all.iter().filter(|(_, month)| (from..to).contains(month));
+            state_of(&of.map(|(d, _)| d.clone()).collect::<Vec<_>>())
+        };
+        let before = state(&all, 0, 5);
+        for month in 0..4 {
+            let rest = state(&all, month + 1, 5);
+            for (target, field, entry) in state(&all, month, month + 1).entries() {
+                let kept = rest.entity(target).and_then(|entity| entity.fields.get(field));
+                if is_carried(target, entry, kept) {
+                    let (target, field, entry) = (target.clone(), field.clone(), entry.clone());
+                    all.push((Datagram { target, field, entry }, 4));
+                }
+            }
+        }
+        let after = state(&all, 4, 5);
+        for (target, field, entry) in after.entries() {
+            let old = before.entity(target).and_then(|entity| entity.fields.get(field));
+            prop_assert_eq!(old, Some(entry));
+        }
+        for (target, field, entry) in before.entries() {
+            let stays = after.entity(target).is_some_and(|entity| entity.fields.contains_key(field));
+            prop_assert!(stays || !is_unfinished(target, entry), "{target} {field}");
+        }
+    }
+}
+
+fn expiring() -> impl Strategy<Value = Datagram> {
+    let target = prop::sample::select(vec!["nodes/pi1", "campaigns/a/queues/b"]);
+    let values = vec![r#"{"state":"pending"}"#, r#"{"state":"done"}"#, "null", r#"{"n":1}"#];
+    (target, prop::sample::select(vec!["x", "y"]), stamp(), prop::sample::select(values)).prop_map(
+        |(target, field, stamp, value)| Datagram {
+            target: Target::read(target).unwrap(),
+            field: Field::read(field).unwrap(),
+            entry: Entry { stamp, value: Value::read(value), causality: Causality::unsaid() },
+        },
+    )
 }

@@ -1,6 +1,8 @@
 //! Compaction beside whoever writes.
 
-use cocli_core::{Instant, Vector};
+use std::collections::BTreeSet;
+
+use cocli_core::{Instant, Month, Vector};
 use cocli_store::HomeLock;
 use cocli_store::checkpoint::{Begun, Compacted, Means, Turn};
 
@@ -24,6 +26,19 @@ pub enum Beside {
     Merged(Compacted),
 }
 
+impl Beside {
+    /// What two of them came to together.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Merged(one), Self::Merged(two)) => {
+                Self::Merged(Compacted { rebuilt: one.rebuilt + two.rebuilt, ..one })
+            }
+            (Self::Busy | Self::Changed, _) | (Self::Merged(_), Self::Little) => self,
+            (Self::Little | Self::Merged(_), _) => other,
+        }
+    }
+}
+
 impl Home {
     /// The turn to compact, if nobody else is at it.
     ///
@@ -41,19 +56,37 @@ impl Home {
         Ok(Turn::take(&*self.disk)?)
     }
 
-    /// Merges what is `durable` of the journals into the checkpoint, by one thread and without keeping
-    /// anybody from writing: where it is long, and when it is `due` in any case.
+    /// Merges what is `durable` of the journals into the checkpoint, and of each month's expiring logs into
+    /// theirs, by one thread and without keeping anybody from writing: where it is long, and when it is
+    /// `due` in any case. Then what is over goes.
     ///
     /// # Errors
-    /// When the disk refuses: the checkpoint is the old one, or the new one.
+    /// When the disk refuses: a checkpoint is the old one, or the new one.
     pub fn compact_beside(&self, durable: &Vector, due: bool, now: Instant) -> Result<Beside> {
+        let months: BTreeSet<Month> = durable.0.keys().filter_map(|log| log.month).collect();
+        let mut all = Beside::Little;
+        for month in std::iter::once(None).chain(months.into_iter().map(Some)) {
+            let one = self.merge_beside(month, durable, due, now)?;
+            all = all.and(one);
+        }
+        self.expire_if_due(now)?;
+        Ok(all)
+    }
+
+    fn merge_beside(
+        &self,
+        month: Option<Month>,
+        durable: &Vector,
+        due: bool,
+        now: Instant,
+    ) -> Result<Beside> {
         let Some(turn) = self.try_turn()? else { return Ok(Beside::Busy) };
         let mut journals = self.journals()?;
-        let begun = Begun::up_to(turn, &mut journals, durable)?;
+        let begun = Begun::of_month(turn, &mut journals, durable, month)?;
         if begun.bytes() == 0 || !(due || begun.is_long()) {
             return Ok(Beside::Little);
         }
-        if begun.outlives_own(&journals) {
+        if month.is_none() && begun.outlives_own(&journals) {
             self.session(now)?.salvage()?;
         }
         let usual = self.means();
@@ -61,7 +94,8 @@ impl Home {
         let merged = begun.merge(&mut journals, &means)?;
         let done = merged.done;
         // Looked at after the journals were, and before the checkpoint is another one.
-        let noted = self.read(|reader| Noted::of(&*self.disk, reader)).ok().flatten();
+        let look = || self.read(|reader| Noted::of(&*self.disk, reader)).ok().flatten();
+        let noted = month.is_none().then(look);
         let placed = {
             let lock = HomeLock::take(&*self.disk, &format!("process {}", std::process::id()))?;
             if !self.is_same()? {
@@ -72,9 +106,11 @@ impl Home {
         let is_new = placed.is_new();
         placed.clean_up()?;
         match noted {
-            Some(noted) => self.note_lost(&noted),
+            Some(Some(noted)) => self.note_lost(&noted),
             // Where nothing was noted everything is looked at once, in the background that this is.
-            None => drop(self.conflicts(None)),
+            Some(None) => drop(self.conflicts(None)),
+            // Of what expires nothing counts as lost.
+            None => {}
         }
         Ok(if is_new { Beside::Merged(done) } else { Beside::Changed })
     }

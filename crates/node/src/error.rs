@@ -24,6 +24,12 @@ pub enum NodeError {
     /// A member for a field that is no set.
     #[error(transparent)]
     NoSet(#[from] NoSet),
+    /// A target that stays, for a log that does not.
+    #[error("{target} stays: expected `nodes/*` or `campaigns/*/queues/*`, which expire")]
+    Stays {
+        /// What was to be written.
+        target: Target,
+    },
     /// A value over the ceiling.
     #[error(transparent)]
     TooLong(#[from] cocli_core::value::TooLong),

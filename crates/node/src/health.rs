@@ -208,6 +208,7 @@ impl Session<'_> {
         let means = Means { progress, ..self.home.means() };
         let done = turn.compact(&self.lock, &mut self.journals, &means)?;
         noted.iter().for_each(|noted| self.home.note_lost(noted));
+        self.expire()?;
         let reader = Reader::open(&mut self.journals)?;
         let health = Health {
             values: usize::try_from(reader.manifest().lines()).unwrap_or(usize::MAX),

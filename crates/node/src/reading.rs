@@ -150,7 +150,8 @@ impl Home {
         self.read(|reader| reader.removed(target))
     }
 
-    /// Every datagram of a target and field that the journals hold, in no order.
+    /// Every datagram of a target and field that the journals hold, in no order; without a target what
+    /// expires is left out.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -162,7 +163,7 @@ impl Home {
         }
         let journals = self.journals()?;
         let mut all = Vec::new();
-        for log in journals.logs() {
+        for log in journals.logs().filter(|log| log.month.is_none()) {
             all.extend(self.written_between(log, 0, journals.end(log))?);
         }
         all.retain(fits);

@@ -287,7 +287,7 @@ impl Replica {
     ) -> Vec<gossip::Input> {
         self.stale.logs.insert(log.clone());
         self.look();
-        let own = log == self.engine.own() && log == self.journals.own();
+        let own = log.is_kin(self.engine.own()) && self.journals.owns(log);
         let hash = self.journals.hash_at(log, position).ok().flatten();
         match hash.filter(|_| own) {
             Some(hash) => vec![self.durable(log.clone(), Head { position, hash })],
@@ -355,7 +355,7 @@ impl Replica {
                 Vec::new()
             }
             JobDone::NewEpoch { log, trusted, copied } => {
-                out.push(Output::NewEpoch { log: log.clone() });
+                out.push(Output::NewEpoch { log: log.of(None) });
                 vec![gossip::Input::NewEpoch { log, trusted, copied }]
             }
             JobDone::Aside { log, head, own } => {
@@ -374,13 +374,13 @@ impl Replica {
 
     /// What was synced beside, of the own log, is new to the peers: it is pushed like any own write.
     fn on_synced(&mut self, mut heads: Vec<(LogId, Head)>, lost: Vec<LogId>) -> Vec<gossip::Input> {
-        let own = heads.iter().position(|(log, _)| log == self.engine.own());
-        let own = own.map(|at| heads.remove(at));
+        let own = self.engine.own();
+        let own: Vec<_> = heads.extract_if(.., |(log, _)| log.is_kin(own)).collect();
         let mut inputs = vec![gossip::Input::Synced { heads, lost }];
-        if let Some((log, head)) = own {
+        if !own.is_empty() {
             self.look();
-            inputs.push(self.durable(log, head));
         }
+        inputs.extend(own.into_iter().map(|(log, head)| self.durable(log, head)));
         inputs
     }
 
@@ -449,7 +449,7 @@ impl Replica {
         let came = |(log, head): &(LogId, Head)| {
             head.position > self.engine.vector().position(log)
                 && self.engine.came(log).position >= head.position
-                && log != self.engine.own()
+                && !log.is_kin(self.engine.own())
         };
         let (came, heads): (Vec<_>, Vec<_>) = heads.partition(came);
         if !came.is_empty() || !lost.is_empty() {

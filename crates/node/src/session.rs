@@ -1,6 +1,6 @@
 //! The home, locked: what a command reads, writes and puts in place, in one moment.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cocli_core::entity::DELETED;
 use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target, Value, usv};
@@ -90,15 +90,17 @@ impl<'h> Session<'h> {
     /// A log in doubt, and that of a home that was copied from other hardware, is closed first.
     fn trust_the_log(&mut self) -> Result<()> {
         if let Some(doubt) = self.journals.doubt() {
-            let trusted = doubt.trusted;
-            self.journals.close_and_copy(&self.lock, trusted, &(self.home.rim.epoch)())?;
+            let (log, trusted) = (doubt.log.clone(), doubt.trusted);
+            self.journals.close_and_copy(&self.lock, &log, trusted, &(self.home.rim.epoch)())?;
             self.salvage()?;
         }
         if self.home.moved && !self.home.settled()? {
-            let own = self.journals.own().clone();
-            let end = self.journals.end(&own);
-            if end > 0 {
-                self.journals.close_and_copy(&self.lock, end, &(self.home.rim.epoch)())?;
+            let journals = &mut self.journals;
+            let held = |log: &LogId| journals.owns(log) && journals.end(log) > 0;
+            if journals.logs().any(held) {
+                let (own, epoch) = (journals.own().clone(), (self.home.rim.epoch)());
+                let end = journals.end(&own);
+                journals.close_and_copy(&self.lock, &own, end, &epoch)?;
             }
             self.home.settle()?;
         }
@@ -150,6 +152,11 @@ impl<'h> Session<'h> {
             }
         };
         Ok(self.whole.insert(state))
+    }
+
+    /// What is known of some targets by now.
+    pub(crate) fn know(&mut self, known: BTreeMap<Target, Entity>) {
+        self.entities.extend(known);
     }
 
     /// Makes sure that these targets, and those above them, are in `entities`.

@@ -118,7 +118,7 @@ fn write_log(
     lock: &HomeLock,
 ) -> u64 {
     let epoch = cocli_core::Epoch::default();
-    let log = LogId { node: plan.nodes[which as usize].clone(), epoch };
+    let log = LogId::new(plan.nodes[which as usize].clone(), epoch);
     let head = journals.head(&log).unwrap();
     let mut range = None::<Range>;
     let mut position = head.position;

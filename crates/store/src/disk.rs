@@ -87,6 +87,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn rename_new(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &str) -> io::Result<()>;
+    /// Removes an empty folder.
+    fn remove_folder(&self, folder: &str) -> io::Result<()>;
     /// Makes a folder and those above it, durably.
     fn make_folder(&self, folder: &str) -> io::Result<()>;
     /// Makes a folder and those above it; a power cut may take them away again. For folders of cards,

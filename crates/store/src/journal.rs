@@ -9,6 +9,7 @@ mod block;
 mod chain;
 mod command;
 mod doubt;
+mod expired;
 mod file;
 mod foreign;
 mod hole;
@@ -87,7 +88,7 @@ impl Journals {
         if home.is_none_or(|stat| stat.kind != FileKind::Folder) {
             return Err(StoreError::NotAHome { path: format!("{disk:?}") });
         }
-        let own = LogId { node: node.clone(), epoch: Epoch::default() };
+        let own = LogId::new(node.clone(), Epoch::default());
         Ok(Self {
             disk,
             cluster,
@@ -110,7 +111,7 @@ impl Journals {
     pub fn refresh(&mut self) -> Result<()> {
         let landmarks = self.look_around()?;
         self.landmarks = None;
-        self.own = LogId { node: self.node.clone(), epoch: read_epoch(&*self.disk)? };
+        self.own = LogId::new(self.node.clone(), read_epoch(&*self.disk)?);
         self.doubt = self.read_doubt()?;
         self.holes.read(&*self.disk)?;
         let names = self.disk.list_stats(paths::WAL).tried("list", paths::WAL)?;
@@ -131,9 +132,11 @@ impl Journals {
         }
         let known: BTreeSet<LogId> = found.keys().chain(marks.keys()).cloned().collect();
         self.logs.retain(|log, _| known.contains(log));
-        // However many there are, the own log is among them.
-        let others = known.iter().filter(|id| **id != self.own).take(LOGS_MAX - 1);
-        let all: Vec<LogId> = known.get(&self.own).into_iter().chain(others).cloned().collect();
+        // However many there are, the own logs are among them.
+        let own: Vec<&LogId> = known.iter().filter(|id| self.owns(id)).collect();
+        let others = known.iter().filter(|id| !self.owns(id));
+        let others = others.take(LOGS_MAX.saturating_sub(own.len().max(1)));
+        let all: Vec<LogId> = own.iter().copied().chain(others).cloned().collect();
         for id in all {
             self.look_at(&id, found.remove(&id).unwrap_or_default(), marks.get(&id).copied())?;
         }
@@ -153,7 +156,7 @@ impl Journals {
         }
         let mut own = false;
         for id in logs {
-            own |= *id == self.own;
+            own |= self.owns(id);
             // Of a log without a journal nothing can have changed: a journal would have come.
             let Some(log) = self.logs.get(id) else { continue };
             let Some((day, before)) = log.found.last().copied() else { continue };
@@ -182,7 +185,7 @@ impl Journals {
     }
 
     fn look_at(&mut self, id: &LogId, found: Vec<(Day, Stat)>, marks: Option<Stat>) -> Result<()> {
-        let cluster = self.cluster;
+        let (cluster, own) = (self.cluster, self.owns(id));
         let log = self
             .logs
             .entry(id.clone())
@@ -206,7 +209,7 @@ impl Journals {
             log.marks_stat = marks;
             log.tip = log.start;
         }
-        if *id == self.own && log.tip.position > log.durable {
+        if own && log.tip.position > log.durable {
             // A batch that was not whole may have been cut since, and another stand there.
             log.marks.retain(|mark| mark.saved || mark.head.position <= log.durable);
             log.tip = log.last_mark();
@@ -221,35 +224,50 @@ impl Journals {
         Ok(())
     }
 
-    /// What marks and commands prove of the own log. When it ends before that, bytes that were durable
-    /// are gone, and what comes next must not take their place.
+    /// What marks and commands prove of the own logs. When one ends before that, bytes that were durable
+    /// are gone, and what comes next must not take their place. An expiring log of which nothing is there
+    /// has gone by its name.
     fn judge_own(&mut self) -> Result<()> {
-        let own = self.logs.get(&self.own);
-        let (end, marked) = own.map_or((0, 0), |log| (log.end, log.marked));
-        let unreadable = own.is_some_and(|log| log.unreadable.is_some());
-        let newest = command::newest(&*self.disk)?.filter(|newest| newest.log == self.own);
-        let proven = marked.max(newest.map_or(0, |newest| newest.to));
-        if proven <= end && !unreadable {
-            if let Some(log) = self.logs.get_mut(&self.own) {
-                log.durable = log.durable.max(proven);
+        for id in self.own_logs() {
+            let log = self.logs.get(&id);
+            let (end, marked) = log.map_or((0, 0), |log| (log.end, log.marked));
+            let unreadable = log.is_some_and(|log| log.unreadable.is_some());
+            let newest = command::newest(&*self.disk, &id)?.filter(|newest| newest.log == id);
+            let proven = marked.max(newest.map_or(0, |newest| newest.to));
+            if proven <= end && !unreadable {
+                if let Some(log) = self.logs.get_mut(&id) {
+                    log.durable = log.durable.max(proven);
+                }
+            } else if self.doubt.is_none() {
+                let why = match unreadable {
+                    true => format!("it cannot be read from its byte {end} on"),
+                    false => format!("it ends at byte {end}, and once had {proven}"),
+                };
+                self.doubt = Some(Doubt { log: id, trusted: end, why, epoch: None });
             }
-        } else if self.doubt.is_none() {
-            let why = match unreadable {
-                true => format!("it cannot be read from its byte {end} on"),
-                false => format!("it ends at byte {end}, and once had {proven}"),
-            };
-            self.doubt = Some(Doubt { log: self.own.clone(), trusted: end, why, epoch: None });
         }
         Ok(())
+    }
+
+    /// The own logs: the one that stays, and the expiring ones that are there.
+    fn own_logs(&self) -> Vec<LogId> {
+        let expiring = self.logs.keys().filter(|id| id.month.is_some() && self.owns(id));
+        std::iter::once(&self.own).chain(expiring).cloned().collect()
+    }
+
+    /// Whether this home alone extends a log.
+    #[must_use]
+    pub fn owns(&self, log: &LogId) -> bool {
+        log.is_kin(&self.own)
     }
 
     /// What was written down, by whichever process, or could not be by this one.
     fn read_doubt(&self) -> Result<Option<Doubt>> {
         let saved = doubt::read(&*self.disk)?;
-        Ok(saved.or_else(|| self.unsaved.clone().filter(|doubt| doubt.log == self.own)))
+        Ok(saved.or_else(|| self.unsaved.clone().filter(|doubt| self.owns(&doubt.log))))
     }
 
-    /// The log that this home appends to.
+    /// The log that this home appends to; it also appends to the expiring ones of the same epoch.
     #[must_use]
     pub fn own(&self) -> &LogId {
         &self.own

@@ -5,6 +5,7 @@ pub mod card;
 pub mod checkpoint;
 pub mod disk;
 pub mod error;
+pub mod expiry;
 pub mod journal;
 pub mod lock;
 pub mod names;

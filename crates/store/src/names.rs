@@ -183,14 +183,14 @@ impl Reader {
             (Some(names), _) => take(names),
             (None, Some(info)) => {
                 let mut names = Names::default();
-                Names::of_lines(&info.piece(shard).read(self.disk())?, &mut names);
+                Names::of_lines(&info.piece(None, shard).read(self.disk())?, &mut names);
                 let names = names.done();
                 take(&names);
                 made = is_long(info).then_some(names);
             }
             (None, None) => {}
         }
-        for run in self.manifest().runs.iter().filter_map(|run| run.piece(shard)) {
+        for run in self.manifest().runs.iter().filter_map(|run| run.piece(None, shard)) {
             let mut names = Names::default();
             Names::of_lines(&run.read(self.disk())?, &mut names);
             take(&names.done());

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use cocli_core::{Day, Kind, LogId, Target};
+use cocli_core::{Day, Kind, LogId, Month, Target};
 
 /// Folder of the journals.
 pub const WAL: &str = "wal";
@@ -45,6 +45,8 @@ pub const HOLES: &str = ".cocli/holes.json";
 pub const INTENT: &str = ".cocli/intent";
 /// Which command wrote which bytes.
 pub const COMMANDS: &str = ".cocli/commands";
+/// The same of expiring logs.
+const EXPIRING: &str = ".cocli/expiring";
 /// The doubt in the own log, and how far closing it came.
 pub const DOUBT: &str = ".cocli/doubt.json";
 /// Folder of bytes taken out of journals.
@@ -61,8 +63,6 @@ pub const NAMES: &str = "cache/names";
 pub const LOST: &str = "cache/lost.usv";
 /// What the checkpoint is made of.
 pub const MANIFEST: &str = "checkpoint/manifest.json";
-/// The records that broke a rule.
-pub const ODD: &str = "checkpoint/odd.usv";
 
 /// Folder of the campaigns: the Python program keeps its settings there.
 pub const CAMPAIGNS: &str = "campaigns";
@@ -70,19 +70,26 @@ pub const CAMPAIGNS: &str = "campaigns";
 /// Longest file name (without its ending) that a record may choose for a card.
 const FILE_BYTES_MAX: usize = 200;
 
-/// The journal of a log and day.
+/// The journal of a log and day; the only one of an expiring log, whose name has its month alone.
 #[must_use]
 pub fn journal(log: &LogId, day: Day) -> String {
-    format!("{WAL}/{day}_{log}.usv")
+    match log.month {
+        Some(month) => format!("{WAL}/{month}_{}.usv", log.of(None)),
+        None => format!("{WAL}/{day}_{log}.usv"),
+    }
 }
 
 /// Reads the name of a journal back; `None` for a foreign name.
 #[must_use]
 pub fn journal_of(name: &str) -> Option<(LogId, Day)> {
     let (day, log) = name.strip_suffix(".usv")?.split_once('_')?;
-    let read = (LogId::read(log).ok()?, Day::read(day)?);
+    let log = LogId::read(log).ok().filter(|log| log.month.is_none())?;
+    let read = match Month::read(day) {
+        Some(month) => (log.of(Some(month)), month.first_day()),
+        None => (log, Day::read(day)?),
+    };
     // One name per journal: `a~` or the like would be a second one.
-    (format!("{}_{}.usv", read.1, read.0) == name).then_some(read)
+    (journal(&read.0, read.1).strip_prefix(WAL)?.strip_prefix('/')? == name).then_some(read)
 }
 
 /// Something in `wal/` whose name is no journal's.
@@ -101,6 +108,12 @@ pub fn python(name: u128) -> String {
 #[must_use]
 pub fn in_python(name: &str) -> String {
     format!("{PYTHON}/{name}")
+}
+
+/// Which command wrote which bytes of an own log.
+#[must_use]
+pub fn commands(log: &LogId) -> &'static str {
+    if log.month.is_some() { EXPIRING } else { COMMANDS }
 }
 
 /// The marks of a log.
@@ -133,10 +146,28 @@ pub fn in_campaigns(folder: &str, name: &str) -> String {
     format!("{folder}/{name}")
 }
 
+/// The folder of the checkpoint: that of the logs that stay, or, in it, that of those of a month.
+#[must_use]
+pub fn checkpoint(month: Option<Month>) -> String {
+    month.map_or_else(|| CHECKPOINT.to_owned(), |month| format!("{CHECKPOINT}/{month}"))
+}
+
+/// What a checkpoint is made of.
+#[must_use]
+pub fn manifest(month: Option<Month>) -> String {
+    in_checkpoint(month, "manifest.json")
+}
+
+/// The records of a checkpoint's logs that broke a rule.
+#[must_use]
+pub fn odd(month: Option<Month>) -> String {
+    in_checkpoint(month, "odd.usv")
+}
+
 /// A base shard by its content.
 #[must_use]
-pub fn shard(shard: u8, hash: u128) -> String {
-    format!("{CHECKPOINT}/{shard:02x}-{hash:032x}.usv")
+pub fn shard(month: Option<Month>, shard: u8, hash: u128) -> String {
+    in_checkpoint(month, &format!("{shard:02x}-{hash:032x}.usv"))
 }
 
 /// The names of the entities of a shard.
@@ -147,8 +178,8 @@ pub fn names(shard: u8, hash: u128) -> String {
 
 /// A sorted run above the shards.
 #[must_use]
-pub fn run(hash: u128) -> String {
-    format!("{CHECKPOINT}/run-{hash:032x}.usv")
+pub fn run(month: Option<Month>, hash: u128) -> String {
+    in_checkpoint(month, &format!("run-{hash:032x}.usv"))
 }
 
 /// Where a thread of a compaction puts lines that the memory does not hold; gone when it is over.
@@ -159,17 +190,17 @@ pub fn spill(worker: usize) -> String {
 
 /// What a compaction writes of a shard before its name is known; `part` numbers what it sets apart.
 #[must_use]
-pub fn unfinished(shard: u8, part: Option<usize>) -> String {
+pub fn unfinished(month: Option<Month>, shard: u8, part: Option<usize>) -> String {
     match part {
-        None => format!("{CHECKPOINT}/{shard:02x}.new"),
-        Some(part) => format!("{CHECKPOINT}/{shard:02x}-{part}.new"),
+        None => in_checkpoint(month, &format!("{shard:02x}.new")),
+        Some(part) => in_checkpoint(month, &format!("{shard:02x}-{part}.new")),
     }
 }
 
-/// Something in the checkpoint by its name.
+/// Something in a checkpoint by its name.
 #[must_use]
-pub fn in_checkpoint(name: &str) -> String {
-    format!("{CHECKPOINT}/{name}")
+pub fn in_checkpoint(month: Option<Month>, name: &str) -> String {
+    format!("{}/{name}", checkpoint(month))
 }
 
 /// A card, or a list of tags, of a target that was removed: kept for the person who wrote in it.
@@ -236,13 +267,27 @@ mod tests {
 
     #[test]
     fn journals_read_back_as_they_are_named_and_nothing_else_does() {
-        for name in ["20261123_pi1.usv", "20261123_a_b.usv", "20261123_pi1~abcdefgh.usv"] {
+        for name in [
+            "20261123_pi1.usv",
+            "20261123_a_b.usv",
+            "20261123_pi1~abcdefgh.usv",
+            "202611_pi1.usv",
+            "202611_20261123_a.usv",
+            "202611_pi1~abcdefgh.usv",
+        ] {
             let (log, day) = journal_of(name).unwrap();
             assert_eq!(journal(&log, day), format!("wal/{name}"));
         }
-        for name in
-            ["remote_pi1.usv", "20261301_pi1.usv", "20261123_.usv", "20261123_pi1~.usv", "x"]
-        {
+        for name in [
+            "remote_pi1.usv",
+            "20261301_pi1.usv",
+            "20261123_.usv",
+            "20261123_pi1~.usv",
+            "x",
+            "202613_pi1.usv",
+            "202611_pi1~~202611.usv",
+            "20261123_pi1~~202611.usv",
+        ] {
             assert_eq!(journal_of(name), None, "{name}");
         }
     }

@@ -5,6 +5,7 @@
 //! [`StoreError::Replaced`], and who asks opens a new one.
 
 mod count;
+mod expiring;
 mod recall;
 mod search;
 
@@ -12,10 +13,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub(crate) use expiring::months_of;
+
 use cocli_core::digest::shard as shard_of;
 use cocli_core::usv::{self, US};
 use cocli_core::{
-    ClusterId, Datagram, Entity, Entry, Field, LogId, NodeId, State, StateDigest, Target,
+    ClusterId, Datagram, Entity, Entry, Field, LogId, Month, NodeId, State, StateDigest, Target,
 };
 use memchr::memmem::Finder;
 
@@ -42,6 +45,8 @@ pub struct Reader {
     all: OnceLock<Vec<Section>>,
     delta: OnceLock<Delta>,
     looks: AtomicU32,
+    /// What expires, once it was asked for: a reader for each month.
+    months: OnceLock<Vec<Self>>,
 }
 
 /// One datagram with where it stands.
@@ -61,9 +66,9 @@ impl Reader {
     /// # Errors
     /// When they cannot be read. A damaged manifest is passed over: the journals hold it all.
     pub fn open(journals: &mut Journals) -> Result<Self> {
-        let manifest = Manifest::read_or_empty(&**journals.disk())?;
+        let manifest = Manifest::read_or_empty(&**journals.disk(), None)?;
         let reader = Self::behind(journals, manifest)?;
-        let _ = reader.all.set(journals.all_sections());
+        let _ = reader.all.set(journals.all_sections(None));
         Ok(reader)
     }
 
@@ -73,10 +78,20 @@ impl Reader {
     /// # Errors
     /// As [`Reader::open`].
     pub fn glance(disk: SharedDisk, cluster: ClusterId, node: NodeId) -> Result<Self> {
-        let manifest = Manifest::read_or_empty(&*disk)?;
+        Self::glance_at(disk, cluster, node, None)
+    }
+
+    /// The same of the logs that expire with a month.
+    fn glance_at(
+        disk: SharedDisk,
+        cluster: ClusterId,
+        node: NodeId,
+        month: Option<Month>,
+    ) -> Result<Self> {
+        let manifest = Manifest::read_or_empty(&*disk, month)?;
         let mut places = manifest.places.clone();
         places.retain(|log, _| !manifest.holes.contains_key(log));
-        let mut journals = Journals::open_behind(disk, cluster, node, &places)?;
+        let mut journals = Journals::open_behind(disk, cluster, node, (month, &places))?;
         Self::behind(&mut journals, manifest)
     }
 
@@ -84,7 +99,7 @@ impl Reader {
         let disk = journals.disk().clone();
         let frontier = journals.standing(&manifest.frontier)?;
         let mut tail = Vec::new();
-        for section in journals.behind(&frontier, &manifest.holes, |_, end| end) {
+        for section in journals.behind(manifest.month, &frontier, &manifest.holes, |_, end| end) {
             let path = paths::journal(&section.log, section.day);
             tail.push(section.load(&*disk).tried("read", &path)?);
         }
@@ -96,6 +111,7 @@ impl Reader {
             all: OnceLock::new(),
             delta: OnceLock::new(),
             looks: AtomicU32::new(0),
+            months: OnceLock::new(),
         })
     }
 
@@ -132,6 +148,11 @@ impl Reader {
             });
         } else if let Some(news) = self.delta().get(target) {
             join(&mut entity, news);
+        }
+        if target.may_expire() {
+            for month in self.months()? {
+                join(&mut entity, &month.entity(target)?);
+            }
         }
         Ok(entity)
     }
@@ -177,10 +198,17 @@ impl Reader {
                 join(found.entry(at.clone()).or_default(), news);
             }
         }
+        if expiring::has(target.as_str()) {
+            for month in self.months()? {
+                for (at, news) in month.below(target)? {
+                    join(found.entry(at).or_default(), &news);
+                }
+            }
+        }
         Ok(found)
     }
 
-    /// Everything.
+    /// Everything that stays.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -190,24 +218,24 @@ impl Reader {
             all.append(&mut found);
             Ok(())
         };
-        self.shards_of("", |_| true, |_, found| take(found))?;
+        self.shards_of(("", &Delta::new()), |_| true, |_, found| take(found))?;
         Ok(State::from(all))
     }
 
     /// Every target whose text begins with `prefix`, with what is known of it: shard by shard, sorted
-    /// within each. Holds one shard at a time.
+    /// within each. Holds one shard at a time. Without a prefix what expires is left out.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn scan(&self, prefix: &str, mut take: impl FnMut(&Target, &Entity)) -> Result<()> {
         let wanted = |line: &[u8]| target_of(line).starts_with(prefix.as_bytes());
-        self.shards_of(prefix, wanted, |_, shard| {
+        self.shards_of((prefix, &self.expiring(prefix)?), wanted, |_, shard| {
             shard.iter().for_each(|(target, entity)| take(target, entity));
             Ok(())
         })
     }
 
-    /// Everything, one shard of [`shard_of`] after the other. Holds one at a time.
+    /// Everything that stays, one shard of [`shard_of`] after the other. Holds one at a time.
     ///
     /// # Errors
     /// When the disk refuses, and what `take` says.
@@ -215,19 +243,19 @@ impl Reader {
         &self,
         mut take: impl FnMut(u8, &BTreeMap<Target, Entity>) -> Result<()>,
     ) -> Result<()> {
-        self.shards_of("", |_| true, |shard, found| take(shard, &found))
+        self.shards_of(("", &Delta::new()), |_| true, |shard, found| take(shard, &found))
     }
 
-    /// Every target that begins with `prefix`, with the tail's news and of the checkpoint at least the
-    /// lines that are `wanted`.
+    /// Every target that begins with `prefix`, with the tail's news, those that are given, and of the
+    /// checkpoint at least the lines that are `wanted`.
     fn shards_of(
         &self,
-        prefix: &str,
+        (prefix, more): (&str, &Delta),
         mut wanted: impl FnMut(&[u8]) -> bool,
         mut take: impl FnMut(u8, Delta) -> Result<()>,
     ) -> Result<()> {
         let mut news: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
-        for (target, entity) in self.delta() {
+        for (target, entity) in self.delta().iter().chain(more) {
             if target.as_str().starts_with(prefix) {
                 news.entry(shard_of(target)).or_default().push((target, entity));
             }
@@ -314,6 +342,11 @@ impl Reader {
                 }
             });
         }
+        if target.may_expire() {
+            for month in self.months()? {
+                all.extend(month.history(target, field)?);
+            }
+        }
         all.sort_by(|a, b| a.datagram.entry.cmp(&b.datagram.entry));
         Ok(all)
     }
@@ -323,7 +356,7 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn odd(&self) -> Result<Vec<OddRecord>> {
-        let mut list = OddList::read(&*self.disk)?;
+        let mut list = OddList::read(&*self.disk, self.manifest.month)?;
         for stretch in &self.tail {
             stretch.each(|met| {
                 if let Some(odd) = of_met(&met) {
@@ -331,7 +364,11 @@ impl Reader {
                 }
             });
         }
-        Ok(list.0.into_values().collect())
+        let mut all: Vec<OddRecord> = list.0.into_values().collect();
+        for month in self.months()? {
+            all.extend(month.odd()?);
+        }
+        Ok(all)
     }
 
     pub(crate) fn disk(&self) -> &dyn Disk {
@@ -414,7 +451,7 @@ impl Reader {
         if self.all.get().is_none() {
             let (cluster, node) = self.home.clone();
             let journals = Journals::open(self.disk.clone(), cluster, node)?;
-            let _ = self.all.set(journals.all_sections());
+            let _ = self.all.set(journals.all_sections(self.manifest.month));
         }
         Ok(self.all.get().map_or(&[], Vec::as_slice))
     }
@@ -422,7 +459,7 @@ impl Reader {
     /// A damaged shard costs a reading of all journals and no value: they still hold everything. One whose
     /// files went with the checkpoint that they are of costs another look.
     pub(crate) fn remade(&self, shard: u8) -> Result<Delta> {
-        if Manifest::read_or_empty(&*self.disk)? != self.manifest {
+        if Manifest::read_or_empty(&*self.disk, self.manifest.month)? != self.manifest {
             return Err(StoreError::Replaced { path: paths::MANIFEST });
         }
         let mut delta =

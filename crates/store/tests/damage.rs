@@ -387,7 +387,8 @@ fn a_hole_in_the_own_log_costs_no_append_and_closing_copies_only_what_checks_its
     journals.scrub(&log("pi1")).unwrap();
     let hole = journals.holes().remove(0);
     let lock = take_lock(&disk).unwrap();
-    let closed = journals.close_and_copy(&lock, hole.from.position, &epoch("abcdefgh")).unwrap();
+    let closed =
+        journals.close_and_copy(&lock, &hole.log, hole.from.position, &epoch("abcdefgh")).unwrap();
     assert_eq!(closed.trusted, hole.from);
     drop(lock);
     check_home(&disk, "pi1");

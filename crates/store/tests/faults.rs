@@ -310,7 +310,8 @@ fn closing_a_log_that_fails_anywhere_loses_nothing_and_is_finished_by_the_next_w
         let close = || -> Result<(), StoreError> {
             let mut journals = open(disk, "pi1")?;
             let lock = take_lock(disk)?;
-            journals.close_and_copy(&lock, trusted, &epoch("aaaaaaaa")).map(|_| ())
+            let own = journals.own().clone();
+            journals.close_and_copy(&lock, &own, trusted, &epoch("aaaaaaaa")).map(|_| ())
         };
         let _ = close();
         vec![try_append(disk, "20261123", batch("pi1", 10, 2))]
@@ -343,7 +344,8 @@ fn a_batch_whose_sync_failed_is_safe_once_the_log_is_closed() {
         let mut journals = open(&disk, "pi1").unwrap();
         let lock = take_lock(&disk).unwrap();
         let fresh = format!("epoch{number:03}");
-        let closed = journals.close_and_copy(&lock, trusted, &epoch(&fresh)).unwrap();
+        let own = journals.own().clone();
+        let closed = journals.close_and_copy(&lock, &own, trusted, &epoch(&fresh)).unwrap();
         assert_eq!(closed.trusted.position, trusted);
         assert_eq!(closed.copied.position, bytes_of(&written).len() as u64);
         drop(lock);
@@ -720,7 +722,8 @@ fn a_doubt_that_could_not_be_written_down_holds_for_as_long_as_the_process_lives
     assert!(matches!(error, StoreError::Doubted { .. }), "{error}");
     // Now that the disk takes it, others know too.
     assert!(disk.peek(".cocli/doubt.json").is_some());
-    journals.close_and_copy(&lock, whole, &epoch("aaaaaaaa")).unwrap();
+    let own = journals.own().clone();
+    journals.close_and_copy(&lock, &own, whole, &epoch("aaaaaaaa")).unwrap();
     assert_eq!(journals.doubt(), None);
     drop(lock);
     disk.crash(1);

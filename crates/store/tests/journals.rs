@@ -151,7 +151,7 @@ fn two_views_of_one_home_see_what_the_other_does() {
     // A view that saw a log before it was closed goes on in the new epoch.
     let lock = take_lock(&disk).unwrap();
     let half = one.days(&log("pi1")).next().unwrap().2;
-    one.close_and_copy(&lock, half, &epoch("abcdefgh")).unwrap();
+    one.close_and_copy(&lock, &log("pi1"), half, &epoch("abcdefgh")).unwrap();
     let written = two
         .append_own(&lock, day("20261123"), &bytes_of(&batch("pi1", 99, 1)), &command())
         .unwrap();

@@ -59,7 +59,9 @@ fn follow(screen: Screen, home: &Home, wanted: &Wanted, raw: bool) -> Result<(),
     let _watcher = daemon::watch_journals(home.path(), grown.clone());
     let mut seen = BTreeMap::new();
     while !screen.reader_gone() {
-        let ends = home.ends()?;
+        let mut ends = home.ends()?;
+        // Heartbeats are shown to those who ask for them.
+        ends.retain(|log, _| log.month.is_none() || wanted.target.is_some());
         let mut fresh = Vec::new();
         for (log, end) in &ends {
             let from = seen.get(log).copied().unwrap_or(0);

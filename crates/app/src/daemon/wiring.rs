@@ -280,7 +280,7 @@ impl Wiring {
                 }
             }
             Event::Door { request, answer } => self.door(&request, answer),
-            Event::Done(done) => self.step(Input::Done(done)),
+            Event::Done(done) => self.step(Input::Done(*done)),
             Event::Edited(end) => {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }

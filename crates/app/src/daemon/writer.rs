@@ -95,6 +95,6 @@ impl Desk {
     }
 
     fn tell(&self, done: JobDone) -> Option<()> {
-        self.events.send(Event::Done(done)).ok()
+        self.events.send(Event::Done(Box::new(done))).ok()
     }
 }

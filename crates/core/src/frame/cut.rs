@@ -1,5 +1,6 @@
 //! Parts of messages, written and read: what is read is never trusted to be there.
 
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::range::Range;
@@ -11,6 +12,8 @@ use crate::vector::Head;
 
 /// Bytes of the longest node id that is read.
 pub(super) const NODE_READ_BYTES: usize = NODE_BYTES_MAX + 1;
+/// Bytes of the month behind the name of an expiring log.
+const MONTH_BYTES: usize = 1 + 6;
 /// Bytes of one entry beside the name of its log.
 const ENTRY_BYTES: usize = 1 + 8 + 16;
 
@@ -20,13 +23,13 @@ pub(crate) fn entry_len(log: &LogId) -> usize {
 }
 
 pub(super) fn name_len(log: &LogId) -> usize {
-    let epoch = log.epoch.as_str().len();
-    log.node.as_str().len() + if epoch == 0 { 0 } else { 1 + epoch }
+    let (epoch, month) = (log.epoch.as_str().len(), log.month.map_or(0, |_| MONTH_BYTES));
+    log.node.as_str().len() + month + if epoch + month == 0 { 0 } else { 1 + epoch }
 }
 
 pub(super) fn put_text(out: &mut Vec<u8>, parts: &[&str]) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    // Names have at most 73 bytes (name.rs), so the length is never cut.
+    // Names have at most 80 bytes (name.rs), so the length is never cut.
     out.push(u8::try_from(length).unwrap_or(u8::MAX));
     for part in parts {
         out.extend_from_slice(part.as_bytes());
@@ -34,9 +37,11 @@ pub(super) fn put_text(out: &mut Vec<u8>, parts: &[&str]) {
 }
 
 pub(crate) fn put_log(out: &mut Vec<u8>, log: &LogId) {
-    match log.epoch.as_str() {
-        "" => put_text(out, &[log.node.as_str()]),
-        epoch => put_text(out, &[log.node.as_str(), "~", epoch]),
+    let (node, epoch) = (log.node.as_str(), log.epoch.as_str());
+    match log.month {
+        Some(month) => put_text(out, &[node, "~", epoch, "~", &month.to_string()]),
+        None if epoch.is_empty() => put_text(out, &[node]),
+        None => put_text(out, &[node, "~", epoch]),
     }
 }
 

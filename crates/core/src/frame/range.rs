@@ -111,7 +111,9 @@ impl Range {
     fn read_head(cut: &mut Cut<'_>) -> Option<(LogId, Day, Head)> {
         let log = cut.log()?;
         let day = Day::from_number(u32::from_be_bytes(cut.array()?))?;
-        Some((log, day, cut.head()?))
+        // All of an expiring log stands on one day.
+        let fits = log.month.is_none_or(|month| month.first_day() == day);
+        Some((log, day, cut.head().filter(|_| fits)?))
     }
 
     pub(crate) fn read(cut: &mut Cut<'_>) -> Option<Self> {

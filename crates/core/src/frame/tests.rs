@@ -13,7 +13,9 @@ fn node() -> impl Strategy<Value = NodeId> {
 }
 
 fn log() -> impl Strategy<Value = LogId> {
-    "[a-z0-9][a-z0-9.-]{0,62}(~[a-z2-9]{8})?".prop_map(|text| LogId::read(&text).unwrap())
+    let staying = "[a-z0-9][a-z0-9.-]{0,62}(~[a-z2-9]{8})?";
+    let expiring = "[a-z0-9][a-z0-9.-]{0,62}~([a-z2-9]{8})?~[1-9][0-9]{3}(0[1-9]|1[0-2])";
+    prop_oneof![staying, expiring].prop_map(|text| LogId::read(&text).unwrap())
 }
 
 fn head() -> impl Strategy<Value = Head> {
@@ -26,6 +28,7 @@ fn range() -> impl Strategy<Value = Range> {
         .prop_map(|(log, position, hash, mut bytes)| {
             bytes.push(RS);
             let day = Day::from_number(20_261_123).unwrap();
+            let day = log.month.map_or(day, crate::time::Month::first_day);
             Range { log, day, position, hash_before: ChainHash(hash), bytes }
         })
 }

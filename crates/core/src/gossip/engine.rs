@@ -3,6 +3,7 @@
 //! An input only changes what is known; what follows from it is done at the end of the step, in
 //! the same order each time: forks and gaps, the disk, announcements, packets.
 
+mod expiry;
 mod fetch;
 mod hole;
 mod line;
@@ -32,7 +33,7 @@ use crate::digest::{ChainHash, ClusterId, hash};
 use crate::frame::{Boot, Message};
 use crate::limits::{LOST_BRANCHES_MAX, ROUND_US};
 use crate::name::{LogId, NodeId};
-use crate::time::Instant;
+use crate::time::{Instant, Month};
 use crate::vector::{Head, Vector};
 
 /// The propagation of one node.
@@ -43,8 +44,11 @@ pub struct Engine {
     cluster: ClusterId,
     own: LogId,
     vector: Vector,
-    /// The hash of the vector, worked out when it is asked for.
-    sum: Option<u128>,
+    /// The hash of the vector without what is over, by the oldest month that is not, worked out when it is
+    /// asked for.
+    sums: BTreeMap<Option<Month>, u128>,
+    /// The oldest month whose expiring logs are told and taken, once the time is known.
+    oldest: Option<Month>,
     /// When the vector changed last.
     changed: Micros,
     sender: Sender,
@@ -79,8 +83,8 @@ impl Engine {
         first.copy_from_slice(&seed[..8]);
         let mut dice = Dice::new(u64::from_be_bytes(first));
         let mut spread = Spread::default();
-        if let Some(head) = start.vector.get(&start.own) {
-            spread.grown(&start.own, head);
+        for (log, head) in start.vector.0.iter().filter(|(log, _)| log.is_kin(&start.own)) {
+            spread.grown(log, *head);
         }
         let swim = Dice::new(dice.next());
         Self {
@@ -90,7 +94,8 @@ impl Engine {
             cluster: start.cluster,
             own: start.own,
             vector: start.vector,
-            sum: None,
+            sums: BTreeMap::new(),
+            oldest: None,
             changed: 0,
             members: Members::new(start.node.clone(), start.boot, swim),
             stir_after: 0,
@@ -113,7 +118,7 @@ impl Engine {
     }
 
     /// Says what time it is on the wall. It is told to peers and compared with theirs, and decides
-    /// nothing.
+    /// nothing but which expiring logs are over.
     pub fn set_wall(&mut self, now: Micros, wall: Instant) {
         self.wall.set(now, wall.micros());
     }
@@ -122,6 +127,7 @@ impl Engine {
     /// taken as standing still.
     pub fn step(&mut self, now: Micros, input: Input, out: &mut Vec<Output>) {
         self.now = self.now.max(now);
+        self.end_months();
         self.take(input, out);
         self.say_hello(out);
         self.watch();
@@ -161,7 +167,7 @@ impl Engine {
         &self.vector
     }
 
-    /// The log that own writes go to.
+    /// The log that own writes go to; those that expire go to logs of the same epoch.
     #[must_use]
     pub fn own(&self) -> &LogId {
         &self.own
@@ -218,7 +224,8 @@ impl Engine {
                 silent_us: self.now.saturating_sub(peer.heard),
                 rtt_us: peer.rtt,
                 clock_ahead_us: peer.clock_ahead,
-                lacks_bytes: (self.vector.0.iter())
+                lacks_bytes: self
+                    .told_to(peer)
                     .map(|(log, head)| head.position.saturating_sub(held(log, *head)))
                     .sum(),
                 ahead_bytes: peer
@@ -260,7 +267,11 @@ impl Engine {
             Input::NewEpoch { log, trusted, copied } => {
                 self.on_new_epoch(log, trusted, copied, out)
             }
-            Input::Hole { log, from, until } => self.holes.found(log, from, until),
+            Input::Hole { log, from, until } => {
+                if !self.is_over(&log) {
+                    self.holes.found(log, from, until);
+                }
+            }
             Input::Healed { log, position } => self.holes.healed(&log, position),
             Input::Wait { id, log, position, nodes } => self.on_wait(id, log, position, nodes),
             Input::Unwait(id) => self.spread.unwait(id),
@@ -320,17 +331,18 @@ impl Engine {
     }
 
     fn set_head(&mut self, log: &LogId, head: Head) {
-        self.sum = None;
+        self.sums.clear();
         self.changed = self.now;
-        if head.position == 0 {
+        if head.position == 0 || self.is_over(log) {
             self.vector.0.remove(log);
         } else {
             self.vector.0.insert(log.clone(), head);
         }
     }
 
-    fn sum(&mut self) -> u128 {
-        *self.sum.get_or_insert_with(|| self.vector.hash())
+    /// Whether this home alone extends a log.
+    fn owns(&self, log: &LogId) -> bool {
+        log.is_kin(&self.own)
     }
 
     fn remember_lost(&mut self, lost: ChainHash) {

@@ -191,15 +191,29 @@ impl Peer {
         }
     }
 
-    /// Its vector equals mine.
-    pub(crate) fn is_level(&mut self, vector: &Vector, sum: u128, counter: u64) {
+    /// Its vector equals mine, as far as a log `counts`.
+    pub(crate) fn is_level(
+        &mut self,
+        vector: &Vector,
+        counts: impl Fn(&LogId) -> bool,
+        sum: u128,
+        counter: u64,
+    ) {
         if self.level == Some(sum) {
             return;
         }
-        for (log, head) in &vector.0 {
+        for (log, head) in vector.0.iter().filter(|(log, _)| counts(log)) {
             self.holds(log, *head, counter);
         }
         self.level = Some(sum);
+    }
+
+    /// Forgets what it said and was told of logs that are over.
+    pub(crate) fn end(&mut self, over: impl Fn(&LogId) -> bool) {
+        self.known.retain(|log, _| !over(log));
+        self.told.retain(|log, _| !over(log));
+        self.passed_over.retain(|log, _| !over(log));
+        self.compared.retain(|log, _| !over(log));
     }
 
     /// Whether it said that its vector equals mine, whose hash this is.

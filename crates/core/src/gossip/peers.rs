@@ -95,6 +95,10 @@ impl Peers {
         self.all.get_mut(&boot)
     }
 
+    pub(crate) fn each(&mut self, act: impl FnMut(&mut Peer)) {
+        self.all.values_mut().for_each(act);
+    }
+
     pub(crate) fn all(&self) -> impl Iterator<Item = &Peer> {
         self.all.values()
     }
@@ -134,10 +138,9 @@ impl Peers {
         boots
     }
 
-    /// The next live peers, by turns, that are not known to hold the same, or were never measured.
-    pub(crate) fn turn(&mut self, now: Micros, sum: u128, count: usize) -> Vec<Boot> {
-        let unequal = self.live(now).filter(|peer| !peer.equals(sum) || peer.rtt.is_none());
-        let boots: Vec<Boot> = unequal.map(|peer| peer.boot).collect();
+    /// The next of those peers, by turns, that are not known to hold the same, or were never measured.
+    pub(crate) fn turn(&mut self, unequal: &[Boot], count: usize) -> Vec<Boot> {
+        let boots = unequal;
         let from = self.turn.map_or(0, |turn| boots.partition_point(|boot| *boot <= turn));
         let taken: Vec<Boot> =
             boots[from..].iter().chain(&boots[..from]).take(count).copied().collect();

@@ -56,6 +56,11 @@ impl Spread {
         }
     }
 
+    /// Forgets the heads of logs that are over.
+    pub(crate) fn end(&mut self, over: impl Fn(&LogId) -> bool) {
+        self.heads.retain(|log, _| !over(log));
+    }
+
     /// Own writes go to another log; what waits for bytes behind `trusted` of the old one waits for
     /// their copy.
     pub(crate) fn moved(&mut self, old: &LogId, trusted: u64, log: &LogId, copied: Head) {

@@ -97,9 +97,9 @@ pub(super) fn recover(
     epoch: &Epoch,
 ) -> Result<()> {
     if let Err(error) = journals.recover(lock)
-        && let StoreError::Doubted { trusted, .. } = error
+        && let StoreError::Doubted { log, trusted, .. } = error
     {
-        journals.close_and_copy(lock, trusted, epoch)?;
+        journals.close_and_copy(lock, &log, trusted, epoch)?;
         checkpoint::salvage(lock, journals, &command(at, "salvage"))?;
     }
     Ok(())
@@ -126,12 +126,12 @@ fn doubt(
         Some(head) => journals.hash_at(log, head.position)? == Some(head.hash),
         None => false,
     };
-    if held || journals.own() != log {
+    if held || !journals.owns(log) {
         recover(journals, lock, at, epoch)?;
         return rescanned(journals, lock);
     }
     let trusted = journals.durable(log);
-    let closed = journals.close_and_copy(lock, trusted, epoch)?;
+    let closed = journals.close_and_copy(lock, log, trusted, epoch)?;
     Ok(JobDone::NewEpoch { log: closed.log, trusted: closed.trusted, copied: closed.copied })
 }
 
@@ -144,7 +144,7 @@ fn aside(
 ) -> Result<JobDone> {
     let done =
         journals.set_branch_aside(lock, log, common.position, at.day(), &command(at, "fork"))?;
-    let own = journals.own().clone();
+    let own = journals.own().of(log.month);
     let head = durable(journals, &own)?;
     Ok(JobDone::Aside { log: log.clone(), head: done.head, own: (own, head) })
 }

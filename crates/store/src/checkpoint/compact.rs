@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cocli_core::digest::shard as shard_of;
 use cocli_core::limits::TAIL_BYTES_MAX;
-use cocli_core::{Entity, Head, LogId, Target, Vector};
+use cocli_core::{Entity, Head, LogId, Month, Target, Vector};
 
 use super::fold::{Fold, Folded, sync_all};
 use super::gather::{Gathered, gather};
@@ -62,9 +62,9 @@ pub struct Pending {
 /// When the journals cannot be read.
 pub fn pending(journals: &mut Journals, means: &Means<'_>) -> Result<Pending> {
     journals.refresh()?;
-    let manifest = Manifest::read_or_empty(&**journals.disk())?;
+    let manifest = Manifest::read_or_empty(&**journals.disk(), None)?;
     let frontier = journals.standing(&manifest.frontier)?;
-    let sections = journals.behind(&frontier, &manifest.holes, |_, end| end);
+    let sections = journals.behind(None, &frontier, &manifest.holes, |_, end| end);
     let logs: BTreeSet<&LogId> = sections.iter().map(|section| &section.log).collect();
     let bytes = sections.iter().map(|section| section.len as u64).sum();
     let run = bytes > 0 && run::absorbed(&manifest, bytes, means).is_some();
@@ -156,10 +156,18 @@ fn merge_new(
     journals.refresh()?;
     journals.sync(lock)?;
     let logs = journals.logs().cloned().collect::<Vec<_>>();
-    let durable = logs.into_iter().map(|log| (log.clone(), journals.durable(&log))).collect();
-    let merged = Begun::new(turn, journals, durable)?.merge_all(journals, means, all)?;
-    let done = merged.done;
-    merged.place(lock, journals)?.clean_up()?;
+    let durable: Durable =
+        logs.into_iter().map(|log| (log.clone(), journals.durable(&log))).collect();
+    let mut turn = Some(turn);
+    let mut done = Compacted::default();
+    // What stays comes last: its figures are what a person asked for.
+    for month in journals.months().into_iter().map(Some).chain([None]) {
+        let Some(mine) = turn.take() else { break };
+        let merged =
+            Begun::new(mine, journals, &durable, month)?.merge_all(journals, means, all)?;
+        done = Compacted { rebuilt: done.rebuilt + merged.done.rebuilt, ..merged.done };
+        turn = Some(merged.place(lock, journals)?.end()?);
+    }
     Ok(done)
 }
 
@@ -180,19 +188,37 @@ impl Begun {
     /// # Errors
     /// When the journals or the manifest cannot be read.
     pub fn up_to(turn: Turn, journals: &mut Journals, known: &Vector) -> Result<Self> {
+        Self::of_month(turn, journals, known, None)
+    }
+
+    /// As [`Begun::up_to`], of the logs that expire with a month.
+    ///
+    /// # Errors
+    /// As `up_to`.
+    pub fn of_month(
+        turn: Turn,
+        journals: &mut Journals,
+        known: &Vector,
+        month: Option<Month>,
+    ) -> Result<Self> {
         let known = journals.standing(known)?;
         known.0.iter().for_each(|(log, head)| journals.trust(log, head.position));
         let durable = known.0.into_iter().map(|(log, head)| (log, head.position)).collect();
-        Self::new(turn, journals, durable)
+        Self::new(turn, journals, &durable, month)
     }
 
     /// Nothing behind `durable` is read.
-    fn new(turn: Turn, journals: &mut Journals, durable: Durable) -> Result<Self> {
+    fn new(
+        turn: Turn,
+        journals: &mut Journals,
+        durable: &Durable,
+        month: Option<Month>,
+    ) -> Result<Self> {
         let disk = journals.disk().clone();
-        let before = Manifest::read_or_empty(&*disk)?;
+        let before = Manifest::read_or_empty(&*disk, month)?;
         let frontier = journals.standing(&before.frontier)?;
         let until = |log: &LogId, end: u64| end.min(durable.get(log).copied().unwrap_or(0));
-        let sections = journals.behind(&frontier, &before.holes, until);
+        let sections = journals.behind(month, &frontier, &before.holes, until);
         Ok(Self { turn, disk, before, frontier, sections })
     }
 
@@ -227,19 +253,17 @@ impl Begun {
 
     /// As [`Begun::merge`]; with `all` it reads every shard and run, and makes anew what is damaged.
     fn merge_all(self, journals: &mut Journals, means: &Means<'_>, all: bool) -> Result<Merged> {
-        let disk = self.disk.clone();
+        let (disk, month) = (self.disk.clone(), self.before.month);
         // What a killed one left takes room that this one needs.
-        remove_unnamed(&*disk)?;
+        remove_unnamed(&*disk, month)?;
         self.write(journals, means, all).inspect_err(|_| {
-            let _ = remove_unnamed(&*disk);
+            let _ = remove_unnamed(&*disk, month);
         })
     }
 
     fn write(self, journals: &mut Journals, means: &Means<'_>, all: bool) -> Result<Merged> {
         let disk = self.disk.clone();
-        if disk.stat(paths::CHECKPOINT).tried("look at", paths::CHECKPOINT)?.is_none() {
-            disk.make_folder(paths::CHECKPOINT).tried_to_write(paths::CHECKPOINT, 0)?;
-        }
+        make_folders(&*disk, self.before.month)?;
         let alone = self.bytes() <= means.alone_bytes && !all;
         let workers = if alone { 1 } else { means.threads.max(1) };
         let spill = Spill::new(&*disk, means.memory, workers);
@@ -270,7 +294,7 @@ impl Begun {
         })?;
         let Work { manifest, done, .. } = work;
         Ok(Merged {
-            _turn: self.turn,
+            turn: self.turn,
             disk: self.disk,
             before: self.before,
             manifest,
@@ -282,7 +306,7 @@ impl Begun {
 
 /// A compaction whose files are durable and wait to be named.
 pub struct Merged {
-    _turn: Turn,
+    turn: Turn,
     disk: SharedDisk,
     before: Manifest,
     manifest: Manifest,
@@ -302,10 +326,11 @@ impl Merged {
         let Some(written) = &self.written else { return Ok(Placed { merged: self, new: false }) };
         journals.refresh()?;
         let stands = journals.standing(&self.manifest.frontier)? == self.manifest.frontier;
-        if !stands || Manifest::read_or_empty(&*self.disk)? != self.before {
+        if !stands || Manifest::read_or_empty(&*self.disk, self.before.month)? != self.before {
             return Ok(Placed { merged: self, new: false });
         }
-        self.disk.rename(written, paths::MANIFEST).tried("put in place", paths::MANIFEST)?;
+        let path = paths::manifest(self.before.month);
+        self.disk.rename(written, &path).tried("put in place", &path)?;
         for (log, head) in &self.manifest.frontier.0 {
             journals.mark(log, *head);
             // A mark saves the next start some hashing, no more.
@@ -333,10 +358,16 @@ impl Placed {
     /// # Errors
     /// When the disk refuses: what is left over goes with the next compaction.
     pub fn clean_up(self) -> Result<()> {
+        self.end().map(|_| ())
+    }
+
+    /// Gives the turn back.
+    fn end(self) -> Result<Turn> {
         if self.new {
-            sync_manifest(&*self.merged.disk)?;
+            sync_manifest(&*self.merged.disk, self.merged.before.month)?;
         }
-        remove_unnamed(&*self.merged.disk)
+        remove_unnamed(&*self.merged.disk, self.merged.before.month)?;
+        Ok(self.merged.turn)
     }
 }
 
@@ -396,14 +427,14 @@ impl Work<'_> {
     ) -> Result<()> {
         self.done.bytes = gathered.bytes;
         self.done.records = gathered.records;
-        let before = OddList::read(self.disk)?;
+        let before = OddList::read(self.disk, self.before.month)?;
         let mut odd = before.clone();
         for section in sections {
             odd.forget(&section.log, section.position, section.end());
         }
         gathered.odd.into_iter().for_each(|one| odd.add(one));
         if odd != before {
-            odd.write(self.disk)?;
+            odd.write(self.disk, self.before.month)?;
         }
         self.take_gaps(journals, gathered.gaps);
         for section in sections {
@@ -465,14 +496,15 @@ impl Work<'_> {
     fn rebuild(&mut self, journals: &mut Journals, damaged: &BTreeSet<u8>) -> Result<()> {
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
         let until = |log: &LogId, end: u64| end.min(self.manifest.frontier.position(log));
-        let sections = journals.behind(&Vector::default(), &BTreeMap::new(), until);
+        let (nothing, month) = (Vector::default(), self.before.month);
+        let sections = journals.behind(month, &nothing, &BTreeMap::new(), until);
         let again = gather(self.disk, &sections, Some(damaged), (&spill, self.workers), &|_| ())?;
         self.take_gaps(journals, again.gaps);
         for shard in damaged {
             self.manifest.shards.remove(shard);
             self.done.rebuilt += 1;
         }
-        let nothing = Manifest::default();
+        let nothing = Manifest::of_month(self.before.month);
         let fold = Fold {
             disk: self.disk,
             manifest: &nothing,
@@ -485,7 +517,7 @@ impl Work<'_> {
         match self.put_shards(folded).first() {
             None => Ok(()),
             Some(shard) => Err(StoreError::Damaged {
-                path: paths::CHECKPOINT.to_owned(),
+                path: paths::checkpoint(self.before.month),
                 offset: 0,
                 what: format!("what was written of shard {shard:02x} a moment ago reads otherwise"),
             }),
@@ -535,28 +567,38 @@ impl Work<'_> {
     }
 
     fn sync(&self) -> Result<()> {
+        let folder = paths::checkpoint(self.before.month);
         if !self.synced {
             if self.fresh.len() > SINGLE_SYNCS_MAX {
                 match self.disk.sync_all() {
                     Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
-                    other => return other.tried("sync", paths::CHECKPOINT),
+                    other => return other.tried("sync", &folder),
                 }
             }
             sync_all(self.disk, &self.fresh)?;
         }
-        self.disk.sync_folder(paths::CHECKPOINT).tried("sync", paths::CHECKPOINT)
+        self.disk.sync_folder(&folder).tried("sync", &folder)
     }
 }
 
-fn sync_manifest(disk: &dyn Disk) -> Result<()> {
-    let folder = paths::folder(paths::MANIFEST);
-    disk.sync_folder(folder).tried("sync", folder)
+fn make_folders(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
+    for folder in [None, month].map(paths::checkpoint) {
+        if disk.stat(&folder).tried("look at", &folder)?.is_none() {
+            disk.make_folder(&folder).tried_to_write(&folder, 0)?;
+        }
+    }
+    Ok(())
+}
+
+fn sync_manifest(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
+    let folder = paths::checkpoint(month);
+    disk.sync_folder(&folder).tried("sync", &folder)
 }
 
 /// Removes what the manifest that stands there does not name, for who has the turn. A reader of an old
 /// one reads this one then. Where it cannot be read nobody knows what it names.
-fn remove_unnamed(disk: &dyn Disk) -> Result<()> {
-    let manifest = match Manifest::read(disk) {
+fn remove_unnamed(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
+    let manifest = match Manifest::read_of(disk, month) {
         Err(error) if is_damage(&error) => return Ok(()),
         manifest => manifest?,
     };
@@ -564,17 +606,20 @@ fn remove_unnamed(disk: &dyn Disk) -> Result<()> {
     let shards = manifest.shards.iter();
     let names: BTreeSet<String> =
         shards.map(|(shard, info)| paths::names(*shard, info.hash)).collect();
-    names::remove_others(disk, &names);
-    let there = if_there(disk.list(paths::CHECKPOINT)).tried("list", paths::CHECKPOINT)?;
+    if month.is_none() {
+        names::remove_others(disk, &names);
+    }
+    let (folder, odd) = (paths::checkpoint(month), paths::odd(month));
+    let there = if_there(disk.list(&folder)).tried("list", &folder)?;
     let unnamed = |(name, kind): (String, FileKind)| {
-        let path = paths::in_checkpoint(&name);
-        let ours = name.ends_with(".usv") && path != paths::ODD || name.ends_with(".new");
+        let path = paths::in_checkpoint(month, &name);
+        let ours = name.ends_with(".usv") && path != odd || name.ends_with(".new");
         (ours && kind == FileKind::File && !named.contains(&path)).then_some(path)
     };
     let unnamed: Vec<String> = there.into_iter().flatten().filter_map(unnamed).collect();
     if !unnamed.is_empty() {
         // Somebody may have died between putting it in place and this: an older one must not come back.
-        sync_manifest(disk)?;
+        sync_manifest(disk, month)?;
     }
     for path in unnamed {
         if_there(disk.remove(&path)).tried("remove", &path)?;

@@ -130,7 +130,12 @@ impl Fold<'_> {
         for piece in pieces {
             sources.push(Source::file(self.disk, piece, step)?);
         }
-        let mut output = Output::new(self.disk, shard, step.max(1), std::mem::take(buffer));
+        let mut output = Output::new(
+            self.disk,
+            (self.manifest.month, shard),
+            step.max(1),
+            std::mem::take(buffer),
+        );
         merge(sources, |line| output.put(line))?;
         let done = output.done(self.manifest.shards.get(&shard), buffer)?;
         for piece in apart {
@@ -146,7 +151,7 @@ impl Fold<'_> {
             bytes.extend_from_slice(line.bytes);
             bytes.extend_from_slice(&END);
         }
-        let path = paths::unfinished(shard, Some(number));
+        let path = paths::unfinished(self.manifest.month, shard, Some(number));
         if_there(self.disk.remove(&path)).tried("remove", &path)?;
         self.disk.write_at(&path, 0, &bytes, false).tried_to_write(&path, bytes.len() as u64)?;
         let hash = cocli_core::digest::hash(&bytes);

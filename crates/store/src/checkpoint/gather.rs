@@ -93,18 +93,24 @@ impl Worker<'_, '_, '_> {
                 let place = |at: usize| piece.position + at as u64;
                 let gap = Gap { from: place(cut[0]), to: place(cut[1]) };
                 gathered.gaps.push((piece.log.clone(), gap));
-                let mut result = Ok(());
-                stretch.each_of(&block, &mut |met| {
-                    gathered.records += 1;
-                    result = self.take(&met).and(std::mem::replace(&mut result, Ok(())));
-                });
-                result?;
-            } else {
-                gathered.records += self.read_block(&stretch, &block)?;
             }
+            gathered.records += match block.damaged || piece.log.month.is_some() {
+                true => self.read_each(&stretch, &block)?,
+                false => self.read_block(&stretch, &block)?,
+            };
         }
         gathered.odd = std::mem::take(&mut self.odd);
         Ok(gathered)
+    }
+
+    /// A damaged block, or one of a log in which what stays is odd: each record is looked at.
+    fn read_each(&mut self, stretch: &Stretch, block: &Block) -> Result<u64> {
+        let (mut records, mut result) = (0, Ok(()));
+        stretch.each_of(block, &mut |met| {
+            records += 1;
+            result = self.take(&met).and(std::mem::replace(&mut result, Ok(())));
+        });
+        result.map(|()| records)
     }
 
     /// A sound block: of most records the line stands there already.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cocli_core::{ChainHash, Day, Head, LogId, StateDigest, Vector};
+use cocli_core::{ChainHash, Day, Head, LogId, Month, StateDigest, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::source::Piece;
@@ -27,8 +27,8 @@ pub(crate) struct ShardInfo {
 
 impl ShardInfo {
     /// Where its lines stand.
-    pub(crate) fn piece(&self, shard: u8) -> Piece {
-        let path = paths::shard(shard, self.hash);
+    pub(crate) fn piece(&self, month: Option<Month>, shard: u8) -> Piece {
+        let path = paths::shard(month, shard, self.hash);
         Piece { path, offset: 0, bytes: self.bytes, hash: self.hash }
     }
 }
@@ -48,16 +48,18 @@ pub(crate) struct RunInfo {
 
 impl RunInfo {
     /// Where its lines of a shard stand.
-    pub(crate) fn piece(&self, shard: u8) -> Option<Piece> {
+    pub(crate) fn piece(&self, month: Option<Month>, shard: u8) -> Option<Piece> {
         let (bytes, hash) = *self.parts.get(&shard)?;
         let offset = self.parts.range(..shard).map(|(_, part)| part.0).sum();
-        Some(Piece { path: paths::run(self.hash), offset, bytes, hash })
+        Some(Piece { path: paths::run(month, self.hash), offset, bytes, hash })
     }
 }
 
 /// What the checkpoint is and covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
+    /// Of which logs: those that stay, or those that expire with a month.
+    pub month: Option<Month>,
     /// The reading rules that it was made by.
     pub rules: u32,
     /// Up to where each log is merged into it.
@@ -122,6 +124,7 @@ struct FormRun {
 impl Default for Manifest {
     fn default() -> Self {
         Self {
+            month: None,
             rules: RULES,
             frontier: Vector::default(),
             places: BTreeMap::new(),
@@ -133,6 +136,11 @@ impl Default for Manifest {
 }
 
 impl Manifest {
+    /// That of an empty checkpoint.
+    pub(crate) fn of_month(month: Option<Month>) -> Self {
+        Self { month, ..Self::default() }
+    }
+
     /// The digest of the state that it covers.
     #[must_use]
     pub fn digest(&self) -> StateDigest {
@@ -171,8 +179,9 @@ impl Manifest {
 
     /// Where lines of a shard stand: in the base, then in the runs.
     pub(crate) fn pieces(&self, shard: u8) -> Vec<Piece> {
-        let base = self.shards.get(&shard).map(|info| info.piece(shard));
-        base.into_iter().chain(self.runs.iter().filter_map(|run| run.piece(shard))).collect()
+        let base = self.shards.get(&shard).map(|info| info.piece(self.month, shard));
+        let runs = self.runs.iter().filter_map(|run| run.piece(self.month, shard));
+        base.into_iter().chain(runs).collect()
     }
 
     /// The shards that have lines.
@@ -183,8 +192,9 @@ impl Manifest {
 
     /// The files that it names.
     pub(crate) fn files(&self) -> BTreeSet<String> {
-        let shards = self.shards.iter().map(|(shard, info)| paths::shard(*shard, info.hash));
-        shards.chain(self.runs.iter().map(|run| paths::run(run.hash))).collect()
+        let shard = |(shard, info): (&u8, &ShardInfo)| paths::shard(self.month, *shard, info.hash);
+        let runs = self.runs.iter().map(|run| paths::run(self.month, run.hash));
+        self.shards.iter().map(shard).chain(runs).collect()
     }
 
     /// Reads the manifest; an absent one is empty, and so is one of other reading rules: all journals
@@ -193,29 +203,35 @@ impl Manifest {
     /// # Errors
     /// When it cannot be read or is damaged.
     pub fn read(disk: &dyn Disk) -> Result<Self> {
-        let bytes = match disk.read(paths::MANIFEST) {
+        Self::read_of(disk, None)
+    }
+
+    /// As `read`, of the logs that expire with a month.
+    pub(crate) fn read_of(disk: &dyn Disk, month: Option<Month>) -> Result<Self> {
+        let path = paths::manifest(month);
+        let bytes = match disk.read(&path) {
             Err(error) if is_rot(&error) => Some(Vec::new()),
-            read => if_there(read).tried("read", paths::MANIFEST)?,
+            read => if_there(read).tried("read", &path)?,
         };
-        let Some(bytes) = bytes else { return Ok(Self::default()) };
+        let Some(bytes) = bytes else { return Ok(Self::of_month(month)) };
         let form = serde_json::from_slice::<Form>(&bytes).ok();
         let read = form
             .filter(|form| (1..=VERSION).contains(&form.version))
-            .and_then(|form| Self::of(&form));
+            .and_then(|form| Self::of(month, &form));
         let read = read.ok_or_else(|| StoreError::Damaged {
-            path: paths::MANIFEST.to_owned(),
+            path,
             offset: 0,
             what: format!(
                 "expected a manifest of version {VERSION}; `cocli compact` makes it anew"
             ),
         })?;
-        Ok(if read.rules == RULES { read } else { Self::default() })
+        Ok(if read.rules == RULES { read } else { Self::of_month(month) })
     }
 
     /// As `read`, and empty when it is damaged: what stands in the journals is enough.
-    pub(crate) fn read_or_empty(disk: &dyn Disk) -> Result<Self> {
-        match Self::read(disk) {
-            Err(StoreError::Damaged { .. }) => Ok(Self::default()),
+    pub(crate) fn read_or_empty(disk: &dyn Disk, month: Option<Month>) -> Result<Self> {
+        match Self::read_of(disk, month) {
+            Err(StoreError::Damaged { .. }) => Ok(Self::of_month(month)),
             other => other,
         }
     }
@@ -230,7 +246,7 @@ impl Manifest {
     pub(super) fn write_fresh(&self, disk: &dyn Disk) -> Result<String> {
         let mut text = serde_json::to_vec(&self.form()).unwrap_or_default();
         text.push(b'\n');
-        write_fresh(disk, paths::MANIFEST, &text)
+        write_fresh(disk, &paths::manifest(self.month), &text)
     }
 
     fn form(&self) -> Form {
@@ -279,8 +295,8 @@ impl Manifest {
     }
 
     /// `None` when any part is not what it should be, or the parts do not add up.
-    fn of(form: &Form) -> Option<Self> {
-        let mut read = Self { rules: form.rules, ..Self::default() };
+    fn of(month: Option<Month>, form: &Form) -> Option<Self> {
+        let mut read = Self { month, rules: form.rules, ..Self::default() };
         for line in &form.frontier {
             let head = Head { position: line.position, hash: ChainHash::read(&line.hash)? };
             let log = LogId::read(&line.log).ok()?;

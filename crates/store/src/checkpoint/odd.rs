@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use cocli_core::LogId;
 use cocli_core::limits::RECORD_BYTES_MAX;
 use cocli_core::usv::{RS, US};
+use cocli_core::{LogId, Month};
 
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
@@ -48,11 +48,12 @@ pub(crate) fn of_met(met: &Met<'_>) -> Option<OddRecord> {
 }
 
 impl OddList {
-    pub(crate) fn read(disk: &dyn Disk) -> Result<Self> {
-        let bytes = match disk.read(paths::ODD) {
+    pub(crate) fn read(disk: &dyn Disk, month: Option<Month>) -> Result<Self> {
+        let path = paths::odd(month);
+        let bytes = match disk.read(&path) {
             // The journals still hold what it names: a list that the medium lost stops nobody.
             Err(error) if is_rot(&error) => Vec::new(),
-            read => if_there(read).tried("read", paths::ODD)?.unwrap_or_default(),
+            read => if_there(read).tried("read", &path)?.unwrap_or_default(),
         };
         let entries = bytes.split(|b| *b == RS).filter_map(read_entry);
         Ok(Self(entries.map(|odd| ((odd.log.clone(), odd.position), odd)).collect()))
@@ -67,7 +68,7 @@ impl OddList {
         self.0.retain(|(of, at), _| of != log || !(from..to).contains(at));
     }
 
-    pub(crate) fn write(&self, disk: &dyn Disk) -> Result<()> {
+    pub(crate) fn write(&self, disk: &dyn Disk, month: Option<Month>) -> Result<()> {
         let mut text = Vec::new();
         for odd in self.0.values() {
             text.extend_from_slice(odd.log.to_string().as_bytes());
@@ -77,7 +78,7 @@ impl OddList {
             }
             text.extend_from_slice(&[RS, b'\n']);
         }
-        replace(disk, paths::ODD, &text)
+        replace(disk, &paths::odd(month), &text)
     }
 }
 

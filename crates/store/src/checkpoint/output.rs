@@ -1,9 +1,9 @@
 //! Sorted lines on their way into a file of the checkpoint, which is named by what it holds: what is
 //! longer than a buffer is written under another name first.
 
-use cocli_core::StateDigest;
 use cocli_core::digest::{Hasher, hash};
 use cocli_core::usv::Line;
+use cocli_core::{Month, StateDigest};
 
 use super::ShardInfo;
 use super::source::END;
@@ -22,6 +22,7 @@ pub(super) struct Put {
 /// The lines of a shard, being written.
 pub(super) struct Output<'a> {
     disk: &'a dyn Disk,
+    month: Option<Month>,
     shard: u8,
     /// Bytes to gather before they are written.
     most: usize,
@@ -34,9 +35,15 @@ pub(super) struct Output<'a> {
 }
 
 impl<'a> Output<'a> {
-    pub(super) fn new(disk: &'a dyn Disk, shard: u8, most: usize, buffer: Vec<u8>) -> Self {
+    pub(super) fn new(
+        disk: &'a dyn Disk,
+        (month, shard): (Option<Month>, u8),
+        most: usize,
+        buffer: Vec<u8>,
+    ) -> Self {
         Self {
             disk,
+            month,
             shard,
             most,
             buffer,
@@ -58,7 +65,7 @@ impl<'a> Output<'a> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let path = paths::unfinished(self.shard, None);
+        let path = paths::unfinished(self.month, self.shard, None);
         if self.written == 0 {
             if_there(self.disk.remove(&path)).tried("remove", &path)?;
         }
@@ -88,8 +95,8 @@ impl<'a> Output<'a> {
         let hash = if whole { hash(&self.buffer) } else { self.hasher.done() };
         let info = ShardInfo { hash, bytes, lines: self.lines, digest: self.digest };
         let same = old.is_some_and(|old| old.hash == hash);
-        let path = paths::shard(self.shard, hash);
-        let unfinished = paths::unfinished(self.shard, None);
+        let path = paths::shard(self.month, self.shard, hash);
+        let unfinished = paths::unfinished(self.month, self.shard, None);
         match (same, whole) {
             (true, true) => {}
             (true, false) => self.disk.remove(&unfinished).tried("remove", &unfinished)?,
@@ -98,7 +105,7 @@ impl<'a> Output<'a> {
                 self.disk.rename(&unfinished, &path).tried("put in place", &path)?;
             }
         }
-        if !same && names::is_long(&info) {
+        if !same && self.month.is_none() && names::is_long(&info) {
             names::write(self.disk, self.shard, &info, self.names.done());
         }
         *spare = self.buffer;

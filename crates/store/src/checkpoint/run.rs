@@ -103,7 +103,7 @@ impl Making<'_> {
             return Ok(None);
         }
         (info.bytes, info.hash) = (bytes.len() as u64, hash(&bytes));
-        let path = paths::run(info.hash);
+        let path = paths::run(self.manifest.month, info.hash);
         if self.manifest.runs.iter().all(|run| run.hash != info.hash) {
             if_there(self.disk.remove(&path)).tried("remove", &path)?;
             let written = self.disk.write_at(&path, 0, &bytes, false);
@@ -155,7 +155,8 @@ impl Making<'_> {
             kept.push(new);
         }
         let mut sources = vec![Source::memory(kept)];
-        for piece in self.absorbed.iter().filter_map(|at| self.manifest.runs[*at].piece(shard)) {
+        let absorbed = self.absorbed.iter().map(|at| &self.manifest.runs[*at]);
+        for piece in absorbed.filter_map(|run| run.piece(self.manifest.month, shard)) {
             let step = usize::try_from(piece.bytes).unwrap_or(usize::MAX);
             sources.push(Source::file(self.disk, piece, step)?);
         }

@@ -28,7 +28,7 @@ pub(super) fn outlives_own(manifest: &Manifest, standing: &Vector, node: &NodeId
 /// When the journals cannot be read or the disk refuses.
 pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> Result<usize> {
     let disk = journals.disk().clone();
-    let manifest = Manifest::read_or_empty(&*disk)?;
+    let manifest = Manifest::read_or_empty(&*disk, None)?;
     let standing = journals.standing(&manifest.frontier)?;
     if !outlives_own(&manifest, &standing, &journals.own().node) {
         return Ok(0);
@@ -39,7 +39,7 @@ pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> R
     let read = || pieces.iter().flat_map(|piece| piece.read(&*disk));
     let mut nowhere: BTreeSet<u128> =
         read().flat_map(|bytes| lines(&bytes).map(hash).collect::<Vec<_>>()).collect();
-    for section in journals.all_sections() {
+    for section in journals.all_sections(None) {
         let path = paths::journal(&section.log, section.day);
         section.load(&*disk).tried("read", &path)?.each(|met| {
             if let Ok(d) = met.read {
@@ -54,6 +54,6 @@ pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> R
             usv::write(&datagram, &mut batch);
         }
     }
-    journals.append_verbatim(lock, &batch, command.at.day(), command)?;
+    journals.append_verbatim(lock, &batch, (None, command.at.day()), command)?;
     Ok(nowhere.len())
 }

@@ -264,6 +264,10 @@ impl Disk for RealDisk {
         self.home.remove_file(path)
     }
 
+    fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        self.home.remove_dir(folder)
+    }
+
     fn make_folder(&self, folder: &str) -> io::Result<()> {
         let ends = folder.match_indices('/').map(|(end, _)| end).chain([folder.len()]);
         let mut above = "";

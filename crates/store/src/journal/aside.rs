@@ -2,7 +2,7 @@
 //! travel on in the own log.
 
 use cocli_core::usv;
-use cocli_core::{Day, Head, LogId};
+use cocli_core::{Day, Head, LogId, Month};
 
 use super::command::{Command, Written};
 use super::file::salvage;
@@ -38,7 +38,7 @@ impl Journals {
         today: Day,
         command: &Command,
     ) -> Result<BranchAside> {
-        if *log == self.own {
+        if self.owns(log) {
             return Err(StoreError::Refused {
                 log: log.clone(),
                 position,
@@ -56,18 +56,19 @@ impl Journals {
             let len = usize::try_from(file.raw - from).unwrap_or(usize::MAX);
             let bytes = salvage(&*self.disk, &path, from, len).tried("read", &path)?.bytes;
             put_aside(&*self.disk, log, file.start + from, &bytes)?;
-            copied.extend(self.append_verbatim(lock, &bytes, today, command)?);
+            copied.extend(self.append_verbatim(lock, &bytes, (log.month, today), command)?);
         }
         self.cut_log(lock, log, position)?;
         Ok(BranchAside { head: self.head(log)?, copied })
     }
 
-    /// Appends the whole records of a block to the own log, as they are.
+    /// Appends the whole records of a block to the own log that stays, or to the one that expires with a
+    /// month, as they are.
     pub(crate) fn append_verbatim(
         &mut self,
         lock: &HomeLock,
         bytes: &[u8],
-        today: Day,
+        place: (Option<Month>, Day),
         command: &Command,
     ) -> Result<Vec<Written>> {
         let mut written = Vec::new();
@@ -77,7 +78,7 @@ impl Journals {
                 0 => memchr::memchr(usv::RS, rest).map_or(rest.len(), |at| at + 1),
                 some => some,
             };
-            written.push(self.append_own(lock, today, &rest[..part], command)?);
+            written.push(self.append_to(lock, place, &rest[..part], command)?);
             rest = &rest[part..];
         }
         Ok(written)

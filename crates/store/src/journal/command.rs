@@ -143,34 +143,33 @@ impl Intent {
 
     /// Notes a finished append among the commands.
     pub(crate) fn note(&self, disk: &dyn Disk) -> Result<()> {
-        let text = json(&self.written.line());
-        let stat = disk.stat(paths::COMMANDS).tried("look at", paths::COMMANDS)?;
-        let mut len = stat.map_or(0, |stat| stat.len);
+        let (text, path) = (json(&self.written.line()), paths::commands(&self.written.log));
+        let mut len = disk.stat(path).tried("look at", path)?.map_or(0, |stat| stat.len);
         if len > COMMANDS_BYTES_MAX {
             let half = disk
-                .read_at(paths::COMMANDS, len / 2, usize::try_from(len).unwrap_or(usize::MAX))
-                .tried("read", paths::COMMANDS)?;
+                .read_at(path, len / 2, usize::try_from(len).unwrap_or(usize::MAX))
+                .tried("read", path)?;
             let kept = memchr::memchr(b'\n', &half).map_or(half.len(), |at| at + 1);
-            super::replace(disk, paths::COMMANDS, &half[kept..])?;
+            super::replace(disk, path, &half[kept..])?;
             len = (half.len() - kept) as u64;
         }
-        disk.write_at(paths::COMMANDS, len, &text, true)
-            .tried_to_write(paths::COMMANDS, text.len() as u64)
+        disk.write_at(path, len, &text, true).tried_to_write(path, text.len() as u64)
     }
 
     /// Whether the newest command in the list is this one.
     pub(crate) fn is_noted(&self, disk: &dyn Disk) -> Result<bool> {
-        Ok(newest(disk)?.as_ref() == Some(&self.written))
+        Ok(newest(disk, &self.written.log)?.as_ref() == Some(&self.written))
     }
 }
 
-/// The newest command in the list: it was written down after its bytes were synced.
-pub(crate) fn newest(disk: &dyn Disk) -> Result<Option<Written>> {
-    let stat = disk.stat(paths::COMMANDS).tried("look at", paths::COMMANDS)?;
+/// The newest command in the list of a log: it was written down after its bytes were synced.
+pub(crate) fn newest(disk: &dyn Disk, log: &LogId) -> Result<Option<Written>> {
+    let path = paths::commands(log);
+    let stat = disk.stat(path).tried("look at", path)?;
     let Some(stat) = stat.filter(|stat| stat.len > 0) else { return Ok(None) };
     let from = stat.len.saturating_sub(NEWEST_BYTES);
-    let bytes = disk.read_at(paths::COMMANDS, from, usize::try_from(NEWEST_BYTES).unwrap_or(0));
-    let bytes = bytes.tried("read", paths::COMMANDS)?;
+    let bytes = disk.read_at(path, from, usize::try_from(NEWEST_BYTES).unwrap_or(0));
+    let bytes = bytes.tried("read", path)?;
     Ok(bytes.rsplit(|byte| *byte == b'\n').find_map(read_line))
 }
 
@@ -188,8 +187,8 @@ fn read_line(line: &[u8]) -> Option<Written> {
 }
 
 impl Journals {
-    /// What commands here wrote, oldest first. It is not synced: after a power cut the newest may
-    /// be missing.
+    /// What commands here wrote into the log that stays, oldest first. It is not synced: after a power cut
+    /// the newest may be missing.
     ///
     /// # Errors
     /// When the list cannot be read.

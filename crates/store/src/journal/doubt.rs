@@ -88,14 +88,16 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<Doubt>> {
 }
 
 impl Journals {
-    /// Closes the own log at `trusted` and goes on in the epoch `epoch`, which begins with a copy of
-    /// what stood behind. A closing that was cut off goes on with the epoch that it had chosen.
+    /// Closes an own log at `trusted`, the others where they end, and goes on in the epoch `epoch`, which
+    /// begins with a copy of what stood behind. A closing that was cut off goes on with the log and the
+    /// epoch that it had chosen.
     ///
     /// # Errors
     /// When the disk refuses a step: nothing is lost, and doing it again finishes it.
     pub fn close_and_copy(
         &mut self,
         lock: &HomeLock,
+        log: &LogId,
         trusted: u64,
         epoch: &Epoch,
     ) -> Result<Closed> {
@@ -105,14 +107,13 @@ impl Journals {
         let begun = doubt.filter(|doubt| doubt.epoch.is_some());
         let plan = match begun {
             Some(plan) => plan,
-            None => self.plan(trusted, epoch)?,
+            None => self.plan(log, trusted, epoch)?,
         };
-        let new = LogId {
-            node: self.node.clone(),
-            epoch: plan.epoch.clone().unwrap_or_else(|| epoch.clone()),
-        };
+        let chosen = plan.epoch.clone().unwrap_or_else(|| epoch.clone());
+        let new = LogId::new(self.node.clone(), chosen).of(plan.log.month);
         self.make_folders(lock)?;
-        if self.own != new {
+        if !self.owns(&new) {
+            self.settle_beside(&plan)?;
             self.copy_behind(&plan, &new)?;
             replace(&*self.disk, paths::EPOCH, new.epoch.as_str().as_bytes())?;
         }
@@ -136,8 +137,12 @@ impl Journals {
     }
 
     /// Writes down what is going to happen.
-    fn plan(&self, trusted: u64, epoch: &Epoch) -> Result<Doubt> {
-        let log = self.own.clone();
+    fn plan(&self, log: &LogId, trusted: u64, epoch: &Epoch) -> Result<Doubt> {
+        let log = log.clone();
+        if !self.owns(&log) {
+            let why = "it is none of the logs that this home appends to".to_owned();
+            return Err(StoreError::Refused { log, position: trusted, why });
+        }
         let trusted = trusted.min(self.end(&log));
         if let Some(file) = self.logs.get(&log).and_then(|known| known.day_at(trusted))
             && trusted > file.start

@@ -82,7 +82,7 @@ impl Journals {
             let read = salvage(&*self.disk, &path, offset, usize::MAX / 4);
             let bytes = read.tried("read", &path)?.bytes;
             let aside = put_aside(&*self.disk, &log, offset, &bytes)?;
-            let copied = self.append_verbatim(lock, &bytes, today, command)?;
+            let copied = self.append_verbatim(lock, &bytes, (log.month, today), command)?;
             if offset == 0 {
                 self.disk.remove(&path).tried("remove", &path)?;
                 self.disk.sync_folder(paths::WAL).tried("sync", paths::WAL)?;

@@ -90,6 +90,11 @@ impl Holes {
         }
     }
 
+    /// Forgets all of a log, which has gone.
+    pub(crate) fn forget(&mut self, log: &LogId) {
+        self.fresh |= self.gaps.remove(log).is_some();
+    }
+
     pub(crate) fn of(&self, log: &LogId) -> impl Iterator<Item = Gap> + '_ {
         self.gaps.get(log).into_iter().flatten().copied()
     }
@@ -210,7 +215,7 @@ impl Journals {
             }
             let lacking = self.lacking(id, from.position, block)?;
             if !lacking.is_empty() {
-                self.append_own(lock, day, &lacking, command)?;
+                self.append_to(lock, (id.month, day), &lacking, command)?;
             }
             self.put_block(id, pair[0].day, from.position, block)?;
             touched.insert(pair[0].day);

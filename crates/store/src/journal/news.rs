@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::limits::LOGS_MAX;
-use cocli_core::{ClusterId, Day, Head, LogId, NodeId};
+use cocli_core::{ClusterId, Day, Head, LogId, Month, NodeId};
 
 use super::{Journals, mark};
 use crate::disk::{Disk, FileKind, SharedDisk};
@@ -32,19 +32,21 @@ impl Journals {
         Some((day.day, position - day.start))
     }
 
-    /// As [`Journals::open`], but looks only at logs that do not end exactly at their place. What it
-    /// says of others is nothing; it is for reading what stands behind the places.
+    /// As [`Journals::open`], but looks only at logs that stay, or at those of a month, and that do not end
+    /// exactly at their place. What it says of others is nothing; it is for reading what stands behind the
+    /// places.
     pub(crate) fn open_behind(
         disk: SharedDisk,
         cluster: ClusterId,
         node: NodeId,
-        places: &BTreeMap<LogId, Place>,
+        (month, places): (Option<Month>, &BTreeMap<LogId, Place>),
     ) -> Result<Self> {
         let mut journals = Self::unread(disk, cluster, node)?;
         let disk = journals.disk.clone();
         let mut days: BTreeMap<LogId, Vec<Day>> = BTreeMap::new();
         for (name, _) in disk.list(paths::WAL).tried("list", paths::WAL)? {
-            if let Some((log, day)) = paths::journal_of(&name) {
+            if let Some((log, day)) = paths::journal_of(&name).filter(|(log, _)| log.month == month)
+            {
                 days.entry(log).or_default().push(day);
             }
         }

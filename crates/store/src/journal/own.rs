@@ -2,7 +2,7 @@
 
 use cocli_core::digest::hash;
 use cocli_core::usv::{self, RS};
-use cocli_core::{Day, Epoch, LogId};
+use cocli_core::{Day, Epoch, LogId, Month};
 
 use super::command::{Command, Intent, Written};
 use super::log::DayFile;
@@ -27,17 +27,29 @@ impl Journals {
         batch: &[u8],
         command: &Command,
     ) -> Result<Written> {
+        self.append_to(lock, (None, today), batch, command)
+    }
+
+    /// As [`Self::append_own`], to the own log that stays, or to the one that expires with a month.
+    pub(super) fn append_to(
+        &mut self,
+        lock: &HomeLock,
+        (month, today): (Option<Month>, Day),
+        batch: &[u8],
+        command: &Command,
+    ) -> Result<Written> {
         if batch.last() != Some(&RS) {
             return Err(self.refused("a batch has to end with a record"));
         }
         self.make_folders(lock)?;
         self.recover(lock)?;
-        let (day, from) = self.place(today);
-        let file = self.file_of(day);
+        let log = self.own.of(month);
+        let (day, from) = self.place(&log, month.map_or(today, Month::first_day));
+        let file = self.file_of(&log, day);
         let written = Written {
             at: command.at,
             verb: command.verb.clone(),
-            log: self.own.clone(),
+            log,
             from,
             to: from + batch.len() as u64,
             hash: hash(batch),
@@ -70,10 +82,37 @@ impl Journals {
         command: &Command,
         epoch: &Epoch,
     ) -> Result<(Written, Option<Closed>)> {
-        match self.append_own(lock, today, batch, command) {
-            Err(StoreError::Doubted { trusted, .. }) => {
-                let closed = self.close_and_copy(lock, trusted, epoch)?;
-                Ok((self.append_own(lock, today, batch, command)?, Some(closed)))
+        self.append_to_or_close(lock, (None, today), batch, command, epoch)
+    }
+
+    /// As [`Self::append_or_close`], to the own log that expires with the month of `today`. Records of
+    /// targets that stay are odd there.
+    ///
+    /// # Errors
+    /// As `append_or_close`.
+    pub fn append_expiring(
+        &mut self,
+        lock: &HomeLock,
+        today: Day,
+        batch: &[u8],
+        command: &Command,
+        epoch: &Epoch,
+    ) -> Result<(Written, Option<Closed>)> {
+        self.append_to_or_close(lock, (Some(today.month()), today), batch, command, epoch)
+    }
+
+    fn append_to_or_close(
+        &mut self,
+        lock: &HomeLock,
+        place: (Option<Month>, Day),
+        batch: &[u8],
+        command: &Command,
+        epoch: &Epoch,
+    ) -> Result<(Written, Option<Closed>)> {
+        match self.append_to(lock, place, batch, command) {
+            Err(StoreError::Doubted { log, trusted, .. }) => {
+                let closed = self.close_and_copy(lock, &log, trusted, epoch)?;
+                Ok((self.append_to(lock, place, batch, command)?, Some(closed)))
             }
             done => Ok((done?, None)),
         }
@@ -87,19 +126,19 @@ impl Journals {
         }
     }
 
-    /// The day and position of the next own append.
-    fn place(&self, today: Day) -> (Day, u64) {
-        let log = self.logs.get(&self.own);
+    /// The day and position of the next append to an own log.
+    fn place(&self, log: &LogId, today: Day) -> (Day, u64) {
+        let log = self.logs.get(log);
         let newest = log.and_then(super::Log::newest_day);
         (newest.map_or(today, |newest| newest.max(today)), log.map_or(0, |log| log.end))
     }
 
-    fn file_of(&self, day: Day) -> Option<DayFile> {
-        self.logs.get(&self.own)?.days.iter().find(|file| file.day == day).cloned()
+    fn file_of(&self, log: &LogId, day: Day) -> Option<DayFile> {
+        self.logs.get(log)?.days.iter().find(|file| file.day == day).cloned()
     }
 
     fn write_batch(&mut self, intent: &Intent, batch: &[u8]) -> Result<()> {
-        let path = paths::journal(&self.own, intent.day);
+        let path = paths::journal(&intent.written.log, intent.day);
         let result = self.disk.write_at(&path, intent.offset, batch, false);
         if result.is_err() {
             // The intent stands: where this fails, too, the next append undoes the rest first.
@@ -109,19 +148,20 @@ impl Journals {
     }
 
     fn sync_batch(&mut self, intent: &Intent, is_new: bool) -> Result<()> {
-        let path = paths::journal(&self.own, intent.day);
+        let path = paths::journal(&intent.written.log, intent.day);
         let mut result = self.disk.sync(&path);
         if is_new && result.is_ok() {
             result = self.disk.sync_folder(paths::WAL);
         }
         result.map_err(|error| {
-            self.begin_doubt(intent.written.from, &format!("a sync failed: {error}"))
+            let Written { log, from, .. } = &intent.written;
+            self.begin_doubt(log, *from, &format!("a sync failed: {error}"))
         })
     }
 
-    /// From now on nothing is appended to this log, by whichever process.
-    pub(super) fn begin_doubt(&mut self, trusted: u64, why: &str) -> StoreError {
-        let doubt = self.doubt_in_memory(trusted, why);
+    /// From now on nothing is appended to any own log, by whichever process.
+    pub(super) fn begin_doubt(&mut self, log: &LogId, trusted: u64, why: &str) -> StoreError {
+        let doubt = self.doubt_in_memory(log, trusted, why);
         // Where the disk takes nothing any more, this process at least remembers.
         if doubt.save(&*self.disk).is_ok() {
             self.unsaved = None;
@@ -129,9 +169,13 @@ impl Journals {
         doubt.error()
     }
 
-    /// From now on this process appends nothing to this log; [`Self::recover`] tells the others.
-    pub(super) fn doubt_in_memory(&mut self, trusted: u64, why: &str) -> Doubt {
-        let doubt = Doubt { log: self.own.clone(), trusted, why: why.to_owned(), epoch: None };
+    /// From now on this process appends nothing to an own log; [`Self::recover`] tells the others. One
+    /// doubt closes all of them: where one stands in another log already, this one goes with it.
+    pub(super) fn doubt_in_memory(&mut self, log: &LogId, trusted: u64, why: &str) -> Doubt {
+        if let Some(doubt) = self.doubt.as_ref().filter(|doubt| doubt.log != *log) {
+            return doubt.clone();
+        }
+        let doubt = Doubt { log: log.clone(), trusted, why: why.to_owned(), epoch: None };
         self.unsaved = Some(doubt.clone());
         self.doubt = Some(doubt.clone());
         doubt
@@ -140,7 +184,7 @@ impl Journals {
     /// Takes the batch, which is durable, into the view. What cannot be looked at now is looked at anew
     /// the next time.
     fn count_batch(&mut self, lock: &HomeLock, intent: &Intent, batch: &[u8]) {
-        let own = self.own.clone();
+        let own = intent.written.log.clone();
         let path = paths::journal(&own, intent.day);
         let stat = self.disk.stat(&path).ok().flatten();
         let disk = self.disk.clone();
@@ -177,6 +221,6 @@ impl Journals {
 
     /// The log that this home appends to, as the disk says now.
     pub(super) fn own_as_on_disk(&self) -> Result<LogId> {
-        Ok(LogId { node: self.node.clone(), epoch: super::read_epoch(&*self.disk)? })
+        Ok(LogId::new(self.node.clone(), super::read_epoch(&*self.disk)?))
     }
 }

@@ -1,14 +1,16 @@
 //! Before the own log is appended to: what a killed process or a power cut left half is undone.
 
-use cocli_core::Day;
-use cocli_core::digest::hash;
+use std::collections::BTreeMap;
 
-use super::Journals;
+use cocli_core::digest::hash;
+use cocli_core::{Day, LogId};
+
 use super::command::Intent;
 use super::file::is_rot;
 use super::log::DayFile;
+use super::{Doubt, Journals};
 use crate::disk::{FileKind, Stat};
-use crate::error::{Result, Tried};
+use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
 use crate::paths;
 
@@ -18,7 +20,7 @@ impl Journals {
     /// reading of what stands behind the last mark.
     ///
     /// # Errors
-    /// [`StoreError::Doubted`](crate::StoreError::Doubted) when the log has to be closed first.
+    /// [`StoreError::Doubted`] when the log has to be closed first.
     pub fn recover(&mut self, _lock: &HomeLock) -> Result<()> {
         self.look_at_own()?;
         if let Some(doubt) = &self.doubt {
@@ -39,29 +41,42 @@ impl Journals {
                 return Err(doubt.error());
             }
         }
-        let last = self.logs.get(&self.own).and_then(|log| log.days.last().cloned());
-        if let Some(last) = last.filter(|last| last.raw > last.whole) {
-            let path = paths::journal(&self.own, last.day);
-            self.disk.cut(&path, last.whole).tried("cut the torn end of", &path)?;
-            self.look_at_own()?;
+        let mut cut = false;
+        for id in self.own_logs() {
+            let last = self.logs.get(&id).and_then(|log| log.days.last().cloned());
+            if let Some(last) = last.filter(|last| last.raw > last.whole) {
+                let path = paths::journal(&id, last.day);
+                self.disk.cut(&path, last.whole).tried("cut the torn end of", &path)?;
+                cut = true;
+            }
         }
-        Ok(())
+        if cut { self.look_at_own() } else { Ok(()) }
     }
 
-    /// As `refresh`, for the own log alone.
+    /// As `refresh`, for the own logs alone.
     fn look_at_own(&mut self) -> Result<()> {
         let own = self.own_as_on_disk()?;
         if own != self.own {
             return self.refresh();
         }
         self.doubt = self.read_doubt()?;
-        let mut days: Vec<Day> = Vec::new();
+        let known = self.own_logs().into_iter().map(|id| (id, Vec::new()));
+        let mut days: BTreeMap<LogId, Vec<Day>> = known.collect();
         for (name, kind) in self.disk.list(paths::WAL).tried("list", paths::WAL)? {
             match paths::journal_of(&name) {
-                Some((log, day)) if log == own && kind == FileKind::File => days.push(day),
+                Some((log, day)) if self.owns(&log) && kind == FileKind::File => {
+                    days.entry(log).or_default().push(day);
+                }
                 _ => {}
             }
         }
+        for (id, days) in days {
+            self.look_at_own_log(id, &days)?;
+        }
+        self.judge_own()
+    }
+
+    fn look_at_own_log(&mut self, own: LogId, days: &[Day]) -> Result<()> {
         let known = self.logs.get(&own).map(|log| log.found.clone()).unwrap_or_default();
         let mut found: Vec<(Day, Stat)> = Vec::new();
         for (at, day) in days.iter().enumerate() {
@@ -77,7 +92,9 @@ impl Journals {
         }
         let path = paths::marks(&own);
         let marks = self.disk.stat(&path).tried("look at", &path)?;
-        if !found.is_empty() || marks.is_some() || self.logs.contains_key(&own) {
+        if found.is_empty() && marks.is_none() && own.month.is_some() {
+            self.logs.remove(&own);
+        } else if !found.is_empty() || marks.is_some() || self.logs.contains_key(&own) {
             self.look_at(&own, found, marks)?;
         }
         // Nothing is to be put behind bytes that cannot be read.
@@ -85,16 +102,31 @@ impl Journals {
         if let Some(log) = self.log_mut(&own) {
             log.advance(&*disk)?;
         }
-        self.judge_own()
+        Ok(())
+    }
+
+    /// Ends what was under way in another own log than the one that is being closed: it is nobody's then.
+    pub(super) fn settle_beside(&mut self, closing: &Doubt) -> Result<()> {
+        let Some(intent) = Intent::read(&*self.disk)? else { return Ok(()) };
+        if intent.written.log == closing.log || !self.owns(&intent.written.log) {
+            return Ok(());
+        }
+        self.doubt = Some(closing.clone());
+        match self.settle(&intent) {
+            // Nobody was told that it counts, and the log ends with what can be read.
+            Ok(()) | Err(StoreError::Doubted { .. }) => Intent::clear(&*self.disk),
+            failed => failed,
+        }
     }
 
     /// An append was begun and not seen to end.
     fn settle(&mut self, intent: &Intent) -> Result<()> {
         let later = |file: &DayFile| file.day > intent.day && file.raw > 0;
-        let goes_on = self.logs.get(&self.own).is_some_and(|log| log.days.iter().any(later));
+        let log = &intent.written.log;
+        let goes_on = self.logs.get(log).is_some_and(|log| log.days.iter().any(later));
         // What another append followed had ended.
-        let stale = intent.written.log != self.own || goes_on || intent.is_noted(&*self.disk)?;
-        let path = paths::journal(&intent.written.log, intent.day);
+        let stale = !self.owns(log) || goes_on || intent.is_noted(&*self.disk)?;
+        let path = paths::journal(log, intent.day);
         let len = intent.written.to - intent.written.from;
         let there = match self.disk.stat(&path).tried("look at", &path)? {
             Some(stat) if !stale && stat.len <= intent.offset + len => stat.len,
@@ -104,7 +136,7 @@ impl Journals {
         let bytes = match self.disk.read_at(&path, intent.offset, wanted) {
             Err(error) if is_rot(&error) => {
                 let why = format!("the batch at its end cannot be read: {error}");
-                return Err(self.begin_doubt(intent.written.from, &why));
+                return Err(self.begin_doubt(log, intent.written.from, &why));
             }
             bytes => bytes.tried("read", &path)?,
         };
@@ -116,7 +148,7 @@ impl Journals {
             let synced = self.disk.sync(&path).and_then(|()| self.disk.sync_folder(paths::WAL));
             if let Err(error) = synced {
                 let why = format!("a sync failed: {error}");
-                return Err(self.begin_doubt(intent.written.from, &why));
+                return Err(self.begin_doubt(log, intent.written.from, &why));
             }
             return intent.note(&*self.disk);
         }

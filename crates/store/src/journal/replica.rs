@@ -33,11 +33,11 @@ pub enum Misplaced {
     Position,
     /// It begins at the end, but on another branch.
     Hash,
-    /// Its day is before the day that the log has come to.
+    /// Its day is before the day that the log has come to, or none of its month.
     Day,
     /// It is no whole records.
     Torn,
-    /// It is of the log that this home alone extends.
+    /// It is of a log that this home alone extends.
     Own,
     /// The home follows as many logs as it can.
     TooMany,
@@ -117,11 +117,12 @@ impl Journals {
 
     fn misplaced(&self, range: &Range, head: Head) -> Option<Misplaced> {
         let log = self.logs.get(&range.log);
-        if range.log == self.own {
+        if self.owns(&range.log) {
             return Some(Misplaced::Own);
         }
         // One place is for the own log, whether there is any of it yet or not.
-        if log.is_none() && self.logs.keys().filter(|id| **id != self.own).count() >= LOGS_MAX - 1 {
+        let own = self.logs.keys().filter(|id| self.owns(id)).count();
+        if log.is_none() && self.logs.len() - own >= LOGS_MAX.saturating_sub(own.max(1)) {
             return Some(Misplaced::TooMany);
         }
         if range.bytes.last() != Some(&RS) {
@@ -135,7 +136,8 @@ impl Journals {
         }
         let newest = log.and_then(|log| log.days.iter().rev().find(|file| file.whole > 0));
         let newest = newest.map(|file| file.day);
-        newest.is_some_and(|newest| range.day < newest).then_some(Misplaced::Day)
+        let strays = range.log.month.is_some_and(|month| range.day != month.first_day());
+        (strays || newest.is_some_and(|newest| range.day < newest)).then_some(Misplaced::Day)
     }
 
     fn begins_day_unsynced(&self, range: &Range) -> bool {

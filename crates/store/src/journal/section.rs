@@ -199,13 +199,10 @@ impl Stretch {
         let end = record.at + record.bytes.len();
         let behind = if end < self.bytes.len() { &self.bytes[end..] } else { &self.behind };
         let read = usv::read_before(record.bytes, behind);
+        let log = &self.section.log;
         read_piece(record, read, damaged, &mut |at, piece, read| {
-            take(Met {
-                log: &self.section.log,
-                position: self.section.position + at as u64,
-                bytes: piece,
-                read,
-            });
+            let position = self.section.position + at as u64;
+            take(Met { log, position, bytes: piece, read: read.and_then(|d| in_place(log, d)) });
         });
     }
 
@@ -232,6 +229,14 @@ impl Stretch {
             self.take_piece(record, block.damaged, &mut take);
             from = end;
         }
+    }
+}
+
+/// What stays is odd in a log that expires.
+fn in_place(log: &LogId, datagram: Datagram) -> Result<Datagram, Odd> {
+    match log.month.is_none() || datagram.target.may_expire() {
+        true => Ok(datagram),
+        false => Err(Odd::Stays(datagram.target.to_string())),
     }
 }
 

@@ -121,8 +121,7 @@ impl Journals {
         // No sync is believed for a log in doubt.
         let doubted = self.doubt.as_ref().map(|doubt| &doubt.log);
         for log in self.logs.values().filter(|log| log.durable < log.end) {
-            let is_own = log.id == self.own;
-            if doubted == Some(&log.id) || log.unwritten || (is_own && self.is_unsettled()) {
+            if doubted == Some(&log.id) || log.unwritten || self.is_unsettled(&log.id) {
                 continue;
             }
             let mut of_log =
@@ -139,11 +138,18 @@ impl Journals {
         plan
     }
 
-    /// Whether an append to the own log may have been cut off: what stands of it is none of the log
+    /// Whether an append to an own log may have been cut off: what stands of it is none of the log
     /// before [`Self::recover`] has completed or undone it.
-    fn is_unsettled(&self) -> bool {
-        let intent = Intent::read(&*self.disk);
-        intent.map_or(true, |intent| intent.is_some_and(|intent| intent.written.log == self.own))
+    fn is_unsettled(&self, log: &LogId) -> bool {
+        let is_of =
+            |intent: Option<Intent>| intent.is_some_and(|intent| intent.written.log == *log);
+        self.owns(log) && Intent::read(&*self.disk).map_or(true, is_of)
+    }
+
+    /// Whether a failed sync of this log puts the own logs in doubt. Where another one is, this one is
+    /// soon nobody's, and is written once more like a replica.
+    fn is_to_doubt(&self, log: &LogId) -> bool {
+        self.owns(log) && self.doubt.as_ref().is_none_or(|doubt| doubt.log == *log)
     }
 
     /// A plan ran, and [`Self::synced`] may not come to hear of it, as it waits for the lock. What
@@ -151,8 +157,8 @@ impl Journals {
     /// is doubted.
     pub fn distrust(&mut self, end: &SyncEnd) {
         for Failed { log, .. } in end.failed.iter().filter(|failed| failed.lost) {
-            if *log == self.own {
-                self.doubt_in_memory(self.durable(log), "a sync failed");
+            if self.is_to_doubt(log) {
+                self.doubt_in_memory(log, self.durable(log), "a sync failed");
             } else if let Some(log) = self.log_mut(log) {
                 log.unwritten = true;
             }
@@ -177,8 +183,8 @@ impl Journals {
             let end = self.end(&log);
             if !lost {
                 durable.failed = Some(error);
-            } else if log == self.own {
-                let _ = self.begin_doubt(self.durable(&log), "a sync failed");
+            } else if self.is_to_doubt(&log) {
+                let _ = self.begin_doubt(&log, self.durable(&log), "a sync failed");
                 durable.failed = Some(error);
             } else if self.write_what_no_sync_holds(&log).is_ok() {
                 self.is_durable(lock, &log, end, &mut durable);

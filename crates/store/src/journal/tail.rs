@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cocli_core::{LogId, Vector};
+use cocli_core::{LogId, Month, Vector};
 
 use super::hole::Gap;
 use super::log::Log;
@@ -29,16 +29,17 @@ impl Journals {
         Ok(standing)
     }
 
-    /// The sections of all logs behind a frontier that stands, and the gaps before it, up to where `until`
-    /// says, which is told each log's end.
+    /// The sections of all logs that stay, or of those of a month, behind a frontier that stands, and the
+    /// gaps before it, up to where `until` says, which is told each log's end.
     pub(crate) fn behind(
         &self,
+        month: Option<Month>,
         frontier: &Vector,
         gaps: &BTreeMap<LogId, Vec<Gap>>,
         until: impl Fn(&LogId, u64) -> u64,
     ) -> Vec<Section> {
         let mut sections = Vec::new();
-        for (id, log) in &self.logs {
+        for (id, log) in self.logs.iter().filter(|(id, _)| id.month == month) {
             let from = frontier.position(id);
             for gap in gaps.get(id).into_iter().flatten() {
                 sections.extend(self.sections_between(id, gap.from, gap.to.min(from)));
@@ -74,10 +75,11 @@ impl Journals {
         sections
     }
 
-    /// Every section of every log.
+    /// Every section of every log that stays, or of those of a month.
     #[must_use]
-    pub fn all_sections(&self) -> Vec<Section> {
-        self.logs.keys().flat_map(|id| self.sections_between(id, 0, self.end(id))).collect()
+    pub fn all_sections(&self, month: Option<Month>) -> Vec<Section> {
+        let logs = self.logs.keys().filter(|id| id.month == month);
+        logs.flat_map(|id| self.sections_between(id, 0, self.end(id))).collect()
     }
 }
 

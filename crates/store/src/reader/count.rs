@@ -59,7 +59,7 @@ impl Reader {
             first || at.news || line.field == DELETED.as_bytes() || line.is_element()
         };
         let mut counts = [0; N];
-        self.shards_of("", decides, |_, shard| {
+        self.shards_of(("", &super::Delta::new()), decides, |_, shard| {
             for (target, entity) in shard {
                 let place = collections.iter().position(|c| *c == target.collection());
                 let lives = target.is_entity() && entity.is_shown() && entity.removed().is_none();

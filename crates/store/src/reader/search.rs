@@ -31,8 +31,9 @@ impl Reader {
         take: &(dyn Fn(Target, Entity) + Sync),
     ) -> Result<()> {
         let mut news = News::new();
-        for (target, entity) in self.delta().iter().filter(|(t, _)| t.as_str().starts_with(prefix))
-        {
+        let expiring = self.expiring(prefix)?;
+        let all = self.delta().iter().chain(&expiring);
+        for (target, entity) in all.filter(|(target, _)| target.as_str().starts_with(prefix)) {
             news.entry(shard_of(target)).or_default().push((target, entity));
         }
         let touched: BTreeSet<u8> =

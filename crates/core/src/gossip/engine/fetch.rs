@@ -19,10 +19,13 @@ impl Engine {
     /// Somebody holds more of a log than has come here.
     pub(super) fn lacking(&mut self, log: &LogId, head: Head) {
         let held = self.vector.0.contains_key(log) || self.gaps.contains_key(log);
+        if self.is_over(log) {
+            return;
+        }
         if !held && self.vector.0.len().max(self.gaps.len()) >= LOGS_MAX {
             return;
         }
-        let own = *log == self.own;
+        let own = self.owns(log);
         let gap = self.gaps.entry(log.clone()).or_default();
         if own && gap.claimed.is_none_or(|claimed| claimed.position < head.position) {
             gap.claimed = Some(head);
@@ -182,7 +185,7 @@ impl Engine {
         turn: Option<Place>,
         out: &mut Vec<Output>,
     ) -> bool {
-        if *log == self.own {
+        if self.owns(log) {
             return self.doubt(log, gap, out);
         }
         gap.forks.retain(|boot| self.peers.get(*boot).is_some_and(|p| p.is_live(self.now)));

@@ -35,6 +35,11 @@ impl Holes {
         self.0.remove(&(log.clone(), position));
     }
 
+    /// Forgets those of logs that are over.
+    pub(super) fn end(&mut self, over: impl Fn(&LogId) -> bool) {
+        self.0.retain(|(log, _), _| !over(log));
+    }
+
     pub(super) fn streams(&self) -> usize {
         self.0.values().filter(|hole| hole.peer.is_some()).count()
     }

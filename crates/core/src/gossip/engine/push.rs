@@ -28,9 +28,13 @@ impl Engine {
         ranges: &[Range],
         out: &mut Vec<Output>,
     ) {
+        if self.is_over(log) {
+            return;
+        }
+        let own = self.owns(log);
         if let Some(gap) = self.gaps.get_mut(log) {
             gap.claimed = None;
-            if gap.is_frozen() && *log == self.own {
+            if gap.is_frozen() && own {
                 gap.ask = None;
             }
         }
@@ -47,7 +51,7 @@ impl Engine {
 
     /// The disk holds less of a log than it did: somebody cut it, or a failed sync did.
     fn cut_back(&mut self, log: &LogId, head: Head) {
-        if head.position < self.durable(log).position && *log != self.own {
+        if head.position < self.durable(log).position && !self.owns(log) {
             self.set_head(log, head);
             self.inbox.forget(log);
             self.lost_some(log);
@@ -121,7 +125,7 @@ impl Engine {
     fn advance(&mut self, log: &LogId, head: Head, out: &mut Vec<Output>) {
         self.set_head(log, head);
         self.inbox.durable(log, head);
-        if *log == self.own {
+        if self.owns(log) {
             self.spread.grown(log, head);
         }
         self.announce_soon(log);
@@ -156,7 +160,7 @@ impl Engine {
             .live(self.now)
             .filter(|peer| peer.known(log).is_none_or(|known| known.position < head.position));
         let mut boots: Vec<Boot> = lacks.map(|peer| peer.boot).collect();
-        let own = *log == self.own;
+        let own = self.owns(log);
         self.dice.keep(&mut boots, if own { PUSH_PEERS_MAX } else { 1 });
         let awaited = self.spread.awaited(log);
         for boot in boots {
@@ -211,6 +215,9 @@ impl Engine {
             self.not_taken(lost.iter());
         }
         for (log, head) in heads {
+            if self.is_over(&log) {
+                continue;
+            }
             let before = self.durable(&log).position;
             if head.position <= before {
                 self.cut_back(&log, head);
@@ -269,13 +276,15 @@ impl Engine {
         copied: Head,
         out: &mut Vec<Output>,
     ) {
-        let old = core::mem::replace(&mut self.own, log.clone());
+        let closed = core::mem::replace(&mut self.own, log.of(None));
+        let old = closed.of(log.month);
         self.inbox.forget(&old);
         if trusted.position < self.durable(&old).position {
             self.set_head(&old, trusted);
             self.lost_some(&old);
         }
-        if let Some(gap) = self.gaps.get_mut(&old) {
+        // Nobody extends the others of the epoch any more, either.
+        for (_, gap) in self.gaps.iter_mut().filter(|(log, _)| log.is_kin(&closed)) {
             gap.ask = None;
             gap.claimed = None;
             gap.not_before = self.now;

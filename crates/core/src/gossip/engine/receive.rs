@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::Engine;
+use crate::expiry::is_over;
 use crate::frame::{Boot, HELLO_BYTES, Message, Packet, Range};
 use crate::gossip::event::{Output, Served};
 use crate::gossip::gap::Ask;
@@ -119,19 +120,21 @@ impl Engine {
 
     fn on_heard(&mut self, (boot, counter): (Boot, u64), sent: u64, level: bool, wall: i64) {
         let Some(rtt) = self.now.checked_sub(sent).filter(|rtt| *rtt < LIVE_US) else { return };
-        let sum = self.sum();
+        let sum = self.sum_for(boot);
+        let oldest = self.peers.get(boot).and_then(|peer| self.oldest_with(peer));
         let Some(peer) = self.peers.get_mut(boot) else { return };
-        peer.measured(rtt);
-        peer.clock_ahead = self.wall.ahead(self.now, rtt, wall);
         // What changed here since the sum was sent is not what the other compared.
         if level && self.changed < sent {
-            peer.is_level(&self.vector, sum, counter);
+            peer.is_level(&self.vector, |log| !is_over(log, oldest), sum, counter);
         }
+        peer.measured(rtt);
+        peer.clock_ahead = self.wall.ahead(self.now, rtt, wall);
     }
 
     fn on_entry(&mut self, boot: Boot, counter: u64, log: &LogId, head: Head) {
+        let over = self.is_over(log);
         let Some(peer) = self.peers.get_mut(boot) else { return };
-        if !peer.holds(log, head, counter) {
+        if over || !peer.holds(log, head, counter) {
             return;
         }
         let retell = peer.told(log).is_none_or(|(_, at)| at + RETELL_US <= self.now);
@@ -152,6 +155,9 @@ impl Engine {
     }
 
     fn on_want(&mut self, boot: Boot, log: LogId, from: Head, until: u64, out: &mut Vec<Output>) {
+        if self.is_over(&log) {
+            return;
+        }
         let mine = self.durable(&log);
         if from.position > mine.position || from == mine {
             self.tell(boot, &log);
@@ -189,10 +195,13 @@ impl Engine {
 
     fn on_range(&mut self, boot: Boot, counter: u64, range: Range) {
         let (log, end) = (range.log.clone(), range.end());
+        if self.is_over(&log) {
+            return;
+        }
         if let Some(peer) = self.peers.get_mut(boot) {
             peer.holds_at_least(&log, end, counter);
         }
-        if log == self.own {
+        if self.owns(&log) {
             if end.position > self.durable(&log).position {
                 self.lacking(&log, end);
             }
@@ -238,7 +247,8 @@ impl Engine {
     pub(super) fn take_range(&mut self, range: Range) -> Taken {
         let log = range.log.clone();
         let unknown = !self.vector.0.contains_key(&log);
-        if (unknown && self.vector.0.len() >= LOGS_MAX)
+        if self.is_over(&log)
+            || (unknown && self.vector.0.len() >= LOGS_MAX)
             || self.gaps.get(&log).is_some_and(super::Gap::is_frozen)
         {
             return Taken::Full;
@@ -263,6 +273,9 @@ impl Engine {
     }
 
     fn on_hurry(&mut self, boot: Boot, log: &LogId, position: u64) {
+        if self.is_over(log) {
+            return;
+        }
         if self.durable(log).position >= position {
             self.tell(boot, log);
         } else {

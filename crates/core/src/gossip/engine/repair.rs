@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::Engine;
+use crate::expiry::is_over;
 use crate::frame::{Boot, Message, PLAIN_BYTES_MAX, entry_len};
 use crate::limits::{ENTRIES_PACKETS_MAX, ROUND_PEERS, ROUND_US};
 use crate::name::LogId;
@@ -15,8 +16,9 @@ impl Engine {
             return;
         }
         self.round_at = self.now + self.dice.stretched(ROUND_US);
-        let sum = self.sum();
-        let mut boots = self.peers.turn(self.now, sum, ROUND_PEERS);
+        let live: Vec<Boot> = self.peers.live(self.now).map(|peer| peer.boot).collect();
+        let unequal: Vec<Boot> = live.into_iter().filter(|boot| !self.is_level(*boot)).collect();
+        let mut boots = self.peers.turn(&unequal, ROUND_PEERS);
         let quiet = self.peers.live(self.now).filter(|peer| peer.is_kept_waiting(self.now));
         boots.extend(quiet.map(|peer| peer.boot));
         for boot in boots {
@@ -25,9 +27,15 @@ impl Engine {
         self.ask_absent();
     }
 
+    /// Whether a peer is known to hold the same, and was measured.
+    fn is_level(&mut self, boot: Boot) -> bool {
+        let sum = self.sum_for(boot);
+        self.peers.get(boot).is_some_and(|peer| peer.equals(sum) && peer.rtt.is_some())
+    }
+
     /// Sends the hash of the vector.
     pub(super) fn greet(&mut self, boot: Boot) {
-        let (hash, sent) = (self.sum(), self.now);
+        let (hash, sent) = (self.sum_for(boot), self.now);
         if let Some(peer) = self.peers.get_mut(boot) {
             peer.greet(self.now);
         }
@@ -35,12 +43,13 @@ impl Engine {
     }
 
     pub(super) fn on_sum(&mut self, boot: Boot, counter: u64, hash: u128, sent: u64) {
-        let mine = self.sum();
+        let mine = self.sum_for(boot);
         let wall = self.wall.at(self.now);
         self.queue(boot).small(Message::Heard { sent, level: hash == mine, wall });
+        let oldest = self.peers.get(boot).and_then(|peer| self.oldest_with(peer));
         let Some(peer) = self.peers.get_mut(boot) else { return };
         if hash == mine {
-            peer.is_level(&self.vector, mine, counter);
+            peer.is_level(&self.vector, |log| !is_over(log, oldest), mine, counter);
         } else {
             peer.is_not_level();
             self.tell_changes(boot);
@@ -53,18 +62,23 @@ impl Engine {
         let Some(peer) = self.peers.get(boot) else { return };
         let share = ENTRIES_PACKETS_MAX * (PLAIN_BYTES_MAX - 100) / 4;
         let (turn, mut room) = (peer.cursor.as_ref(), 3 * share);
-        let untold = |log: &LogId, head: Head| peer.told(log).map(|(told, _)| told) != Some(head);
+        let oldest = self.oldest_with(peer);
+        let common = |log: &LogId| !is_over(log, oldest);
+        let untold = |log: &LogId, head: Head| {
+            common(log) && peer.told(log).map(|(told, _)| told) != Some(head)
+        };
         let (first, _) = self.by_turns(turn, &mut room, untold);
         let mut logs = BTreeSet::from_iter(first);
         room += share;
         let (rest, mut full) = self.by_turns(turn, &mut room, |log, head| {
-            !logs.contains(log) && (untold(log, head) || peer.known(log) != Some(head))
+            let unequal = common(log) && peer.known(log) != Some(head);
+            !logs.contains(log) && (untold(log, head) || unequal)
         });
         let mut cursor = rest.last().cloned();
         logs.extend(rest);
         if logs.is_empty() {
             // Each believes to know what the other holds, and yet the sums differ: tell everything.
-            let (all, _) = self.by_turns(turn, &mut room, |_, _| true);
+            let (all, _) = self.by_turns(turn, &mut room, |log, _| common(log));
             (cursor, full) = (all.last().cloned(), true);
             logs.extend(all);
         }

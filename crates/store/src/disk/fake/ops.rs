@@ -194,6 +194,20 @@ impl Disk for FakeDisk {
         Ok(())
     }
 
+    fn remove_folder(&self, folder: &str) -> io::Result<()> {
+        let below = format!("{folder}/");
+        let mut image = self.image();
+        image.step("remove_folder", folder, false)?;
+        let mut names = image.live.keys().chain(&image.folders);
+        if names.any(|name| name.starts_with(&below)) {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        match image.folders.remove(folder) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
     fn make_folder(&self, folder: &str) -> io::Result<()> {
         let mut image = self.image();
         image.step("make_folder", folder, true)?;
