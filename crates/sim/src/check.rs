@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cocli_core::{Entry, NodeId, usv};
+use cocli_core::expiry::{is_over, is_unfinished, oldest_told};
+use cocli_core::{Entry, NodeId, State, usv};
 use cocli_node::replica::Job;
 
 use crate::disk::{Content, content};
@@ -46,6 +47,7 @@ impl World {
             self.vector_is_shown(at, &held);
             self.state_agrees_with_an_oracle(at, &held);
             self.nothing_durable_lost(at, &held);
+            self.tasks_stay_and_nothing_resurrects(at, &held);
             self.nothing_is_odd(at, &held);
             first.get_or_insert(held);
         }
@@ -87,15 +89,17 @@ impl World {
 
     /// What stands on the disks, not only what daemons believe.
     fn vectors_are_equal(&mut self, at: usize, held: &Content, first: &Content) {
-        if held.vector != first.vector {
-            let what = format!("{:?} on 0, {:?} on {at}", first.vector.0, held.vector.0);
+        let (held, first) = (self.in_common(&held.vector), self.in_common(&first.vector));
+        if held != first {
+            let what = format!("{:?} on 0, {:?} on {at}", first.0, held.0);
             self.fail("all_vectors_equal", what);
         }
     }
 
     fn vector_is_shown(&mut self, at: usize, held: &Content) {
         let daemon = self.machines[at].daemon.as_ref();
-        if daemon.is_some_and(|daemon| *daemon.replica.vector() != held.vector) {
+        let shown = daemon.map(|daemon| self.in_common(daemon.replica.vector()));
+        if shown.is_some_and(|shown| shown != self.in_common(&held.vector)) {
             let what = format!("daemon {at} shows another vector than its disk");
             self.fail("all_vectors_equal", what);
         }
@@ -131,12 +135,37 @@ impl World {
     }
 
     fn nothing_durable_lost(&mut self, at: usize, held: &Content) {
-        let mut lost = self.acknowledged.difference(&held.records);
+        let oldest = self.oldest();
+        let is_over = |record: &&Vec<u8>| {
+            self.expiring.get(*record).is_some_and(|month| Some(*month) < oldest)
+        };
+        let mut lost =
+            self.acknowledged.difference(&held.records).filter(|record| !is_over(record));
         if let Some(first) = lost.next() {
             let first = String::from_utf8_lossy(first).into_owned();
             let count = 1 + lost.count();
             let what = format!("machine {at} lacks {count} acknowledged records: {first:?}");
             self.fail("nothing_durable_lost", what);
+        }
+    }
+
+    /// What expires may be gone, but for tasks that are unfinished; and no older value is there instead.
+    fn tasks_stay_and_nothing_resurrects(&mut self, at: usize, held: &Content) {
+        let mut winners = State::default();
+        let acknowledged =
+            self.expiring.keys().filter(|record| self.acknowledged.contains(*record));
+        winners.extend(acknowledged.filter_map(|record| usv::read(record).ok()));
+        let mut wrong = Vec::new();
+        for (target, field, entry) in winners.entries() {
+            match held.state.winner(target, field) {
+                Some(held) if held >= entry => {}
+                Some(_) => wrong.push(("nothing_resurrects", format!("{target} {field}"))),
+                None if !is_unfinished(target, entry) => {}
+                None => wrong.push(("no_unfinished_task_is_lost", format!("{target} {field}"))),
+            }
+        }
+        for (check, what) in wrong {
+            self.fail(check, format!("machine {at}: {what}"));
         }
     }
 
@@ -168,6 +197,7 @@ impl World {
 
     /// After each step: no log that is shown becomes shorter, unless a branch was set aside.
     pub(crate) fn check_step(&mut self, at: usize) {
+        let oldest = Some(oldest_told(self.wall_of(at)));
         let machine = &mut self.machines[at];
         let Some(daemon) = &mut machine.daemon else { return };
         let shown = daemon.replica.vector();
@@ -175,7 +205,8 @@ impl World {
             return;
         }
         let shrunk = daemon.shown.0.iter().find(|(log, head)| {
-            shown.position(log) < head.position && !machine.cut.contains(log) && !machine.failed
+            let may = machine.cut.contains(log) || machine.failed || is_over(log, oldest);
+            shown.position(log) < head.position && !may
         });
         let what = shrunk.map(|(log, head)| {
             format!(
@@ -185,6 +216,7 @@ impl World {
             )
         });
         daemon.shown = shown.clone();
+        machine.promised.0.retain(|log, _| !is_over(log, oldest));
         for (log, head) in &daemon.shown.0 {
             machine.promised.0.insert(log.clone(), *head);
         }
@@ -197,9 +229,11 @@ impl World {
     pub(crate) fn check_promise(&mut self, at: usize) {
         let cluster = self.cluster;
         let Ok(held) = content(&self.machines[at], cluster) else { return };
+        let oldest = Some(oldest_told(self.wall_of(at)));
         let machine = &self.machines[at];
         let broken = machine.promised.0.iter().find(|(log, head)| {
             held.vector.position(log) < head.position
+                && !is_over(log, oldest)
                 && !machine.cut.contains(log)
                 && !machine.failed
         });
@@ -221,7 +255,7 @@ impl World {
             self.report.commits += 1;
         }
         let Job::Append(ranges) = job else { return };
-        if ranges.iter().any(|linked| linked.range.log == *daemon.replica.own()) {
+        if ranges.iter().any(|linked| linked.range.log.is_kin(daemon.replica.own())) {
             self.fail("no_own_bytes_from_elsewhere", format!("machine {at}"));
         }
     }

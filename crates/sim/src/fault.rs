@@ -136,6 +136,11 @@ pub enum Fault {
         /// Where in the file.
         offset: usize,
     },
+    /// What is over by the machine's clock is taken away.
+    Expire {
+        /// Where.
+        machine: usize,
+    },
     /// The daemon looks whether files have grown.
     Rescan {
         /// Whose.
@@ -283,6 +288,7 @@ impl World {
                     self.fail("there_is_something_to_damage", format!("{fault:?}"));
                 }
             }
+            Fault::Expire { machine } => self.expire(machine),
             Fault::Rescan { machine } => self.rescan(machine),
         }
     }

@@ -83,8 +83,11 @@ impl World {
                 self.machines[at].cut.insert(log.clone());
             }
             JobDone::NewEpoch { .. } | JobDone::Rescanned { .. } if self.closes(at, done) => {
-                let own = self.machines[at].daemon.as_ref().map(|d| d.replica.own().clone());
-                self.machines[at].cut.extend(own);
+                let Some(daemon) = &self.machines[at].daemon else { return };
+                let own = daemon.replica.own();
+                let kin = daemon.shown.0.keys().filter(|log| log.is_kin(own)).cloned();
+                let kin: Vec<_> = kin.chain([own.clone()]).collect();
+                self.machines[at].cut.extend(kin);
             }
             _ => {}
         }
@@ -97,6 +100,6 @@ impl World {
         else {
             return false;
         };
-        daemon.is_some_and(|daemon| daemon.replica.own() != now)
+        daemon.is_some_and(|daemon| !daemon.replica.own().is_kin(now))
     }
 }

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::net::SocketAddr;
 
 use cocli_core::digest::hash;
-use cocli_core::{ClusterId, LogId, NodeId};
+use cocli_core::expiry::{is_over, oldest_told};
+use cocli_core::{ClusterId, LogId, Month, NodeId, Vector};
 use cocli_node::replica::{Input, Job, JobDone, Output, Syncing};
 use cocli_store::Disk;
 
@@ -138,6 +139,8 @@ pub struct World {
     pub(crate) streams: u64,
     pub(crate) asked: BTreeMap<u64, Asker>,
     pub(crate) acknowledged: BTreeSet<Vec<u8>>,
+    /// Records that went into expiring logs, and the months of these.
+    pub(crate) expiring: BTreeMap<Vec<u8>, Month>,
     pub(crate) waits: u64,
     /// Who waits, for which records, on how many others.
     pub(crate) waiting: BTreeMap<u64, (usize, Vec<u8>, usize)>,
@@ -168,6 +171,7 @@ impl World {
             streams: 0,
             asked: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
+            expiring: BTreeMap::new(),
             waits: 0,
             waiting: BTreeMap::new(),
             watch: options.measured.map(|_| Watch::new(options.nodes, SECOND)),
@@ -245,10 +249,29 @@ impl World {
         let mut vectors = self.machines.iter().map(|machine| {
             let daemon = machine.daemon.as_ref().filter(|_| machine.asleep.is_none())?;
             let idle = daemon.jobs.is_idle() && !daemon.busy && daemon.replica.gaps() == 0;
-            idle.then(|| daemon.replica.vector())
+            idle.then(|| self.in_common(daemon.replica.vector()))
         });
         let first = vectors.next().flatten();
         first.is_some() && vectors.all(|vector| vector == first)
+    }
+
+    /// The oldest month whose expiring logs are over for nobody.
+    pub(crate) fn oldest(&self) -> Option<Month> {
+        (0..self.machines.len()).map(|at| oldest_told(self.wall_of(at))).max()
+    }
+
+    /// A vector without what is over for somebody.
+    pub(crate) fn in_common(&self, vector: &Vector) -> Vector {
+        let oldest = self.oldest();
+        let logs = vector.0.iter().filter(|(log, _)| !is_over(log, oldest));
+        Vector(logs.map(|(log, head)| (log.clone(), *head)).collect())
+    }
+
+    /// Packets that all daemons have sent since their starts.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        let daemons = self.machines.iter().filter_map(|machine| machine.daemon.as_ref());
+        daemons.map(|daemon| daemon.replica.status().counts.sent).sum()
     }
 
     /// By how much one machine believes the clock of another to be ahead of its own, milliseconds.

@@ -3,6 +3,7 @@
 use cocli_core::{Causality, Datagram, Entry, Epoch, Field, Instant, NodeId, Stamp, Target, Value};
 use cocli_core::{LogId, usv};
 use cocli_node::replica::Input;
+use cocli_store::expiry::expire;
 use cocli_store::{Command, HomeLock};
 
 use crate::world::{Event, World};
@@ -13,9 +14,13 @@ impl World {
     /// One batch on one machine. What was acknowledged is noted, to be looked for at the end.
     pub(crate) fn write(&mut self, at: usize) {
         let count = if self.chance.permille(200) { self.chance.between(2, 6) } else { 1 };
+        let expiring = self.chance.permille(200);
         let mut batch = Vec::new();
         for _ in 0..count {
-            let datagram = self.datagram(at);
+            let mut datagram = self.datagram(at);
+            if expiring {
+                datagram.target = known(Target::read("campaigns/c/queues/q"));
+            }
             usv::write(&datagram, &mut batch);
         }
         self.write_batch(at, &batch);
@@ -33,6 +38,35 @@ impl World {
         self.acknowledged.insert(batch);
         self.woken(at, before, log, position);
         true
+    }
+
+    /// Writes a task of a queue, with a state, by the machine's clock; true when it was acknowledged.
+    pub fn task(&mut self, at: usize, id: &str, state: &str) -> bool {
+        let (target, value) = ("campaigns/c/queues/q", format!("{{\"state\":{state:?}}}"));
+        self.record(at, target, id, &value)
+    }
+
+    /// Writes a heartbeat, by the machine's clock; true when it was acknowledged.
+    pub fn beat(&mut self, at: usize) -> bool {
+        let target = format!("nodes/{}", self.machines[at].node);
+        let value = self.wall_of(at).to_string();
+        self.record(at, &target, "beat", &value)
+    }
+
+    fn record(&mut self, at: usize, target: &str, field: &str, value: &str) -> bool {
+        let node = self.machines[at].node.clone();
+        let datagram = Datagram {
+            target: known(Target::read(target)),
+            field: known(Field::read(field)),
+            entry: Entry {
+                stamp: Stamp { instant: self.wall_of(at), node },
+                value: Value::read(value),
+                causality: Causality::nothing(),
+            },
+        };
+        let mut batch = Vec::new();
+        usv::write(&datagram, &mut batch);
+        self.write_batch(at, &batch)
     }
 
     /// Writes these records on a machine; true when they were acknowledged.
@@ -63,7 +97,8 @@ impl World {
         true
     }
 
-    /// As a command does it: lock, append, sync; a log in doubt is closed first.
+    /// As a command does it: lock, append, sync; a log in doubt is closed first. What may expire goes into the
+    /// log of the month.
     pub(crate) fn append(&mut self, at: usize, batch: &[u8]) -> Option<(LogId, u64)> {
         let wall = self.wall_of(at);
         let machine = &self.machines[at];
@@ -72,13 +107,40 @@ impl World {
         let command = Command { at: wall, verb: "set".to_owned() };
         let epoch = Epoch::from_random(self.chance.bytes());
         let own = journals.own().clone();
-        let (written, closed) =
-            journals.append_or_close(&lock, wall.day(), batch, &command, &epoch).ok()?;
+        let first = usv::records(batch).next().and_then(|record| usv::read(record.bytes).ok());
+        let expiring = first.is_some_and(|datagram| datagram.target.may_expire());
+        let appended = match expiring {
+            true => journals.append_expiring(&lock, wall.day(), batch, &command, &epoch),
+            false => journals.append_or_close(&lock, wall.day(), batch, &command, &epoch),
+        };
+        let (written, closed) = appended.ok()?;
         if let Some(closed) = closed {
             self.report.epochs += 1;
             self.machines[at].cut.extend([own, closed.old]);
         }
+        for record in usv::records(batch).filter(|_| expiring) {
+            self.expiring.insert(record.bytes.to_vec(), wall.day().month());
+        }
         Some((written.log, written.to))
+    }
+
+    /// As a compaction does it: what is over goes, once what must not be forgotten was carried over.
+    pub(crate) fn expire(&mut self, at: usize) {
+        let wall = self.wall_of(at);
+        let machine = &self.machines[at];
+        let Ok(mut journals) = machine.open(self.cluster) else { return };
+        let Ok(lock) = HomeLock::try_take(&machine.disk, "expire") else { return };
+        let command = Command { at: wall, verb: "carry over".to_owned() };
+        let epoch = Epoch::from_random(self.chance.bytes());
+        let own = journals.own().clone();
+        let expired = expire(&lock, &mut journals, &command, &epoch);
+        if *journals.own() != own {
+            self.report.epochs += 1;
+            let kin = self.machines[at].promised.0.keys().filter(|log| log.is_kin(&own)).cloned();
+            let kin: Vec<LogId> = kin.collect();
+            self.machines[at].cut.extend(kin);
+        }
+        self.note(|| format!("{at}: {expired:?}"));
     }
 
     /// A machine's wall clock: it starts shortly before midnight.

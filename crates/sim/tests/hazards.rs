@@ -417,3 +417,121 @@ fn many_clones_and_restores_in_one_cluster_end_level() {
         assert!(report.failures.is_empty(), "{report}");
     }
 }
+
+/// From the first moment of a world to the first of March.
+const MARCH: i64 = 97 * DAY as i64 + 10 * SECOND as i64;
+
+/// All clocks, each wrong by so many milliseconds.
+fn set_clocks(world: &mut World, ahead_ms: i64, wrong_ms: &[i64]) {
+    for (machine, wrong) in wrong_ms.iter().enumerate() {
+        world.happen(Fault::Clock { machine, ahead_ms: ahead_ms + wrong });
+    }
+}
+
+/// Packets that are sent when nothing happens.
+fn minute_of_rest(world: &mut World) -> u64 {
+    let before = world.sent();
+    world.pass(MINUTE);
+    world.sent() - before
+}
+
+fn expiring(world: &World, at: usize, month: &str) -> usize {
+    world.shows(at).iter().filter(|(log, _)| log.ends_with(month)).count()
+}
+
+#[test]
+fn a_month_ends_on_clocks_that_differ_and_no_task_is_lost() {
+    let hour = HOUR as i64;
+    let wrong = [0, 6 * hour, -5 * hour, 40];
+    let mut world = world(4);
+    for at in 0..4 {
+        assert!(world.beat(at) && world.task(at, &format!("open{at}"), "pending"));
+        assert!(world.task(at, &format!("over{at}"), "done"));
+    }
+    world.pass(10 * SECOND);
+    assert!(world.is_level() && expiring(&world, 3, "~202611") == 4);
+    set_clocks(&mut world, 0, &wrong);
+    world.pass(20 * SECOND);
+    let rest = minute_of_rest(&mut world);
+    // It is 23:59:30 on the last day of February; writes go on over midnight of each.
+    for hours in [0, 3, 6, 9, 12, 15] {
+        set_clocks(&mut world, MARCH - 30 * SECOND as i64 + (hours - 6) * hour, &wrong);
+        for n in 0..12 {
+            assert!(world.task(n % 4, &format!("new{hours}-{n}"), "pending"));
+            world.pass(5 * SECOND);
+        }
+        world.pass(20 * SECOND);
+        assert!(world.is_level(), "at {hours} hours");
+        // Telling each other again and again what one of both does not take would take more.
+        let sent = minute_of_rest(&mut world);
+        assert!(
+            sent < rest + rest / 10,
+            "{sent} packets in a minute at {hours} hours, else {rest}"
+        );
+    }
+    assert_eq!((0..4).map(|at| expiring(&world, at, "~202611")).sum::<usize>(), 0);
+    set_clocks(&mut world, MARCH + 40 * hour, &wrong);
+    for machine in 0..4 {
+        world.happen(Fault::Expire { machine });
+        world.pass(7 * SECOND);
+    }
+    world.pass(20 * SECOND);
+    assert!(world.is_level());
+    for at in 0..4 {
+        assert!(world.holds(at, r#"{"state":"pending"}"#));
+        assert_eq!(expiring(&world, at, "~202611"), 0);
+    }
+    let report = end(world);
+    assert_eq!(report.epochs, 0);
+}
+
+#[test]
+fn a_clock_that_is_set_back_over_the_end_of_a_month_brings_nothing_back_for_good() {
+    let mut world = world(3);
+    for at in 0..3 {
+        assert!(world.beat(at) && world.task(at, &format!("open{at}"), "pending"));
+    }
+    world.pass(10 * SECOND);
+    // One clock runs months ahead, takes away what the others hold, and is set right again.
+    world.happen(Fault::Clock { machine: 0, ahead_ms: MARCH + 2 * DAY as i64 });
+    world.pass(10 * SECOND);
+    assert!(world.is_level() && expiring(&world, 0, "~202611") == 0);
+    world.happen(Fault::Expire { machine: 0 });
+    world.pass(20 * SECOND);
+    assert!(world.is_level() && expiring(&world, 1, "~202611") == 3);
+    world.happen(Fault::Clock { machine: 0, ahead_ms: 0 });
+    assert!(world.beat(0));
+    world.pass(2 * MINUTE);
+    assert!(world.is_level());
+    assert!(expiring(&world, 0, "~202611") >= 3, "{:?}", world.shows(0));
+    end(world);
+}
+
+#[test]
+fn an_expiring_log_of_a_restored_and_of_a_cloned_home_loses_nothing() {
+    for clone in [false, true] {
+        let mut world = world(3);
+        assert!(world.task(0, "before", "pending"));
+        world.pass(5 * SECOND);
+        world.happen(match clone {
+            true => Fault::Clone { machine: 0 },
+            false => Fault::Image { machine: 0 },
+        });
+        for n in 0..5 {
+            assert!(world.task(0, &format!("after{n}"), "pending"));
+        }
+        if !clone {
+            world.pass(5 * SECOND);
+            world.happen(Fault::Restore { machine: 0 });
+        }
+        let again = if clone { 3 } else { 0 };
+        for n in 0..3 {
+            assert!(world.task(again, &format!("again{n}"), "pending"));
+            world.say(again, &format!("and what stays {n}"));
+        }
+        world.pass(2 * MINUTE);
+        assert!(world.is_level());
+        let report = end(world);
+        assert!(report.epochs >= 1);
+    }
+}
