@@ -66,6 +66,27 @@ impl Context {
         }
     }
 
+    /// Moves old journals into the archive. What is written stays written, whatever becomes of this.
+    pub(crate) fn archive(&self, home: &Home) -> usize {
+        match home.archive(clock::now()) {
+            Ok(archived) => archived.days,
+            Err(error) => {
+                self.screen.note(format!("old journals stay in wal/: {}", chain(&error)));
+                0
+            }
+        }
+    }
+
+    /// Says where history is asked for and not all of it is here.
+    pub(crate) fn tell_of_lost_history(&self, home: &Home) -> Result<(), Failure> {
+        if let Some(day) = home.history_lost_until()? {
+            self.screen.note(format!(
+                "of some logs history up to {day} is not kept here (`cocli status --cluster`)"
+            ));
+        }
+        Ok(())
+    }
+
     /// The home, locked for writing at this moment.
     pub(crate) fn session<'h>(&self, home: &'h Home) -> Result<Session<'h>, Failure> {
         Ok(home.session(clock::now())?)

@@ -86,7 +86,17 @@ impl From<NodeError> for Failure {
                 let near = nearest.as_ref().map(|near| format!("the nearest is `{near}`"));
                 (Exit::NotFound, near.or(Some("`cocli list companies` shows what there is".into())))
             }
-            NodeError::Moved { .. } => (
+            NodeError::Forgotten { .. } => (
+                Exit::Failed,
+                Some(
+                    "`cocli log TARGET` shows what is kept; a node that keeps all can tell".into(),
+                ),
+            ),
+            NodeError::Unchained { .. } => (
+                Exit::Conflict,
+                Some("`cocli init DIR --join TICKET` makes a new home in that cluster".into()),
+            ),
+            NodeError::Moved { .. } | NodeError::Trimmed { .. } => (
                 Exit::Conflict,
                 Some(
                     "`cocli undo TARGET`, or `cocli undo --since TIME`, takes back what is meant"

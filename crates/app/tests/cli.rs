@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+#[path = "cli/archive.rs"]
+mod archive;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
 #[path = "cli/cards.rs"]

@@ -35,6 +35,10 @@ pub const TAIL_BYTES_MAX: u64 = 4 * MIB as u64;
 pub const LOST_NOTED_MAX: usize = 10_000;
 /// The same, in bytes.
 pub const LOST_NOTED_BYTES_MAX: usize = 8 * MIB;
+/// Bytes of a journal that the archive compresses together, unless one block between two marks is longer.
+pub const ARCHIVE_FRAME_BYTES: usize = 160 * KIB as usize;
+/// Frames of one file of the archive: their number has 16 bits.
+pub const ARCHIVE_FRAMES_MAX: usize = 60_000;
 /// Base shards of a checkpoint.
 pub const SHARDS: usize = 256;
 /// Levels of lists and maps in a JSON value.
@@ -189,6 +193,8 @@ const _: () = assert!(
 const _: () = assert!(PUSH_BYTES_MAX <= GAP_BYTES_MAX && WANT_BYTES_MAX <= GAP_BYTES_MAX);
 const _: () = assert!(RECORD_BYTES_MAX + COMMIT_BYTES <= INBOX_BYTES_MAX);
 const _: () = assert!(CHUNK_BYTES < COMMIT_BYTES);
+const _: () = assert!(ARCHIVE_FRAME_BYTES as u64 > 2 * MARK_SPACING_BYTES);
+const _: () = assert!(ARCHIVE_FRAMES_MAX <= 1 << 16);
 const _: () = assert!(RECORD_BYTES_MAX < STREAM_MESSAGE_BYTES_MAX);
 const _: () = assert!(ENTRIES_BYTES + SEAL_BYTES_MAX + 200 < PACKET_BYTES_MAX);
 const _: () = assert!(8 * ROUND_US < LIVE_US);

@@ -12,6 +12,8 @@ pub struct Config {
     pub cards: Cards,
     /// Merging journals into the checkpoint.
     pub compact: Compact,
+    /// The history.
+    pub archive: Archive,
 }
 
 /// `[gossip]`
@@ -48,6 +50,47 @@ pub struct Compact {
     /// machine's.
     #[serde(deserialize_with = "enough")]
     pub memory: Option<u32>,
+}
+
+/// `[archive]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Archive {
+    /// Bytes that its files may take: `"1 GiB"`; none for `"all"`, which it is when absent. What is beyond goes
+    /// when others hold it.
+    #[serde(deserialize_with = "size")]
+    pub budget: Option<u64>,
+}
+
+/// Units of a size and their bytes.
+const UNITS: [(&str, u64); 5] =
+    [("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40)];
+
+fn size<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    struct Size;
+    impl serde::de::Visitor<'_> for Size {
+        type Value = Option<u64>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("\"all\", or a size such as \"1 GiB\" (B, KiB, MiB, GiB, TiB)")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            if text == "all" {
+                return Ok(None);
+            }
+            let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let (number, unit) = (&text[..end], text[end..].trim_start());
+            let unit = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes);
+            let bytes =
+                number.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
+            match bytes {
+                Some(bytes) => Ok(Some(bytes)),
+                None => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+            }
+        }
+    }
+    value.deserialize_str(Size)
 }
 
 /// What a compaction cannot do without, in MiB.
@@ -168,6 +211,28 @@ mod tests {
         let error = Config::read("c.toml", "\n[compact]\nmemory = 0\n").unwrap_err();
         assert_eq!(error.line, 3);
         assert!(error.message.contains("at least 8 (MiB), got 0"), "{error}");
+    }
+
+    #[test]
+    fn the_archive_has_a_size_or_keeps_all() {
+        let budget = |value: &str| {
+            Config::read("c.toml", &format!("[archive]\nbudget = {value}\n"))
+                .map(|c| c.archive.budget)
+        };
+        for (text, bytes) in [
+            ("\"all\"", None),
+            ("\"1 GiB\"", Some(1 << 30)),
+            ("\"500MiB\"", Some(500 << 20)),
+            ("\"0 B\"", Some(0)),
+        ] {
+            assert_eq!(budget(text).unwrap(), bytes, "{text}");
+        }
+        for text in
+            ["5", "\"\"", "\"1 GB\"", "\"GiB\"", "\"-1 GiB\"", "\"99999999999999 TiB\"", "\"none\""]
+        {
+            let error = budget(text).unwrap_err();
+            assert!(error.message.contains("\"all\", or a size such as"), "{text}: {error}");
+        }
     }
 
     #[test]

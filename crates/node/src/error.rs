@@ -1,6 +1,6 @@
 //! Why the node could not do what was asked.
 
-use cocli_core::{Instant, NameError, Target};
+use cocli_core::{Day, Field, Instant, NameError, Target};
 use cocli_store::StoreError;
 
 use crate::change::NoSet;
@@ -71,6 +71,34 @@ pub enum NodeError {
         "what the last command (`{verb}`, {at}) wrote was moved, as its log was set back or lost a branch"
     )]
     Moved {
+        /// What was typed.
+        verb: String,
+        /// When.
+        at: Instant,
+    },
+    /// What stood there is told of by history that is not here any more, or never was.
+    #[error(
+        "{target} {field}: history up to {until} is not kept here, and what stood there is part of it"
+    )]
+    Forgotten {
+        /// Of which target.
+        target: Target,
+        /// Of which field.
+        field: Field,
+        /// The newest day that is not kept.
+        until: Day,
+    },
+    /// A home without its whole history cannot become a member of another cluster.
+    #[error("history up to {until} is not kept here, and another cluster would need all of it")]
+    Unchained {
+        /// The newest day that is not kept.
+        until: Day,
+    },
+    /// What the last command wrote is not here any more.
+    #[error(
+        "what the last command (`{verb}`, {at}) wrote is no longer kept here, only what it came to"
+    )]
+    Trimmed {
         /// What was typed.
         verb: String,
         /// When.

@@ -2,8 +2,9 @@
 
 use cocli_core::{Field, Instant, StateDigest, Target, Value, Vector};
 use cocli_store::checkpoint::{Means, Turn};
-use cocli_store::{Command, Journals, Reader, checkpoint};
+use cocli_store::{Command, Journals, Reader, StoreError, checkpoint};
 
+use crate::archive::{self, History};
 use crate::cards::Held;
 use crate::change::{Change, Intent};
 use crate::conflicts::noted::{Losses, Noted};
@@ -26,6 +27,8 @@ pub struct Health {
     pub vector: Vector,
     /// Bytes of journals behind the checkpoint.
     pub tail_bytes: u64,
+    /// How much of the history is held.
+    pub history: History,
     /// Records that break a rule.
     pub odd: usize,
     /// Damaged blocks of journals.
@@ -102,6 +105,7 @@ impl Home {
             digest: state.digest(),
             vector: journals.vector()?,
             tail_bytes,
+            history: archive::held(&journals)?,
             odd,
             holes: journals.holes().len(),
             troubles: troubles(&journals),
@@ -186,9 +190,7 @@ impl Home {
 /// Journals that are not what they were left as: the path, and why.
 pub(crate) fn troubles(journals: &Journals) -> Vec<(String, String)> {
     let troubles = journals.troubles();
-    troubles
-        .map(|(log, day, why)| (cocli_store::paths::journal(log, day), why.to_string()))
-        .collect()
+    troubles.map(|(log, day, why)| (journals.path_of(log, day), why.to_string())).collect()
 }
 
 impl Session<'_> {
@@ -220,26 +222,27 @@ impl Session<'_> {
     }
 
     /// Merges the journals when what stands behind the checkpoint has grown long and nobody else is at it.
+    /// Gives whether it did: then [`Home::archive`] is due, when the session is over.
     ///
     /// # Errors
     /// As [`Session::compact`].
-    pub fn compact_if_long(&mut self) -> Result<()> {
+    pub fn compact_if_long(&mut self) -> Result<bool> {
         if self.tail_bytes > cocli_core::limits::TAIL_BYTES_MAX {
-            self.compact_if_free()?;
+            return self.compact_if_free();
         }
-        Ok(())
+        Ok(false)
     }
 
-    /// Merges the journals unless somebody else is at it.
+    /// Merges the journals unless somebody else is at it. Gives whether it did, as
+    /// [`Session::compact_if_long`] does.
     ///
     /// # Errors
     /// As [`Session::compact`].
-    pub fn compact_if_free(&mut self) -> Result<()> {
-        if let Some(turn) = Turn::try_take(&*self.home.disk)? {
-            self.compact(turn, None)?;
-            self.tail_bytes = 0;
-        }
-        Ok(())
+    pub fn compact_if_free(&mut self) -> Result<bool> {
+        let Some(turn) = Turn::try_take(&*self.home.disk)? else { return Ok(false) };
+        self.compact(turn, None)?;
+        self.tail_bytes = 0;
+        Ok(true)
     }
 
     /// Looks at everything; with the turn to `repair`, mends what needs no decision.
@@ -247,29 +250,18 @@ impl Session<'_> {
     /// # Errors
     /// When the home cannot be read at all.
     pub fn examine(&mut self, repair: Option<Turn>) -> Result<Vec<Finding>> {
-        let mut findings = Vec::new();
+        let (mut findings, repairs) = (Vec::new(), repair.is_some());
         let command = Command { at: self.now, verb: "doctor".into() };
         if let Some(turn) = repair {
             self.journals.adopt(&self.lock, self.now.day(), &command)?;
             self.salvage()?;
-            let means = self.home.means();
-            let done = turn.repair(&self.lock, &mut self.journals, &means)?;
-            if done.rebuilt > 0 {
-                findings.push(Finding {
-                    place: cocli_store::paths::CHECKPOINT.into(),
-                    what: format!(
-                        "{} damaged shards were made anew from the journals",
-                        done.rebuilt
-                    ),
-                    outcome: Outcome::Mended,
-                    next: None,
-                });
-            }
+            self.repair_checkpoint(turn, &mut findings)?;
         }
+        self.examine_checkpoint(&mut findings)?;
         self.journals.refresh()?;
         for (log, day, trouble) in self.journals.troubles() {
             findings.push(Finding {
-                place: cocli_store::paths::journal(log, day),
+                place: self.journals.path_of(log, day),
                 what: trouble.to_string(),
                 outcome: Outcome::Open,
                 next: Some("`cocli daemon` fetches what is missing from other nodes".into()),
@@ -286,13 +278,17 @@ impl Session<'_> {
                 next: Some("`cocli daemon` fetches them from another node".into()),
             });
         }
-        for odd in Reader::open(&mut self.journals)?.odd()? {
-            findings.push(Finding {
+        self.examine_archive(repairs, &mut findings)?;
+        match Reader::open(&mut self.journals).and_then(|reader| reader.odd()) {
+            Ok(odd) => findings.extend(odd.into_iter().map(|odd| Finding {
                 place: format!("{} at {}", odd.log, odd.position),
                 what: odd.why,
                 outcome: Outcome::Fact,
                 next: None,
-            });
+            })),
+            // Named already, with the checkpoint.
+            Err(StoreError::Unheld { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         let cards = self.home.look_at_cards()?;
         for held in cards.held {
@@ -309,5 +305,59 @@ impl Session<'_> {
             findings.push(Finding { place, what, outcome: Outcome::Open, next });
         }
         Ok(findings)
+    }
+
+    fn repair_checkpoint(&mut self, turn: Turn, findings: &mut Vec<Finding>) -> Result<()> {
+        let means = self.home.means();
+        match turn.repair(&self.lock, &mut self.journals, &means) {
+            // What cannot be made anew is named below.
+            Err(StoreError::Unheld { .. }) => {}
+            done => {
+                let rebuilt = done?.rebuilt;
+                if rebuilt > 0 {
+                    findings.push(Finding {
+                        place: cocli_store::paths::CHECKPOINT.into(),
+                        what: format!("{rebuilt} damaged shards were made anew from the journals"),
+                        outcome: Outcome::Mended,
+                        next: None,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Files of the checkpoint that are not what they are named by.
+    fn examine_checkpoint(&self, findings: &mut Vec<Finding>) -> Result<()> {
+        let lost = self.home.history_lost_until()?;
+        for (place, what) in checkpoint::damaged(&*self.home.disk)? {
+            let next = match lost {
+                None => "`cocli doctor --repair` makes it anew from the journals".into(),
+                Some(day) => format!(
+                    "history up to {day} is not kept here, so the journals cannot tell it: the checkpoint of another node has to be fetched"
+                ),
+            };
+            findings.push(Finding { place, what, outcome: Outcome::Open, next: Some(next) });
+        }
+        Ok(())
+    }
+
+    /// Files of the archive whose index is damaged; holes in them are named with the others.
+    fn examine_archive(&mut self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
+        for unsound in cocli_store::archive::unsound(&self.journals)? {
+            let mut finding = Finding {
+                place: unsound.path,
+                what: "its index is damaged: who asks for one target reads all of it".into(),
+                outcome: Outcome::Open,
+                next: Some("`cocli doctor --repair`, then `cocli compact` writes it anew".into()),
+            };
+            if repair {
+                self.journals.take_out(&self.lock, &unsound.log, unsound.piece)?;
+                finding.outcome = Outcome::Mended;
+                finding.next = Some("the next `cocli compact` writes it anew".into());
+            }
+            findings.push(finding);
+        }
+        Ok(())
     }
 }

@@ -186,11 +186,17 @@ impl Home {
     /// anew.
     ///
     /// # Errors
-    /// When the lock cannot be opened, or the disk refuses.
+    /// When the lock cannot be opened, or the disk refuses; and where not all history is kept, from which
+    /// alone the chains of another cluster could be worked out.
     pub fn join(&self, membership: &Membership) -> Result<()> {
         // A compaction knows the chains of the old cluster.
         let _turn = self.turn()?;
         let _lock = HomeLock::take(&*self.disk, "cocli join")?;
+        if let Some(until) =
+            self.history_lost_until()?.filter(|_| membership.cluster != self.cluster)
+        {
+            return Err(NodeError::Unchained { until });
+        }
         // It tells of the keys that go.
         self.forget_rekey()?;
         replace(&*self.disk, paths::KEYS, &membership.keys)?;

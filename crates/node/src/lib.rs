@@ -1,6 +1,7 @@
 //! Core and store as one machine: a local change, a reading, a card edited by hand, a range from a
 //! peer. Faces (commands, screens, web) call this room and render what it returns.
 
+mod archive;
 mod campaigns;
 mod cards;
 pub mod change;
@@ -30,7 +31,9 @@ mod undo;
 
 pub use cocli_store::Serving;
 pub use cocli_store::checkpoint::Turn;
+pub use cocli_store::journal::Base;
 
+pub use archive::History;
 pub use cards::{Decided, Held, Placed, TakenIn, Waiting};
 pub use compaction::Beside;
 pub use config::{Config, Project};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cocli_core::schema::POOL;
-use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target};
+use cocli_core::{Causality, Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target};
 use cocli_store::{Journals, Reader, StoreError, paths};
 
 use crate::cards::Placed;
@@ -121,15 +121,34 @@ impl Home {
     /// What was known of a target at a time, by the stamps of its datagrams.
     ///
     /// # Errors
-    /// When the journals cannot be read.
+    /// When the journals cannot be read, and where the value of a field then can only be told by
+    /// history that is not kept here.
     pub fn entity_at(&self, target: &Target, at: Instant) -> Result<Entity> {
-        let mut entity = Entity::default();
-        for d in self.history(Some(target), None)? {
-            if d.entry.stamp.instant <= at {
-                entity.merge(d.field, d.entry);
+        let is_before = |entry: &Entry| entry.stamp.instant <= at;
+        let (mut entity, mut after) = (Entity::default(), BTreeMap::<Field, Entry>::new());
+        let told = self.history(Some(target), None)?.into_iter().map(|d| (d.field, d.entry));
+        // What stands there still may have no history here any more.
+        for (field, entry) in self.entity(target)?.fields.into_iter().chain(told) {
+            if is_before(&entry) {
+                entity.merge(field, entry);
+                continue;
+            }
+            let first = after.entry(field).or_insert_with(|| entry.clone());
+            if entry < *first {
+                *first = entry;
             }
         }
-        Ok(entity)
+        let Some(until) = self.history_lost_until()? else { return Ok(entity) };
+        let nothing = Causality::nothing();
+        let unknown = |(field, first): &(&Field, &Entry)| {
+            !entity.fields.contains_key(*field) && first.causality != nothing
+        };
+        match after.iter().find(unknown) {
+            None => Ok(entity),
+            Some((field, _)) => {
+                Err(NodeError::Forgotten { target: target.clone(), field: field.clone(), until })
+            }
+        }
     }
 
     /// The plain text of a field, if it has one.
@@ -161,11 +180,7 @@ impl Home {
             let all = self.read(|reader| reader.history(target, None))?;
             return Ok(all.into_iter().map(|placed| placed.datagram).filter(fits).collect());
         }
-        let journals = self.journals()?;
-        let mut all = Vec::new();
-        for log in journals.logs().filter(|log| log.month.is_none()) {
-            all.extend(self.written_between(log, 0, journals.end(log))?);
-        }
+        let mut all = self.recall(|_, _| true)?;
         all.retain(fits);
         Ok(all)
     }
@@ -210,7 +225,7 @@ impl Home {
     ) -> Result<()> {
         for section in journals.sections_between(log, from, to) {
             let stretch = section.load(&*self.disk).map_err(|source| {
-                let path = paths::journal(log, section.day);
+                let path = section.path();
                 StoreError::Io { path, doing: "read", source }
             })?;
             stretch.each(|met| met.read.into_iter().for_each(&mut take));

@@ -8,7 +8,7 @@ use cocli_core::{Causality, Datagram, Entity, Entry, Field, Kind, NodeId, Stamp,
 
 use crate::change::{Change, Intent};
 use crate::conflicts::{Conflict, Place};
-use crate::error::Result;
+use crate::error::{NodeError, Result};
 use crate::list::Condition;
 use crate::session::Session;
 use crate::slug::variants;
@@ -128,6 +128,11 @@ impl Session<'_> {
     /// # Errors
     /// When the journals cannot be read.
     pub fn plan_split(&mut self, target: &Target, others: &[NodeId]) -> Result<Option<Split>> {
+        if let Some(until) = self.home.history_lost_until()? {
+            // Who wrote what before nobody can tell, and a wrong value would go back.
+            let field = Field::read("name")?;
+            return Err(NodeError::Forgotten { target: target.clone(), field, until });
+        }
         let conflicts = self.home.conflicts(Some(target))?;
         let history = self.home.history(Some(target), None)?;
         let mut written: BTreeMap<Place, Vec<Entry>> = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use cocli_core::{Datagram, Entity, Entry, Field, Instant, Kind, NodeId, Target, Value};
+use cocli_core::{Causality, Datagram, Entity, Entry, Field, Instant, Kind, NodeId, Target, Value};
 
 use crate::change::{Change, Intent};
 use crate::error::{NodeError, Result};
@@ -19,6 +19,8 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// What stays, since somebody else changed it: the entry that stands there.
     pub kept: Vec<(Target, Field, Entry)>,
+    /// What stays, since history that is not kept here would tell what stood there before.
+    pub forgotten: Vec<(Target, Field)>,
 }
 
 impl Plan {
@@ -29,6 +31,7 @@ impl Plan {
         now: Entity,
         undone: &[Datagram],
         history: &[Datagram],
+        whole: bool,
     ) {
         let taken: BTreeSet<(&Field, &Entry)> =
             undone.iter().map(|d| (&d.field, &d.entry)).collect();
@@ -47,10 +50,25 @@ impl Plan {
                 self.kept.push((target.clone(), field.clone(), winner.clone()));
                 continue;
             }
+            if !whole && !is_told(&before, &entries, field, history) {
+                self.forgotten.push((target.clone(), field.clone()));
+                continue;
+            }
             let value = before.value(Kind::of(target), field).unwrap_or_else(Value::null);
             self.changes.push(Change::new(target.clone(), field.clone(), Intent::Put(value)));
         }
     }
+}
+
+/// Whether the history that is held tells what stood at a field before these entries were written.
+fn is_told(before: &Entity, entries: &[&Entry], field: &Field, history: &[Datagram]) -> bool {
+    let Some(first) = entries.iter().min() else { return true };
+    let mut saw = first.causality.stamps().peekable();
+    if saw.peek().is_none() {
+        let had_none = first.causality == Causality::nothing();
+        return had_none || before.fields.contains_key(field);
+    }
+    saw.any(|stamp| history.iter().any(|d| d.field == *field && d.entry.stamp == stamp))
 }
 
 /// What is to be taken back.
@@ -96,10 +114,11 @@ impl Session<'_> {
                 history.push(d);
             }
         }
+        let whole = self.home.history_lost_until()?.is_none();
         let reader = self.reader()?;
         let mut plan = Plan::default();
         for (target, (undone, history)) in &all {
-            plan.take_back(target, reader.entity(target)?, undone, history);
+            plan.take_back(target, reader.entity(target)?, undone, history, whole);
         }
         Ok(plan)
     }
@@ -113,6 +132,9 @@ impl Session<'_> {
     ) -> Result<Vec<Datagram>> {
         let commands = self.journals.commands()?.into_iter().rev();
         for command in commands.filter(|command| !NOT_UNDONE.contains(&command.verb.as_str())) {
+            if whatever && command.from < self.journals.begin(&command.log) {
+                return Err(NodeError::Trimmed { verb: command.verb, at: command.at });
+            }
             if !self.journals.stands(&command)? {
                 match whatever {
                     true => return Err(NodeError::Moved { verb: command.verb, at: command.at }),

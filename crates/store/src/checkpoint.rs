@@ -3,6 +3,9 @@
 //! Its files are named by their content and never rewritten; the manifest is renamed into place. So a
 //! reader needs no lock, and a crash leaves the old checkpoint or the new one.
 
+use crate::disk::Disk;
+use crate::error::{Result, StoreError};
+
 mod compact;
 mod fold;
 mod gather;
@@ -30,7 +33,27 @@ pub use salvage::salvage;
 pub(crate) use shard::add_line;
 pub use turn::Turn;
 
-pub(crate) use manifest::ShardInfo;
+pub(crate) use manifest::{ShardInfo, held_from_start};
 pub(crate) use odd::{OddList, of_met};
 pub(crate) use shard::{first_of, lines, lookup, read_line};
 pub(crate) use source::Piece;
+
+/// Files of the checkpoint that are not what the manifest names them by, and why.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn damaged(disk: &dyn Disk) -> Result<Vec<(String, String)>> {
+    let manifest = match Manifest::read(disk) {
+        Err(StoreError::Damaged { path, what, .. }) => return Ok(vec![(path, what)]),
+        manifest => manifest?,
+    };
+    let mut found = Vec::new();
+    for piece in manifest.touched().into_iter().flat_map(|shard| manifest.pieces(shard)) {
+        match piece.read(disk) {
+            Err(StoreError::Damaged { path, what, .. }) => found.push((path, what)),
+            read => drop(read?),
+        }
+    }
+    found.dedup();
+    Ok(found)
+}

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use cocli_core::LogId;
+use cocli_core::{Day, LogId};
 
 /// Why the store could not do what was asked. Unless a variant says otherwise nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,16 @@ pub enum StoreError {
         offset: u64,
         /// What was expected.
         what: String,
+    },
+    /// A part of the state is damaged or gone, and the history that it was made of is not all held here.
+    #[error(
+        "{path} is damaged, and cannot be made anew from the journals: history up to {day} is not kept here; the checkpoint of another node has to be fetched"
+    )]
+    Unheld {
+        /// The damaged part, relative to the home.
+        path: String,
+        /// The newest day before a log's base.
+        day: Day,
     },
     /// Another checkpoint was put in place while this one was read: who opens a new reader sees it.
     #[error("{path} was replaced while it was read; run the command again")]

@@ -5,6 +5,7 @@
 //! and go out as bytes with their place and hash.
 
 mod aside;
+mod base;
 mod block;
 mod chain;
 mod command;
@@ -20,20 +21,24 @@ mod own;
 mod recover;
 mod replica;
 mod section;
+mod spot;
 mod sync;
 mod tail;
+mod thaw;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::limits::LOGS_MAX;
 use cocli_core::{ClusterId, Day, Epoch, Head, LogId, NodeId};
 
+use crate::archive::Piece;
 use crate::disk::{Disk, FileKind, SharedDisk, Stat};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::lock::HomeLock;
 use crate::paths;
 
 pub use aside::BranchAside;
+pub use base::{Base, Bases, read as read_bases};
 pub use command::{Command, Written};
 pub use doubt::{Closed, Doubt};
 pub use foreign::{Adopted, Foreign};
@@ -43,15 +48,19 @@ pub use replica::{Misplaced, Placed};
 pub use section::{Met, Section, Stretch};
 pub use sync::{Durable, SyncEnd, SyncPlan};
 
-pub(crate) use file::{is_rot, put_aside, replace, write_fresh};
+pub(crate) use file::{Salvage, is_rot, put_aside, replace, rot, write_fresh};
 pub(crate) use hole::Gap;
+pub(crate) use log::DayFile;
 use log::Log;
 pub(crate) use news::Place;
 pub(crate) use section::Block;
 
-/// What shows that a journal came or went, or that the own log is another: the folders of journals and
-/// of marks, and the epoch.
-type Landmarks = [Option<Stat>; 3];
+/// What shows that a journal came or went, or that the own log is another: the folders of journals, of
+/// marks and of the archive, the epoch, and where logs begin.
+type Landmarks = [Option<Stat>; 5];
+
+/// How often a look is taken again when days move between `wal/` and the archive meanwhile.
+const LOOKS_MAX: usize = 4;
 
 /// The journals of a home as they were last looked at.
 #[derive(Debug)]
@@ -61,6 +70,9 @@ pub struct Journals {
     node: NodeId,
     own: LogId,
     logs: BTreeMap<LogId, Log>,
+    /// What stands in the archive, as last looked at.
+    archived: BTreeMap<LogId, Vec<Piece>>,
+    bases: base::Bases,
     foreign: Vec<String>,
     holes: hole::Holes,
     doubt: Option<Doubt>,
@@ -95,6 +107,8 @@ impl Journals {
             node,
             own,
             logs: BTreeMap::new(),
+            archived: BTreeMap::new(),
+            bases: base::Bases::new(),
             foreign: Vec::new(),
             holes: hole::Holes::default(),
             doubt: None,
@@ -109,12 +123,24 @@ impl Journals {
     /// # Errors
     /// When the home cannot be read.
     pub fn refresh(&mut self) -> Result<()> {
-        let landmarks = self.look_around()?;
+        let mut landmarks = self.look_around()?;
         self.landmarks = None;
         self.own = LogId::new(self.node.clone(), read_epoch(&*self.disk)?);
         self.doubt = self.read_doubt()?;
         self.holes.read(&*self.disk)?;
-        let names = self.disk.list_stats(paths::WAL).tried("list", paths::WAL)?;
+        let mut names = Vec::new();
+        for _ in 0..LOOKS_MAX {
+            // In this order: a day that moves into the archive meanwhile is seen in one of them.
+            names = self.disk.list_stats(paths::WAL).tried("list", paths::WAL)?;
+            self.look_in_archive()?;
+            // Where the disk does not say when a folder changed, nothing is known of that.
+            let Some([_, _, archive, _, bases]) = landmarks else { break };
+            let stat = |path| self.disk.stat(path).tried("look at", path);
+            if (archive, bases) == (stat(paths::ARCHIVE)?, stat(paths::BASES)?) {
+                break;
+            }
+            landmarks = self.look_around()?;
+        }
         let (mut found, mut foreign) = (BTreeMap::<LogId, Vec<(Day, Stat)>>::new(), Vec::new());
         for (name, stat) in names {
             match paths::journal_of(&name) {
@@ -130,7 +156,8 @@ impl Journals {
                 marks.insert(log, stat);
             }
         }
-        let known: BTreeSet<LogId> = found.keys().chain(marks.keys()).cloned().collect();
+        let known = found.keys().chain(marks.keys()).chain(self.archived.keys());
+        let known: BTreeSet<LogId> = known.chain(self.bases.keys()).cloned().collect();
         self.logs.retain(|log, _| known.contains(log));
         // However many there are, the own logs are among them.
         let own: Vec<&LogId> = known.iter().filter(|id| self.owns(id)).collect();
@@ -179,33 +206,40 @@ impl Journals {
     /// Nothing where the disk does not say when a folder changed.
     fn look_around(&self) -> Result<Option<Landmarks>> {
         let stat = |path| self.disk.stat(path).tried("look at", path);
-        let landmarks = [stat(paths::WAL)?, stat(paths::MARKS)?, stat(paths::EPOCH)?];
-        let told = landmarks.iter().take(2).flatten().all(|folder| folder.modified_ns != 0);
+        let folders = [stat(paths::WAL)?, stat(paths::MARKS)?, stat(paths::ARCHIVE)?];
+        let told = folders.iter().flatten().all(|folder| folder.modified_ns != 0);
+        let [wal, marks, archive] = folders;
+        let landmarks = [wal, marks, archive, stat(paths::EPOCH)?, stat(paths::BASES)?];
         Ok(told.then_some(landmarks))
     }
 
     fn look_at(&mut self, id: &LogId, found: Vec<(Day, Stat)>, marks: Option<Stat>) -> Result<()> {
-        let (cluster, own) = (self.cluster, self.owns(id));
-        let log = self
-            .logs
-            .entry(id.clone())
-            .or_insert_with(|| Log::new(id.clone(), Head::start(&cluster, id)));
-        if log.found == found && log.marks_stat == marks {
+        let own = self.owns(id);
+        let start = self.start_of(id);
+        let pieces = self.archived.get(id).map_or(&[][..], Vec::as_slice);
+        let log = self.logs.entry(id.clone()).or_insert_with(|| Log::new(id.clone(), start));
+        let moved = log.start != start;
+        if log.found == found && log.marks_stat == marks && log.pieces == pieces && !moved {
             return Ok(());
         }
+        log.pieces = pieces.to_vec();
+        if moved {
+            log.begin_at(start);
+        }
         let path = paths::marks(id);
-        if log.marks_stat != marks || log.marks.is_empty() || log.marked > log.end {
+        if moved || log.marks_stat != marks || log.marks.is_empty() || log.marked > log.end {
             // Marks that cannot be read cost the time to work them out again.
             let bytes = match self.disk.read(&path) {
                 Err(error) if file::is_loss(&error) => Vec::new(),
                 bytes => bytes.tried("read", &path)?,
             };
             let before = std::mem::replace(&mut log.marks, mark::read(&bytes));
+            log.forget_below_start();
             // Marks that vanished were cut with what they marked.
             let mut saved = before.iter().filter(|mark| mark.saved);
             let cut = saved.any(|mark| !mark::stands(&log.marks, mark));
             let last = log.marks.last().map_or(0, |mark| mark.head.position);
-            log.durable = if cut { last } else { log.durable.max(last) };
+            log.durable = if cut { last } else { log.durable.max(last) }.max(start.position);
             log.marks_stat = marks;
             log.tip = log.start;
         }
@@ -322,12 +356,15 @@ impl Journals {
         self.logs.get_mut(id)
     }
 
+    /// Where what is held of a log begins.
+    fn start_of(&self, id: &LogId) -> Head {
+        self.bases.get(id).map_or_else(|| Head::start(&self.cluster, id), |base| base.head)
+    }
+
     /// The log, made when nothing is held of it yet.
     fn entry(&mut self, id: &LogId) -> &mut Log {
-        let cluster = self.cluster;
-        self.logs
-            .entry(id.clone())
-            .or_insert_with(|| Log::new(id.clone(), Head::start(&cluster, id)))
+        let start = self.start_of(id);
+        self.logs.entry(id.clone()).or_insert_with(|| Log::new(id.clone(), start))
     }
 
     /// The folders that appends need.

@@ -9,6 +9,10 @@ use cocli_core::{Day, Kind, LogId, Month, Target};
 pub const WAL: &str = "wal";
 /// Folder of the checkpoint.
 pub const CHECKPOINT: &str = "checkpoint";
+/// Folder of the history: days that the checkpoint covers, compressed.
+pub const ARCHIVE: &str = "archive";
+/// From where on each log is held that is not held from its start.
+pub const BASES: &str = ".cocli/bases.json";
 /// This node's own folder.
 pub const OWN: &str = ".cocli";
 /// The lock of the home.
@@ -90,6 +94,39 @@ pub fn journal_of(name: &str) -> Option<(LogId, Day)> {
     };
     // One name per journal: `a~` or the like would be a second one.
     (journal(&read.0, read.1).strip_prefix(WAL)?.strip_prefix('/')? == name).then_some(read)
+}
+
+/// So many bytes of a log from a position on, all of one day, compressed.
+#[must_use]
+pub fn archived(log: &LogId, day: Day, position: u64, bytes: u64) -> String {
+    format!("{ARCHIVE}/{day}_{log}@{position}+{bytes}.usv.zst")
+}
+
+/// Reads the name of such a file back: log, day, position, bytes; `None` for any other name.
+#[must_use]
+pub fn archived_of(name: &str) -> Option<(LogId, Day, u64, u64)> {
+    let (day, rest) = name.strip_suffix(".usv.zst")?.split_once('_')?;
+    let (log, place) = rest.split_once('@')?;
+    let (position, bytes) = place.split_once('+')?;
+    let log = LogId::read(log).ok().filter(|log| log.month.is_none())?;
+    let day = Day::read(day)?;
+    let (position, bytes) = (position.parse().ok()?, bytes.parse().ok()?);
+    // One name per place: `+07` or the like would be a second one.
+    let same =
+        archived(&log, day, position, bytes).strip_prefix(ARCHIVE)?.strip_prefix('/')? == name;
+    same.then_some((log, day, position, bytes))
+}
+
+/// Something in the archive by its name.
+#[must_use]
+pub fn in_archive(name: &str) -> String {
+    format!("{ARCHIVE}/{name}")
+}
+
+/// Where a journal is written anew before it takes its place in `wal/` again.
+#[must_use]
+pub fn thawing(log: &LogId, day: Day) -> String {
+    format!("{ARCHIVE}/{day}_{log}.usv.new")
 }
 
 /// Something in `wal/` whose name is no journal's.
@@ -289,6 +326,23 @@ mod tests {
             "20261123_pi1~~202611.usv",
         ] {
             assert_eq!(journal_of(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn pieces_of_the_archive_read_back_as_they_are_named_and_nothing_else_does() {
+        for name in ["20261123_pi1@0+150.usv.zst", "20261123_a_b~abcdefgh@4711+9.usv.zst"] {
+            let (log, day, position, bytes) = archived_of(name).unwrap();
+            assert_eq!(archived(&log, day, position, bytes), format!("archive/{name}"));
+        }
+        for name in [
+            "20261123_pi1.usv.zst",
+            "20261123_pi1@0+07.usv.zst",
+            "20261123_pi1@-1+7.usv.zst",
+            "20261123_@0+1.usv.zst",
+            "x",
+        ] {
+            assert_eq!(archived_of(name), None, "{name}");
         }
     }
 

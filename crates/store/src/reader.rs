@@ -10,6 +10,7 @@ mod recall;
 mod search;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -22,6 +23,7 @@ use cocli_core::{
 };
 use memchr::memmem::Finder;
 
+use crate::archive;
 use crate::checkpoint::{self, Manifest, OddList, OddRecord, of_met};
 use crate::disk::{Disk, SharedDisk};
 use crate::error::{Result, StoreError, Tried};
@@ -68,7 +70,7 @@ impl Reader {
     pub fn open(journals: &mut Journals) -> Result<Self> {
         let manifest = Manifest::read_or_empty(&**journals.disk(), None)?;
         let reader = Self::behind(journals, manifest)?;
-        let _ = reader.all.set(journals.all_sections(None));
+        let _ = reader.all.set(journals.all_held(None)?);
         Ok(reader)
     }
 
@@ -97,10 +99,11 @@ impl Reader {
 
     fn behind(journals: &mut Journals, manifest: Manifest) -> Result<Self> {
         let disk = journals.disk().clone();
+        manifest.covers_bases(journals)?;
         let frontier = journals.standing(&manifest.frontier)?;
         let mut tail = Vec::new();
         for section in journals.behind(manifest.month, &frontier, &manifest.holes, |_, end| end) {
-            let path = paths::journal(&section.log, section.day);
+            let path = section.path();
             tail.push(section.load(&*disk).tried("read", &path)?);
         }
         Ok(Self {
@@ -328,9 +331,8 @@ impl Reader {
         let needle = needle_of(target);
         let finder = Finder::new(&needle);
         let mut all = Vec::new();
-        for section in self.all()? {
-            let path = paths::journal(&section.log, section.day);
-            let stretch = section.load(&*self.disk).tried("read", &path)?;
+        for section in self.telling_of(target)? {
+            let stretch = section.load(&*self.disk).tried("read", &section.path())?;
             stretch.each_with(&finder, |met| {
                 let wanted = |d: &Datagram| {
                     d.target == *target && field.is_none_or(|field| d.field == *field)
@@ -349,6 +351,31 @@ impl Reader {
         }
         all.sort_by(|a, b| a.datagram.entry.cmp(&b.datagram.entry));
         Ok(all)
+    }
+
+    /// The sections that may tell of a target: of what is in the archive only the frames whose index says so.
+    fn telling_of(&self, target: &Target) -> Result<Vec<Section>> {
+        let mut telling = Vec::new();
+        let (mut known, mut ranges) = (None, Vec::new());
+        for section in self.all()? {
+            let Some(piece) = section.piece else {
+                telling.push(section.clone());
+                continue;
+            };
+            if known != Some((&section.log, piece)) {
+                let name = Some(target.as_str());
+                ranges = match archive::frames_with(&*self.disk, &section.log, piece, name) {
+                    // It moved: where it is now, all of it is read.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        std::iter::once(0..piece.len).collect()
+                    }
+                    ranges => ranges.tried("read", &section.path())?,
+                };
+                known = Some((&section.log, piece));
+            }
+            telling.extend(ranges.iter().filter_map(|range| section.within(range)));
+        }
+        Ok(telling)
     }
 
     /// The records that break a rule.
@@ -451,7 +478,7 @@ impl Reader {
         if self.all.get().is_none() {
             let (cluster, node) = self.home.clone();
             let journals = Journals::open(self.disk.clone(), cluster, node)?;
-            let _ = self.all.set(journals.all_sections(self.manifest.month));
+            let _ = self.all.set(journals.all_held(self.manifest.month)?);
         }
         Ok(self.all.get().map_or(&[], Vec::as_slice))
     }
@@ -461,6 +488,12 @@ impl Reader {
     pub(crate) fn remade(&self, shard: u8) -> Result<Delta> {
         if Manifest::read_or_empty(&*self.disk, self.manifest.month)? != self.manifest {
             return Err(StoreError::Replaced { path: paths::MANIFEST });
+        }
+        if self.manifest.month.is_none() {
+            let info = self.manifest.shards.get(&shard);
+            let path = info
+                .map_or_else(|| paths::CHECKPOINT.to_owned(), |info| info.piece(None, shard).path);
+            checkpoint::held_from_start(&*self.disk, &path)?;
         }
         let mut delta =
             checkpoint::from_journals(&*self.disk, self.all()?, &BTreeSet::from([shard]))?;

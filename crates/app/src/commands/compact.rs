@@ -9,6 +9,7 @@ use super::Context;
 use crate::args::Compact;
 use crate::clock;
 use crate::failure::{Exit, Failure};
+use crate::render::counted;
 
 /// How a compaction beside writers ended, as its process tells the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +70,16 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     let (done, after) = compacted?;
     let placed = if args.no_cards { Placed::default() } else { session.place_all()? };
     drop(session);
+    let archived = context.archive(&home);
     super::show::report_cards(context, &placed);
     match context.screen.json {
         true => context.screen.object(&json!({
             "records": done.records, "odd": after.odd, "values": after.values,
             "digest": after.digest.to_string(), "edits": taken.edits, "cards": placed.written,
+            "archived": archived,
         })),
         false => context.screen.line(format!(
-            "{} new records merged into {} values; {} edits taken in, {} cards put in place{}",
+            "{} new records merged into {} values; {} edits taken in, {} cards put in place{}{}",
             done.records,
             after.values,
             taken.edits,
@@ -85,6 +88,10 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
                 String::new()
             } else {
                 format!("; {} odd records kept apart (`cocli doctor`)", after.odd)
+            },
+            match archived {
+                0 => String::new(),
+                days => format!("; {} archived", counted(days, "journal", "journals")),
             },
         )),
     }
@@ -116,8 +123,11 @@ fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
         })?;
         durable.0.extend([entry]);
     }
-    let told = Told::of(home.compact_beside(&durable, due, clock::now())?);
-    context.screen.line(told.line());
+    let ended = home.compact_beside(&durable, due, clock::now())?;
+    if due || matches!(ended, Beside::Merged(_)) {
+        context.archive(home);
+    }
+    context.screen.line(Told::of(ended).line());
     Ok(())
 }
 

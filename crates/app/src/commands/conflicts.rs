@@ -17,6 +17,7 @@ pub(super) fn run(context: &Context, args: &Conflicts) -> Result<(), Failure> {
     let only = args.target.as_deref().map(|name| home.resolve(name)).transpose()?;
     let screen = context.screen;
     let all = home.conflicts(only.as_ref())?;
+    context.tell_of_lost_history(&home)?;
     if screen.json {
         screen.lines(all.iter().map(|conflict| object(conflict).to_string()));
         return Ok(());

@@ -48,7 +48,9 @@ pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
         drop(session);
         door::wake(&home, &written.end);
         let placed = placed?;
-        compacted?;
+        if compacted? {
+            context.archive(&home);
+        }
         super::show::report_cards(context, &placed);
     }
     tell(context, args, &report, datagrams);

@@ -49,7 +49,7 @@ pub(super) fn run(context: &Context, args: &Log) -> Result<(), Failure> {
     }
     let datagrams = home.history(wanted.target.as_ref(), wanted.field.as_ref())?;
     print(context.screen, datagrams, &wanted, args.raw);
-    Ok(())
+    context.tell_of_lost_history(&home)
 }
 
 /// Prints what is there and then what comes, whoever wrote it, until nobody reads any more.

@@ -120,7 +120,9 @@ fn write(
     // It is written, whatever became of the cards.
     door::wake(home, &written.end);
     let placed = placed?;
-    compacted?;
+    if compacted? {
+        context.archive(home);
+    }
     super::show::report_cards(context, &placed);
     report(context, home, &written)?;
     if let Some(nodes) = args.wait {

@@ -43,6 +43,21 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
     if plan.kept.len() > LINES_MAX {
         screen.note(format!("and {} more stay", plan.kept.len() - LINES_MAX));
     }
+    for (target, field) in plan.forgotten.iter().take(LINES_MAX) {
+        screen.note(format!("{target} {field} stays: what stood there before is not kept here"));
+    }
+    if plan.forgotten.len() > LINES_MAX {
+        screen.note(format!("and {} more stay, too", plan.forgotten.len() - LINES_MAX));
+    }
+    if wanted.since.is_some() {
+        context.tell_of_lost_history(&home)?;
+    }
+    if plan.changes.is_empty() && !plan.forgotten.is_empty() {
+        return Err(Failure::new(
+            Exit::Conflict,
+            "nothing was undone: its history is not kept here",
+        ));
+    }
     if plan.changes.is_empty() {
         return match plan.kept.is_empty() {
             true => Err(Failure::new(Exit::NotFound, "there is nothing to undo")
@@ -64,7 +79,7 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
     let placed = placed?;
     tell(context, &plan);
     super::show::report_cards(context, &placed);
-    if plan.kept.is_empty() {
+    if plan.kept.is_empty() && plan.forgotten.is_empty() {
         Ok(())
     } else {
         Err(Failure::new(Exit::Conflict, "the rest was undone"))

@@ -132,19 +132,21 @@ impl Compaction {
             let why = if said.is_empty() { output.status.to_string() } else { said };
             return Some(self.failed(&why, now));
         }
-        let said = String::from_utf8_lossy(&output.stdout);
+        let (said, noted) = (String::from_utf8_lossy(&output.stdout), output.stderr);
+        let noted = String::from_utf8_lossy(&noted).trim().to_owned();
+        let noted = Some(noted).filter(|noted| !noted.is_empty());
         match Told::read(&said) {
-            Some(Told::Merged { rebuilt: 0 }) => None,
+            Some(Told::Merged { rebuilt: 0 }) => noted,
             Some(Told::Merged { rebuilt }) => {
                 Some(format!("{rebuilt} damaged shards were made anew from the journals"))
             }
             Some(Told::Little) => {
                 self.since = if due { self.since } else { Some(since) };
-                None
+                noted
             }
             Some(Told::Later) => {
                 (self.since, self.from) = (Some(since), now + PATIENCE);
-                None
+                noted
             }
             None => Some(self.failed(&format!("its process said: {}", said.trim_end()), now)),
         }

@@ -53,7 +53,8 @@ pub enum Answer {
     Common(u32),
 }
 
-/// The place in the journals is damaged or cannot be read now: it says nothing about forks.
+/// The place in the journals is damaged, cannot be read now, or is not held here: it says nothing about
+/// forks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unreadable;
 
@@ -95,9 +96,16 @@ pub fn answer(logs: &mut dyn Logs, question: &Question) -> Answer {
             }
         }
         Question::Common { log, heads } => {
-            let common = |head: &&Head| logs.hash_at(log, head.position) == Ok(Some(head.hash));
-            let count = heads.iter().take(COMMON_HEADS_MAX).take_while(common).count();
-            Answer::Common(u32::try_from(count).unwrap_or(0))
+            let (mut common, mut unknown) = (0, false);
+            for (count, head) in (1..).zip(heads.iter().take(COMMON_HEADS_MAX)) {
+                match logs.hash_at(log, head.position) {
+                    Ok(hash) if hash == Some(head.hash) => common = count,
+                    Ok(_) => break,
+                    // One that is common says that all before it are.
+                    Err(Unreadable) => unknown = true,
+                }
+            }
+            if common == 0 && unknown { Answer::Lacks } else { Answer::Common(common) }
         }
     }
 }

@@ -30,7 +30,9 @@ impl Logs for View<'_> {
             return Ok(Some(head.hash));
         }
         match self.journals.hash_at(log, position) {
-            Ok(None) if self.in_hole(log, position) => Err(Unreadable),
+            Ok(None) if position < self.journals.begin(log) || self.in_hole(log, position) => {
+                Err(Unreadable)
+            }
             Ok(hash) => Ok(hash),
             Err(_) => Err(Unreadable),
         }

@@ -10,7 +10,7 @@ use cocli_core::{Entity, Head, LogId, Month, Target, Vector};
 
 use super::fold::{Fold, Folded, sync_all};
 use super::gather::{Gathered, gather};
-use super::manifest::{Manifest, RunInfo};
+use super::manifest::{Manifest, RunInfo, held_from_start};
 use super::means::Means;
 use super::odd::OddList;
 use super::run::{self, Making};
@@ -63,6 +63,7 @@ pub struct Pending {
 pub fn pending(journals: &mut Journals, means: &Means<'_>) -> Result<Pending> {
     journals.refresh()?;
     let manifest = Manifest::read_or_empty(&**journals.disk(), None)?;
+    manifest.covers_bases(journals)?;
     let frontier = journals.standing(&manifest.frontier)?;
     let sections = journals.behind(None, &frontier, &manifest.holes, |_, end| end);
     let logs: BTreeSet<&LogId> = sections.iter().map(|section| &section.log).collect();
@@ -216,6 +217,7 @@ impl Begun {
     ) -> Result<Self> {
         let disk = journals.disk().clone();
         let before = Manifest::read_or_empty(&*disk, month)?;
+        before.covers_bases(journals)?;
         let frontier = journals.standing(&before.frontier)?;
         let until = |log: &LogId, end: u64| end.min(durable.get(log).copied().unwrap_or(0));
         let sections = journals.behind(month, &frontier, &before.holes, until);
@@ -494,6 +496,9 @@ impl Work<'_> {
 
     /// Makes shards from all of the journals that the frontier covers: nothing of them is thrown away yet.
     fn rebuild(&mut self, journals: &mut Journals, damaged: &BTreeSet<u8>) -> Result<()> {
+        if let Some(shard) = damaged.first().filter(|_| self.before.month.is_none()) {
+            held_from_start(self.disk, &self.path_of(*shard))?;
+        }
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
         let until = |log: &LogId, end: u64| end.min(self.manifest.frontier.position(log));
         let (nothing, month) = (Vector::default(), self.before.month);
@@ -522,6 +527,15 @@ impl Work<'_> {
                 what: format!("what was written of shard {shard:02x} a moment ago reads otherwise"),
             }),
         }
+    }
+
+    /// A shard, for who is told of it.
+    fn path_of(&self, shard: u8) -> String {
+        let base = self.before.shards.get(&shard);
+        base.map_or_else(
+            || paths::CHECKPOINT.to_owned(),
+            |info| paths::shard(self.before.month, shard, info.hash),
+        )
     }
 
     /// Damaged blocks: holes for others to heal, and to be merged then.
@@ -639,7 +653,7 @@ pub(crate) fn from_journals(
 ) -> Result<Delta> {
     let mut delta = Delta::new();
     for section in sections {
-        let path = paths::journal(&section.log, section.day);
+        let path = section.path();
         for piece in section.pieces(STEP_BYTES) {
             piece.load(disk).tried("read", &path)?.each(|met| {
                 if let Ok(datagram) = met.read

@@ -14,7 +14,6 @@ use super::spill::{Open, Spill};
 use crate::disk::Disk;
 use crate::error::{Result, Tried};
 use crate::journal::{Block, Gap, Met, Section, Stretch};
-use crate::paths;
 
 /// Bytes of a journal that are read in one step: what the caches of a core hold.
 const PIECE_BYTES: usize = 512 * 1024;
@@ -85,7 +84,7 @@ struct Worker<'w, 's, 'a> {
 
 impl Worker<'_, '_, '_> {
     fn read(&mut self, disk: &dyn Disk, piece: &Section) -> Result<Gathered> {
-        let path = paths::journal(&piece.log, piece.day);
+        let path = piece.path();
         let stretch = piece.load(disk).tried("read", &path)?;
         let mut gathered = Gathered { bytes: stretch.bytes.len() as u64, ..Gathered::default() };
         for (cut, block) in piece.cuts().windows(2).zip(stretch.blocks()) {

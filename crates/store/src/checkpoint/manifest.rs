@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::source::Piece;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Gap, Place, is_rot, write_fresh};
+use crate::journal::{Gap, Journals, Place, is_rot, read_bases, write_fresh};
 use crate::paths;
 
 /// Version of the reading rules: digests are compared between equal ones only.
@@ -69,6 +69,14 @@ pub struct Manifest {
     pub(crate) holes: BTreeMap<LogId, Vec<Gap>>,
     pub(crate) shards: BTreeMap<u8, ShardInfo>,
     pub(crate) runs: Vec<RunInfo>,
+}
+
+/// Refuses to make a part of the checkpoint anew from journals that do not hold everything.
+pub(crate) fn held_from_start(disk: &dyn Disk, path: &str) -> Result<()> {
+    match read_bases(disk)?.values().map(|base| base.day).max() {
+        Some(day) => Err(StoreError::Unheld { path: path.to_owned(), day }),
+        None => Ok(()),
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -177,6 +185,20 @@ impl Manifest {
         self.runs.iter().map(|run| run.bytes).sum()
     }
 
+    /// Refuses where it does not cover what is before the base of a log: nobody here knows what was there.
+    pub(crate) fn covers_bases(&self, journals: &Journals) -> Result<()> {
+        if self.month.is_some() {
+            return Ok(());
+        }
+        let fits = |log: &LogId, position: u64| self.frontier.position(log) >= position;
+        match journals.bases().find(|(log, base)| !fits(log, base.head.position)) {
+            Some((_, base)) => {
+                Err(StoreError::Unheld { path: paths::manifest(None), day: base.day })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Where lines of a shard stand: in the base, then in the runs.
     pub(crate) fn pieces(&self, shard: u8) -> Vec<Piece> {
         let base = self.shards.get(&shard).map(|info| info.piece(self.month, shard));
@@ -228,12 +250,17 @@ impl Manifest {
         Ok(if read.rules == RULES { read } else { Self::of_month(month) })
     }
 
-    /// As `read`, and empty when it is damaged: what stands in the journals is enough.
+    /// As `read`, and empty when it is damaged: what stands in the journals is enough, unless they do
+    /// not hold everything.
     pub(crate) fn read_or_empty(disk: &dyn Disk, month: Option<Month>) -> Result<Self> {
-        match Self::read_of(disk, month) {
-            Err(StoreError::Damaged { .. }) => Ok(Self::of_month(month)),
-            other => other,
+        let read = match Self::read_of(disk, month) {
+            Err(StoreError::Damaged { .. }) => Self::of_month(month),
+            other => other?,
+        };
+        if month.is_none() && read.frontier.0.is_empty() {
+            held_from_start(disk, &paths::manifest(None))?;
         }
+        Ok(read)
     }
 
     /// What tells it from any other.

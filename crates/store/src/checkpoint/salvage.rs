@@ -11,7 +11,6 @@ use super::shard::lines;
 use crate::error::{Result, Tried};
 use crate::journal::{Command, Journals};
 use crate::lock::HomeLock;
-use crate::paths;
 
 /// Whether a checkpoint covers more of a node's own logs than they hold, by the part of its frontier that
 /// stands.
@@ -40,7 +39,7 @@ pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> R
     let mut nowhere: BTreeSet<u128> =
         read().flat_map(|bytes| lines(&bytes).map(hash).collect::<Vec<_>>()).collect();
     for section in journals.all_sections(None) {
-        let path = paths::journal(&section.log, section.day);
+        let path = section.path();
         section.load(&*disk).tried("read", &path)?.each(|met| {
             if let Ok(d) = met.read {
                 nowhere.remove(&hash(usv::line_of(&d.target, &d.field, &d.entry).as_bytes()));

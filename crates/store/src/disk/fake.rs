@@ -60,6 +60,7 @@ struct Image {
     /// When a name came or went last, in whichever folder: each counts as changed then.
     renamed_ns: i64,
     ops: u64,
+    bytes_read: u64,
     fault: Option<(u64, Fault, Times)>,
     crashed: bool,
     exchanges: bool,
@@ -210,6 +211,12 @@ impl FakeDisk {
         self.image().ops
     }
 
+    /// Bytes that were read so far.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.image().bytes_read
+    }
+
     /// Lets the `k`-th operation from now on (the next one is 1) fail.
     pub fn fail_at(&self, k: u64, fault: Fault, times: Times) {
         let mut image = self.image();
@@ -263,6 +270,7 @@ impl FakeDisk {
             clock: image.clock,
             renamed_ns: image.renamed_ns,
             ops: 0,
+            bytes_read: 0,
             fault: None,
             crashed: false,
             exchanges: image.exchanges,

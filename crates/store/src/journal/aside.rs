@@ -5,11 +5,9 @@ use cocli_core::usv;
 use cocli_core::{Day, Head, LogId, Month};
 
 use super::command::{Command, Written};
-use super::file::salvage;
 use super::{Journals, put_aside};
 use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
-use crate::paths;
 
 /// Bytes of records copied at once.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
@@ -45,6 +43,7 @@ impl Journals {
                 why: "the own log is closed and copied, not set aside".to_owned(),
             });
         }
+        self.held_from(log, position)?;
         let mut copied = Vec::new();
         let days = self.logs.get(log).map(|log| log.days.clone()).unwrap_or_default();
         for file in days.into_iter().filter(|file| file.there) {
@@ -52,9 +51,9 @@ impl Journals {
             if from >= file.raw {
                 continue;
             }
-            let path = paths::journal(log, file.day);
             let len = usize::try_from(file.raw - from).unwrap_or(usize::MAX);
-            let bytes = salvage(&*self.disk, &path, from, len).tried("read", &path)?.bytes;
+            let spot = file.spot(log);
+            let bytes = spot.salvage(&*self.disk, from, len).tried("read", &spot.path())?.bytes;
             put_aside(&*self.disk, log, file.start + from, &bytes)?;
             copied.extend(self.append_verbatim(lock, &bytes, (log.month, today), command)?);
         }

@@ -5,10 +5,9 @@ use cocli_core::usv;
 use cocli_core::{ChainHash, Day, Head, LogId};
 
 use super::Journals;
-use super::file::{is_loss, salvage};
+use super::file::is_loss;
 use super::hole::Gap;
 use crate::error::{Result, StoreError, Tried};
-use crate::paths;
 
 /// Bytes between two known points of the chain.
 #[derive(Debug)]
@@ -56,20 +55,18 @@ impl Journals {
         let start = known.marks[at];
         let next = known.marks.get(at + 1).map(|mark| mark.head);
         let end = next.unwrap_or(known.tip);
-        let Some(day_start) = known.days.iter().find(|d| d.day == start.day).map(|d| d.start)
-        else {
+        let Some(file) = known.days.iter().find(|file| file.day == start.day) else {
             return Ok(None);
         };
         let len = end.position - start.head.position;
-        let path = paths::journal(log, start.day);
-        let offset = start.head.position - day_start;
+        let spot = file.spot(log);
+        let offset = start.head.position - file.start;
         let wanted = usize::try_from(len).unwrap_or(usize::MAX);
-        let bytes = disk.read_at(&path, offset, wanted);
+        let bytes = spot.read_at(&*disk, offset, wanted);
         let bytes = match bytes {
             // What is gone, no file or unreadable is a damaged block like any other.
             Err(error) if next.is_some() && is_loss(&error) => {
-                salvage(&*disk, &path, offset, wanted)
-                    .map_or_else(|_| Vec::new(), |read| read.bytes)
+                spot.salvage(&*disk, offset, wanted).map_or_else(|_| Vec::new(), |read| read.bytes)
             }
             Err(error) if is_loss(&error) => {
                 // It could be read before: the log ends earlier now.
@@ -77,7 +74,7 @@ impl Journals {
                 known.advance(&*disk)?;
                 return Ok(None);
             }
-            other => other.tried("read", &path)?,
+            other => other.tried("read", &spot.path())?,
         };
         let sound = bytes.len() as u64 == len
             && usv::whole(&bytes) == bytes.len()
@@ -141,8 +138,8 @@ impl Journals {
         known.advance(&*disk)?;
         let Some(at) = known.mark_before(from) else { return Ok(None) };
         let start = known.marks[at];
-        let day = known.days.iter().find(|file| file.day == start.day).map(|file| file.start);
-        let Some(day_start) = day.filter(|_| start.head.position == from) else { return Ok(None) };
+        let file = known.days.iter().find(|file| file.day == start.day).cloned();
+        let Some(file) = file.filter(|_| start.head.position == from) else { return Ok(None) };
         let behind = &known.marks[at + 1..];
         let of_day = behind.iter().take_while(|mark| mark.day == start.day).count();
         let last = behind.get(of_day).map_or(known.tip, |next_day| next_day.head);
@@ -154,9 +151,9 @@ impl Journals {
         if len == 0 || self.holes.any(log) {
             return Ok(None);
         }
-        let path = paths::journal(log, start.day);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
-        let Ok(bytes) = disk.read_at(&path, from - day_start, len) else { return Ok(None) };
+        let read = file.spot(log).read_at(&*disk, from - file.start, len);
+        let Ok(bytes) = read else { return Ok(None) };
         let (mut head, mut ends) = (start.head, ends.into_iter().peekable());
         for record in usv::records(&bytes) {
             head.position += record.bytes.len() as u64;
@@ -178,7 +175,7 @@ impl Journals {
         let start =
             self.days(log).find(|(day, ..)| *day == block.day).map_or(0, |(_, start, _)| start);
         StoreError::Damaged {
-            path: paths::journal(log, block.day),
+            path: self.path_of(log, block.day),
             offset: block.start.position - start,
             what: format!(
                 "{} bytes of {log} do not lead to their mark",
@@ -192,7 +189,7 @@ impl Journals {
     /// # Errors
     /// When the log cannot be read.
     pub fn scrub(&mut self, log: &LogId) -> Result<u64> {
-        let (mut position, end) = (0, self.end(log));
+        let (mut position, end) = (self.begin(log), self.end(log));
         while position < end {
             match self.block(log, position)? {
                 Some(block) if block.end > position => position = block.end,

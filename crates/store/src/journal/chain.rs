@@ -7,9 +7,10 @@ use cocli_core::usv;
 use cocli_core::{ChainHash, Day, Head, LogId, Vector};
 
 use super::Journals;
-use super::file::{is_loss, legible};
+use super::file::is_loss;
 use super::log::Log;
 use super::mark::{self, Mark};
+use super::spot::Spot;
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
 use crate::lock::HomeLock;
@@ -60,13 +61,12 @@ impl Log {
                 None => (self.start, day),
             };
             if head.position < start {
-                let file =
-                    self.days.iter().find(|file| file.day == of).map_or(0, |file| file.start);
-                let path = paths::journal(&self.id, of);
+                let Some(file) = self.days.iter().find(|file| file.day == of) else { continue };
+                let spot = file.spot(&self.id);
                 let len = usize::try_from(start - head.position).unwrap_or(usize::MAX);
-                let bytes = match disk.read_at(&path, head.position - file, len) {
+                let bytes = match spot.read_at(disk, head.position - file.start, len) {
                     Err(error) if is_loss(&error) => Vec::new(),
-                    bytes => bytes.tried("read", &path)?,
+                    bytes => bytes.tried("read", &spot.path())?,
                 };
                 if bytes.len() != len {
                     // The day's beginning stays unmarked, and what stands around it is a hole.
@@ -85,24 +85,23 @@ impl Log {
         self.mend(disk)?;
         let from = self.days.partition_point(|day| day.start + day.whole < self.tip.position);
         for at in from..self.days.len() {
-            let (day, start, whole) = {
-                let file = &self.days[at];
-                (file.day, file.start, file.whole)
-            };
+            let file = self.days[at].clone();
+            let (day, start, whole) = (file.day, file.start, file.whole);
             if self.tip.position == start {
                 self.begin_day(day);
             }
-            let path = paths::journal(&self.id, day);
+            let id = self.id.clone();
+            let spot = file.spot(&id);
             while self.tip.position < start + whole {
                 let offset = self.tip.position - start;
-                let bytes = match read_records(disk, &path, offset, whole) {
+                let bytes = match read_records(disk, &spot, offset, whole) {
                     Err(error) if is_loss(&error) => {
-                        let bytes = read_legible(disk, &path, offset, whole);
+                        let bytes = read_legible(disk, &spot, offset, whole);
                         self.extend_tip(day, &bytes);
                         self.end_at_tip(at);
                         return Ok(());
                     }
-                    bytes => bytes.tried("read", &path)?,
+                    bytes => bytes.tried("read", &spot.path())?,
                 };
                 if bytes.is_empty() {
                     break;
@@ -119,11 +118,11 @@ impl Log {
 }
 
 /// Whole records of a file from `offset` on, before `end`; none only when nothing whole is there.
-fn read_records(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> io::Result<Vec<u8>> {
+fn read_records(disk: &dyn Disk, spot: &Spot<'_>, offset: u64, end: u64) -> io::Result<Vec<u8>> {
     let mut want = READ_BYTES;
     loop {
         let len = want.min(end - offset);
-        let mut bytes = disk.read_at(path, offset, usize::try_from(len).unwrap_or(usize::MAX))?;
+        let mut bytes = spot.read_at(disk, offset, usize::try_from(len).unwrap_or(usize::MAX))?;
         let whole = usv::whole(&bytes);
         if whole > 0 || len == end - offset {
             bytes.truncate(whole);
@@ -134,10 +133,10 @@ fn read_records(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> io::Resul
 }
 
 /// Whole records from `offset` on, up to the first bytes that cannot be read.
-fn read_legible(disk: &dyn Disk, path: &str, offset: u64, end: u64) -> Vec<u8> {
-    let legible = legible(disk, path, offset, end).unwrap_or(offset);
+fn read_legible(disk: &dyn Disk, spot: &Spot<'_>, offset: u64, end: u64) -> Vec<u8> {
+    let legible = spot.legible(disk, offset, end).unwrap_or(offset);
     let len = usize::try_from(legible - offset).unwrap_or(usize::MAX);
-    let mut bytes = disk.read_at(path, offset, len).unwrap_or_default();
+    let mut bytes = spot.read_at(disk, offset, len).unwrap_or_default();
     bytes.truncate(usv::whole(&bytes));
     bytes
 }
@@ -156,7 +155,8 @@ impl Journals {
     }
 
     /// The hash of a log at the end of a record, checked against the marks on both sides; `None`
-    /// where no record ends, behind the end, or where the block is damaged.
+    /// where no record ends, behind the end, below the [base](Journals::base) (but at the very start, where
+    /// every log has the same hash for all), or where the block is damaged.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -166,8 +166,11 @@ impl Journals {
         }
         let disk = self.disk.clone();
         let Some(known) = self.log_mut(log) else { return Ok(None) };
-        if position > known.end {
+        if position > known.end || position < known.start.position {
             return Ok(None);
+        }
+        if position == known.start.position {
+            return Ok(Some(known.start.hash));
         }
         let marked = known.mark_before(position).and_then(|at| known.marks.get(at));
         if let Some(mark) = marked.filter(|mark| mark.head.position == position) {

@@ -204,7 +204,7 @@ impl Journals {
     pub fn stands(&self, written: &Written) -> Result<bool> {
         let mut bytes = Vec::new();
         for section in self.sections_between(&written.log, written.from, written.to) {
-            let path = paths::journal(&section.log, section.day);
+            let path = section.path();
             bytes.extend_from_slice(&section.load(&*self.disk).tried("read", &path)?.bytes);
         }
         Ok(hash(&bytes) == written.hash)

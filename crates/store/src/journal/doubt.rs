@@ -143,16 +143,17 @@ impl Journals {
             let why = "it is none of the logs that this home appends to".to_owned();
             return Err(StoreError::Refused { log, position: trusted, why });
         }
+        self.held_from(&log, trusted)?;
         let trusted = trusted.min(self.end(&log));
         if let Some(file) = self.logs.get(&log).and_then(|known| known.day_at(trusted))
             && trusted > file.start
         {
-            let path = paths::journal(&log, file.day);
+            let spot = file.spot(&log);
             let offset = trusted - file.start - 1;
-            let last = match self.disk.read_at(&path, offset, 1) {
+            let last = match spot.read_at(&*self.disk, offset, 1) {
                 // Of a log that ends before bytes that cannot be read the last page may be among them.
                 Err(error) if is_rot(&error) && trusted == self.end(&log) => vec![usv::RS],
-                last => last.tried("read", &path)?,
+                last => last.tried("read", &spot.path())?,
             };
             if last != [usv::RS] {
                 return Err(StoreError::Refused {
@@ -178,9 +179,9 @@ impl Journals {
         if !file.there || from >= file.raw {
             return Ok(Vec::new());
         }
-        let path = paths::journal(&plan.log, file.day);
         let len = usize::try_from(file.raw - from).unwrap_or(usize::MAX);
-        Ok(salvage(&*self.disk, &path, from, len).tried("read", &path)?.bytes)
+        let spot = file.spot(&plan.log);
+        Ok(spot.salvage(&*self.disk, from, len).tried("read", &spot.path())?.bytes)
     }
 
     /// Copies the records behind the trusted position, day by day; done again it writes the same.
@@ -213,7 +214,7 @@ impl Journals {
             if section.day != file.day {
                 continue;
             }
-            let path = paths::journal(&section.log, section.day);
+            let path = section.path();
             let stretch = Section::load(&section, &*self.disk).tried("read", &path)?;
             for block in stretch.blocks() {
                 if block.damaged {

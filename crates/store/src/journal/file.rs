@@ -32,6 +32,11 @@ pub(crate) fn is_rot(error: &io::Error) -> bool {
     error.raw_os_error() == Some(EIO)
 }
 
+/// As the medium says it.
+pub(crate) fn rot() -> io::Error {
+    io::Error::from_raw_os_error(EIO)
+}
+
 const EIO: i32 = 5;
 
 /// Bytes that a medium loses at once, at the least.

@@ -117,7 +117,9 @@ impl Journals {
     /// The gaps of a log, joined, between marks.
     pub(crate) fn gaps(&self, id: &LogId) -> Vec<Gap> {
         let Some(log) = self.logs.get(id) else { return Vec::new() };
-        let mut gaps: Vec<Gap> = self.holes.of(id).filter(|gap| gap.to <= log.end).collect();
+        let mut gaps: Vec<Gap> = (self.holes.of(id))
+            .filter(|gap| gap.to <= log.end && gap.from >= log.start.position)
+            .collect();
         for pair in log.days.windows(2) {
             let (whole, end) = (pair[0].start + pair[0].whole, pair[1].start);
             if whole < end {
@@ -171,6 +173,8 @@ impl Journals {
         day: Day,
         command: &Command,
     ) -> Result<Vec<(LogId, u64)>> {
+        // A day may have moved into the archive since.
+        self.refresh()?;
         let before = self.holes();
         for (log, position, bytes) in joined(ranges) {
             for gap in self.gaps(&log) {
@@ -216,6 +220,9 @@ impl Journals {
             let lacking = self.lacking(id, from.position, block)?;
             if !lacking.is_empty() {
                 self.append_to(lock, (id.month, day), &lacking, command)?;
+            }
+            if self.stands_in_archive(id, pair[0].day) {
+                self.thaw(lock, id, pair[0].day)?;
             }
             self.put_block(id, pair[0].day, from.position, block)?;
             touched.insert(pair[0].day);

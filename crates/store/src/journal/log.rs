@@ -1,8 +1,11 @@
 //! One log as it stands on the disk: its days, where each begins, what is known of its chain.
 
 use cocli_core::{Day, Head, LogId};
+use std::collections::BTreeMap;
 use std::fmt;
 
+use super::spot::Spot;
+use crate::archive::Piece;
 use crate::disk::{FileKind, Stat};
 use crate::journal::mark::Mark;
 
@@ -18,6 +21,38 @@ pub(crate) struct DayFile {
     pub(crate) whole: u64,
     /// Whether there is a file at all.
     pub(crate) there: bool,
+    /// Where it stands, if that is the archive.
+    pub(crate) piece: Option<Piece>,
+}
+
+impl DayFile {
+    /// Where its bytes stand.
+    pub(crate) fn spot<'a>(&self, log: &'a LogId) -> Spot<'a> {
+        Spot { log, day: self.day, start: self.start, piece: self.piece }
+    }
+
+    /// Bytes of the log before its end.
+    pub(crate) fn end(&self) -> u64 {
+        self.start + self.whole
+    }
+}
+
+/// Where bytes of a day were found.
+#[derive(Debug, Clone, Copy)]
+enum Source {
+    Journal(Stat),
+    Archive(Piece),
+}
+
+impl Source {
+    /// Bytes of it; none of what is no file.
+    fn len(self) -> u64 {
+        match self {
+            Self::Journal(stat) if stat.kind == FileKind::File => stat.len,
+            Self::Journal(_) => 0,
+            Self::Archive(piece) => piece.len,
+        }
+    }
 }
 
 /// Why a journal is not as its marks say.
@@ -64,7 +99,7 @@ impl fmt::Display for Trouble {
 #[derive(Debug)]
 pub(crate) struct Log {
     pub(crate) id: LogId,
-    /// h(0).
+    /// Where what is held begins: h(0), or the base.
     pub(crate) start: Head,
     pub(crate) days: Vec<DayFile>,
     pub(crate) marks: Vec<Mark>,
@@ -80,6 +115,8 @@ pub(crate) struct Log {
     /// How far the marks say that the log once was durable.
     pub(crate) marked: u64,
     pub(crate) found: Vec<(Day, Stat)>,
+    /// What stands of it in the archive, below the base too.
+    pub(crate) pieces: Vec<Piece>,
     pub(crate) marks_stat: Option<Stat>,
     /// The day in which the log ends before bytes that cannot be read. Days behind it hold nothing.
     pub(crate) unreadable: Option<Day>,
@@ -102,16 +139,33 @@ impl Log {
             days: Vec::new(),
             marks: Vec::new(),
             tip: start,
-            end: 0,
-            durable: 0,
+            end: start.position,
+            durable: start.position,
             mended: false,
             troubles: Vec::new(),
             marked: 0,
             found: Vec::new(),
+            pieces: Vec::new(),
             marks_stat: None,
             unreadable: None,
             appended: None,
             unwritten: false,
+        }
+    }
+
+    /// What is held begins elsewhere now.
+    pub(crate) fn begin_at(&mut self, start: Head) {
+        self.start = start;
+        self.durable = self.durable.max(start.position);
+        self.forget_below_start();
+    }
+
+    /// Marks before the base tell of nothing that is held.
+    pub(crate) fn forget_below_start(&mut self) {
+        let start = self.start;
+        let first = |mark: &Mark| mark.head == start && mark.begins;
+        if start.position > 0 {
+            self.marks.retain(|mark| mark.head.position > start.position || first(mark));
         }
     }
 
@@ -126,14 +180,14 @@ impl Log {
         self.mended = false;
         self.unreadable = None;
         self.marked = self.marks.last().map_or(0, |mark| mark.head.position);
-        let begins: Vec<(Day, u64)> = self.begins().collect();
-        for day in self.known_days(&begins, &found) {
-            let at = found.binary_search_by_key(&day, |(found, _)| *found);
-            self.lay_day(day, at.ok().map(|at| found[at].1), &begins, whole)?;
+        let sources = self.sources(&found);
+        let begins = self.begins(&sources);
+        for day in self.known_days(&begins, &sources) {
+            self.lay_day(day, sources.get(&day).copied(), &begins, whole)?;
         }
         self.trim();
         self.found = found;
-        self.end = self.days.last().map_or(0, |last| last.start + last.whole);
+        self.end = self.days.last().map_or(self.start.position, DayFile::end);
         if self.marks.last().is_some_and(|mark| mark.head.position > self.end) {
             self.marks.retain(|mark| mark.head.position <= self.end);
         }
@@ -143,16 +197,41 @@ impl Log {
         Ok(())
     }
 
+    /// Where the bytes of each day are taken from. What stands in both places is taken from the journal,
+    /// unless that is the shorter: then somebody else put it there.
+    fn sources(&mut self, found: &[(Day, Stat)]) -> BTreeMap<Day, Source> {
+        let mut sources: BTreeMap<Day, Source> = BTreeMap::new();
+        for piece in self.pieces.iter().filter(|piece| piece.start >= self.start.position) {
+            let known = |mark: &&Mark| mark.begins && mark.day == piece.day;
+            let known = self.marks.iter().find(known).map(|mark| mark.head.position);
+            if known.is_none_or(|start| start == piece.start) {
+                // Of several the longest comes last.
+                sources.insert(piece.day, Source::Archive(*piece));
+            }
+        }
+        for (day, stat) in found {
+            let is_file = stat.kind == FileKind::File;
+            match sources.get(day) {
+                Some(archived) if is_file && stat.len < archived.len() => {
+                    self.troubles.push((*day, Trouble::Misfit { offset: 0 }));
+                }
+                Some(_) if !is_file => self.troubles.push((*day, Trouble::NoFile)),
+                _ => drop(sources.insert(*day, Source::Journal(*stat))),
+            }
+        }
+        sources
+    }
+
     /// The days of files and marks, but for files that do not fit between what the marks know.
-    fn known_days(&mut self, begins: &[(Day, u64)], found: &[(Day, Stat)]) -> Vec<Day> {
+    fn known_days(&mut self, begins: &[(Day, u64)], sources: &BTreeMap<Day, Source>) -> Vec<Day> {
         let last_marked = begins.last().map(|(day, _)| *day);
         let mut days: Vec<Day> = begins.iter().map(|(day, _)| *day).collect();
-        for (day, stat) in found {
+        for (day, source) in sources {
             if days.contains(day) {
                 continue;
             }
             if last_marked.is_some_and(|last| *day < last)
-                && !fills_gap(begins, found, *day, stat.len)
+                && !fills_gap(self.start.position, begins, sources, *day, source.len())
             {
                 self.troubles.push((*day, Trouble::Misfit { offset: 0 }));
                 continue;
@@ -163,22 +242,40 @@ impl Log {
         days
     }
 
-    fn begins(&self) -> impl Iterator<Item = (Day, u64)> + '_ {
-        self.marks.iter().filter(|mark| mark.begins).map(|mark| (mark.day, mark.head.position))
+    /// Where days begin: by the marks, and by the names of what is in the archive.
+    fn begins(&self, sources: &BTreeMap<Day, Source>) -> Vec<(Day, u64)> {
+        let marked = self.marks.iter().filter(|mark| mark.begins);
+        let mut begins: BTreeMap<Day, u64> =
+            marked.map(|mark| (mark.day, mark.head.position)).collect();
+        for (day, source) in sources {
+            if let Source::Archive(piece) = source {
+                let before = begins.range(..day).next_back().is_none_or(|b| *b.1 <= piece.start);
+                let behind = begins.range(day..).next().is_none_or(|b| piece.start <= *b.1);
+                if before && behind {
+                    begins.entry(*day).or_insert(piece.start);
+                }
+            }
+        }
+        begins.into_iter().collect()
     }
 
     fn lay_day(
         &mut self,
         day: Day,
-        stat: Option<Stat>,
+        source: Option<Source>,
         begins: &[(Day, u64)],
         whole: &Whole<'_>,
     ) -> std::io::Result<()> {
-        let before = self.days.last().map_or(0, |last| last.start + last.whole);
+        let before = self.days.last().map_or(self.start.position, DayFile::end);
         let at = begins.partition_point(|(other, _)| *other < day);
         let start = begins.get(at).filter(|(other, _)| *other == day).map_or(before, |b| b.1);
-        let is_file = stat.is_some_and(|stat| stat.kind == FileKind::File);
-        let raw = stat.filter(|_| is_file).map_or(0, |stat| stat.len);
+        let (stat, piece) = match source {
+            Some(Source::Archive(piece)) => (None, Some(piece)),
+            Some(Source::Journal(stat)) => (Some(stat), None),
+            None => (None, None),
+        };
+        let is_file = piece.is_some() || stat.is_some_and(|stat| stat.kind == FileKind::File);
+        let raw = source.map_or(0, Source::len);
         // Where the next known day begins this one ends; the last one ends where its records do.
         let next = begins[at..].iter().find(|(other, _)| *other > day);
         let next = next.map(|(_, at)| (*at).max(start) - start);
@@ -189,7 +286,9 @@ impl Log {
         let len = if raw < marked || (next.is_some() && raw == marked) {
             raw.min(marked)
         } else if next.is_some() {
-            self.troubles.push((day, Trouble::Misfit { offset: marked }));
+            if piece.is_none() {
+                self.troubles.push((day, Trouble::Misfit { offset: marked }));
+            }
             marked
         } else {
             raw
@@ -197,7 +296,7 @@ impl Log {
         let floor = if raw >= marked { marked } else { 0 };
         let (whole, legible) = if self.unreadable.is_some() {
             (0, true)
-        } else if len == marked && raw >= marked {
+        } else if piece.is_some() || (len == marked && raw >= marked) {
             (len, true)
         } else {
             whole(day, len, floor)?
@@ -207,7 +306,7 @@ impl Log {
             self.unreadable = next.is_none().then_some(day);
         }
         self.troubles.extend(trouble(stat, raw, marked).map(|trouble| (day, trouble)));
-        self.days.push(DayFile { day, start, raw, whole, there: is_file });
+        self.days.push(DayFile { day, start, raw, whole, there: is_file, piece });
         Ok(())
     }
 
@@ -292,12 +391,18 @@ fn trouble(stat: Option<Stat>, raw: u64, marked: u64) -> Option<Trouble> {
 }
 
 /// A journal whose line in the marks was lost is known by its length: it fills the gap exactly.
-fn fills_gap(begins: &[(Day, u64)], found: &[(Day, Stat)], day: Day, len: u64) -> bool {
+fn fills_gap(
+    first: u64,
+    begins: &[(Day, u64)],
+    sources: &BTreeMap<Day, Source>,
+    day: Day,
+    len: u64,
+) -> bool {
     let before = begins.iter().rev().find(|(other, _)| *other < day);
     let next = begins.iter().find(|(other, _)| *other > day);
     let (start, raw) = match before {
-        Some((other, at)) => (*at, found.iter().find(|f| f.0 == *other).map_or(0, |f| f.1.len)),
-        None => (0, 0),
+        Some((other, at)) => (*at, sources.get(other).map_or(0, |source| source.len())),
+        None => (first, 0),
     };
     len > 0 && next.is_some_and(|(_, at)| start + raw + len == *at)
 }

@@ -56,10 +56,16 @@ impl Journals {
             journals.refresh()?;
             return Ok(journals);
         }
+        let mut looked = false;
         for id in logs {
             let days = days.get(id).map_or(&[][..], Vec::as_slice);
             if places.get(id).is_some_and(|place| ends_there(&*disk, id, days, place)) {
                 continue;
+            }
+            if !looked {
+                // Behind the look at `wal/`: a day that moves into the archive is seen in one of them.
+                journals.look_in_archive()?;
+                looked = true;
             }
             let mut found = Vec::new();
             for day in days {
@@ -76,12 +82,17 @@ impl Journals {
 
 /// Whether a log has its place, by its marks, and nothing behind it. Anything strange is a no.
 fn ends_there(disk: &dyn Disk, id: &LogId, days: &[Day], place: &Place) -> bool {
-    if days.iter().max() != Some(&place.day) {
-        return false;
-    }
     let stat = |path: &str| disk.stat(path).ok().flatten();
-    let journal = stat(&paths::journal(id, place.day));
-    if !journal.is_some_and(|stat| stat.kind == FileKind::File && stat.len == place.offset) {
+    let Some(start) = place.head.position.checked_sub(place.offset) else { return false };
+    let there = match days.iter().max() {
+        Some(newest) if *newest > place.day => false,
+        Some(newest) if *newest == place.day => stat(&paths::journal(id, place.day))
+            .is_some_and(|stat| stat.kind == FileKind::File && stat.len == place.offset),
+        // Days that did not go into the archive with it stand before it.
+        _ => stat(&paths::archived(id, place.day, start, place.offset))
+            .is_some_and(|stat| stat.kind == FileKind::File),
+    };
+    if !there {
         return false;
     }
     let path = paths::marks(id);

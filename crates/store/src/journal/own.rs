@@ -45,6 +45,9 @@ impl Journals {
         self.recover(lock)?;
         let log = self.own.of(month);
         let (day, from) = self.place(&log, month.map_or(today, Month::first_day));
+        if self.stands_in_archive(&log, day) {
+            self.thaw(lock, &log, day)?;
+        }
         let file = self.file_of(&log, day);
         let written = Written {
             at: command.at,
@@ -198,6 +201,7 @@ impl Journals {
                 raw: 0,
                 whole: 0,
                 there: true,
+                piece: None,
             });
         }
         if let Some(file) = log.days.last_mut() {

@@ -78,6 +78,10 @@ impl Journals {
 
     fn look_at_own_log(&mut self, own: LogId, days: &[Day]) -> Result<()> {
         let known = self.logs.get(&own).map(|log| log.found.clone()).unwrap_or_default();
+        if known.iter().any(|(day, _)| !days.contains(day)) {
+            // It is in the archive now.
+            self.look_in_archive()?;
+        }
         let mut found: Vec<(Day, Stat)> = Vec::new();
         for (at, day) in days.iter().enumerate() {
             let old = known.iter().find(|(known, _)| known == day).copied();

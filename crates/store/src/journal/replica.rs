@@ -74,6 +74,7 @@ impl Journals {
             // Else a power cut could leave the later day without the earlier one.
             self.sync(lock)?;
         }
+        self.take_out_of_archive(lock, range)?;
         let path = paths::journal(&range.log, range.day);
         let offset = {
             let log = self.entry(&range.log);
@@ -97,7 +98,14 @@ impl Journals {
         let log = self.entry(&range.log);
         if log.newest_day() != Some(range.day) {
             let start = range.position;
-            log.days.push(DayFile { day: range.day, start, raw: 0, whole: 0, there: true });
+            log.days.push(DayFile {
+                day: range.day,
+                start,
+                raw: 0,
+                whole: 0,
+                there: true,
+                piece: None,
+            });
             log.begin_day(range.day);
         }
         if let Some(file) = log.days.last_mut() {
@@ -138,6 +146,19 @@ impl Journals {
         let newest = newest.map(|file| file.day);
         let strays = range.log.month.is_some_and(|month| range.day != month.first_day());
         (strays || newest.is_some_and(|newest| range.day < newest)).then_some(Misplaced::Day)
+    }
+
+    /// The journal of a day that was at rest may be in the archive by now; it comes back to be appended to.
+    fn take_out_of_archive(&mut self, lock: &HomeLock, range: &Range) -> Result<()> {
+        let known = self.day_files(&range.log).iter().find(|file| file.day == range.day).cloned();
+        let Some(known) = known else { return Ok(()) };
+        let path = paths::journal(&range.log, range.day);
+        let len = self.disk.stat(&path).tried("look at", &path)?.map_or(0, |stat| stat.len);
+        if self.stands_in_archive(&range.log, range.day) || len < known.whole {
+            self.thaw(lock, &range.log, range.day)?;
+            self.head(&range.log)?;
+        }
+        Ok(())
     }
 
     fn begins_day_unsynced(&self, range: &Range) -> bool {

@@ -8,9 +8,10 @@ use cocli_core::limits::RECORD_BYTES_MAX;
 use cocli_core::usv::{self, Odd, Record};
 use cocli_core::{ChainHash, Datagram, Day, LogId};
 
-use super::file::{Salvage, is_loss, salvage};
+use super::file::{Salvage, is_loss};
+use super::spot::Spot;
+use crate::archive::Piece;
 use crate::disk::Disk;
-use crate::paths;
 
 /// Bytes looked at first behind a section.
 const BEHIND_BYTES: usize = 4096;
@@ -26,6 +27,8 @@ pub struct Section {
     pub position: u64,
     /// Bytes of the day's journal before it.
     pub(crate) offset: u64,
+    /// Where the day stands, if that is the archive.
+    pub(crate) piece: Option<Piece>,
     /// Its bytes.
     pub len: usize,
     /// Points of the chain in it, in order: offset in the section, hash.
@@ -73,29 +76,57 @@ impl Section {
         self.position + self.len as u64
     }
 
+    fn spot(&self) -> Spot<'_> {
+        let start = self.position - self.offset;
+        Spot { log: &self.log, day: self.day, start, piece: self.piece }
+    }
+
+    /// The file that its bytes stand in.
+    #[must_use]
+    pub fn path(&self) -> String {
+        self.spot().path()
+    }
+
+    /// The part of it that stands in a range of the day's journal, which begins and ends where blocks do.
+    pub(crate) fn within(&self, range: &Range<u64>) -> Option<Self> {
+        let from = usize::try_from(range.start.saturating_sub(self.offset)).ok()?;
+        let to = usize::try_from(range.end.checked_sub(self.offset)?).unwrap_or(usize::MAX);
+        self.part(from, to.min(self.len))
+    }
+
+    fn part(&self, from: usize, to: usize) -> Option<Self> {
+        let points = self.points.iter().filter(|point| (from..=to).contains(&point.0));
+        (from < to).then(|| Self {
+            position: self.position + from as u64,
+            offset: self.offset + from as u64,
+            len: to - from,
+            points: points.map(|(at, hash)| (at - from, *hash)).collect(),
+            ..self.clone()
+        })
+    }
+
     /// Reads its bytes. A journal that is gone or shorter gives what is there; what the medium cannot
     /// read is zeros, and its block damaged.
     ///
     /// # Errors
     /// Of the file system.
     pub fn load(&self, disk: &dyn Disk) -> io::Result<Stretch> {
-        let path = paths::journal(&self.log, self.day);
-        let Salvage { bytes, lost } = match salvage(disk, &path, self.offset, self.len) {
+        let Salvage { bytes, lost } = match self.spot().salvage(disk, self.offset, self.len) {
             Err(error) if is_loss(&error) => Salvage { bytes: Vec::new(), lost: Vec::new() },
             salvage => salvage?,
         };
         let last = usv::records(&bytes).last().map(|record| record.bytes);
         let asks = bytes.len() == self.len && last.is_some_and(|last| !usv::is_checked(last));
-        let behind = if asks { self.load_behind(disk, &path)? } else { Vec::new() };
+        let behind = if asks { self.load_behind(disk)? } else { Vec::new() };
         Ok(Stretch { section: self.clone(), bytes, lost, behind })
     }
 
     /// The bytes behind its end, up to the next RS.
-    fn load_behind(&self, disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
+    fn load_behind(&self, disk: &dyn Disk) -> io::Result<Vec<u8>> {
         let mut want = BEHIND_BYTES;
         loop {
             // As it would stand in a longer section.
-            let mut bytes = match salvage(disk, path, self.offset + self.len as u64, want) {
+            let mut bytes = match self.spot().salvage(disk, self.offset + self.len as u64, want) {
                 Err(error) if is_loss(&error) => return Ok(Vec::new()),
                 salvage => salvage?.bytes,
             };
@@ -125,15 +156,7 @@ impl Section {
         for (at, cut) in cuts.iter().enumerate().skip(1) {
             let ends = cuts.get(at + 1).is_none_or(|next| next - from > most);
             if ends {
-                let inside = |point: &&(usize, ChainHash)| (from..=*cut).contains(&point.0);
-                let points = self.points.iter().filter(inside);
-                pieces.push(Self {
-                    position: self.position + from as u64,
-                    offset: self.offset + from as u64,
-                    len: cut - from,
-                    points: points.map(|(at, hash)| (at - from, *hash)).collect(),
-                    ..self.clone()
-                });
+                pieces.extend(self.part(from, *cut));
                 from = *cut;
             }
         }

@@ -1,12 +1,14 @@
 //! Making replicas durable, many at once. The waiting can be done on another thread: a plan is made,
 //! run, and its end reported.
 
+use std::collections::BTreeSet;
 use std::io;
 
-use cocli_core::{Head, LogId};
+use cocli_core::{Day, Head, LogId};
 
 use super::command::Intent;
 use super::{Journals, file};
+use crate::archive::Piece;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
@@ -127,7 +129,8 @@ impl Journals {
             let mut of_log =
                 LogPlan { log: log.id.clone(), end: log.end, files: Vec::new(), new: false };
             for file in &log.days {
-                if file.there && file.start + file.whole > log.durable {
+                // What is in the archive was synced before it came there.
+                if file.there && file.piece.is_none() && file.end() > log.durable {
                     of_log.files.push(paths::journal(&log.id, file.day));
                     let named = |m: &super::mark::Mark| m.begins && m.day == file.day && m.saved;
                     of_log.new |= !log.marks.iter().any(named);
@@ -140,7 +143,7 @@ impl Journals {
 
     /// Whether an append to an own log may have been cut off: what stands of it is none of the log
     /// before [`Self::recover`] has completed or undone it.
-    fn is_unsettled(&self, log: &LogId) -> bool {
+    pub(crate) fn is_unsettled(&self, log: &LogId) -> bool {
         let is_of =
             |intent: Option<Intent>| intent.is_some_and(|intent| intent.written.log == *log);
         self.owns(log) && Intent::read(&*self.disk).map_or(true, is_of)
@@ -217,7 +220,8 @@ impl Journals {
     /// that were written since mean something to a sync.
     fn write_again(&self, id: &LogId) -> Result<()> {
         let Some(log) = self.logs.get(id) else { return Ok(()) };
-        for file in log.days.iter().filter(|file| file.start + file.whole > log.durable) {
+        let in_wal = log.days.iter().filter(|file| file.piece.is_none());
+        for file in in_wal.filter(|file| file.end() > log.durable) {
             let path = paths::journal(id, file.day);
             let mut offset = log.durable.saturating_sub(file.start);
             while offset < file.whole {
@@ -257,7 +261,7 @@ impl Journals {
     fn cut_to_aside(&mut self, lock: &HomeLock, id: &LogId, from: u64) -> Result<()> {
         for file in self.logs.get(id).map(|log| log.days.clone()).unwrap_or_default() {
             let offset = from.saturating_sub(file.start);
-            if file.there && offset < file.raw {
+            if file.there && file.piece.is_none() && offset < file.raw {
                 let path = paths::journal(id, file.day);
                 self.keep_aside(id, file.start + offset, (&path, offset, file.raw))?;
             }
@@ -290,9 +294,20 @@ impl Journals {
 
     /// Takes away what a log has behind `position`, durably.
     pub(crate) fn cut_log(&mut self, lock: &HomeLock, id: &LogId, position: u64) -> Result<()> {
+        self.refresh()?;
+        let split =
+            self.archived_days(id).find(|file| file.start < position && position < file.end());
+        if let Some(day) = split.map(|file| file.day) {
+            self.thaw(lock, id, day)?;
+        }
         let days = self.logs.get(id).map(|log| log.days.clone()).unwrap_or_default();
-        // Newest first, so that after a crash what is left is a log without a gap.
-        for day in days.iter().rev().filter(|day| day.there) {
+        let in_wal = |day: &Day| self.stat_of(id, *day).is_some();
+        let in_wal: BTreeSet<Day> = days.iter().map(|file| file.day).filter(in_wal).collect();
+        let behind = |piece: &Piece, start: u64| piece.start >= start && piece.end() > position;
+        // Of what stands in `wal/` nothing may come back from the archive; then newest first, so that after
+        // a crash what is left is a log without a gap.
+        self.drop_pieces(id, |piece, start| behind(piece, start) && in_wal.contains(&piece.day))?;
+        for day in days.iter().rev().filter(|day| day.there && day.piece.is_none()) {
             let path = paths::journal(id, day.day);
             if day.start >= position {
                 self.disk.remove(&path).tried("remove", &path)?;
@@ -302,6 +317,7 @@ impl Journals {
             }
         }
         self.disk.sync_folder(paths::WAL).tried("sync", paths::WAL)?;
+        self.drop_pieces(id, behind)?;
         if let Some(log) = self.log_mut(id) {
             log.durable = log.durable.min(position);
         }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use cocli_core::{LogId, Month, Vector};
 
+use super::file::is_loss;
 use super::hole::Gap;
 use super::log::Log;
 use super::{Journals, Section};
-use crate::error::Result;
+use crate::archive;
+use crate::error::{Result, Tried};
 
 /// A section ends at the first mark behind so many bytes.
 const SECTION_BYTES: u64 = 4 * 1024 * 1024;
@@ -81,6 +83,33 @@ impl Journals {
         let logs = self.logs.keys().filter(|id| id.month == month);
         logs.flat_map(|id| self.sections_between(id, 0, self.end(id))).collect()
     }
+
+    /// Every section that is held, those below the base of a log too: they are shown, and neither served
+    /// nor merged. Looks at the files of these.
+    ///
+    /// # Errors
+    /// When the archive cannot be read.
+    pub(crate) fn all_held(&self, month: Option<Month>) -> Result<Vec<Section>> {
+        let mut sections = self.all_sections(month);
+        for (id, log) in self.logs.iter().filter(|(id, _)| id.month == month) {
+            for piece in log.pieces.iter().filter(|piece| piece.start < log.start.position) {
+                let ranges = match archive::frames_with(&*self.disk, id, *piece, None) {
+                    Err(error) if is_loss(&error) => Vec::new(),
+                    ranges => ranges.tried("read", &piece.path(id))?,
+                };
+                sections.extend(ranges.iter().map(|range| Section {
+                    log: id.clone(),
+                    day: piece.day,
+                    position: piece.start + range.start,
+                    offset: range.start,
+                    piece: Some(*piece),
+                    len: usize::try_from(range.end - range.start).unwrap_or(usize::MAX),
+                    points: Vec::new(),
+                }));
+            }
+        }
+        Ok(sections)
+    }
 }
 
 fn section_end(log: &Log, position: u64, end: u64) -> u64 {
@@ -102,6 +131,7 @@ fn section(log: &Log, at: usize, position: u64, end: u64) -> Section {
         day: file.day,
         position,
         offset: position - file.start,
+        piece: file.piece,
         len: usize::try_from(end - position).unwrap_or(usize::MAX),
         points,
     }

@@ -10,7 +10,6 @@ use super::Reader;
 use crate::checkpoint::side_by_side;
 use crate::error::{Result, Tried};
 use crate::journal::{Section, Stretch};
-use crate::paths;
 
 /// Bytes of a journal that are read in one step.
 const STEP_BYTES: usize = 512 * 1024;
@@ -34,7 +33,7 @@ impl Reader {
         side_by_side(threads.clamp(1, steps.len().max(1)), &|| {
             let mut some = Vec::new();
             while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let path = paths::journal(&step.log, step.day);
+                let path = step.path();
                 recall_from(&step.load(&*self.disk).tried("read", &path)?, wanted, &mut some);
             }
             all.lock().unwrap_or_else(PoisonError::into_inner).append(&mut some);

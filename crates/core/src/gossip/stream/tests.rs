@@ -146,3 +146,56 @@ fn a_head_that_is_no_records_end_here_differs() {
     let question = Question::Fetch { log: log(), from, until: u64::MAX, max: 100 };
     assert_eq!(answer(&mut logs, &question), Answer::Lacks);
 }
+
+/// Logs of which what is before a base is not held.
+struct Based(MemoryLogs, u64);
+
+impl Logs for Based {
+    fn head(&mut self, log: &LogId) -> Option<Head> {
+        self.0.head(log)
+    }
+
+    fn hash_at(&mut self, log: &LogId, position: u64) -> Result<Option<ChainHash>, Unreadable> {
+        if position < self.1 { Err(Unreadable) } else { self.0.hash_at(log, position) }
+    }
+
+    fn read(&mut self, log: &LogId, from: u64, until: u64, max: usize) -> Option<Range> {
+        if from < self.1 { None } else { self.0.read(log, from, until, max) }
+    }
+
+    fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {
+        self.0.heads(log, after.max(self.1), before)
+    }
+}
+
+#[test]
+fn who_does_not_hold_the_beginning_of_a_log_lacks_it_and_is_on_no_other_branch() {
+    let records: Vec<(u32, Vec<u8>)> = (1..7).map(|n| (n, vec![b'a'; n as usize])).collect();
+    let (mut whole, mut other) = (held(&records), held(&records[..1]));
+    // Ends of records: 2, 5, 9, 14, 20, 27.
+    let mut based = Based(held(&records), 9);
+    let mut head =
+        |position| Head { position, hash: whole.hash_at(&log(), position).unwrap().unwrap() };
+    let heads = [2, 5, 9, 14].map(&mut head);
+    let mut common = |heads: &[Head]| {
+        answer(&mut based, &Question::Common { log: log(), heads: heads.to_vec() })
+    };
+    assert_eq!(common(&heads), Answer::Common(4), "what is below a common head is common");
+    assert_eq!(common(&heads[..2]), Answer::Lacks);
+    let mut forked = heads;
+    forked[3].hash = ChainHash([9; 16]);
+    assert_eq!(common(&forked), Answer::Common(3));
+    assert_eq!(common(&forked[3..]), Answer::Common(0));
+    let fetch = |from| Question::Fetch { log: log(), from, until: u64::MAX, max: 100 };
+    assert_eq!(answer(&mut based, &fetch(heads[1])), Answer::Lacks);
+    assert!(matches!(answer(&mut based, &fetch(heads[2])), Answer::Chunk(_)));
+    // Whoever compares with it comes to no verdict by what is not there.
+    other.append(&log(), Day::from_number(20_261_102).unwrap(), b"zz\x1e");
+    let start = other.start(&log());
+    let (mut comparer, question) = Comparer::new(log(), start, &mut other);
+    let mut answered = answer(&mut based, &question);
+    while let Asked::Next(next) = comparer.take(answered, &mut other) {
+        answered = answer(&mut based, &next);
+        assert!(matches!(answered, Answer::Lacks | Answer::Common(0)), "{answered:?}");
+    }
+}

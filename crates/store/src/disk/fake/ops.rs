@@ -15,7 +15,9 @@ impl Disk for FakeDisk {
         let mut image = self.image();
         image.step("read", path, false)?;
         image.legible(path, 0, u64::MAX)?;
-        Ok(image.inode(path)?.live.clone())
+        let bytes = image.inode(path)?.live.clone();
+        image.bytes_read += bytes.len() as u64;
+        Ok(bytes)
     }
 
     fn read_at(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
@@ -24,7 +26,9 @@ impl Disk for FakeDisk {
         image.legible(path, offset, len as u64)?;
         let live = &image.inode(path)?.live;
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(live.len());
-        Ok(live[start..start.saturating_add(len).min(live.len())].to_vec())
+        let bytes = live[start..start.saturating_add(len).min(live.len())].to_vec();
+        image.bytes_read += bytes.len() as u64;
+        Ok(bytes)
     }
 
     fn stat(&self, path: &str) -> io::Result<Option<Stat>> {

@@ -1,0 +1,85 @@
+//! The history on this machine: it moves into the archive when it is old, is cut to a budget where one is
+//! set, and where it is not all here that is said.
+
+use cocli_core::{Day, Instant, LogId};
+use cocli_store::archive::{self, Archived, Going, Held};
+use cocli_store::journal::Base;
+use cocli_store::{HomeLock, Journals};
+
+use crate::error::Result;
+use crate::home::Home;
+
+/// How much of the history is held.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// Bytes of journals in `wal/`.
+    pub journals: u64,
+    /// Bytes of the files in the archive.
+    pub archived: u64,
+    /// The first day of which anything is held.
+    pub since: Option<Day>,
+    /// Logs that are not held from their start, and where they begin.
+    pub cut: Vec<(LogId, Base)>,
+}
+
+impl Home {
+    /// Moves old days into the archive; nobody is kept from writing meanwhile. While somebody else compacts
+    /// or archives it does nothing.
+    ///
+    /// # Errors
+    /// When the disk refuses: what was not moved stands in `wal/`.
+    pub fn archive(&self, now: Instant) -> Result<Archived> {
+        let Some(turn) = self.try_turn()? else { return Ok(Archived::default()) };
+        let lock = || self.lock_if_same();
+        Ok(archive::archive(&turn, &mut self.journals()?, now, &lock)?)
+    }
+
+    /// Removes what the archive holds beyond `[archive] budget`: the oldest days, and only those of which `held`
+    /// says that they are held elsewhere. Gives what went. While somebody else compacts or archives it
+    /// does nothing.
+    ///
+    /// # Errors
+    /// When the disk refuses; each log has its old base or its new one then.
+    pub fn trim_archive(&self, held: &Held<'_>) -> Result<Vec<Going>> {
+        let Some(budget) = self.config().archive.budget else { return Ok(Vec::new()) };
+        let Some(_turn) = self.try_turn()? else { return Ok(Vec::new()) };
+        let mut journals = self.journals()?;
+        let going = archive::plan(&mut journals, budget, held)?;
+        if going.is_empty() {
+            return Ok(going);
+        }
+        let Some(lock) = self.lock_if_same()? else { return Ok(Vec::new()) };
+        archive::trim(&lock, &mut journals, &going)?;
+        Ok(going)
+    }
+
+    /// The home's lock; none where the home is another cluster's by now.
+    fn lock_if_same(&self) -> cocli_store::Result<Option<HomeLock>> {
+        let lock = HomeLock::take(&*self.disk, &format!("process {}", std::process::id()))?;
+        Ok(self.is_same().unwrap_or(false).then_some(lock))
+    }
+
+    /// How much of the history is held here, and since when.
+    ///
+    /// # Errors
+    /// When the home cannot be read.
+    pub fn history_held(&self) -> Result<History> {
+        Ok(held(&self.journals()?)?)
+    }
+
+    /// The newest day up to which history of some log is not kept here; none where all is.
+    ///
+    /// # Errors
+    /// When the home cannot be read.
+    pub fn history_lost_until(&self) -> Result<Option<Day>> {
+        let bases = cocli_store::journal::read_bases(&*self.disk)?;
+        Ok(bases.values().map(|base| base.day).max())
+    }
+}
+
+/// How much of the history some journals hold.
+pub(crate) fn held(journals: &Journals) -> cocli_store::Result<History> {
+    let (in_wal, archived, since) = archive::sizes(journals)?;
+    let cut = journals.bases().map(|(log, base)| (log.clone(), base)).collect();
+    Ok(History { journals: in_wal, archived, since, cut })
+}
