@@ -8,7 +8,7 @@ use cocli_core::{Datagram, Field, Instant, LogId, Target};
 use cocli_store::archive::{self, Archived};
 use cocli_store::checkpoint::Turn;
 use cocli_store::disk::fake::{Fault, Times};
-use cocli_store::journal::{Base, Placed, Trouble};
+use cocli_store::journal::{Base, Misplaced, Placed, Trouble};
 use cocli_store::{Disk, FakeDisk, HomeLock, Reader, Result, StoreError, checkpoint};
 use proptest::prelude::*;
 use support::*;
@@ -571,6 +571,36 @@ fn only_the_oldest_days_go_that_are_held_elsewhere_and_the_state_stays() {
     compact(&disk);
     assert_eq!(digest_now(&disk), state_of(&expected).digest());
     check_home(&disk, "pi1");
+}
+
+#[test]
+fn a_log_whose_days_all_went_goes_on_where_its_days_had_come_to() {
+    let (disk, _) = short_days();
+    let peer = disk.copy();
+    archive_all(&disk);
+    assert_eq!(trim_to(&disk, 0, &|_| true).unwrap(), 4);
+    // The clock went back meanwhile.
+    append(&disk, "pi1", "20261101", &batch("pi1", 9, 2)).unwrap();
+    let own = log("pi1");
+    let mut journals = open(&disk, "pi1").unwrap();
+    assert_eq!(journals.days(&own).next().unwrap().0, day("20261122"));
+    let from = journals.begin(&own);
+    let range = journals.read(&own, from, u64::MAX, 1 << 20).unwrap().unwrap();
+    let (mut theirs, lock) = (open(&peer, "mac").unwrap(), take_lock(&peer).unwrap());
+    assert!(matches!(theirs.append_range(&lock, &range).unwrap(), Placed::Appended(_)));
+    // And nobody is believed who says that it went back.
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    let mac = log("mac");
+    let head = journals.base(&mac).unwrap().head;
+    let early = Range {
+        log: mac,
+        day: day("20261121"),
+        position: head.position,
+        hash_before: head.hash,
+        bytes: bytes_of(&batch("mac", 9, 1)),
+    };
+    let placed = journals.append_range(&lock, &early).unwrap();
+    assert!(matches!(placed, Placed::Misplaced { why: Misplaced::Day, .. }), "{placed:?}");
 }
 
 #[test]

@@ -131,8 +131,10 @@ impl Journals {
 
     /// The day and position of the next append to an own log.
     fn place(&self, log: &LogId, today: Day) -> (Day, u64) {
+        // Of a log whose days all went, its base tells how far they had come.
+        let gone = self.base(log).map(|base| base.day);
         let log = self.logs.get(log);
-        let newest = log.and_then(super::Log::newest_day);
+        let newest = log.and_then(super::Log::newest_day).max(gone);
         (newest.map_or(today, |newest| newest.max(today)), log.map_or(0, |log| log.end))
     }
 

@@ -143,7 +143,8 @@ impl Journals {
             return Some(Misplaced::Hash);
         }
         let newest = log.and_then(|log| log.days.iter().rev().find(|file| file.whole > 0));
-        let newest = newest.map(|file| file.day);
+        let gone = self.base(&range.log).map(|base| base.day);
+        let newest = newest.map(|file| file.day).max(gone);
         let strays = range.log.month.is_some_and(|month| range.day != month.first_day());
         (strays || newest.is_some_and(|newest| range.day < newest)).then_some(Misplaced::Day)
     }
