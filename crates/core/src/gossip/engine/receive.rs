@@ -92,6 +92,11 @@ impl Engine {
         out: &mut Vec<Output>,
     ) {
         match message {
+            // It has not met this node, or what was to prove it was lost on the way.
+            Message::Hello { cookie: 0, echo: 0 } => {
+                let cookie = self.peers.cookie(boot, from);
+                self.hello(from, cookie, 0, out);
+            }
             Message::Hello { cookie: 0, .. } => {}
             Message::Hello { cookie, .. } => self.hello(from, 0, cookie, out),
             Message::Sum { hash, sent } => self.on_sum(boot, counter, hash, sent),

@@ -77,3 +77,27 @@ fn when_one_side_of_a_cut_meets_the_other_all_do_within_seconds() {
     world.run(2_000_000);
     assert_eq!(all(&world), sides.len());
 }
+
+#[test]
+fn a_lost_answer_to_the_last_hello_leaves_nobody_a_stranger() {
+    let mut world = World::new(&["a", "b"]);
+    world.step(1, Input::Candidates(vec![address(1)]));
+    let mut kept = 0;
+    while let Some((from, to, bytes)) = world.flying.front().cloned() {
+        let packet = Packet::read(&bytes).unwrap();
+        let last = |m: &Message| matches!(m, Message::Hello { cookie: 0, echo } if *echo != 0);
+        // By this b would know that a hears it; and all else that a sends it then is lost as well.
+        if from == address(1) && (kept > 0 || packet.messages.iter().any(last)) {
+            kept += 1;
+            world.flying.pop_front();
+        } else {
+            world.deliver();
+        }
+        assert!(to == address(1) || to == address(2));
+    }
+    assert!(kept > 0);
+    assert_eq!(standing(&world, 0, 1), Some((Standing::Alive, true)));
+    assert_eq!(standing(&world, 1, 0), None);
+    world.run(2_000_000);
+    assert_eq!(standing(&world, 1, 0), Some((Standing::Alive, true)));
+}
