@@ -1,6 +1,6 @@
 //! What must hold, each a named method.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::expiry::{is_over, is_unfinished, oldest_told};
 use cocli_core::{Entry, NodeId, State, usv};
@@ -52,6 +52,28 @@ impl World {
             first.get_or_insert(held);
         }
         self.commits_are_bounded();
+        self.who_waited_was_told();
+    }
+
+    fn who_waited_was_told(&mut self) {
+        if let Some((id, at)) = self.waits_in_vain() {
+            self.fail("who_waited_was_told", format!("machine {at} was not told of wait {id}"));
+        }
+    }
+
+    /// Who still waits though all hold everything, and did not die since. Where disks failed or homes
+    /// were doubled, what it waits for may stand elsewhere by now.
+    pub(crate) fn waits_in_vain(&self) -> Option<(u64, usize)> {
+        let doubled = |machine: &Machine| machine.failed || machine.restored;
+        let names: BTreeSet<_> = self.machines.iter().map(|machine| &machine.node).collect();
+        if self.machines.iter().any(doubled) || names.len() < self.machines.len() {
+            return None;
+        }
+        let in_vain = |(at, life, _, wanted): &(usize, u64, Vec<u8>, usize)| {
+            *wanted < names.len() && *life == self.machines[*at].life
+        };
+        let waits = self.waiting.iter().find(|(_, wait)| in_vain(wait));
+        waits.map(|(id, (at, ..))| (*id, *at))
     }
 
     fn everybody_is_level(&mut self) {
@@ -262,9 +284,9 @@ impl World {
 
     /// When a waiter is told: so many other disks hold it, now, and would after a power cut.
     pub(crate) fn check_waited(&mut self, id: u64, nodes: &[NodeId]) {
-        let Some((at, batch, wanted)) = self.waiting.remove(&id) else { return };
+        let Some((at, _, batch, wanted)) = self.waiting.remove(&id) else { return };
         let node = self.machines[at].node.clone();
-        let holds = |machine: &Machine| {
+        let holds = |machine: &&Machine| {
             let disk = machine.disk.copy();
             disk.crash(id);
             let left = Machine::with_disk(machine.node.clone(), machine.address, disk);
@@ -273,9 +295,9 @@ impl World {
             });
             machine.node != node && (held || machine.restored || machine.failed)
         };
-        let held = self.machines.iter().filter(|machine| holds(machine)).count();
-        if nodes.len() < wanted || held < wanted {
-            let what = format!("machine {at} was told that {nodes:?} hold it; {held} do");
+        let held: BTreeSet<_> = self.machines.iter().filter(holds).map(|m| &m.node).collect();
+        if nodes.len() < wanted || !nodes.iter().all(|node| held.contains(node)) {
+            let what = format!("machine {at} was told that {nodes:?} hold it; {held:?} do");
             self.fail("spread_tells_the_truth", what);
         }
     }

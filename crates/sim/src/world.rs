@@ -21,6 +21,9 @@ use crate::watch::Watch;
 
 const MS: u64 = 1000;
 const SECOND: u64 = 1_000_000;
+/// Time in which all who wait are told, once all are level: two who lost each other say hello once a minute,
+/// when each has given up the other.
+const TELL_MS: u64 = 130_000;
 
 /// Something that happens at a time.
 #[derive(Debug, Clone)]
@@ -142,8 +145,8 @@ pub struct World {
     /// Records that went into expiring logs, and the months of these.
     pub(crate) expiring: BTreeMap<Vec<u8>, Month>,
     pub(crate) waits: u64,
-    /// Who waits, for which records, on how many others.
-    pub(crate) waiting: BTreeMap<u64, (usize, Vec<u8>, usize)>,
+    /// Who waits, in which life, for which records, on how many others.
+    pub(crate) waiting: BTreeMap<u64, (usize, u64, Vec<u8>, usize)>,
     pub(crate) report: Report,
     pub(crate) watch: Option<Watch>,
 }
@@ -240,6 +243,11 @@ impl World {
             self.pass(500);
         }
         self.report.level_after_ms = (self.now - begun) / MS;
+        let told = self.now + TELL_MS * MS;
+        let was_level = self.is_level();
+        while was_level && self.now < told && (self.waits_in_vain().is_some() || !self.is_level()) {
+            self.pass(500);
+        }
         self.check();
     }
 

@@ -89,8 +89,7 @@ impl World {
                 let nodes = usize::try_from(self.chance.between(1, 2)).unwrap_or(1);
                 self.waits += 1;
                 let id = self.waits;
-                self.waiting.insert(id, (at, batch.to_vec(), nodes));
-                let life = self.machines[at].life;
+                self.waiting.insert(id, (at, life, batch.to_vec(), nodes));
                 self.after(delay + MS, Event::Wait { at, life, id, log, position, nodes });
             }
         }
