@@ -10,7 +10,7 @@ use cocli_core::{Causality, Entity, Entry, Field, Instant, Kind, NodeId, Stamp, 
 use serde_json::Value as Json;
 
 /// What a field shall be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Intent {
     /// This value; `null` removes the field.
     Put(Value),

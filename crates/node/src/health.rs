@@ -1,11 +1,12 @@
 //! How a home is: what it holds, what is damaged, what needs a person.
 
+use cocli_core::schema::POOL;
 use cocli_core::{Field, Instant, StateDigest, Target, Value, Vector};
 use cocli_store::checkpoint::{Means, Turn};
 use cocli_store::{Command, Journals, Reader, StoreError, checkpoint};
 
 use crate::archive::{self, History};
-use crate::cards::Held;
+use crate::cards::{Held, Placed};
 use crate::change::{Change, Intent};
 use crate::conflicts::noted::{Losses, Noted};
 use crate::error::Result;
@@ -85,24 +86,21 @@ impl Home {
     /// When it cannot be read.
     pub fn health(&self) -> Result<Health> {
         let mut journals = self.journals()?;
-        let state = self.read(Reader::state)?;
-        let (tail_bytes, odd) =
-            self.read(|reader| Ok((reader.tail_bytes(), reader.odd()?.len())))?;
-        let count = |collection: &str| {
-            let here = state.entities().filter(|(target, entity)| {
-                target.is_entity()
-                    && target.collection() == collection
-                    && entity.is_shown()
-                    && state.removed(target).is_none()
+        let (cards, told) = std::thread::scope(|scope| {
+            let cards = scope.spawn(|| self.look_at_cards());
+            let told = self.read(|reader| {
+                let odd = reader.odd()?.len();
+                Ok((reader.count(POOL)?, reader.sum()?, reader.tail_bytes(), odd))
             });
-            here.count()
-        };
-        let cards = self.look_at_cards()?;
+            // A thread that panicked has said so; nothing of it is known then.
+            (cards.join().unwrap_or_else(|_| Ok(Placed::default())), told)
+        });
+        let (cards, ([companies, people], (digest, values), tail_bytes, odd)) = (cards?, told?);
         Ok(Health {
-            companies: count("companies"),
-            people: count("people"),
-            values: state.len(),
-            digest: state.digest(),
+            companies,
+            people,
+            values: usize::try_from(values).unwrap_or(usize::MAX),
+            digest,
             vector: journals.vector()?,
             tail_bytes,
             history: archive::held(&journals)?,

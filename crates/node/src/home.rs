@@ -133,7 +133,8 @@ impl Home {
         Self::over(Arc::new(disk), path, rim)
     }
 
-    fn over(disk: SharedDisk, path: &Path, rim: Rim) -> Result<Self> {
+    /// The home on a disk; `path` is where it is to people.
+    pub(crate) fn over(disk: SharedDisk, path: &Path, rim: Rim) -> Result<Self> {
         let own = |what: String| NodeError::Own { path: paths::ID, what };
         let id = read_id(&*disk)?;
         let cluster = ClusterId::read(&id.cluster)

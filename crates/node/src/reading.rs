@@ -8,7 +8,7 @@ use cocli_core::schema::POOL;
 use cocli_core::{Causality, Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target};
 use cocli_store::{Journals, Reader, StoreError, paths};
 
-use crate::cards::Placed;
+use crate::cards::{Placed, Shelves};
 use crate::error::{NodeError, Result};
 use crate::home::Home;
 use crate::resolve;
@@ -269,7 +269,10 @@ impl Home {
     /// # Errors
     /// When the target has no card.
     pub fn card_path(&self, target: &Target) -> Result<String> {
-        let card = crate::cards::card_path(&*self.disk, target, &self.entity(target)?)
+        let shelves = Shelves::of(&*self.disk, target)?;
+        let card = shelves
+            .look(target)
+            .card_path(target, &self.entity(target)?)
             .ok_or_else(|| NodeError::Unknown { name: target.to_string(), nearest: None })?;
         Ok(self.path().join(card).display().to_string())
     }

@@ -12,9 +12,6 @@ use crate::error::Result;
 use crate::home::Home;
 use crate::split::IDENTITY;
 
-/// From this many targets on, one reading of the whole state is cheaper than one of each.
-const TARGETS_ONE_BY_ONE: usize = 32;
-
 /// The end of what was written: a place of the own log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {
@@ -169,19 +166,28 @@ impl<'h> Session<'h> {
             .filter_map(|text| Target::read(text).ok())
             .filter(|target| !self.entities.contains_key(target))
             .collect();
-        if wanted.len() > TARGETS_ONE_BY_ONE {
-            self.state()?;
-            return Ok(());
-        }
         if wanted.is_empty() {
             return Ok(());
         }
-        let reader = self.reader()?;
-        for target in wanted {
-            let entity = reader.entity(&target)?;
-            self.entities.insert(target, entity);
-        }
+        let mut found = self.reader()?.entities(&wanted)?;
+        let with = |target: Target| {
+            let entity = found.remove(&target).unwrap_or_default();
+            (target, entity)
+        };
+        self.entities.extend(wanted.into_iter().map(with));
         Ok(())
+    }
+
+    /// What was loaded.
+    pub(crate) fn known(&self) -> &HashMap<Target, Entity> {
+        &self.entities
+    }
+
+    /// Gives the memory of what was loaded back: it is read again when it is asked for.
+    pub(crate) fn forget_entities(&mut self) {
+        if self.whole.is_none() {
+            self.entities = HashMap::new();
+        }
     }
 
     /// Who removed a target that [`Session::entity`] was asked for.

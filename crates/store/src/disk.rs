@@ -67,6 +67,17 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// Writes all of `bytes` at `offset` (which is at most the file's length), making the file, but not
     /// its folder, when there is none. `private` makes it 0600.
     fn write_at(&self, path: &str, offset: u64, bytes: &[u8], private: bool) -> io::Result<()>;
+    /// Makes a file of these bytes, whatever stood there before, in a folder that is there.
+    fn put(&self, path: &str, bytes: &[u8]) -> io::Result<Stat> {
+        self.write_at(path, 0, bytes, false)?;
+        let stat = self.stat(path)?.ok_or(io::ErrorKind::NotFound)?;
+        let len = bytes.len() as u64;
+        if stat.len == len {
+            return Ok(stat);
+        }
+        self.cut(path, len)?;
+        self.stat(path)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
     /// Cuts the file to `len` bytes.
     fn cut(&self, path: &str, len: u64) -> io::Result<()>;
     /// Makes the file's bytes and length durable (`fdatasync`).

@@ -12,6 +12,7 @@ pub mod lock;
 pub mod names;
 pub mod paths;
 pub mod reader;
+pub mod side;
 
 pub use disk::{Disk, FakeDisk, FileKind, RealDisk, SharedDisk};
 pub use error::{Result, StoreError};

@@ -8,6 +8,7 @@ mod count;
 mod expiring;
 mod recall;
 mod search;
+mod several;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -257,12 +258,7 @@ impl Reader {
         mut wanted: impl FnMut(&[u8]) -> bool,
         mut take: impl FnMut(u8, Delta) -> Result<()>,
     ) -> Result<()> {
-        let mut news: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
-        for (target, entity) in self.delta().iter().chain(more) {
-            if target.as_str().starts_with(prefix) {
-                news.entry(shard_of(target)).or_default().push((target, entity));
-            }
-        }
+        let news = self.news_of(prefix, more);
         let mut shards = self.manifest.touched();
         shards.extend(news.keys());
         for shard in shards {
@@ -276,20 +272,41 @@ impl Reader {
         Ok(())
     }
 
-    /// The digest of the state, from the checkpoint's and what the tail changes.
+    /// The tail's news of targets that begin with `prefix`, and those that are given, by shard.
+    fn news_of<'a>(
+        &'a self,
+        prefix: &str,
+        more: &'a Delta,
+    ) -> BTreeMap<u8, Vec<(&'a Target, &'a Entity)>> {
+        let mut news: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
+        for (target, entity) in self.delta().iter().chain(more) {
+            if target.as_str().starts_with(prefix) {
+                news.entry(shard_of(target)).or_default().push((target, entity));
+            }
+        }
+        news
+    }
+
+    /// The digest of the state.
     ///
     /// # Errors
     /// When the disk refuses.
     pub fn digest(&self) -> Result<StateDigest> {
-        let mut digest = self.manifest.digest();
-        let mut touched: BTreeMap<u8, Vec<(&Target, &Entity)>> = BTreeMap::new();
-        for (target, entity) in self.delta() {
-            touched.entry(shard_of(target)).or_default().push((target, entity));
-        }
-        for (shard, news) in touched {
+        Ok(self.sum()?.0)
+    }
+
+    /// The digest of the state and how many values it holds, from the checkpoint's and what the tail
+    /// changes.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn sum(&self) -> Result<(StateDigest, u64)> {
+        let (mut digest, mut values) = (self.manifest.digest(), self.manifest.lines());
+        let nothing = Delta::new();
+        for (shard, news) in self.news_of("", &nothing) {
             let found = match self.pieces_of(shard, &mut |_| true) {
                 // What the manifest says of it no longer tells what stands there.
-                Err(StoreError::Damaged { .. }) => return self.digest_of_all(),
+                Err(StoreError::Damaged { .. }) => return self.sum_of_all(),
                 found => found?,
             };
             for (target, entity) in news {
@@ -299,27 +316,31 @@ impl Reader {
                     if before.is_some_and(|before| entry <= before) {
                         continue;
                     }
-                    if let Some(before) = before {
-                        digest.subtract(usv::line_of(target, field, before).as_bytes());
+                    match before {
+                        Some(before) => {
+                            digest.subtract(usv::line_of(target, field, before).as_bytes());
+                        }
+                        None => values += 1,
                     }
                     digest.add(usv::line_of(target, field, entry).as_bytes());
                 }
             }
         }
-        Ok(digest)
+        Ok((digest, values))
     }
 
-    fn digest_of_all(&self) -> Result<StateDigest> {
-        let mut digest = StateDigest::default();
+    fn sum_of_all(&self) -> Result<(StateDigest, u64)> {
+        let (mut digest, mut values) = (StateDigest::default(), 0);
         self.each_shard(|_, found| {
             for (target, entity) in found {
                 for (field, entry) in &entity.fields {
                     digest.add(usv::line_of(target, field, entry).as_bytes());
+                    values += 1;
                 }
             }
             Ok(())
         })?;
-        Ok(digest)
+        Ok((digest, values))
     }
 
     /// Every datagram of a target (or of one of its fields) that the journals hold, winners or not,

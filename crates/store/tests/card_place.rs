@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::{Causality, Entity, Entry, Field, Instant, Kind, NodeId, Stamp, Target, Value};
-use cocli_store::card::kept::{FileMark, History, Kept, append, compact, heads, latest, sync};
+use cocli_store::card::kept::{FileMark, History, Kept, Shelf, append, compact, sync};
 use cocli_store::card::place::{self, CardPlaced, CardPut, FilePut, Placed, forget, leftovers};
 use cocli_store::card::{Projection, parse, render, tags};
 use cocli_store::disk::fake::{Fault, Times};
@@ -64,6 +64,14 @@ fn lock(disk: &FakeDisk) -> HomeLock {
     HomeLock::take(disk, "test").unwrap()
 }
 
+fn shelf(disk: &dyn Disk, target: &Target) -> Shelf {
+    Shelf::read(disk, cocli_core::digest::shard(target)).unwrap()
+}
+
+fn past(disk: &dyn Disk, target: &Target) -> History {
+    shelf(disk, target).history(target)
+}
+
 /// All of a batch, or the first failure.
 fn place(
     disk: &dyn Disk,
@@ -83,16 +91,18 @@ fn a_card_is_put_in_place_and_known_by_its_mark() {
         assert_eq!((&placed[0].card, &placed[0].tags), (&Some(Placed::Done), &Some(Placed::Done)));
         assert_eq!(disk.peek("companies/acme/_index.md").unwrap(), text(is));
         assert_eq!(disk.peek("companies/acme/tags.lst").unwrap(), b"a\nb\n");
-        let history = History::read(&disk, &acme()).unwrap();
+        let history = past(&disk, &acme());
         let kept = history.latest().unwrap();
         assert_eq!((&kept.projection, kept.rev, kept.instant), (is, is.rev(), at(micros)));
-        assert_eq!(latest(&disk, &acme()).unwrap().as_ref(), Some(kept));
+        let shelf = shelf(&disk, &acme());
+        assert_eq!(shelf.latest(&acme()).as_ref(), Some(kept));
         let stat = disk.stat("companies/acme/_index.md").unwrap().unwrap();
         assert_eq!(kept.card, Some(FileMark::from(stat)));
-        let head = &heads(&disk, cocli_core::digest::shard(&acme())).unwrap()[&acme()];
+        let head = shelf.head("companies/acme").unwrap();
+        assert_eq!(shelf.heads().collect::<Vec<_>>(), std::slice::from_ref(&head));
         assert_eq!((head.card, head.tags, head.rev), (kept.card, kept.tags, kept.rev));
     }
-    assert_eq!(History::read(&disk, &acme()).unwrap().of_rev(old.rev()).unwrap().projection, old);
+    assert_eq!(past(&disk, &acme()).of_rev(old.rev()).unwrap().projection, old);
     assert!(disk.files().iter().all(|path| !path.starts_with(paths::SWAP)), "{:?}", disk.files());
 }
 
@@ -147,7 +157,7 @@ fn a_file_that_stands_there_already_is_only_marked() {
     let placed = place(&disk, &lock(&disk), at(1), &[put(Some(&new), &new)]).unwrap();
     assert_eq!(placed[0].card, Some(Placed::Done));
     let stat = disk.stat("companies/acme/_index.md").unwrap().unwrap();
-    let history = History::read(&disk, &acme()).unwrap();
+    let history = past(&disk, &acme());
     assert_eq!(history.latest().unwrap().card, Some(FileMark::from(stat)));
 }
 
@@ -202,7 +212,7 @@ fn check(disk: &FakeDisk, old: &Projection, new: &Projection, saved: Option<&Vec
     if let Ok(card) = parse(&stands)
         && let Some(rev) = card.rev()
     {
-        let history = History::read(disk, &acme()).unwrap();
+        let history = past(disk, &acme());
         assert!(history.of_rev(rev).is_some(), "a card stands there that is not known");
     }
     let listed = disk.peek("companies/acme/tags.lst").unwrap();
@@ -307,10 +317,10 @@ fn a_torn_line_is_cut_and_the_ones_before_it_stay() {
     let whole = disk.peek(&path).unwrap();
     for cut in 1..80 {
         disk.plant(&path, &whole[..whole.len() - cut]);
-        let history = History::read(&disk, &acme()).unwrap();
+        let history = past(&disk, &acme());
         assert_eq!(history.kept(), [kept(1, named("A"))]);
         keep(&disk, &[kept(3, named("C"))]);
-        let history = History::read(&disk, &acme()).unwrap();
+        let history = past(&disk, &acme());
         assert_eq!(history.kept(), [kept(1, named("A")), kept(3, named("C"))]);
     }
 }
@@ -323,13 +333,13 @@ fn a_projection_is_kept_thirty_days_and_the_last_eight_for_ever() {
     keep(&disk, &all);
     let shard = cocli_core::digest::shard(&acme());
     assert!(compact(&disk, &lock(&disk), shard, at(60 * DAY)).unwrap());
-    let history = History::read(&disk, &acme()).unwrap();
+    let history = past(&disk, &acme());
     assert_eq!(history.kept(), &all[30..]);
     assert!(compact(&disk, &lock(&disk), shard, at(500 * DAY)).unwrap());
-    assert_eq!(History::read(&disk, &acme()).unwrap().kept(), &all[52..]);
+    assert_eq!(past(&disk, &acme()).kept(), &all[52..]);
     assert!(!compact(&disk, &lock(&disk), shard, at(500 * DAY)).unwrap(), "nothing would go");
     keep(&disk, &[kept(501 * DAY, named("x"))]);
-    assert_eq!(History::read(&disk, &acme()).unwrap().kept().len(), 9);
+    assert_eq!(past(&disk, &acme()).kept().len(), 9);
 }
 
 #[test]
@@ -344,7 +354,7 @@ fn a_file_that_grows_is_rewritten_by_itself() {
     let path = paths::projections(cocli_core::digest::shard(&acme()));
     let len = disk.peek(&path).unwrap().len();
     assert!(len < 2_300_000, "{len}");
-    assert!(History::read(&disk, &acme()).unwrap().kept().len() >= 8);
+    assert!(past(&disk, &acme()).kept().len() >= 8);
 }
 
 #[test]
@@ -353,7 +363,7 @@ fn the_nearest_projection_has_most_in_common() {
     let austin = projection(&[("name", "A"), ("city", "Austin"), ("hours", "1")]);
     let dallas = projection(&[("name", "A"), ("city", "Dallas"), ("hours", "1")]);
     keep(&disk, &[kept(1, austin.clone()), kept(2, dallas.clone()), kept(3, projection(&[]))]);
-    let history = History::read(&disk, &acme()).unwrap();
+    let history = past(&disk, &acme());
     let near =
         |text: &str| history.nearest(KIND, &parse(text.as_bytes()).unwrap().fields(KIND)).unwrap();
     assert_eq!(near("---\nname: A\ncity: Austin\n---\n").projection, austin);
@@ -393,9 +403,9 @@ proptest! {
         let files: BTreeSet<String> = disk.files().into_iter().collect();
         prop_assert!(!files.is_empty());
         for (target, all) in expected {
-            let history = History::read(&disk, &target).unwrap();
+            let history = past(&disk, &target);
             prop_assert_eq!(history.kept(), &all[..]);
-            let last = latest(&disk, &target).unwrap();
+            let last = shelf(&disk, &target).latest(&target);
             prop_assert_eq!(last.as_ref(), all.last());
         }
     }
@@ -426,7 +436,7 @@ fn on_the_disk_of_this_machine_an_editor_loses_nothing() {
     assert_eq!(place(&disk, &held, at(3), &[again]).unwrap()[0].card, Some(Placed::Done));
     assert_eq!(std::fs::read(&card).unwrap(), text(&old));
     let stat = disk.stat("companies/acme/_index.md").unwrap().unwrap();
-    let kept = latest(&disk, &acme()).unwrap().unwrap();
+    let kept = shelf(&disk, &acme()).latest(&acme()).unwrap();
     assert_eq!((kept.card, kept.rev), (Some(FileMark::from(stat)), old.rev()));
     assert!(kept.tags.is_some(), "a mark that is not known is taken over");
     assert!(std::fs::read_dir(home.path().join(".cocli/swap")).unwrap().next().is_none());

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use cocli_core::{Target, Vector};
-use cocli_node::{Home, NodeError, Placed};
+use cocli_node::{Home, NodeError, Placed, batches};
 
 use super::compaction::Compaction;
 use super::{CardEvent, Event};
@@ -24,8 +24,6 @@ const RESCAN: Duration = Duration::from_secs(30);
 /// All cards are compared with the state this often, which reads all of it: each step that could leave
 /// one behind says so, but for a folder that was removed while nobody watched.
 const COMPARE: Duration = Duration::from_secs(300);
-/// Cards put in place under one lock: as many as take a fraction of a second. Each time costs a sync.
-const CARDS_AT_ONCE: usize = 512;
 
 /// When something was noted first and last.
 #[derive(Debug, Clone, Copy)]
@@ -211,8 +209,8 @@ impl Cards {
             let _ = self.events.send(Event::Edited(end));
         }
         targets.retain(|target| !taken.left.contains(target));
-        for some in targets.chunks(CARDS_AT_ONCE) {
-            let placed = self.home.session(clock::now())?.place_these(some)?;
+        for some in batches(targets) {
+            let placed = self.home.session(clock::now())?.place_these(&some)?;
             if placed.behind.is_some() {
                 self.compare = self.rescan;
             }

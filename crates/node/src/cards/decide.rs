@@ -2,7 +2,8 @@
 
 use cocli_core::{Entry, Target};
 
-use super::{Files, Verdict, examine, kind_of, read_files};
+use super::shelves::by_shard;
+use super::{Files, Shelves, Verdict, kind_of};
 use crate::change::Change;
 use crate::error::Result;
 use crate::session::{End, Session};
@@ -40,22 +41,37 @@ impl Session<'_> {
             Some(target) => vec![target.clone()],
             None => self.home.cards_edited()?,
         };
-        let mut waiting = Vec::new();
-        for target in targets.into_iter().filter(|target| kind_of(target).is_some()) {
-            let entity = self.entity(&target)?;
-            let Some(Ok(files)) = read_files(&*self.home.disk, &target, &entity) else { continue };
-            let changes = match examine(&*self.home.disk, &target, &files, &entity)? {
-                Verdict::Held { changes, .. } => changes,
-                Verdict::Edits { changes, .. } if only.is_some() => changes,
-                Verdict::Edits { changes, known: false } if !entity.fields.is_empty() => changes,
-                Verdict::Edits { .. } | Verdict::Broken { .. } => continue,
-            };
-            if !changes.is_empty() {
-                let (path, removed) = (files.path.clone(), entity.removed().cloned());
-                waiting.push(Waiting { target, path, changes, removed, files });
+        let targets = by_shard(targets.into_iter().filter(|target| kind_of(target).is_some()));
+        let (disk, mut rest, mut waiting) = (self.home.disk.clone(), &targets[..], Vec::new());
+        while !rest.is_empty() {
+            let (shelves, some) = Shelves::next(&*disk, &mut rest)?;
+            self.load(some)?;
+            for target in some {
+                waiting.extend(self.waiting_in(&shelves, target, only.is_some())?);
             }
         }
+        waiting.sort_by(|a, b| a.target.cmp(&b.target));
         Ok(waiting)
+    }
+
+    /// The edits that wait in one card; when it was `named` also those that would be taken in unasked.
+    fn waiting_in(
+        &mut self,
+        shelves: &Shelves<'_>,
+        target: &Target,
+        named: bool,
+    ) -> Result<Option<Waiting>> {
+        let (look, entity) = (shelves.look(target), self.entity(target)?);
+        let Some(Ok(files)) = look.read(target, &entity) else { return Ok(None) };
+        let changes = match look.examine(target, &files, &entity) {
+            Verdict::Held { changes, .. } => changes,
+            Verdict::Edits { changes, .. } if named => changes,
+            Verdict::Edits { changes, known: false } if !entity.fields.is_empty() => changes,
+            Verdict::Edits { .. } | Verdict::Broken { .. } => return Ok(None),
+        };
+        let (path, removed) = (files.path.clone(), entity.removed().cloned());
+        let waiting = Waiting { target: target.clone(), path, changes, removed, files };
+        Ok((!waiting.changes.is_empty()).then_some(waiting))
     }
 
     /// Accepts edits that wait, but for those of removed targets; or rejects them: then

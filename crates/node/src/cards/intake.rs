@@ -1,15 +1,15 @@
 //! Hand edits in: what people changed in files becomes datagrams.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use cocli_core::{Entity, Target};
+use cocli_core::{Causality, Entity, Kind, Target};
 use cocli_store::card::place::{self, Leftover};
 use cocli_store::card::{self, Projection, tags};
 
-use super::{
-    Files, Held, TakenIn, Unasked, Verdict, examine, held_as_many, kind_of, read_files, touched,
-};
-use crate::change::Change;
+use super::look::{Look, verdict};
+use super::shelves::by_shard;
+use super::{Files, Held, Shelves, TakenIn, Unasked, Verdict, held_as_many, kind_of};
+use crate::change::{Change, Intent};
 use crate::config::Project;
 use crate::error::Result;
 use crate::session::Session;
@@ -25,27 +25,39 @@ impl Session<'_> {
             return Ok(TakenIn::default());
         }
         self.recover_swaps()?;
-        let mut seen = BTreeSet::new();
-        let mut changes = Vec::new();
-        let mut unasked = Vec::new();
-        for target in targets.iter().filter(|target| kind_of(target).is_some()) {
-            if !seen.insert(target) || self.looked.contains_key(target) {
-                continue;
-            }
-            let entity = self.entity(target)?;
-            if !touched(&*self.home.disk, target, &entity)? {
-                continue;
-            }
-            match read_files(&*self.home.disk, target, &entity) {
-                None => {}
-                Some(Err(broken)) => self.break_off(target, broken),
-                Some(Ok(files)) => {
-                    self.weigh(target, files, &entity, &mut changes, &mut unasked)?
-                }
-            }
+        let disk = self.home.disk.clone();
+        let open =
+            |target: &&Target| kind_of(target).is_some() && !self.looked.contains_key(target);
+        let targets = by_shard(targets.iter().filter(open).cloned());
+        let (mut rest, mut changes, mut unasked) = (&targets[..], Vec::new(), Vec::new());
+        while !rest.is_empty() {
+            let (shelves, some) = Shelves::next(&*disk, &mut rest)?;
+            self.take_in_some(&shelves, some, &mut changes, &mut unasked)?;
         }
         self.ask(unasked, &mut changes)?;
         Ok(TakenIn { left: self.leave.clone(), ..self.write_edits(&changes)? })
+    }
+
+    fn take_in_some(
+        &mut self,
+        shelves: &Shelves<'_>,
+        targets: &[Target],
+        changes: &mut Vec<Change>,
+        unasked: &mut Vec<Unasked>,
+    ) -> Result<()> {
+        // Of a person the state may name the file.
+        self.load(targets.iter().filter(|target| kind_of(target) == Some(Kind::Person)))?;
+        let touched = shelves.touched(targets, self.known());
+        self.load(touched.iter().copied())?;
+        for target in touched {
+            let (look, entity) = (shelves.look(target), self.entity(target)?);
+            match look.read(target, &entity) {
+                None => {}
+                Some(Err(broken)) => self.break_off(target, broken),
+                Some(Ok(files)) => self.weigh(look, target, files, &entity, changes, unasked),
+            }
+        }
+        Ok(())
     }
 
     /// Takes in all cards that somebody touched.
@@ -64,20 +76,23 @@ impl Session<'_> {
         entity: &Entity,
     ) -> Result<TakenIn> {
         let (mut changes, mut unasked) = (Vec::new(), Vec::new());
-        self.weigh(target, files, entity, &mut changes, &mut unasked)?;
+        let disk = self.home.disk.clone();
+        let shelves = Shelves::of(&*disk, target)?;
+        self.weigh(shelves.look(target), target, files, entity, &mut changes, &mut unasked);
         self.ask(unasked, &mut changes)?;
         self.write_edits(&changes)
     }
 
     fn weigh(
         &mut self,
+        look: Look<'_>,
         target: &Target,
         files: Files,
         entity: &Entity,
         changes: &mut Vec<Change>,
         unasked: &mut Vec<Unasked>,
-    ) -> Result<()> {
-        match examine(&*self.home.disk, target, &files, entity)? {
+    ) {
+        match look.examine(target, &files, entity) {
             Verdict::Broken { path, why } => self.break_off(target, (path, why)),
             Verdict::Held { why, .. } => self.hold(target, &files.path, why),
             Verdict::Edits { changes: some, known } => {
@@ -91,7 +106,6 @@ impl Session<'_> {
                 }
             }
         }
-        Ok(())
     }
 
     /// Edits of cards without a known `_rev` are taken, unless the pool has too many of them.
@@ -101,13 +115,15 @@ impl Session<'_> {
         }
         let (_, all) = self.home.weigh_cards()?;
         let held = held_as_many(&all);
+        let mut held: BTreeMap<Target, Held> =
+            held.into_iter().map(|held| (held.target.clone(), held)).collect();
         for card in unasked {
-            match held.iter().find(|held| held.target == card.target) {
+            match held.remove(&card.target) {
                 None => changes.extend(card.changes),
                 Some(held) => {
                     self.leave.insert(card.target.clone());
                     self.looked.remove(&card.target);
-                    self.met.held.push(held.clone());
+                    self.met.held.push(held);
                 }
             }
         }
@@ -120,12 +136,40 @@ impl Session<'_> {
     }
 
     fn write_edits(&mut self, changes: &[Change]) -> Result<TakenIn> {
+        let changes = self.not_yet_taken(changes)?;
         if changes.is_empty() {
             return Ok(TakenIn::default());
         }
-        let written = self.write("edit", changes, false)?;
+        let written = self.write("edit", &changes, false)?;
         let end = (written.datagrams > 0).then_some(written.end);
         Ok(TakenIn { edits: written.datagrams, end, left: BTreeSet::new() })
+    }
+
+    /// The changes but for those that were taken in before: an editor saves an old buffer again, or a card
+    /// could not be put in place after its edit was taken in. Else they would beat what came meanwhile.
+    fn not_yet_taken(&mut self, changes: &[Change]) -> Result<Vec<Change>> {
+        self.load(changes.iter().map(|change| &change.target))?;
+        let overtaken = |change: &&Change| {
+            let winner = self.known().get(&change.target).and_then(|e| e.fields.get(&change.field));
+            let seen = change.seen.as_deref().unwrap_or_default();
+            winner.is_some_and(|winner| !seen.contains(&winner.stamp))
+        };
+        let targets: HashSet<&[u8]> =
+            changes.iter().filter(overtaken).map(|c| c.target.as_str().as_bytes()).collect();
+        if targets.is_empty() {
+            return Ok(changes.to_vec());
+        }
+        let own = self.home.node().as_str().as_bytes();
+        let past = self.home.recall(|node, target| node == own && targets.contains(target))?;
+        let past: HashSet<_> = past
+            .iter()
+            .map(|d| (&d.target, &d.field, Intent::Put(d.entry.value.clone()), &d.entry.causality))
+            .collect();
+        let taken = |change: &Change| {
+            let saw = Causality::saw(change.seen.iter().flatten());
+            past.contains(&(&change.target, &change.field, change.intent.clone(), &saw))
+        };
+        Ok(changes.iter().filter(|change| !taken(change)).cloned().collect())
     }
 
     /// What a crash left of cards that were being put in place may be a person's: it is taken in like
@@ -190,7 +234,7 @@ impl Session<'_> {
             }
         };
         let edits = card::tag_edits(before, &tags, Some(&entity));
-        match super::verdict(target, &entity, &edits, true) {
+        match verdict(target, &entity, &edits, true) {
             Verdict::Edits { changes, .. } => {
                 self.touched.insert(target.clone());
                 self.write_edits(&changes).map(drop)

@@ -1,12 +1,15 @@
 //! Projections out: the cards of targets that changed are put in place.
 
 use cocli_core::{Entity, Field, Target};
-use cocli_store::card::kept::{self, FileMark};
+use cocli_store::card::kept::FileMark;
 use cocli_store::card::place::{self, CardPut, FilePut};
 use cocli_store::card::{self, Projection, tags};
-use cocli_store::{Disk, paths};
+use cocli_store::paths;
+use cocli_store::side::by_side;
 
-use super::{Files, Placed, kind_of, read_files, touched};
+use super::look::Look;
+use super::shelves::by_shard;
+use super::{Files, Placed, Shelves, kind_of};
 use crate::config::Project;
 use crate::error::Result;
 use crate::session::Session;
@@ -21,22 +24,63 @@ impl Session<'_> {
     /// # Errors
     /// When the disk refuses.
     pub fn place(&mut self) -> Result<Placed> {
+        if self.home.config().cards.project == Project::None {
+            self.touched.clear();
+        }
         for _ in 0..TRIES_MAX {
+            let targets = by_shard(std::mem::take(&mut self.touched));
+            let disk = self.home.disk.clone();
+            let mut rest = &targets[..];
+            while !rest.is_empty() {
+                let (shelves, some) = Shelves::next(&*disk, &mut rest)?;
+                self.place_some(&shelves, some)?;
+            }
             if self.touched.is_empty() {
                 break;
             }
-            let targets: Vec<Target> = self.touched.iter().cloned().collect();
-            self.take_in(&targets)?;
-            let targets = std::mem::take(&mut self.touched);
-            let mut puts = Vec::new();
-            if self.home.config().cards.project == Project::All {
-                for target in targets {
-                    puts.extend(self.put_of(&target)?);
-                }
-            }
-            self.put(puts)?;
         }
         Ok(std::mem::take(&mut self.met))
+    }
+
+    fn place_some(&mut self, shelves: &Shelves<'_>, targets: &[Target]) -> Result<()> {
+        self.take_in(targets)?;
+        self.load(targets)?;
+        for target in targets {
+            self.touched.remove(target);
+        }
+        let open: Vec<&Target> =
+            targets.iter().filter(|target| !self.leave.contains(*target)).collect();
+        let read: Vec<Option<Files>> =
+            open.iter().map(|target| self.looked.remove(*target)).collect();
+        let nothing = Entity::default();
+        let wanted: Vec<Wanted<'_>> = open
+            .iter()
+            .zip(&read)
+            .map(|(target, read)| Wanted {
+                target,
+                entity: self.known().get(*target).unwrap_or(&nothing),
+                removed: self.removed_from(target).is_some(),
+                read: read.as_ref(),
+            })
+            .collect();
+        let plans = by_side(&wanted, |wanted| wanted.plan(shelves.look(wanted.target)));
+        let mut puts = Vec::new();
+        for (target, plan) in open.into_iter().zip(plans) {
+            match plan {
+                Plan::Leave => {}
+                Plan::Again => drop(self.touched.insert(target.clone())),
+                Plan::Name(broken) => self.met.broken.push(broken),
+                Plan::Clear(files) => {
+                    if let Err(error) = self.clear(target, &files) {
+                        self.met.broken.push((files.path, error.to_string()));
+                    }
+                }
+                Plan::Put(put) => puts.push(*put),
+            }
+        }
+        self.put(puts)?;
+        self.forget_entities();
+        Ok(())
     }
 
     /// Puts the cards of these targets in place.
@@ -55,58 +99,6 @@ impl Session<'_> {
     pub fn place_all(&mut self) -> Result<Placed> {
         let behind = self.home.cards_behind()?;
         self.place_these(&behind)
-    }
-
-    /// What is to be put for a target; `None` when its files are as they should be, or are to be left.
-    fn put_of(&mut self, target: &Target) -> Result<Option<CardPut>> {
-        let Some(kind) = kind_of(target) else { return Ok(None) };
-        if self.leave.contains(target) {
-            return Ok(None);
-        }
-        let entity = self.entity(target)?;
-        let disk = self.home.disk.clone();
-        let files = match self.looked.remove(target) {
-            Some(files) => files,
-            None => match read_files(&*disk, target, &entity) {
-                // Somebody saved between the look of `take_in` and this reading: that is taken in first.
-                // What comes later is seen by the exchange.
-                Some(Ok(_)) if touched(&*disk, target, &entity)? => {
-                    self.touched.insert(target.clone());
-                    return Ok(None);
-                }
-                Some(Ok(files)) => files,
-                Some(Err(broken)) => {
-                    self.met.broken.push(broken);
-                    return Ok(None);
-                }
-                None => return Ok(None),
-            },
-        };
-        let projection = Projection::of(kind, &entity);
-        if self.removed_from(target).is_some() || projection.values.is_empty() {
-            if let Err(error) = self.clear(target, &files) {
-                self.met.broken.push((files.path, error.to_string()));
-            }
-            return Ok(None);
-        }
-        let text = match &files.card {
-            None => card::render(kind, &projection.values).into_bytes(),
-            Some(bytes) => match splice(kind, bytes, &projection) {
-                Ok(text) => text,
-                Err(why) => {
-                    self.met.broken.push((files.path, why));
-                    return Ok(None);
-                }
-            },
-        };
-        let put = CardPut {
-            target: target.clone(),
-            tags: tags_put(&files, &projection),
-            card: Some(FilePut { read: files.card, text }),
-            file: files.path,
-            projection,
-        };
-        Ok((!stands(&*disk, &put)?).then_some(put))
     }
 
     fn put(&mut self, puts: Vec<CardPut>) -> Result<()> {
@@ -214,22 +206,83 @@ fn tags_put(files: &Files, projection: &Projection) -> Option<FilePut> {
     Some(FilePut { read: files.tags.clone(), text })
 }
 
+/// What is to become of the files of a target.
+enum Plan {
+    /// They are as they should be.
+    Leave,
+    /// Somebody saved meanwhile: that is taken in first.
+    Again,
+    /// They cannot be read or changed.
+    Name((String, String)),
+    /// The target was removed, or has nothing to show.
+    Clear(Files),
+    /// They are to show something else.
+    Put(Box<CardPut>),
+}
+
+/// A target whose card is to show what is known of it.
+struct Wanted<'a> {
+    target: &'a Target,
+    entity: &'a Entity,
+    /// Somebody removed it, or what it stands below.
+    removed: bool,
+    /// What was read of the files and taken in, if that was so.
+    read: Option<&'a Files>,
+}
+
+impl Wanted<'_> {
+    fn plan(&self, look: Look<'_>) -> Plan {
+        let Self { target, entity, .. } = *self;
+        let Some(kind) = kind_of(target) else { return Plan::Leave };
+        let files = match self.read {
+            Some(files) => files.clone(),
+            None => match look.read(target, entity) {
+                // Somebody saved between the look of `take_in` and this reading. What comes later is
+                // seen by the exchange.
+                Some(Ok(_)) if look.touched(target, entity) => return Plan::Again,
+                Some(Ok(files)) => files,
+                Some(Err(broken)) => return Plan::Name(broken),
+                None => return Plan::Leave,
+            },
+        };
+        let projection = Projection::of(kind, entity);
+        if self.removed || projection.values.is_empty() {
+            return Plan::Clear(files);
+        }
+        let text = match &files.card {
+            None => card::render(kind, &projection.values).into_bytes(),
+            Some(bytes) => match splice(kind, bytes, &projection) {
+                Ok(text) => text,
+                Err(why) => return Plan::Name((files.path, why)),
+            },
+        };
+        let put = CardPut {
+            target: target.clone(),
+            tags: tags_put(&files, &projection),
+            card: Some(FilePut { read: files.card, text }),
+            file: files.path,
+            projection,
+        };
+        if stands(look, &put) { Plan::Leave } else { Plan::Put(Box::new(put)) }
+    }
+}
+
 /// Whether everything stands there, and is known to: then there is nothing to keep and nothing to sync.
-fn stands(disk: &dyn Disk, put: &CardPut) -> Result<bool> {
+fn stands(look: Look<'_>, put: &CardPut) -> bool {
     let same = |file: &Option<FilePut>| {
         file.as_ref().is_none_or(|file| file.read.as_deref() == Some(&file.text[..]))
     };
     if !same(&put.card) || !same(&put.tags) {
-        return Ok(false);
+        return false;
     }
-    let Some(kept) = kept::latest(disk, &put.target)? else { return Ok(false) };
+    let Some(kept) = look.shelf.latest(&put.target) else { return false };
     let marked = |path: &str, mark: Option<FileMark>| {
-        disk.stat(path).ok().flatten().map(FileMark::from) == mark
+        look.disk.stat(path).ok().flatten().map(FileMark::from) == mark
     };
     let tags = paths::tags(&put.target).filter(|_| put.tags.is_some());
-    Ok(kept.projection == put.projection
+    kept.projection == put.projection
         && marked(&put.file, kept.card)
-        && tags.is_none_or(|tags| marked(&tags, kept.tags)))
+        && tags.is_none_or(|tags| marked(&tags, kept.tags))
 }
 
 /// What the card of a target shows, if it has anything to show.

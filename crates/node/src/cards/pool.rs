@@ -1,20 +1,21 @@
 //! The pool as a whole: which cards somebody touched, which are behind the state, whether the files
 //! show what the state says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use cocli_core::digest::{hash, shard};
 use cocli_core::schema::POOL;
 use cocli_core::{Entity, State, Target};
-use cocli_store::card::kept::{self, Head};
+use cocli_store::card::kept::{Head, Shelf};
+use cocli_store::card::place;
 use cocli_store::disk::FileKind;
+use cocli_store::side::by_side;
 use cocli_store::{Reader, StoreError, card};
 
+use super::look::Look;
 use super::placing::shows;
-use super::{
-    Held, Placed, Unasked, Verdict, examine, held_as_many, kind_of, read_files, touched,
-    touched_since,
-};
+use super::shelves::by_shard;
+use super::{Held, Placed, Shelves, Unasked, Verdict, held_as_many, kind_of};
 use crate::config::Project;
 use crate::error::Result;
 use crate::home::Home;
@@ -34,7 +35,8 @@ impl Home {
         if !self.keeps_cards() || kind_of(target).is_none() {
             return Ok(false);
         }
-        touched(&*self.disk, target, &Entity::default())
+        let shelves = Shelves::of(&*self.disk, target)?;
+        Ok(shelves.look(target).touched(target, &Entity::default()))
     }
 
     /// The entities that have a folder in the pool, by shard.
@@ -53,11 +55,12 @@ impl Home {
                 }
             }
         }
+        shards.retain(|targets| !targets.is_empty());
         Ok(shards)
     }
 
-    /// Targets whose files somebody touched since they were put in place: one `stat` each, on all
-    /// cores.
+    /// Targets whose files somebody touched since they were put in place (one `stat` each, on all
+    /// cores), or of which a crash left something.
     ///
     /// # Errors
     /// When the home cannot be read.
@@ -65,33 +68,20 @@ impl Home {
         if !self.keeps_cards() {
             return Ok(Vec::new());
         }
-        let shards = self.folders()?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut edited = std::thread::scope(|scope| {
-            let look = |part: &[Vec<Target>]| -> Result<Vec<Target>> {
-                let looks = part.iter().map(|targets| self.edited_of(targets));
-                Ok(looks.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
-            };
-            let parts = shards.chunks(shards.len().div_ceil(cores));
-            let looks: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
-            // A thread that panicked has said so; the next look finds what it would have found.
-            let found =
-                looks.into_iter().map(|look| look.join().unwrap_or_else(|_| Ok(Vec::new())));
-            found.collect::<Result<Vec<_>>>()
-        })?
-        .concat();
+        let edited = by_side(&self.folders()?, |targets| self.edited_of(targets));
+        let mut edited = edited.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        edited.extend(place::left_behind(&*self.disk)?);
         edited.sort();
+        edited.dedup();
         Ok(edited)
     }
 
     /// Those of one shard's targets that somebody touched.
     fn edited_of(&self, targets: &[Target]) -> Result<Vec<Target>> {
-        let Some(first) = targets.first() else { return Ok(Vec::new()) };
-        let heads = kept::heads(&*self.disk, shard(first))?;
+        let shelf = Shelf::read(&*self.disk, targets.first().map_or(0, shard))?;
+        let look = Look { disk: &*self.disk, shelf: &shelf };
         let nothing = Entity::default();
-        let edited =
-            |target: &&Target| touched_since(&*self.disk, target, &nothing, heads.get(*target));
-        Ok(targets.iter().filter(edited).cloned().collect())
+        Ok(targets.iter().filter(|target| look.touched(target, &nothing)).cloned().collect())
     }
 
     /// Targets whose cards somebody touched, or do not show the state.
@@ -109,21 +99,20 @@ impl Home {
 
     /// Targets whose cards do not show the state.
     fn behind_state(&self, reader: &Reader) -> cocli_store::Result<Vec<Target>> {
-        let mut behind = Vec::new();
-        reader.each_shard(|shard, entities| {
-            let heads = kept::heads(&*self.disk, shard)?;
+        let behind = reader.by_shard(|shard, entities| {
+            let shelf = Shelf::read(&*self.disk, shard)?;
             let cards = entities.iter().filter(|(target, _)| kind_of(target).is_some());
-            let late = cards.filter(|(target, entity)| self.is_behind(target, entity, &heads));
-            behind.extend(late.map(|(target, _)| target.clone()));
-            Ok(())
+            let late = cards.filter(|(target, entity)| {
+                self.is_behind(target, entity, shelf.head(target.as_str()).as_ref())
+            });
+            Ok(late.map(|(target, _)| target.clone()).collect::<Vec<_>>())
         })?;
-        Ok(behind)
+        Ok(behind.concat())
     }
 
     /// Whether a card does not show what is known of its entity.
-    fn is_behind(&self, target: &Target, entity: &Entity, heads: &BTreeMap<Target, Head>) -> bool {
-        let head = heads.get(target);
-        let there = |head: &Head| self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some());
+    fn is_behind(&self, target: &Target, entity: &Entity, head: Option<&Head<'_>>) -> bool {
+        let there = |head: &Head<'_>| self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some());
         let shown = shows(entity, target).filter(|_| entity.removed().is_none());
         match (&shown, head) {
             (Some(projection), Some(head)) => projection.rev() != head.rev || !there(head),
@@ -146,25 +135,20 @@ impl Home {
         if !self.keeps_cards() {
             return Ok((met, Vec::new()));
         }
-        let mut unasked = Vec::new();
-        for target in self.cards_edited()? {
-            let entity = self.entity(&target)?;
-            match read_files(&*self.disk, &target, &entity) {
-                None => {}
-                Some(Err(broken)) => met.broken.push(broken),
-                Some(Ok(files)) => match examine(&*self.disk, &target, &files, &entity)? {
-                    Verdict::Edits { changes, known } => {
-                        if !known && !changes.is_empty() && !entity.fields.is_empty() {
-                            unasked.push(Unasked { target, path: files.path, changes });
-                        }
-                    }
-                    Verdict::Broken { path, why } => met.broken.push((path, why)),
-                    Verdict::Held { why, .. } => {
-                        met.held.push(Held { target, path: files.path, why });
-                    }
-                },
+        let targets = by_shard(self.cards_edited()?);
+        let (mut rest, mut unasked) = (&targets[..], Vec::new());
+        while !rest.is_empty() {
+            let (shelves, some) = Shelves::next(&*self.disk, &mut rest)?;
+            let wanted = some.iter().cloned().collect();
+            let known = self.read(|reader| reader.entities(&wanted))?;
+            let nothing = Entity::default();
+            for target in some {
+                let entity = known.get(target).unwrap_or(&nothing);
+                weigh(shelves.look(target), target, entity, &mut met, &mut unasked);
             }
         }
+        met.held.sort_by(|a, b| a.path.cmp(&b.path));
+        met.broken.sort();
         Ok((met, unasked))
     }
 
@@ -181,7 +165,8 @@ impl Home {
         for (target, entity) in state.entities().filter(|(target, _)| kind_of(target).is_some()) {
             let removed = state.removed(target).is_some();
             let expected = shows(entity, target).filter(|_| !removed).map(|p| p.rev());
-            let files = read_files(&*self.disk, target, entity).and_then(std::result::Result::ok);
+            let shelves = Shelves::of(&*self.disk, target)?;
+            let files = shelves.look(target).read(target, entity).and_then(std::result::Result::ok);
             let shown = files.and_then(|files| {
                 let file = card::parse(files.card.as_deref()?).ok()?;
                 Some(card::rev(files.kind, &file.fields(files.kind)))
@@ -192,5 +177,30 @@ impl Home {
             }
         }
         Ok((sum, level))
+    }
+}
+
+/// What one card asks of a person.
+fn weigh(
+    look: Look<'_>,
+    target: &Target,
+    entity: &Entity,
+    met: &mut Placed,
+    unasked: &mut Vec<Unasked>,
+) {
+    let files = match look.read(target, entity) {
+        None => return,
+        Some(Err(broken)) => return met.broken.push(broken),
+        Some(Ok(files)) => files,
+    };
+    let (target, path) = (target.clone(), files.path.clone());
+    match look.examine(&target, &files, entity) {
+        Verdict::Edits { changes, known } => {
+            if !known && !changes.is_empty() && !entity.fields.is_empty() {
+                unasked.push(Unasked { target, path, changes });
+            }
+        }
+        Verdict::Broken { path, why } => met.broken.push((path, why)),
+        Verdict::Held { why, .. } => met.held.push(Held { target, path, why }),
     }
 }

@@ -14,8 +14,10 @@ use crate::lock::HomeLock;
 use crate::paths;
 
 mod line;
+mod shelf;
 
 use line::Line;
+pub use shelf::{Head, Shelf};
 
 /// How long a projection is kept.
 pub const KEPT_DAYS: i64 = 30;
@@ -65,19 +67,6 @@ pub struct Kept {
     pub projection: Projection,
 }
 
-/// The last line of a target without what it showed: enough to see whether somebody touched its files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// What stands in the card.
-    pub rev: Rev,
-    /// The card, relative to the home.
-    pub file: String,
-    /// The card as it was put in place.
-    pub card: Option<FileMark>,
-    /// The `tags.lst` beside it as it was put in place.
-    pub tags: Option<FileMark>,
-}
-
 /// The kept projections of one target, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct History {
@@ -85,15 +74,6 @@ pub struct History {
 }
 
 impl History {
-    /// Reads what was kept of a target. Lines that cannot be read are passed over.
-    ///
-    /// # Errors
-    /// Of the disk, but for a file that is not there.
-    pub fn read(disk: &dyn Disk, target: &Target) -> Result<Self> {
-        let bytes = read_shard(disk, shard(target))?;
-        Ok(Self::of(target, &line::of_target(&bytes, target)))
-    }
-
     fn of(target: &Target, lines: &[Line]) -> Self {
         let mut kept: Vec<Kept> = Vec::new();
         for line in lines {
@@ -134,68 +114,50 @@ impl History {
     }
 }
 
-/// The last line of every target in a shard.
-///
-/// # Errors
-/// Of the disk, but for a file that is not there.
-pub fn heads(disk: &dyn Disk, shard: u8) -> Result<BTreeMap<Target, Head>> {
-    let bytes = read_shard(disk, shard)?;
-    Ok(line::all(&bytes).filter_map(line::head).collect())
+/// What was appended and is not yet durable.
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// The files.
+    pub files: BTreeSet<String>,
+    /// Whether one of them is new.
+    pub named: bool,
 }
 
-/// The last projection of a target, without the ones before it.
-///
-/// # Errors
-/// Of the disk, but for a file that is not there.
-pub fn latest(disk: &dyn Disk, target: &Target) -> Result<Option<Kept>> {
-    let bytes = read_shard(disk, shard(target))?;
-    Ok(History::of(target, &line::since_whole(&bytes, target)).kept.pop())
-}
-
-/// What of a target's last projection tells whether its card was touched.
-///
-/// # Errors
-/// Of the disk, but for a file that is not there.
-pub fn head(disk: &dyn Disk, target: &Target) -> Result<Option<Head>> {
-    let bytes = read_shard(disk, shard(target))?;
-    Ok(line::last(&bytes, target).and_then(line::head).map(|(_, head)| head))
-}
-
-/// Appends projections, each to its shard's file, and names the files. They are not durable before
-/// [`sync`]. A mark that is `None` is taken over from the target's last line.
+/// Appends projections, each to its shard's file. They are not durable before [`sync`]. A mark that is
+/// `None` is taken over from the target's last line.
 ///
 /// # Errors
 /// Of the disk; a line may stand there in part, and is cut by the next append.
-pub fn append(disk: &dyn Disk, _lock: &HomeLock, batch: &[Kept]) -> Result<BTreeSet<String>> {
+pub fn append(disk: &dyn Disk, _lock: &HomeLock, batch: &[Kept]) -> Result<Appended> {
     let mut shards: BTreeMap<u8, Vec<&Kept>> = BTreeMap::new();
     for kept in batch {
         shards.entry(shard(&kept.target)).or_default().push(kept);
     }
-    let append = |(shard, batch): (u8, Vec<&Kept>)| append_to(disk, shard, &batch);
-    shards.into_iter().map(append).collect()
+    let mut appended = Appended::default();
+    for (shard, batch) in shards {
+        appended.named |= append_to(disk, shard, &batch)?;
+        appended.files.insert(paths::projections(shard));
+    }
+    Ok(appended)
 }
 
-fn append_to(disk: &dyn Disk, shard: u8, batch: &[&Kept]) -> Result<String> {
+/// Whether the file is new.
+fn append_to(disk: &dyn Disk, shard: u8, batch: &[&Kept]) -> Result<bool> {
     let path = paths::projections(shard);
-    let before = read_shard(disk, shard)?;
-    let targets = batch.iter().map(|kept| &kept.target).collect();
+    let before = Shelf::read(disk, shard)?;
     let mut lines = Vec::new();
-    let mut last = line::ends_of(&before, &targets);
-    let mut shelves: BTreeMap<&Target, Shelf> = BTreeMap::new();
+    let mut rows: BTreeMap<&Target, Row> = BTreeMap::new();
     for kept in batch {
-        let shelf = shelves.entry(&kept.target).or_insert_with(|| {
-            Shelf::of(&kept.target, &last.remove(&kept.target).unwrap_or_default())
-        });
-        shelf.add(kept, &mut lines);
+        let row = rows
+            .entry(&kept.target)
+            .or_insert_with(|| Row::of(&kept.target, &before.since_whole(&kept.target)));
+        row.add(kept, &mut lines);
     }
-    let at = whole_lines(&before) as u64;
-    if at < before.len() as u64 {
+    let at = before.whole_bytes() as u64;
+    if at < before.bytes() as u64 {
         disk.cut(&path, at).tried("cut", &path)?;
     }
     super::place::write(disk, &path, at, &lines, true)?;
-    if at == 0 {
-        disk.sync_folder(paths::PROJECTIONS).tried("sync", paths::PROJECTIONS)?;
-    }
     // Looked at again whenever its length has doubled.
     let after = at + lines.len() as u64;
     let newest = batch.iter().map(|kept| kept.instant).max();
@@ -205,17 +167,17 @@ fn append_to(disk: &dyn Disk, shard: u8, batch: &[&Kept]) -> Result<String> {
     {
         rewrite(disk, shard, newest)?;
     }
-    Ok(path)
+    Ok(at == 0)
 }
 
 /// The end of a target's lines.
 #[derive(Default)]
-struct Shelf {
+struct Row {
     last: Option<Kept>,
     differences: usize,
 }
 
-impl Shelf {
+impl Row {
     /// `lines` go back to the last whole one, or beyond it.
     fn of(target: &Target, lines: &[Line]) -> Self {
         let whole = lines.iter().rposition(Line::is_whole).unwrap_or(0);
@@ -237,20 +199,22 @@ impl Shelf {
     }
 }
 
-/// Makes appended projections durable: the files that [`append`] named, and others
-/// besides.
+/// Makes what was appended durable, and files that others wrote besides.
 ///
 /// # Errors
 /// Of the disk.
-pub fn sync(disk: &dyn Disk, files: &BTreeSet<String>) -> Result<()> {
-    if files.len() > SYNCED_SINGLY_MAX {
+pub fn sync(disk: &dyn Disk, appended: &Appended) -> Result<()> {
+    if appended.files.len() > SYNCED_SINGLY_MAX {
         match disk.sync_all() {
             Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
             other => return other.tried("sync", paths::OWN),
         }
     }
-    for path in files {
+    for path in &appended.files {
         disk.sync(path).tried("sync", path)?;
+    }
+    if appended.named {
+        disk.sync_folder(paths::PROJECTIONS).tried("sync", paths::PROJECTIONS)?;
     }
     Ok(())
 }
@@ -265,21 +229,22 @@ pub fn compact(disk: &dyn Disk, _lock: &HomeLock, shard: u8, now: Instant) -> Re
 }
 
 fn rewrite(disk: &dyn Disk, shard: u8, now: Instant) -> Result<bool> {
-    let bytes = read_shard(disk, shard)?;
-    let targets: BTreeSet<Target> = line::all(&bytes).filter_map(line::target).collect();
+    let shelf = Shelf::read(disk, shard)?;
+    let targets: BTreeSet<Target> =
+        shelf.targets().filter_map(|target| Target::read(target).ok()).collect();
     let oldest = now.micros() - KEPT_DAYS * DAY_MICROS;
     let mut fresh_lines = Vec::new();
-    for (target, lines) in line::of_targets(&bytes, &targets.iter().collect()) {
-        let kept = History::of(target, &lines).kept;
+    for target in targets {
+        let kept = shelf.history(&target).kept;
         let last = kept.len().saturating_sub(KEPT_MIN);
-        let mut shelf = Shelf::default();
+        let mut row = Row::default();
         for (at, kept) in kept.iter().enumerate() {
             if at >= last || kept.instant.micros() >= oldest {
-                shelf.add(kept, &mut fresh_lines);
+                row.add(kept, &mut fresh_lines);
             }
         }
     }
-    if fresh_lines.len() * 4 > bytes.len() * 3 {
+    if fresh_lines.len() * 4 > shelf.bytes() * 3 {
         return Ok(false);
     }
     let path = paths::projections(shard);
@@ -295,8 +260,4 @@ fn rewrite(disk: &dyn Disk, shard: u8, now: Instant) -> Result<bool> {
 fn read_shard(disk: &dyn Disk, shard: u8) -> Result<Vec<u8>> {
     let path = paths::projections(shard);
     Ok(if_there(disk.read(&path)).tried("read", &path)?.unwrap_or_default())
-}
-
-fn whole_lines(bytes: &[u8]) -> usize {
-    memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1)
 }

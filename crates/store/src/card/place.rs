@@ -5,19 +5,19 @@
 //! are durable; then it gets its bare name and changes places with the card. So what stands there under
 //! a bare name after a crash is whole, and may be what a person wrote.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use cocli_core::digest::{hash, shard};
 use cocli_core::{Field, Instant, Target};
 
-use super::kept::{self, FileMark, History, Kept};
+use super::kept::{self, FileMark, History, Kept, Shelf};
 use super::projection::Projection;
 use super::tags;
 use crate::disk::{Disk, FileKind};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::lock::HomeLock;
 use crate::paths;
+use crate::side::by_side;
 
 /// A text that is to be put in place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,35 +97,65 @@ pub fn place(
     now: Instant,
     batch: &[CardPut],
 ) -> Result<Vec<Result<CardPlaced>>> {
-    let mut fresh = BTreeSet::new();
-    let prepared = batch.iter().map(|put| prepare(disk, now, put, &mut fresh)).collect();
-    let prepared: Result<Vec<Kept>> = prepared;
-    let lines = prepared.inspect_err(|_| discard(disk, &fresh))?;
-    let appended = kept::append(disk, lock, &lines).inspect_err(|_| discard(disk, &fresh))?;
-    let synced: BTreeSet<String> = fresh.iter().cloned().chain(appended).collect();
-    kept::sync(disk, &synced).inspect_err(|_| discard(disk, &fresh))?;
-    let one = |spot: Option<Spot<'_>>| spot.map(|spot| spot.exchange(disk)).transpose();
-    let placed = |put: &CardPut| Ok(CardPlaced { card: one(put.card())?, tags: one(put.tags())? });
-    Ok(batch.iter().map(placed).collect())
+    let spots: Vec<Spots<'_>> = batch.iter().map(Spots::of).collect();
+    let staged = stage(disk, now, &spots).and_then(|lines| kept::append(disk, lock, &lines));
+    let synced = staged.and_then(|mut appended| {
+        appended.files.extend(spots.iter().flat_map(Spots::fresh));
+        kept::sync(disk, &appended)
+    });
+    synced.inspect_err(|_| discard(disk, &spots))?;
+    Ok(by_side(&spots, |spots| spots.exchange(disk)))
 }
 
-/// Writes the new texts beside and gives the line that is to be kept.
-fn prepare(
-    disk: &dyn Disk,
-    now: Instant,
-    put: &CardPut,
-    fresh: &mut BTreeSet<String>,
-) -> Result<Kept> {
-    let mut mark = |spot: Option<Spot<'_>>| spot.map(|spot| spot.write(disk, fresh)).transpose();
-    Ok(Kept {
-        target: put.target.clone(),
-        rev: put.projection.rev(),
-        instant: now,
-        file: put.file.clone(),
-        card: mark(put.card())?,
-        tags: mark(put.tags())?,
-        projection: put.projection.clone(),
-    })
+/// Writes the new texts beside and gives the lines that are to be kept.
+fn stage(disk: &dyn Disk, now: Instant, spots: &[Spots<'_>]) -> Result<Vec<Kept>> {
+    let kept = |spots: &Spots<'_>| -> Result<Kept> {
+        let put = spots.put;
+        let write =
+            |spot: &Option<Spot<'_>>| spot.as_ref().map(|spot| spot.write(disk)).transpose();
+        Ok(Kept {
+            target: put.target.clone(),
+            rev: put.projection.rev(),
+            instant: now,
+            file: put.file.clone(),
+            card: write(&spots.card)?,
+            tags: write(&spots.tags)?,
+            projection: put.projection.clone(),
+        })
+    };
+    // The folder once, before several threads look for it.
+    if let Some(first) = spots.iter().find_map(|spots| spots.fresh().next()) {
+        let folder = paths::folder(&first);
+        if disk.stat(folder).tried("look at", folder)?.is_none() {
+            disk.make_folder(folder).tried("make the folder", folder)?;
+        }
+    }
+    by_side(spots, kept).into_iter().collect()
+}
+
+/// The texts of one card on their way.
+struct Spots<'a> {
+    put: &'a CardPut,
+    card: Option<Spot<'a>>,
+    tags: Option<Spot<'a>>,
+}
+
+impl<'a> Spots<'a> {
+    fn of(put: &'a CardPut) -> Self {
+        Self { put, card: put.card(), tags: put.tags() }
+    }
+
+    /// The files that are written beside.
+    fn fresh(&self) -> impl Iterator<Item = String> {
+        let both = [&self.card, &self.tags].into_iter().flatten();
+        both.filter(|spot| !spot.is_there()).map(|spot| spot.fresh.clone())
+    }
+
+    fn exchange(&self, disk: &dyn Disk) -> Result<CardPlaced> {
+        let one =
+            |spot: &Option<Spot<'_>>| spot.as_ref().map(|spot| spot.exchange(disk)).transpose();
+        Ok(CardPlaced { card: one(&self.card)?, tags: one(&self.tags)? })
+    }
 }
 
 impl CardPut {
@@ -161,23 +191,15 @@ impl<'a> Spot<'a> {
         self.put.read.as_ref() == Some(&self.put.text)
     }
 
-    fn write(&self, disk: &dyn Disk, fresh: &mut BTreeSet<String>) -> Result<FileMark> {
-        let look = |path: &str| disk.stat(path).tried("look at", path);
-        let absent = FileMark { len: 0, modified_ns: 0 };
+    fn write(&self, disk: &dyn Disk) -> Result<FileMark> {
         if self.is_there() {
-            return Ok(look(&self.path)?.map_or(absent, FileMark::from));
+            let stat = disk.stat(&self.path).tried("look at", &self.path)?;
+            return Ok(stat.map_or(FileMark { len: 0, modified_ns: 0 }, FileMark::from));
         }
-        // The name first: what is left of a failed write is removed by it.
-        fresh.insert(self.fresh.clone());
-        write(disk, &self.fresh, 0, &self.put.text, false)?;
-        let mut stat = look(&self.fresh)?;
-        let len = self.put.text.len() as u64;
-        if stat.is_some_and(|stat| stat.len > len) {
-            // A crash left a longer one.
-            disk.cut(&self.fresh, len).tried("cut", &self.fresh)?;
-            stat = look(&self.fresh)?;
-        }
-        Ok(stat.map_or(absent, FileMark::from))
+        // A crash may have left one there: all of it goes.
+        let bytes = self.put.text.len() as u64;
+        let stat = disk.put(&self.fresh, &self.put.text).tried_to_write(&self.fresh, bytes)?;
+        Ok(FileMark::from(stat))
     }
 
     /// Puts the durable text in its place.
@@ -185,6 +207,8 @@ impl<'a> Spot<'a> {
         if self.is_there() {
             return self.standing(disk);
         }
+        // What has nobody's place needs none of its own: nothing of a person's comes out.
+        let Some(read) = &self.put.read else { return self.first(disk, &self.fresh) };
         match disk.rename_new(&self.fresh, &self.bare) {
             // A crash left it, or somebody has not yet taken it in: it may be a person's.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -194,15 +218,16 @@ impl<'a> Spot<'a> {
             }
             other => other.tried("rename", &self.fresh)?,
         }
-        let Some(read) = &self.put.read else { return self.first(disk) };
         match disk.exchange(&self.bare, &self.path) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
                 return self.compare_and_rename(disk, read);
             }
             // Somebody removed it: that removes nothing.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.first(disk),
-            Err(error) => return self.give_up(disk, error),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return self.first(disk, &self.bare);
+            }
+            Err(error) => return self.give_up(disk, &self.bare, error),
         }
         let bytes = disk.read(&self.bare).tried("read", &self.bare)?;
         if bytes != *read {
@@ -221,43 +246,43 @@ impl<'a> Spot<'a> {
         Ok(Placed::Raced(Raced { bytes, swap: None }))
     }
 
-    /// A card where none stood.
-    fn first(&self, disk: &dyn Disk) -> Result<Placed> {
-        let mut renamed = disk.rename_new(&self.bare, &self.path);
+    /// A card where none stood, from where it waits.
+    fn first(&self, disk: &dyn Disk, from: &str) -> Result<Placed> {
+        let mut renamed = disk.rename_new(from, &self.path);
         if matches!(&renamed, Err(error) if error.kind() == io::ErrorKind::NotFound) {
-            let folder = paths::folder(&self.path);
-            disk.make_folder(folder).tried("make the folder", folder)?;
-            renamed = disk.rename_new(&self.bare, &self.path);
+            renamed = disk
+                .make_folder_unsynced(paths::folder(&self.path))
+                .and_then(|()| disk.rename_new(from, &self.path));
         }
         match renamed {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.taken(disk),
-            Err(error) => self.give_up(disk, error),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.taken(disk, from),
+            Err(error) => self.give_up(disk, from, error),
             Ok(()) => Ok(Placed::Done),
         }
     }
 
     /// The place cannot be written: the text that waits for it is ours alone, and goes.
-    fn give_up(&self, disk: &dyn Disk, error: io::Error) -> Result<Placed> {
-        let _ = disk.remove(&self.bare);
+    fn give_up(&self, disk: &dyn Disk, from: &str, error: io::Error) -> Result<Placed> {
+        let _ = disk.remove(from);
         Err(error).tried("put in place", &self.path)
     }
 
     /// For file systems that cannot exchange: a short moment stays in which a save is lost.
     fn compare_and_rename(&self, disk: &dyn Disk, read: &[u8]) -> Result<Placed> {
         match if_there(disk.read(&self.path)).tried("read", &self.path)? {
-            None => self.first(disk),
+            None => self.first(disk, &self.bare),
             Some(bytes) if bytes == read => match disk.rename(&self.bare, &self.path) {
-                Err(error) => self.give_up(disk, error),
+                Err(error) => self.give_up(disk, &self.bare, error),
                 Ok(()) => Ok(Placed::Done),
             },
-            Some(_) => self.taken(disk),
+            Some(_) => self.taken(disk, &self.bare),
         }
     }
 
     /// The place is taken: the new text goes, what stands there is to be taken in.
-    fn taken(&self, disk: &dyn Disk) -> Result<Placed> {
+    fn taken(&self, disk: &dyn Disk, from: &str) -> Result<Placed> {
         let bytes = disk.read(&self.path).tried("read", &self.path)?;
-        disk.remove(&self.bare).tried("remove", &self.bare)?;
+        disk.remove(from).tried("remove", from)?;
         Ok(Placed::Raced(Raced { bytes, swap: None }))
     }
 }
@@ -288,17 +313,34 @@ pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock) -> Result<Vec<Leftover>> {
     Ok(left)
 }
 
+/// The targets of files that a crash left in `.cocli/swap/`, and that [`leftovers`] may give.
+///
+/// # Errors
+/// Of the disk.
+pub fn left_behind(disk: &dyn Disk) -> Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    for (name, kind) in disk.list(paths::SWAP).tried("list", paths::SWAP)? {
+        if kind == FileKind::File && !name.ends_with(".new") {
+            let owner = owner(disk, &format!("{}/{name}", paths::SWAP))?;
+            let history = owner.map(|(history, _)| history).unwrap_or_default();
+            targets.extend(history.latest().map(|kept| kept.target.clone()));
+        }
+    }
+    Ok(targets)
+}
+
 /// The target whose card or list of tags has this place in `.cocli/swap/`, with its history.
 fn owner(disk: &dyn Disk, swap: &str) -> Result<Option<(History, String)>> {
     let shard = swap.rsplit('/').next().and_then(|name| name.get(..2));
     let Some(shard) = shard.and_then(|shard| u8::from_str_radix(shard, 16).ok()) else {
         return Ok(None);
     };
-    for (target, head) in kept::heads(disk, shard)? {
-        let history = || History::read(disk, &target);
-        for path in std::iter::once(head.file).chain(paths::tags(&target)) {
+    let shelf = Shelf::read(disk, shard)?;
+    for head in shelf.heads() {
+        let Ok(target) = Target::read(head.target) else { continue };
+        for path in std::iter::once(head.file.into_owned()).chain(paths::tags(&target)) {
             if paths::swap(shard, hash(path.as_bytes())) == swap {
-                return Ok(Some((history()?, path)));
+                return Ok(Some((shelf.history(&target), path)));
             }
         }
     }
@@ -347,7 +389,8 @@ pub fn give_back(
     path: &str,
     swap: &str,
 ) -> Result<Option<String>> {
-    let head = kept::head(disk, target)?;
+    let shelf = Shelf::read(disk, shard(target))?;
+    let head = shelf.head(target.as_str());
     let ours = head.and_then(|head| if head.file == path { head.card } else { head.tags });
     let mark = |path: &str| Ok(disk.stat(path).tried("look at", path)?.map(FileMark::from));
     if ours.is_some() && mark(path)? == ours {
@@ -369,10 +412,10 @@ pub fn give_back(
     Ok(Some(aside))
 }
 
-fn discard(disk: &dyn Disk, fresh: &BTreeSet<String>) {
-    for path in fresh {
+fn discard(disk: &dyn Disk, spots: &[Spots<'_>]) {
+    for path in spots.iter().flat_map(Spots::fresh) {
         // It is ours alone; the next start removes what stays.
-        let _ = disk.remove(path);
+        let _ = disk.remove(&path);
     }
 }
 

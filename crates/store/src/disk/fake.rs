@@ -67,6 +67,21 @@ struct Image {
     trace: Option<Vec<String>>,
     /// Bytes that the medium cannot read.
     spoilt: BTreeMap<String, Range<u64>>,
+    /// What somebody else will save, and before which operation.
+    saves: Vec<(u64, Save)>,
+    /// What stood where somebody else saved, of each save that was.
+    saved: Vec<(Save, Option<Vec<u8>>)>,
+}
+
+/// What somebody else saves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Save {
+    /// Where.
+    pub path: String,
+    /// What.
+    pub bytes: Vec<u8>,
+    /// As editors do that write beside and rename; else in place.
+    pub renamed: bool,
 }
 
 /// What is left of an operation once the fault was looked at.
@@ -86,8 +101,11 @@ impl Image {
             return Err(io::Error::other(DOWN));
         }
         self.ops += 1;
-        let (now, clock) = (self.ops, &mut self.clock);
-        *clock += 1_000;
+        let now = self.ops;
+        self.clock += 1_000;
+        for (_, save) in self.saves.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            self.save(save);
+        }
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{now} {what} {path}"));
         }
@@ -164,6 +182,27 @@ impl Image {
         self.renamed_ns = self.clock;
         op.apply(&mut self.live);
         self.pending.push(op);
+    }
+
+    /// Somebody else's save is on the medium at once, and what was done to the name before it, too.
+    fn save(&mut self, save: Save) {
+        self.clock += 1_000;
+        self.renamed_ns = self.clock;
+        let (before, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|op| op.touches(&save.path));
+        self.pending = later;
+        for op in before {
+            op.apply(&mut self.durable);
+        }
+        let there = self.live.get(&save.path).copied();
+        let old = there.and_then(|id| self.inodes.get(&id)).map(|inode| inode.live.clone());
+        let id = there.filter(|_| !save.renamed).unwrap_or(self.next_inode + 1);
+        self.next_inode = self.next_inode.max(id);
+        self.inodes.insert(id, Inode::durable(&save.bytes, self.clock));
+        for names in [&mut self.live, &mut self.durable] {
+            names.insert(save.path.clone(), id);
+        }
+        self.saved.push((save, old));
     }
 
     /// What the medium holds after a power cut.
@@ -276,6 +315,8 @@ impl FakeDisk {
             exchanges: image.exchanges,
             trace: None,
             spoilt: image.spoilt.clone(),
+            saves: Vec::new(),
+            saved: Vec::new(),
         })))
     }
 
@@ -309,6 +350,26 @@ impl FakeDisk {
         image.inodes.insert(id, Inode::durable(bytes, clock));
         image.live.insert(path.to_owned(), id);
         image.durable.insert(path.to_owned(), id);
+    }
+
+    /// Somebody else saves a file, in a folder that is there, before the `k`-th operation from now on
+    /// (the next one is 1), or at once when `k` is 0.
+    pub fn save_at(&self, k: u64, save: Save) {
+        let mut image = self.image();
+        if k == 0 {
+            image.save(save);
+        } else {
+            let at = image.ops + k;
+            image.saves.push((at, save));
+        }
+    }
+
+    /// The saves that were, each with what stood there before it, since this was asked last; those that
+    /// were still to come are given up.
+    pub fn saved(&self) -> Vec<(Save, Option<Vec<u8>>)> {
+        let mut image = self.image();
+        image.saves.clear();
+        std::mem::take(&mut image.saved)
     }
 
     /// Takes a file away as somebody else would.

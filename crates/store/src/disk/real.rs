@@ -44,15 +44,16 @@ impl RealDisk {
         self.home.open_with(path, &options)
     }
 
-    /// A file for reading. A pipe with no writer would hang the open, so it is opened without
+    /// A file for reading, and its bytes now. A pipe with no writer would hang the open, so it is opened without
     /// waiting and refused after.
-    fn for_reading(&self, path: &str) -> io::Result<File> {
+    fn for_reading(&self, path: &str) -> io::Result<(File, u64)> {
         let mut options = OpenOptions::new();
         options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
         let file = self.home.open_with(path, &options)?;
-        let kind = file.metadata()?.file_type();
+        let meta = file.metadata()?;
+        let kind = meta.file_type();
         if kind.is_file() {
-            return Ok(file);
+            return Ok((file, meta.len()));
         }
         let what =
             if kind.is_dir() { io::ErrorKind::IsADirectory } else { io::ErrorKind::InvalidInput };
@@ -68,8 +69,15 @@ impl RealDisk {
     }
 
     fn rename_with(&self, from: &str, to: &str, flags: RenameFlags) -> io::Result<()> {
-        let ((old, old_name), (new, new_name)) = (self.parent(from)?, self.parent(to)?);
-        match renameat_with(&old, old_name, &new, new_name, flags) {
+        let (old, old_name) = self.parent(from)?;
+        let renamed = if crate::paths::folder(from) == crate::paths::folder(to) {
+            let new_name = to.rsplit('/').next().unwrap_or(to);
+            renameat_with(&old, old_name, &old, new_name, flags)
+        } else {
+            let (new, new_name) = self.parent(to)?;
+            renameat_with(&old, old_name, &new, new_name, flags)
+        };
+        match renamed {
             Ok(()) => Ok(()),
             Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
                 Err(io::ErrorKind::Unsupported.into())
@@ -110,15 +118,30 @@ fn stat_of_raw(stat: &rustix::fs::Stat) -> Stat {
 
 impl Disk for RealDisk {
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
-        let mut file = self.for_reading(path)?;
-        let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len()).unwrap_or(0));
-        io::Read::read_to_end(&mut file, &mut bytes)?;
+        let (file, len) = self.for_reading(path)?;
+        // One byte more shows at once that the file is no longer than it was.
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0) + 1];
+        let mut filled = 0;
+        loop {
+            match FileExt::read_at(&file, &mut bytes[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if filled == bytes.len() {
+                bytes.resize(filled * 2, 0);
+            } else if filled as u64 == len {
+                break;
+            }
+        }
+        bytes.truncate(filled);
         Ok(bytes)
     }
 
     fn read_at(&self, path: &str, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let file = self.for_reading(path)?;
-        let there = usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(len);
+        let (file, there) = self.for_reading(path)?;
+        let there = usize::try_from(there.saturating_sub(offset)).unwrap_or(len);
         let mut bytes = vec![0; len.min(there)];
         let mut filled = 0;
         while filled < bytes.len() {
@@ -183,6 +206,14 @@ impl Disk for RealDisk {
         FileExt::write_all_at(&file, bytes, offset)
     }
 
+    fn put(&self, path: &str, bytes: &[u8]) -> io::Result<Stat> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        let mut file = self.home.open_with(path, &options)?;
+        io::Write::write_all(&mut file, bytes)?;
+        Ok(stat_of(&file.metadata()?))
+    }
+
     fn cut(&self, path: &str, len: u64) -> io::Result<()> {
         let mut options = OpenOptions::new();
         options.write(true);
@@ -191,7 +222,7 @@ impl Disk for RealDisk {
 
     fn sync(&self, path: &str) -> io::Result<()> {
         // One that may only be read is synced as well as any.
-        self.for_reading(path)?.sync_data()
+        self.for_reading(path)?.0.sync_data()
     }
 
     /// Side by side: a medium that takes long for a sync takes little longer for several at once.

@@ -1,9 +1,9 @@
 //! One kept projection as one line of JSON, whole or as the difference to the one before it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use cocli_core::{Field, Instant, Stamp, Target, Value};
-use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
 use super::{FileMark, Head, Kept};
@@ -12,10 +12,11 @@ use crate::card::rev::Rev;
 
 /// How every line begins.
 const START: &str = "{\"target\":\"";
-/// Targets that are looked for one by one; for more the whole file is read through once.
-const FOUND_SINGLY_MAX: usize = 4;
+/// Bytes of a line that are looked at for what tells whether a card was touched.
+const HEAD_BYTES_MAX: usize = 1024;
 
-/// The line; `target` must be its first key, for [`of_target`] finds it by its bytes.
+/// The line; `target` must be its first key, for [`target`] finds it by its bytes, and what a head tells
+/// must come before what the card showed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Line {
     target: String,
@@ -40,10 +41,11 @@ pub(super) struct Line {
 
 /// What of a line tells whether a card was touched.
 #[derive(Deserialize)]
-struct Start {
-    target: String,
-    rev: String,
-    file: String,
+struct Start<'a> {
+    target: &'a str,
+    rev: &'a str,
+    #[serde(borrow)]
+    file: Cow<'a, str>,
     #[serde(default)]
     card: Option<(u64, i64)>,
     #[serde(default)]
@@ -76,6 +78,10 @@ impl Line {
             seen,
             unseen: missing(&old.seen, &new.seen),
         }
+    }
+
+    pub(super) fn read(line: &[u8]) -> Option<Self> {
+        serde_json::from_slice(line).ok()
     }
 
     /// Whether it tells all, and not only what differs from the one before it.
@@ -134,95 +140,62 @@ fn mark((len, modified_ns): (u64, i64)) -> FileMark {
     FileMark { len, modified_ns }
 }
 
-/// The lines of a file that end in a line break.
-pub(super) fn all(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let whole = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
-    bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty())
+/// The target of a line, by its bytes: it has no character that JSON escapes.
+pub(super) fn target(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(START.as_bytes())?;
+    Some(&rest[..memchr::memchr(b'"', rest)?])
 }
 
-/// The lines of one target, without reading any other.
-pub(super) fn of_target(bytes: &[u8], target: &Target) -> Vec<Line> {
-    found(bytes, target).filter_map(|line| serde_json::from_slice(line).ok()).collect()
-}
-
-/// The lines of some targets, for each at least from its last whole one on: found one by one when they
-/// are few, else in one pass.
-pub(super) fn ends_of<'a>(
-    bytes: &[u8],
-    targets: &BTreeSet<&'a Target>,
-) -> BTreeMap<&'a Target, Vec<Line>> {
-    if targets.len() <= FOUND_SINGLY_MAX {
-        return targets.iter().map(|target| (*target, since_whole(bytes, target))).collect();
-    }
-    of_targets(bytes, targets)
-}
-
-/// All lines of some targets, in one pass.
-pub(super) fn of_targets<'a>(
-    bytes: &[u8],
-    targets: &BTreeSet<&'a Target>,
-) -> BTreeMap<&'a Target, Vec<Line>> {
-    let names: BTreeMap<&str, &Target> = targets.iter().map(|t| (t.as_str(), *t)).collect();
-    let mut lines: BTreeMap<&Target, Vec<Line>> = BTreeMap::new();
-    for bytes in all(bytes) {
-        let name = bytes
-            .strip_prefix(START.as_bytes())
-            .and_then(|rest| str::from_utf8(&rest[..memchr::memchr(b'"', rest)?]).ok());
-        if let Some(target) = name.and_then(|name| names.get(name))
-            && let Ok(line) = serde_json::from_slice(bytes)
-        {
-            lines.entry(target).or_default().push(line);
-        }
-    }
-    lines
-}
-
-/// The lines from the last whole one on: all that the last projection is worked out from. How many
-/// stand before it costs next to nothing.
-pub(super) fn since_whole(bytes: &[u8], target: &Target) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let newest_first = found(bytes, target).rev();
-    for line in newest_first.filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
-        let whole = line.is_whole();
-        lines.push(line);
-        if whole {
-            break;
-        }
-    }
-    lines.reverse();
-    lines
-}
-
-/// The last line of a target.
-pub(super) fn last<'a>(bytes: &'a [u8], target: &Target) -> Option<&'a [u8]> {
-    found(bytes, target).next_back()
-}
-
-fn found<'a>(
-    bytes: &'a [u8],
-    target: &Target,
-) -> impl DoubleEndedIterator<Item = &'a [u8]> + use<'a> {
-    // A target has no character that JSON escapes, and no other string follows a `{` at a line's start.
-    let start = format!("{START}{target}\",");
-    let places: Vec<usize> = memmem::find_iter(bytes, start.as_bytes()).collect();
-    places.into_iter().filter_map(move |at| {
-        let begins = at == 0 || bytes[at - 1] == b'\n';
-        let end = at + memchr::memchr(b'\n', &bytes[at..])?;
-        begins.then(|| &bytes[at..end])
+/// What of a line tells whether a card was touched.
+pub(super) fn head(line: &[u8]) -> Option<Head<'_>> {
+    plain_head(line).or_else(|| {
+        let start: Start<'_> = serde_json::from_slice(line).ok()?;
+        Some(Head {
+            target: start.target,
+            rev: Rev::read(start.rev)?,
+            file: start.file,
+            card: start.card.map(mark),
+            tags: start.tags.map(mark),
+        })
     })
 }
 
-pub(super) fn head(line: &[u8]) -> Option<(Target, Head)> {
-    let start: Start = serde_json::from_slice(line).ok()?;
-    let head = Head {
-        rev: Rev::read(&start.rev)?,
-        file: start.file,
-        card: start.card.map(mark),
-        tags: start.tags.map(mark),
+/// The same of a line as we write it, without reading what the card showed; `None` when it is not
+/// plainly so.
+fn plain_head(line: &[u8]) -> Option<Head<'_>> {
+    let start = &line[..line.len().min(HEAD_BYTES_MAX)];
+    let whole = match str::from_utf8(start) {
+        Ok(text) => text,
+        Err(cut) => str::from_utf8(&start[..cut.valid_up_to()]).ok()?,
     };
-    Some((Target::read(&start.target).ok()?, head))
+    let mut rest = Rest(whole);
+    let (target, rev) = (rest.text(START)?, rest.text(",\"rev\":\"")?);
+    rest.text(",\"at\":\"")?;
+    let file = rest.text(",\"file\":\"")?;
+    let (card, tags) = (rest.mark(",\"card\":[")?, rest.mark(",\"tags\":[")?);
+    let ends =
+        [",\"base\":", ",\"set\":", ",\"seen\":", "}"].iter().any(|end| rest.0.starts_with(end));
+    let head = Head { target, rev: Rev::read(rev)?, file: file.into(), card, tags };
+    ends.then_some(head)
 }
 
-pub(super) fn target(line: &[u8]) -> Option<Target> {
-    head(line).map(|(target, _)| target)
+/// What is not yet read of a line.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    /// A text behind `start`; none when it has a character that is escaped.
+    fn text(&mut self, start: &str) -> Option<&'a str> {
+        let (text, rest) = self.0.strip_prefix(start)?.split_once('"')?;
+        self.0 = rest;
+        (!text.contains('\\')).then_some(text)
+    }
+
+    /// A mark behind `start`, if one stands there; none when it is not plainly one.
+    fn mark(&mut self, start: &str) -> Option<Option<FileMark>> {
+        let Some(rest) = self.0.strip_prefix(start) else { return Some(None) };
+        let (numbers, rest) = rest.split_once(']')?;
+        let (len, modified_ns) = numbers.split_once(',')?;
+        self.0 = rest;
+        Some(Some(mark((len.parse().ok()?, modified_ns.parse().ok()?))))
+    }
 }

@@ -128,6 +128,14 @@ impl NameOp {
         }
     }
 
+    pub(super) fn touches(&self, name: &str) -> bool {
+        match self {
+            Self::Put { path, gone, .. } => path == name || gone.as_deref() == Some(name),
+            Self::Remove { path } => path == name,
+            Self::Swap { a, b } => a.0 == name || b.0 == name,
+        }
+    }
+
     pub(super) fn is_in(&self, of: &str) -> bool {
         match self {
             Self::Put { path, .. } | Self::Remove { path } => folder(path) == of,

@@ -242,6 +242,10 @@ impl Image {
         if self.folders.contains(to) {
             return Err(io::ErrorKind::IsADirectory.into());
         }
+        let folder = crate::paths::folder(to);
+        if !folder.is_empty() && !self.folders.contains(folder) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         let id = self.live.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
         self.change(NameOp::Put { path: to.to_owned(), id, gone: Some(from.to_owned()) });
         Ok(())
