@@ -34,6 +34,8 @@ mod imports;
 mod keys;
 #[path = "cli/leave.rs"]
 mod leave;
+#[path = "cli/many.rs"]
+mod many;
 #[path = "cli/node.rs"]
 mod node;
 #[path = "cli/python.rs"]
