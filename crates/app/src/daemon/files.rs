@@ -1,45 +1,36 @@
 //! Watching files is a hint: it makes a change be seen at once. What it misses, the rescan finds.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::{CardEvent, Event};
 
-/// Watches journals and pool; `None` where the system cannot (then only the rescan sees changes).
-pub(super) fn watch(
-    home: &Path,
-    events: Sender<Event>,
-    cards: Sender<CardEvent>,
-) -> Option<RecommendedWatcher> {
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else {
-            // The queue of the system ran over: look at everything.
-            let _ = cards.send(CardEvent::All);
-            return;
-        };
-        if matches!(event.kind, EventKind::Access(_)) {
-            return;
-        }
-        for path in event.paths {
-            match path.extension().and_then(|e| e.to_str()) {
-                Some("usv") => drop(events.send(Event::Journals)),
-                Some("md" | "lst") => drop(cards.send(CardEvent::Changed(path))),
-                _ => {}
-            }
-        }
-    })
-    .ok()?;
-    for (folder, mode) in cocli_node::watched(home) {
-        watcher
-            .watch(
-                &folder,
-                if mode { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive },
-            )
-            .ok()?;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod inotify;
+
+#[cfg(not(target_os = "linux"))]
+pub(super) use elsewhere::watch;
+#[cfg(target_os = "linux")]
+pub(super) use inotify::watch;
+
+/// What watches as long as it lives; on Linux a thread does, as long as somebody hears.
+#[cfg(not(target_os = "linux"))]
+pub(super) type Watch = RecommendedWatcher;
+/// The same.
+#[cfg(target_os = "linux")]
+pub(super) type Watch = ();
+
+/// A file changed; tells whether anybody listens still.
+fn tell(path: PathBuf, events: &Sender<Event>, cards: &Sender<CardEvent>) -> bool {
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("usv") => events.send(Event::Journals).is_ok(),
+        Some("md" | "lst") => cards.send(CardEvent::Changed(path)).is_ok(),
+        _ => true,
     }
-    Some(watcher)
 }
 
 /// Says when a journal may have grown; `None` where the system cannot.

@@ -108,7 +108,7 @@ struct Wiring {
     /// A thread ended that had to live.
     died: Option<&'static str>,
     /// Watches as long as it lives.
-    _watcher: Option<notify::RecommendedWatcher>,
+    _watch: Option<files::Watch>,
 }
 
 /// Runs until somebody asks it to stop.
@@ -165,8 +165,8 @@ fn open(
     let jobs = writer::start(home.writer(), events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
     let cards = cards::start(home.again()?, way);
-    let watcher = files::watch(home.path(), events.clone(), cards.clone());
-    if watcher.is_none() {
+    let watch = files::watch(home.path(), events.clone(), cards.clone());
+    if watch.is_none() {
         screen.note("files cannot be watched here: changes are seen by the rescan");
     }
     let discovery = Discovery::begin(home, options, listening, &events)?;
@@ -194,7 +194,7 @@ fn open(
         rescan: clock::monotonic() + RESCAN,
         stop: false,
         died: None,
-        _watcher: watcher,
+        _watch: watch,
     };
     Ok((wiring, queue, door))
 }

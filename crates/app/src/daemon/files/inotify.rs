@@ -1,0 +1,247 @@
+//! Watching on Linux: `inotify` itself, with a table of the watched folders that stays small. A pool has
+//! as many folders as companies, and a path of its own for each took more memory than all else.
+
+use std::ffi::OsStr;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+
+use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::io::Errno;
+
+use super::super::{CardEvent, Event};
+use super::tell;
+
+/// Bytes of events that are read at once.
+const EVENTS_BYTES: usize = 16 * 1024;
+
+/// What is watched, and who hears of it.
+struct Watch {
+    inotify: OwnedFd,
+    home: PathBuf,
+    folders: Folders,
+    events: Sender<Event>,
+    cards: Sender<CardEvent>,
+}
+
+/// Watches journals and pool; `None` where the system does not let it.
+pub(in crate::daemon) fn watch(
+    home: &Path,
+    events: Sender<Event>,
+    cards: Sender<CardEvent>,
+) -> Option<()> {
+    let inotify = inotify::init(CreateFlags::CLOEXEC).ok()?;
+    let folders = Folders::default();
+    let mut watch = Watch { inotify, home: home.to_path_buf(), folders, events, cards };
+    watch.begin().ok()?;
+    std::thread::spawn(move || watch.run());
+    Some(())
+}
+
+impl Watch {
+    /// Watches all folders that are there; of those that are watched already nothing changes.
+    fn begin(&mut self) -> Result<(), Errno> {
+        for (folder, deep) in cocli_node::watched(&self.home) {
+            let name = folder.strip_prefix(&self.home).unwrap_or(&folder).to_path_buf();
+            self.add(&name)?;
+            if deep && !self.add_below(&name) {
+                self.notice();
+            }
+        }
+        Ok(())
+    }
+
+    fn notice(&self) {
+        let what = format!(
+            "only {} folders can be watched here (fs.inotify.max_user_watches): an edit in another is seen by the next look at all cards",
+            self.folders.count()
+        );
+        let _ = self.events.send(Event::Notice(what));
+    }
+
+    fn add(&mut self, name: &Path) -> Result<(), Errno> {
+        let wanted = WatchFlags::MODIFY
+            | WatchFlags::CLOSE_WRITE
+            | WatchFlags::CREATE
+            | WatchFlags::DELETE
+            | WatchFlags::MOVE
+            | WatchFlags::ONLYDIR
+            | WatchFlags::DONT_FOLLOW
+            | WatchFlags::EXCL_UNLINK;
+        let watched = inotify::add_watch(&self.inotify, self.home.join(name), wanted)?;
+        self.folders.put(watched, name.as_os_str().as_bytes());
+        Ok(())
+    }
+
+    /// The folders of the entities in a collection; tells whether there was room for all.
+    fn add_below(&mut self, collection: &Path) -> bool {
+        let Ok(entries) = std::fs::read_dir(self.home.join(collection)) else { return true };
+        for entry in entries.flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir())
+                && self.add(&collection.join(entry.file_name())) == Err(Errno::NOSPC)
+            {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// As long as somebody hears of it.
+    fn run(mut self) {
+        let mut buffer = [MaybeUninit::uninit(); EVENTS_BYTES];
+        while let Some(met) = self.next(&mut buffer) {
+            for (watched, what, name) in met {
+                if !self.hear(watched, what, &name) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The next events: of which folder, what happened, to which name in it.
+    fn next(&self, buffer: &mut [MaybeUninit<u8>]) -> Option<Vec<(i32, ReadFlags, Vec<u8>)>> {
+        let mut reader = inotify::Reader::new(&self.inotify, buffer);
+        let mut met = Vec::new();
+        loop {
+            match reader.next() {
+                Ok(event) => {
+                    let name = event.file_name().map_or(&b""[..], std::ffi::CStr::to_bytes);
+                    met.push((event.wd(), event.events(), name.to_vec()));
+                }
+                Err(Errno::INTR) => {}
+                Err(_) => return None,
+            }
+            if reader.is_buffer_empty() {
+                return Some(met);
+            }
+        }
+    }
+
+    /// Tells whether anybody listens still.
+    fn hear(&mut self, watched: i32, what: ReadFlags, name: &[u8]) -> bool {
+        if what.contains(ReadFlags::QUEUE_OVERFLOW) {
+            // What was lost may have been a new folder.
+            let _ = self.begin();
+            return self.cards.send(CardEvent::All).is_ok();
+        }
+        if what.contains(ReadFlags::IGNORED) {
+            self.folders.drop(watched);
+            return true;
+        }
+        let Some(folder) = self.folders.name(watched) else { return true };
+        let path = Path::new(OsStr::from_bytes(folder)).join(OsStr::from_bytes(name));
+        if what.contains(ReadFlags::ISDIR) {
+            let comes = what.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
+            return !comes || self.hear_of_folder(&path);
+        }
+        tell(self.home.join(path), &self.events, &self.cards)
+    }
+
+    /// A folder is new: files may stand in it that nobody told of.
+    fn hear_of_folder(&mut self, name: &Path) -> bool {
+        // What is deeper than an entity holds no cards.
+        if name.components().count() > 2 || self.add(name).is_err() {
+            return true;
+        }
+        let Ok(entries) = std::fs::read_dir(self.home.join(name)) else { return true };
+        entries.flatten().all(|entry| tell(entry.path(), &self.events, &self.cards))
+    }
+}
+
+/// The names of the watched folders, by the numbers that the system gives them, which rise.
+#[derive(Debug, Default)]
+struct Folders {
+    /// Number, and where in `names` the name begins; sorted.
+    places: Vec<(i32, u32)>,
+    /// Each ends with a zero byte.
+    names: Vec<u8>,
+}
+
+impl Folders {
+    fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    fn put(&mut self, number: i32, name: &[u8]) {
+        if self.name(number) == Some(name) {
+            return;
+        }
+        self.drop(number);
+        let Ok(begins) = u32::try_from(self.names.len()) else { return };
+        self.names.extend_from_slice(name);
+        self.names.push(0);
+        let at = self.places.partition_point(|place| place.0 < number);
+        self.places.insert(at, (number, begins));
+    }
+
+    fn name(&self, number: i32) -> Option<&[u8]> {
+        let at = self.places.binary_search_by_key(&number, |place| place.0).ok()?;
+        Some(self.name_at(self.places[at].1))
+    }
+
+    fn name_at(&self, begins: u32) -> &[u8] {
+        let rest = &self.names[begins as usize..];
+        rest.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
+    fn drop(&mut self, number: i32) {
+        if let Ok(at) = self.places.binary_search_by_key(&number, |place| place.0) {
+            self.places.remove(at);
+        }
+        if self.places.is_empty() {
+            self.names.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn folders_are_known_by_their_numbers_until_they_are_dropped() {
+        let mut folders = Folders::default();
+        for (number, name) in [(1, "companies"), (3, "companies/a"), (2, "people"), (9, "people/b")]
+        {
+            folders.put(number, name.as_bytes());
+        }
+        folders.put(3, b"companies/renamed");
+        assert_eq!(folders.name(3), Some(&b"companies/renamed"[..]));
+        assert_eq!(folders.name(2), Some(&b"people"[..]));
+        folders.drop(3);
+        assert_eq!((folders.name(3), folders.name(4), folders.count()), (None, None, 3));
+    }
+
+    #[test]
+    fn saves_are_heard_of_in_folders_that_were_there_and_in_new_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path();
+        for folder in ["wal", "companies/old", "people"] {
+            std::fs::create_dir_all(home.join(folder)).unwrap();
+        }
+        let (events, heard) = channel();
+        let (cards, changed) = channel();
+        watch(home, events, cards).unwrap();
+        let patience = Duration::from_secs(20);
+        let hears = |path: &str| loop {
+            match changed.recv_timeout(patience).unwrap() {
+                CardEvent::Changed(at) if at == home.join(path) => return,
+                _ => {}
+            }
+        };
+        std::fs::write(home.join("companies/old/_index.md"), "a").unwrap();
+        hears("companies/old/_index.md");
+        std::fs::create_dir(home.join("companies/new")).unwrap();
+        std::fs::write(home.join("companies/new/_index.md"), "a").unwrap();
+        hears("companies/new/_index.md");
+        std::fs::rename(home.join("companies/new"), home.join("people/moved")).unwrap();
+        hears("people/moved/_index.md");
+        std::fs::write(home.join("wal/20261123_pi1.usv"), "a").unwrap();
+        assert!(matches!(heard.recv_timeout(patience).unwrap(), Event::Journals));
+    }
+}
