@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cocli_core::Target;
-use cocli_node::{Home, Session};
+use cocli_node::{Archived, Home, Session};
 
 use serde_json::json;
 
@@ -68,7 +68,16 @@ impl Context {
 
     /// Moves old journals into the archive. What is written stays written, whatever becomes of this.
     pub(crate) fn archive(&self, home: &Home) -> usize {
-        match home.archive(clock::now()) {
+        self.archived(home.archive(clock::now()))
+    }
+
+    /// As `archive`, in the background.
+    pub(crate) fn archive_beside(&self, home: &Home) {
+        self.archived(home.archive_beside(clock::now()));
+    }
+
+    fn archived(&self, archived: cocli_node::Result<Archived>) -> usize {
+        match archived {
             Ok(archived) => archived.days,
             Err(error) => {
                 self.screen.note(format!("old journals stay in wal/: {}", chain(&error)));

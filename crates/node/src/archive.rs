@@ -2,12 +2,15 @@
 //! set, and where it is not all here that is said.
 
 use cocli_core::{Day, Instant, LogId};
-use cocli_store::archive::{self, Archived, Going, Held};
+use cocli_store::archive::{self, Archived, Going, Held, Moving};
 use cocli_store::journal::Base;
 use cocli_store::{HomeLock, Journals};
 
 use crate::error::Result;
 use crate::home::Home;
+
+/// Days that a journal stays in `wal/` where nobody says how many.
+const DAYS_OLD: u32 = 2;
 
 /// How much of the history is held.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,9 +32,22 @@ impl Home {
     /// # Errors
     /// When the disk refuses: what was not moved stands in `wal/`.
     pub fn archive(&self, now: Instant) -> Result<Archived> {
+        self.archive_by(self.means().threads, now)
+    }
+
+    /// As [`Home::archive`], by one thread, in the background.
+    ///
+    /// # Errors
+    /// As `archive`.
+    pub fn archive_beside(&self, now: Instant) -> Result<Archived> {
+        self.archive_by(1, now)
+    }
+
+    fn archive_by(&self, threads: usize, now: Instant) -> Result<Archived> {
         let Some(turn) = self.try_turn()? else { return Ok(Archived::default()) };
         let lock = || self.lock_if_same();
-        Ok(archive::archive(&turn, &mut self.journals()?, now, &lock)?)
+        let moving = Moving { after: self.config().archive.after.unwrap_or(DAYS_OLD), threads };
+        Ok(archive::archive(&turn, &mut self.journals()?, (moving, now), &lock)?)
     }
 
     /// Removes what the archive holds beyond `[archive] budget`: the oldest days, and only those of which `held`

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use cocli_core::limits::TAIL_BYTES_MAX;
 use cocli_core::{Instant, Month, Vector};
-use cocli_store::HomeLock;
 use cocli_store::checkpoint::{Begun, Compacted, Means, Turn};
+use cocli_store::{HomeLock, Reader};
 
 use crate::conflicts::noted::Noted;
 use crate::error::Result;
@@ -91,10 +92,15 @@ impl Home {
         }
         let usual = self.means();
         let means = Means { memory: usual.memory.min(MEMORY_BYTES), threads: 1, ..usual };
+        let behind = begun.bytes();
         let merged = begun.merge(&mut journals, &means)?;
         let done = merged.done;
         // Looked at after the journals were, and before the checkpoint is another one.
-        let look = || self.read(|reader| Noted::of(&*self.disk, reader)).ok().flatten();
+        let look = || {
+            let reads = |reader: &Reader| Noted::of(&*self.disk, reader);
+            // To open a reader is to read all that stands behind the checkpoint.
+            (behind <= TAIL_BYTES_MAX).then(|| self.read(reads).ok().flatten()).flatten()
+        };
         let noted = month.is_none().then(look);
         let placed = {
             let lock = HomeLock::take(&*self.disk, &format!("process {}", std::process::id()))?;

@@ -56,6 +56,8 @@ pub struct Compact {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Archive {
+    /// Days that a journal stays in `wal/`, as plain text; 2 when absent.
+    pub after: Option<u32>,
     /// Bytes that its files may take: `"1 GiB"`; none for `"all"`, which it is when absent. What is beyond goes
     /// when others hold it.
     #[serde(deserialize_with = "size")]
@@ -211,6 +213,13 @@ mod tests {
         let error = Config::read("c.toml", "\n[compact]\nmemory = 0\n").unwrap_err();
         assert_eq!(error.line, 3);
         assert!(error.message.contains("at least 8 (MiB), got 0"), "{error}");
+    }
+
+    #[test]
+    fn days_in_wal_are_a_number() {
+        let after = |value: &str| Config::read("c.toml", &format!("[archive]\nafter = {value}\n"));
+        assert_eq!(after("30").unwrap().archive.after, Some(30));
+        assert!(after("-1").is_err() && after("\"2 days\"").is_err());
     }
 
     #[test]

@@ -35,6 +35,7 @@ impl Session<'_> {
     }
 
     fn copy_what_is_new(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.journals.refresh()?;
         let state = Reader::open(&mut self.journals)?.state()?;
         let is_new = |record: &usv::Record<'_>| {
             usv::read_in(bytes, *record).is_ok_and(|datagram| {

@@ -1,5 +1,6 @@
 //! How a home is: what it holds, what is damaged, what needs a person.
 
+use cocli_core::limits::TAIL_BYTES_MAX;
 use cocli_core::schema::POOL;
 use cocli_core::{Field, Instant, StateDigest, Target, Value, Vector};
 use cocli_store::checkpoint::{Means, Turn};
@@ -204,7 +205,7 @@ impl Session<'_> {
     ) -> Result<(checkpoint::Compacted, Health)> {
         self.take_in_foreign()?;
         self.salvage()?;
-        let noted = Noted::quickly(&*self.home.disk, &self.reader()?).ok().flatten();
+        let noted = self.noted_quickly();
         let means = Means { progress, ..self.home.means() };
         let done = turn.compact(&self.lock, &mut self.journals, &means)?;
         noted.iter().for_each(|noted| self.home.note_lost(noted));
@@ -219,13 +220,21 @@ impl Session<'_> {
         Ok((done, health))
     }
 
+    /// Which values were lost, where that is known soon.
+    fn noted_quickly(&mut self) -> Option<Noted> {
+        let behind = checkpoint::pending(&mut self.journals, &self.home.means()).ok()?.bytes;
+        // To open a reader is to read all that stands behind the checkpoint.
+        let reader = (behind <= TAIL_BYTES_MAX).then(|| self.reader())?.ok()?;
+        Noted::quickly(&*self.home.disk, &reader).ok().flatten()
+    }
+
     /// Merges the journals when what stands behind the checkpoint has grown long and nobody else is at it.
     /// Gives whether it did: then [`Home::archive`] is due, when the session is over.
     ///
     /// # Errors
     /// As [`Session::compact`].
     pub fn compact_if_long(&mut self) -> Result<bool> {
-        if self.tail_bytes > cocli_core::limits::TAIL_BYTES_MAX {
+        if self.tail_bytes > TAIL_BYTES_MAX {
             return self.compact_if_free();
         }
         Ok(false)
@@ -249,6 +258,7 @@ impl Session<'_> {
     /// When the home cannot be read at all.
     pub fn examine(&mut self, repair: Option<Turn>) -> Result<Vec<Finding>> {
         let (mut findings, repairs) = (Vec::new(), repair.is_some());
+        self.journals.refresh()?;
         let command = Command { at: self.now, verb: "doctor".into() };
         if let Some(turn) = repair {
             self.journals.adopt(&self.lock, self.now.day(), &command)?;

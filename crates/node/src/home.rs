@@ -346,6 +346,12 @@ impl Home {
         Ok(Journals::open(Arc::clone(&self.disk), self.cluster, self.node.clone())?)
     }
 
+    /// Those of the own logs alone, for who writes.
+    pub(crate) fn own_journals(&self, lock: &HomeLock) -> Result<Journals> {
+        let (disk, node) = (Arc::clone(&self.disk), self.node.clone());
+        Ok(Journals::open_own(lock, disk, self.cluster, node)?)
+    }
+
     /// How far each log is held durably.
     ///
     /// # Errors

@@ -30,6 +30,7 @@ mod split;
 mod undo;
 
 pub use cocli_store::Serving;
+pub use cocli_store::archive::Archived;
 pub use cocli_store::checkpoint::Turn;
 pub use cocli_store::journal::Base;
 

@@ -65,7 +65,7 @@ impl<'h> Session<'h> {
     pub(crate) fn begin(home: &'h Home, now: Instant) -> Result<Self> {
         let who = format!("process {}", std::process::id());
         let lock = HomeLock::take(&*home.disk, &who)?;
-        let journals = home.journals()?;
+        let journals = home.own_journals(&lock)?;
         let mut session = Self {
             home,
             lock,

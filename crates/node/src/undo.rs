@@ -130,6 +130,8 @@ impl Session<'_> {
         whatever: bool,
         fits: impl Fn(&Datagram) -> bool,
     ) -> Result<Vec<Datagram>> {
+        // Of an earlier epoch, too.
+        self.journals.refresh()?;
         let commands = self.journals.commands()?.into_iter().rev();
         for command in commands.filter(|command| !NOT_UNDONE.contains(&command.verb.as_str())) {
             if whatever && command.from < self.journals.begin(&command.log) {

@@ -83,6 +83,16 @@ fn history_in_the_archive_is_told_and_taken_back_like_any_other() {
 }
 
 #[test]
+fn journals_stay_in_wal_for_as_many_days_as_the_machine_says() {
+    let dir = tempfile::tempdir().unwrap();
+    put(&home(&dir, "n"), at(0), "city", Value::text("Paris"), false);
+    std::fs::write(dir.path().join(".cocli/config.toml"), "[archive]\nafter = 30\n").unwrap();
+    let home = Home::open(dir.path(), rim()).unwrap();
+    assert_eq!(compact_and_archive(&home, at(28)), 0);
+    assert_eq!(compact_and_archive(&home, at(32)), 2);
+}
+
+#[test]
 fn what_only_history_that_is_gone_could_tell_is_said_and_not_guessed() {
     let dir = tempfile::tempdir().unwrap();
     let home = home(&dir, "n");

@@ -8,7 +8,7 @@ mod piece;
 mod writing;
 
 pub use budget::{Going, Held, Trim, plan, trim};
-pub use moving::{Archived, archive};
+pub use moving::{Archived, Moving, archive};
 pub use piece::Piece;
 
 pub(crate) use piece::{frames_with, list, read_at, salvage};

@@ -5,7 +5,7 @@ mod support;
 
 use cocli_core::frame::Range;
 use cocli_core::{Datagram, Field, Instant, LogId, Target};
-use cocli_store::archive::{self, Archived};
+use cocli_store::archive::{self, Archived, Moving};
 use cocli_store::checkpoint::Turn;
 use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::journal::{Base, Misplaced, Placed, Trouble};
@@ -27,7 +27,8 @@ fn archive_at(disk: &FakeDisk, now: Instant) -> Result<Archived> {
     let turn = Turn::try_take(disk)?.unwrap();
     let mut journals = open(disk, "pi1")?;
     let lock = || HomeLock::try_take(disk, "test").map(Some);
-    archive::archive(&turn, &mut journals, now, &lock)
+    let moving = Moving { after: 2, threads: 1 };
+    archive::archive(&turn, &mut journals, (moving, now), &lock)
 }
 
 fn archive_all(disk: &FakeDisk) -> Archived {

@@ -125,7 +125,7 @@ fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
     }
     let ended = home.compact_beside(&durable, due, clock::now())?;
     if due || matches!(ended, Beside::Merged(_)) {
-        context.archive(home);
+        context.archive_beside(home);
     }
     context.screen.line(Told::of(ended).line());
     Ok(())

@@ -1,24 +1,34 @@
 //! Moving days from `wal/` into the archive: the new file is written and made durable beside whoever
 //! writes; the home's lock is held only to give it its name, and to take the journal away.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use cocli_core::{ChainHash, Day, Instant, LogId};
 
 use super::piece::verify;
 use super::writing::{piece_of, write};
-use crate::checkpoint::{Manifest, Turn};
+use crate::checkpoint::{Manifest, Turn, side_by_side};
 use crate::disk::{Disk, Stat};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::journal::{DayFile, Gap, Journals};
 use crate::lock::HomeLock;
 use crate::paths;
 
-/// Days that a journal stays in `wal/`.
-const DAYS_OLD: i64 = 2;
 /// The newest journal of a log may still grow: it goes when nobody wrote to it for so long.
 const REST_US: i64 = DAY_US;
 const DAY_US: i64 = 86_400_000_000;
 /// Days that are moved between two syncs of the folder.
 const BATCH_DAYS: usize = 64;
+
+/// What moves, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Moving {
+    /// Days that a journal stays in `wal/`.
+    pub after: u32,
+    /// Threads that compress, at least one.
+    pub threads: usize,
+}
 
 /// What was moved into the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +48,7 @@ struct Move {
     after: ChainHash,
 }
 
-/// Moves every journal into the archive that is two days old, covered by the checkpoint, durable and
+/// Moves every journal into the archive that is old enough, covered by the checkpoint, durable and
 /// without damage. `lock` takes the home's lock, and gives none when all is to stop. Killed anywhere it
 /// leaves a home that reads the same.
 ///
@@ -47,21 +57,18 @@ struct Move {
 pub fn archive(
     _turn: &Turn,
     journals: &mut Journals,
-    now: Instant,
+    (moving, now): (Moving, Instant),
     lock: &dyn Fn() -> Result<Option<HomeLock>>,
 ) -> Result<Archived> {
     let disk = journals.disk().clone();
-    let moves = due(journals, now)?;
+    let moves = due(journals, moving.after, now)?;
     let mut done = Archived::default();
     if moves.is_empty() {
         return Ok(done);
     }
     remove_unfinished(&*disk)?;
     for batch in moves.chunks(BATCH_DAYS) {
-        let mut ready = Vec::new();
-        for one in batch {
-            ready.push((one, written(journals, one)?));
-        }
+        let ready = all_written(journals, batch, moving.threads)?;
         let named = {
             let Some(_lock) = lock()? else { return Ok(done) };
             put_in_place(journals, ready)?
@@ -80,13 +87,13 @@ pub fn archive(
 }
 
 /// What is to go. Cheap where that is nothing.
-fn due(journals: &mut Journals, now: Instant) -> Result<Vec<Move>> {
+fn due(journals: &mut Journals, after: u32, now: Instant) -> Result<Vec<Move>> {
     let disk = journals.disk().clone();
     let manifest = match Manifest::read(&*disk) {
         Err(StoreError::Damaged { .. }) => return Ok(Vec::new()),
         manifest => manifest?,
     };
-    let until = Instant::from_micros(now.micros() - DAYS_OLD * DAY_US).map(Instant::day);
+    let until = Instant::from_micros(now.micros() - i64::from(after) * DAY_US).map(Instant::day);
     let Some(until) = until else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (log, head) in &manifest.frontier.0 {
@@ -132,6 +139,23 @@ enum Ready {
     Beside(String),
     /// What was read from the journal is not what its marks say.
     Not,
+}
+
+/// Writes all that move, side by side.
+fn all_written<'a>(
+    journals: &Journals,
+    moves: &'a [Move],
+    threads: usize,
+) -> Result<Vec<(&'a Move, Ready)>> {
+    let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    side_by_side(threads, &|| {
+        while let Some(one) = moves.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let ready = written(journals, one)?;
+            all.lock().unwrap_or_else(PoisonError::into_inner).push((one, ready));
+        }
+        Ok(())
+    })?;
+    Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Writes the file beside its place, unless the very same stands there.

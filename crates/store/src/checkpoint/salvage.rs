@@ -26,6 +26,7 @@ pub(super) fn outlives_own(manifest: &Manifest, standing: &Vector, node: &NodeId
 /// # Errors
 /// When the journals cannot be read or the disk refuses.
 pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> Result<usize> {
+    journals.refresh()?;
     let disk = journals.disk().clone();
     let manifest = Manifest::read_or_empty(&*disk, None)?;
     let standing = journals.standing(&manifest.frontier)?;

@@ -1,12 +1,16 @@
 //! Appending to the own log: all of a batch or nothing, and durable when it returns.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use cocli_core::digest::hash;
 use cocli_core::usv::{self, RS};
-use cocli_core::{Day, Epoch, LogId, Month};
+use cocli_core::{ClusterId, Day, Epoch, LogId, Month, NodeId};
 
 use super::command::{Command, Intent, Written};
 use super::log::DayFile;
 use super::{Closed, Doubt, Journals};
+use crate::disk::{FileKind, SharedDisk, Stat};
 use crate::error::{Result, StoreError, Tried};
 use crate::lock::HomeLock;
 use crate::paths;
@@ -226,6 +230,52 @@ impl Journals {
     }
 
     /// The log that this home appends to, as the disk says now.
+    /// As [`Journals::open`], of the own logs alone: what one write costs does not grow with what others
+    /// wrote. Whoever asks for another log takes a [`Journals::refresh`] first.
+    ///
+    /// # Errors
+    /// As [`Journals::open`].
+    pub fn open_own(
+        _lock: &HomeLock,
+        disk: SharedDisk,
+        cluster: ClusterId,
+        node: NodeId,
+    ) -> Result<Self> {
+        let mut journals = Self::unread(disk, cluster, node)?;
+        journals.own = journals.own_as_on_disk()?;
+        journals.doubt = journals.read_doubt()?;
+        let disk = Arc::clone(&journals.disk);
+        journals.holes.read(&*disk)?;
+        journals.look_in_archive()?;
+        let mut days: BTreeMap<LogId, Vec<(Day, Stat)>> = BTreeMap::new();
+        for (name, kind) in disk.list(paths::WAL).tried("list", paths::WAL)? {
+            match paths::journal_of(&name) {
+                Some((log, day)) if journals.owns(&log) => {
+                    let path = paths::journal(&log, day);
+                    let stat = disk.stat(&path).tried("look at", &path)?;
+                    days.entry(log).or_default().extend(stat.map(|stat| (day, stat)));
+                }
+                None if kind == FileKind::File => journals.foreign.push(name),
+                _ => {}
+            }
+        }
+        let marked = disk.list(paths::MARKS).tried("list", paths::MARKS)?;
+        let marked = marked.iter().filter_map(|(name, _)| name.strip_suffix(".marks"));
+        let marked = marked.filter_map(|log| LogId::read(log).ok());
+        let elsewhere = journals.archived.keys().chain(journals.bases.keys()).cloned();
+        for log in marked.chain(elsewhere).filter(|log| journals.owns(log)).collect::<Vec<_>>() {
+            days.entry(log).or_default();
+        }
+        for (log, mut found) in days {
+            found.sort_by_key(|(day, _)| *day);
+            let path = paths::marks(&log);
+            let marks = disk.stat(&path).tried("look at", &path)?;
+            journals.look_at(&log, found, marks)?;
+        }
+        journals.judge_own()?;
+        Ok(journals)
+    }
+
     pub(super) fn own_as_on_disk(&self) -> Result<LogId> {
         Ok(LogId::new(self.node.clone(), super::read_epoch(&*self.disk)?))
     }
