@@ -41,6 +41,10 @@ pub const ARCHIVE_FRAME_BYTES: usize = 160 * KIB as usize;
 pub const ARCHIVE_FRAMES_MAX: usize = 60_000;
 /// Base shards of a checkpoint.
 pub const SHARDS: usize = 256;
+/// Runs above them.
+pub const RUNS_MAX: usize = 8;
+/// Bytes of the manifest of a checkpoint as it is told to others.
+pub const MANIFEST_BYTES_MAX: usize = 4 * MIB;
 /// Levels of lists and maps in a JSON value.
 pub const JSON_DEPTH_MAX: usize = 64;
 
@@ -50,6 +54,8 @@ pub const PACKET_BYTES_MAX: usize = 1200;
 pub const SEAL_BYTES_MAX: usize = 60;
 /// Bytes of a packet that entries of vectors may take while ranges wait.
 pub const ENTRIES_BYTES: usize = 350;
+/// Bytes of a packet that bases of logs may take while ranges wait.
+pub const BASES_BYTES: usize = 150;
 /// Bytes of a membership message, with room for who sends it.
 pub const MEMBERSHIP_BYTES: usize = 300;
 /// Counters of a boot that are remembered against replay.
@@ -175,6 +181,14 @@ pub const STREAM_SLOW_US: u64 = 2_000_000;
 pub const STREAM_ROUND_TRIPS: u64 = 8;
 /// After a stream that was slow a log is asked for by packets for so long.
 pub const STREAM_REST_US: u64 = 10_000_000;
+/// A log is held by nobody from far enough back when that has been so for as long: others may turn up.
+pub const STRANDED_US: u64 = 5_000_000;
+/// First pause after a checkpoint that did not come, doubled up to [`CHECKPOINT_MAX_US`].
+pub const CHECKPOINT_MIN_US: u64 = 5_000_000;
+/// Longest pause after that.
+pub const CHECKPOINT_MAX_US: u64 = 300_000_000;
+/// Time that the joining of a checkpoint that came may take before it is asked for again.
+pub const JOIN_US: u64 = 600_000_000;
 /// Shortest time between two comparisons of a fork with one peer.
 pub const COMPARE_US: u64 = 5_000_000;
 /// Shortest time between two doubts.
@@ -196,5 +210,6 @@ const _: () = assert!(CHUNK_BYTES < COMMIT_BYTES);
 const _: () = assert!(ARCHIVE_FRAME_BYTES as u64 > 2 * MARK_SPACING_BYTES);
 const _: () = assert!(ARCHIVE_FRAMES_MAX <= 1 << 16);
 const _: () = assert!(RECORD_BYTES_MAX < STREAM_MESSAGE_BYTES_MAX);
-const _: () = assert!(ENTRIES_BYTES + SEAL_BYTES_MAX + 200 < PACKET_BYTES_MAX);
+const _: () = assert!(MANIFEST_BYTES_MAX < STREAM_MESSAGE_BYTES_MAX);
+const _: () = assert!(ENTRIES_BYTES + BASES_BYTES + SEAL_BYTES_MAX + 200 < PACKET_BYTES_MAX);
 const _: () = assert!(8 * ROUND_US < LIVE_US);

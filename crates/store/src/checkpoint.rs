@@ -9,28 +9,35 @@ use crate::error::{Result, StoreError};
 mod compact;
 mod fold;
 mod gather;
+mod incoming;
+mod join;
+mod lines;
 mod manifest;
 mod means;
 mod odd;
 mod output;
+mod place;
 mod run;
 mod salvage;
 mod shard;
 mod sort;
 mod source;
 mod spill;
+mod tell;
 mod turn;
 
 pub(crate) use compact::from_journals;
-pub use compact::{
-    Begun, Compacted, Merged, Pending, Placed, compact, compact_by, pending, repair, repair_by,
-};
+pub use compact::{Begun, Compacted, Pending, compact, compact_by, pending, repair, repair_by};
 pub(crate) use gather::side_by_side;
+pub use incoming::{Incoming, Taken};
+pub use join::join;
 pub use manifest::{Manifest, RULES};
 pub use means::Means;
 pub use odd::OddRecord;
+pub use place::{Merged, Placed};
 pub use salvage::salvage;
 pub(crate) use shard::add_line;
+pub use tell::{piece, told};
 pub use turn::Turn;
 
 pub(crate) use manifest::{ShardInfo, held_from_start};

@@ -219,7 +219,8 @@ impl Journals {
         let pieces = self.archived.get(id).map_or(&[][..], Vec::as_slice);
         let log = self.logs.entry(id.clone()).or_insert_with(|| Log::new(id.clone(), start));
         let moved = log.start != start;
-        if log.found == found && log.marks_stat == marks && log.pieces == pieces && !moved {
+        let same = log.found == found && log.marks_stat == marks && log.pieces == pieces;
+        if same && !moved && !log.stale {
             return Ok(());
         }
         log.pieces = pieces.to_vec();

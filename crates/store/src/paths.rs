@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use cocli_core::{Day, Kind, LogId, Month, Target};
+use cocli_core::{Day, Kind, LogId, Month, SortedFile, Target};
 
 /// Folder of the journals.
 pub const WAL: &str = "wal";
@@ -67,6 +67,12 @@ pub const NAMES: &str = "cache/names";
 pub const LOST: &str = "cache/lost.usv";
 /// What the checkpoint is made of.
 pub const MANIFEST: &str = "checkpoint/manifest.json";
+/// Folder of another node's checkpoint on its way here.
+pub const INCOMING: &str = "checkpoint/incoming";
+/// What that checkpoint is made of.
+pub const INCOMING_MANIFEST: &str = "checkpoint/incoming/manifest.json";
+/// Says that it is whole, and which logs go on from it.
+pub const INCOMING_WHOLE: &str = "checkpoint/incoming/whole.json";
 
 /// Folder of the campaigns: the Python program keeps its settings there.
 pub const CAMPAIGNS: &str = "campaigns";
@@ -217,6 +223,28 @@ pub fn names(shard: u8, hash: u128) -> String {
 #[must_use]
 pub fn run(month: Option<Month>, hash: u128) -> String {
     in_checkpoint(month, &format!("run-{hash:032x}.usv"))
+}
+
+/// A file of a checkpoint by its content.
+#[must_use]
+pub fn sorted(month: Option<Month>, file: SortedFile) -> String {
+    match file.shard {
+        Some(of) => shard(month, of, file.hash),
+        None => run(month, file.hash),
+    }
+}
+
+/// Such a file of another node's checkpoint, as far as it came.
+#[must_use]
+pub fn incoming(file: SortedFile) -> String {
+    let path = sorted(None, file);
+    format!("{INCOMING}/{}", path.rsplit('/').next().unwrap_or_default())
+}
+
+/// Something of another node's checkpoint by its name.
+#[must_use]
+pub fn in_incoming(name: &str) -> String {
+    format!("{INCOMING}/{name}")
 }
 
 /// Where a thread of a compaction puts lines that the memory does not hold; gone when it is over.

@@ -747,3 +747,65 @@ proptest! {
         check_home(&disk, "pi1");
     }
 }
+
+#[test]
+fn a_mark_of_an_append_that_comes_back_after_its_journal_went_undoes_nothing() {
+    let disk = home();
+    let (first, second) = (batch("pi1", 1, 3), batch("pi1", 2, 1));
+    // What stands there while the first is written, and comes back when the power goes.
+    let intent = (1..)
+        .find_map(|k| {
+            let cut = disk.copy();
+            cut.fail_at(k, Fault::Crash, Times::Once);
+            assert!(append(&cut, "pi1", "20261121", &first).is_err(), "no step leaves one");
+            cut.peek("wal/20261121_pi1.usv")?;
+            cut.peek(".cocli/intent").filter(|intent| !intent.is_empty())
+        })
+        .unwrap();
+    append(&disk, "pi1", "20261121", &first).unwrap();
+    compact(&disk);
+    archive_all(&disk);
+    assert_eq!(trim_to(&disk, 0, &|_| true).unwrap(), 1);
+    append(&disk, "pi1", "20261121", &second).unwrap();
+    disk.plant(".cocli/intent", &intent);
+    append(&disk, "pi1", "20261121", &batch("pi1", 3, 1)).unwrap();
+    let state = state(&disk, "pi1").unwrap();
+    assert_eq!((held(&state, &first), held(&state, &second)), (3, 1));
+    check_home(&disk, "pi1");
+}
+
+#[test]
+fn a_log_that_is_cut_to_its_base_takes_what_comes_and_syncs_it() {
+    let (disk, _) = short_days();
+    let peer = disk.copy();
+    archive_all(&disk);
+    assert_eq!(trim_to(&disk, 0, &|_| true).unwrap(), 4);
+    append(&peer, "mac", "20261125", &batch("mac", 8, 2)).unwrap();
+    let (mac, mut theirs) = (log("mac"), open(&peer, "pi1").unwrap());
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    let base = journals.begin(&mac);
+    let range = theirs.read(&mac, base, u64::MAX, 1 << 20).unwrap().unwrap();
+    for _ in 0..2 {
+        assert!(matches!(journals.append_range(&lock, &range).unwrap(), Placed::Appended(_)));
+        journals.sync(&lock).unwrap();
+        assert_eq!(journals.durable(&mac), range.end_position());
+        let aside = journals.set_branch_aside(&lock, &mac, base, day("20261126"), &command());
+        assert_eq!(aside.unwrap().head.position, base);
+        assert_eq!((journals.end(&mac), journals.durable(&mac)), (base, base));
+    }
+}
+
+#[test]
+fn a_day_that_moves_while_it_is_synced_is_no_failure() {
+    let (disk, _) = days();
+    let mut journals = open(&disk, "pi1").unwrap();
+    let plan = journals.sync_plan(&take_lock(&disk).unwrap());
+    assert!(!plan.is_empty());
+    compact(&disk);
+    assert_eq!(archive_all(&disk).days, 6);
+    let end = plan.run(&disk);
+    let synced = journals.synced(&take_lock(&disk).unwrap(), end).unwrap();
+    assert!(synced.failed.is_none(), "{synced:?}");
+    let mac = log("mac");
+    assert_eq!(journals.durable(&mac), journals.end(&mac));
+}

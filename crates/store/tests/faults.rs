@@ -12,49 +12,6 @@ use cocli_store::journal::{Misplaced, Placed};
 use cocli_store::{Disk, FakeDisk, StoreError, checkpoint};
 use support::*;
 
-/// A batch that was tried, and whether its writer was told that it is safe.
-struct Tried {
-    batch: Vec<Datagram>,
-    acked: bool,
-}
-
-/// Runs `work` on copies of `base`, failing its k-th operation for every k until it runs through,
-/// and checks what is left after a kill and after power cuts.
-fn at_every_step(
-    base: &FakeDisk,
-    work: impl Fn(&FakeDisk) -> Vec<Tried>,
-    check: impl Fn(&FakeDisk, &[Tried], &str),
-) -> u64 {
-    let mut steps = 0;
-    // What stood there before has been there for long.
-    base.sync_all().unwrap();
-    for fault in [Fault::Error, Fault::NoSpace, Fault::Crash] {
-        for times in [Times::Once, Times::ForGood] {
-            for k in 1.. {
-                let disk = base.copy();
-                disk.fail_at(k, fault, times);
-                let tried = work(&disk);
-                let through = disk.ops() < k;
-                // A kill, where one is possible, and power cuts by some seeds.
-                let endings = if fault == Fault::Crash { 1..6 } else { 0..3 };
-                for ending in endings {
-                    let after = disk.copy();
-                    match ending {
-                        0 => after.kill(),
-                        _ => after.crash(k * 6 + ending),
-                    }
-                    check(&after, &tried, &format!("{fault:?} {times:?} at {k}, ending {ending}"));
-                }
-                steps += 1;
-                if through {
-                    break;
-                }
-            }
-        }
-    }
-    steps
-}
-
 fn try_append(disk: &FakeDisk, today: &str, batch: Vec<Datagram>) -> Tried {
     let acked = append(disk, "pi1", today, &batch).is_ok();
     Tried { batch, acked }

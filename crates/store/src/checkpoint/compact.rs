@@ -10,17 +10,19 @@ use cocli_core::{Entity, Head, LogId, Month, Target, Vector};
 
 use super::fold::{Fold, Folded, sync_all};
 use super::gather::{Gathered, gather};
+use super::join::Joining;
 use super::manifest::{Manifest, RunInfo, held_from_start};
 use super::means::Means;
 use super::odd::OddList;
+use super::place::{Merged, remove_unnamed};
 use super::run::{self, Making};
 use super::spill::Spill;
 use super::turn::Turn;
-use crate::disk::{Disk, FileKind, SharedDisk};
-use crate::error::{Result, StoreError, Tried, if_there};
+use crate::disk::{Disk, SharedDisk};
+use crate::error::{Result, StoreError, Tried};
 use crate::journal::{Gap, Journals, Place, Section};
 use crate::lock::HomeLock;
-use crate::{names, paths};
+use crate::paths;
 
 /// Above so many new files one sync of the whole file system is cheaper than one of each.
 const SINGLE_SYNCS_MAX: usize = 8;
@@ -43,6 +45,8 @@ pub struct Compacted {
     pub run: bool,
     /// Shards that were damaged and made anew from the journals.
     pub rebuilt: usize,
+    /// Whether another node's checkpoint was joined.
+    pub joined: bool,
 }
 
 /// What a compaction would do.
@@ -115,7 +119,7 @@ pub fn repair_by(lock: &HomeLock, journals: &mut Journals, means: &Means<'_>) ->
     my_turn(journals)?.repair(lock, journals, means)
 }
 
-fn my_turn(journals: &Journals) -> Result<Turn> {
+pub(super) fn my_turn(journals: &Journals) -> Result<Turn> {
     Turn::try_take(&**journals.disk())?
         .ok_or_else(|| StoreError::Locked { path: paths::COMPACTING.to_owned(), holder: None })
 }
@@ -164,8 +168,8 @@ fn merge_new(
     // What stays comes last: its figures are what a person asked for.
     for month in journals.months().into_iter().map(Some).chain([None]) {
         let Some(mine) = turn.take() else { break };
-        let merged =
-            Begun::new(mine, journals, &durable, month)?.merge_all(journals, means, all)?;
+        let begun = Begun::new(mine, journals, &durable, month, None)?;
+        let merged = begun.merge_all(journals, means, all)?;
         done = Compacted { rebuilt: done.rebuilt + merged.done.rebuilt, ..merged.done };
         turn = Some(merged.place(lock, journals)?.end()?);
     }
@@ -180,14 +184,17 @@ pub struct Begun {
     before: Manifest,
     frontier: Vector,
     sections: Vec<Section>,
+    joining: Option<Joining>,
 }
 
 impl Begun {
     /// Looks at what there is to merge, up to what is known to be durable here; of a log that is no longer as
-    /// `known` says, nothing. Wants no lock.
+    /// `known` says, nothing. Another node's checkpoint is joined along, if all of one has come. Wants no
+    /// lock.
     ///
     /// # Errors
-    /// When the journals or the manifest cannot be read.
+    /// When the journals, the manifest or what came cannot be read. [`StoreError::Unheld`] when the manifest is
+    /// lost and the history is not held.
     pub fn up_to(turn: Turn, journals: &mut Journals, known: &Vector) -> Result<Self> {
         Self::of_month(turn, journals, known, None)
     }
@@ -205,7 +212,8 @@ impl Begun {
         let known = journals.standing(known)?;
         known.0.iter().for_each(|(log, head)| journals.trust(log, head.position));
         let durable = known.0.into_iter().map(|(log, head)| (log, head.position)).collect();
-        Self::new(turn, journals, &durable, month)
+        let joining = if month.is_none() { Joining::whole(journals)? } else { None };
+        Self::new(turn, journals, &durable, month, joining)
     }
 
     /// Nothing behind `durable` is read.
@@ -214,14 +222,41 @@ impl Begun {
         journals: &mut Journals,
         durable: &Durable,
         month: Option<Month>,
+        joining: Option<Joining>,
     ) -> Result<Self> {
         let disk = journals.disk().clone();
-        let before = Manifest::read_or_empty(&*disk, month)?;
-        before.covers_bases(journals)?;
-        let frontier = journals.standing(&before.frontier)?;
+        let before = Manifest::read_or_default(&*disk, month)?;
+        let mut frontier = journals.standing(&before.frontier)?;
+        if joining.as_ref().is_some_and(|joining| joining.covers_bases) {
+            // Whatever is lost here of what is before the bases has come.
+            for (log, base) in journals.bases() {
+                if frontier.position(log) < base.head.position {
+                    frontier.0.insert(log.clone(), base.head);
+                }
+            }
+        } else {
+            before.covers_bases(journals)?;
+        }
         let until = |log: &LogId, end: u64| end.min(durable.get(log).copied().unwrap_or(0));
         let sections = journals.behind(month, &frontier, &before.holes, until);
-        Ok(Self { turn, disk, before, frontier, sections })
+        Ok(Self { turn, disk, before, frontier, sections, joining })
+    }
+
+    /// Whether another node's checkpoint is joined along.
+    #[must_use]
+    pub fn joins(&self) -> bool {
+        self.joining.is_some()
+    }
+
+    /// Records of this node, one behind the other, that are in no journal any more when the logs go on that
+    /// the other node's checkpoint covers, and that it lacks: to be appended to the own log before
+    /// [`Begun::merge`]. None, as a rule.
+    ///
+    /// # Errors
+    /// When the journals or what came cannot be read.
+    pub fn left_behind(&self, means: &Means<'_>) -> Result<Vec<u8>> {
+        let joining = self.joining.as_ref();
+        joining.map_or(Ok(Vec::new()), |joining| joining.left_behind(&*self.disk, means))
     }
 
     /// Whether the checkpoint covers more of this node's own logs than they hold: [`super::salvage`] has to
@@ -279,6 +314,7 @@ impl Begun {
                 holes: BTreeMap::new(),
                 ..self.before.clone()
             },
+            joining: self.joining.as_ref(),
             done: Compacted::default(),
             fresh: Vec::new(),
             synced: true,
@@ -300,76 +336,10 @@ impl Begun {
             disk: self.disk,
             before: self.before,
             manifest,
+            joining: self.joining,
             written,
             done,
         })
-    }
-}
-
-/// A compaction whose files are durable and wait to be named.
-pub struct Merged {
-    turn: Turn,
-    disk: SharedDisk,
-    before: Manifest,
-    manifest: Manifest,
-    /// The new manifest, beside its place; none where nothing is new.
-    written: Option<String>,
-    /// What was done.
-    pub done: Compacted,
-}
-
-impl Merged {
-    /// Puts the new manifest in place. Where a log was cut meanwhile, or the checkpoint is another one, what
-    /// was made is of no use: the old checkpoint stays, and the next compaction takes its files away.
-    ///
-    /// # Errors
-    /// When the disk refuses: the checkpoint is the old one, or the new one.
-    pub fn place(self, lock: &HomeLock, journals: &mut Journals) -> Result<Placed> {
-        let Some(written) = &self.written else { return Ok(Placed { merged: self, new: false }) };
-        journals.refresh()?;
-        let stands = journals.standing(&self.manifest.frontier)? == self.manifest.frontier;
-        if !stands || Manifest::read_or_empty(&*self.disk, self.before.month)? != self.before {
-            return Ok(Placed { merged: self, new: false });
-        }
-        let path = paths::manifest(self.before.month);
-        self.disk.rename(written, &path).tried("put in place", &path)?;
-        for (log, head) in &self.manifest.frontier.0 {
-            journals.mark(log, *head);
-            // A mark saves the next start some hashing, no more.
-            let _ = journals.save_marks(lock, log);
-        }
-        Ok(Placed { merged: self, new: true })
-    }
-}
-
-/// A compaction whose manifest is in place, unless what it was made of has changed.
-pub struct Placed {
-    merged: Merged,
-    new: bool,
-}
-
-impl Placed {
-    /// Whether the checkpoint is the new one.
-    #[must_use]
-    pub fn is_new(&self) -> bool {
-        self.new || self.merged.written.is_none()
-    }
-
-    /// Makes the new manifest's place durable, and then takes away what it does not name. Wants no lock.
-    ///
-    /// # Errors
-    /// When the disk refuses: what is left over goes with the next compaction.
-    pub fn clean_up(self) -> Result<()> {
-        self.end().map(|_| ())
-    }
-
-    /// Gives the turn back.
-    fn end(self) -> Result<Turn> {
-        if self.new {
-            sync_manifest(&*self.merged.disk, self.merged.before.month)?;
-        }
-        remove_unnamed(&*self.merged.disk, self.merged.before.month)?;
-        Ok(self.merged.turn)
     }
 }
 
@@ -380,6 +350,7 @@ struct Work<'a> {
     /// What stands on the disk.
     before: &'a Manifest,
     manifest: Manifest,
+    joining: Option<&'a Joining>,
     done: Compacted,
     /// New files that are not durable yet, unless they are `synced`.
     fresh: Vec<String>,
@@ -403,6 +374,12 @@ impl Work<'_> {
         let gathered = gather(self.disk, sections, None, (spill, self.workers), &seen)?;
         self.take(journals, sections, gathered)?;
         let touched = spill.touched();
+        if let Some(joining) = self.joining {
+            self.done.joined = true;
+            let moves = joining.moves.iter().map(|(log, to)| (log.clone(), to.base.head));
+            self.manifest.frontier.0.extend(moves);
+            return self.fold(journals, spill, touched, true);
+        }
         if touched.is_empty() && !all {
             return Ok(());
         }
@@ -470,12 +447,14 @@ impl Work<'_> {
     ) -> Result<()> {
         let mut shards: BTreeSet<u8> = touched.into_iter().collect();
         shards.extend(self.before.runs.iter().flat_map(|run| run.parts.keys()));
+        shards.extend(self.joining.iter().flat_map(|joining| joining.shards()));
         if all {
             shards.extend(self.before.shards.keys());
         }
         let fold = Fold {
             disk: self.disk,
             manifest: self.before,
+            joining: self.joining,
             spill,
             means: self.means,
             workers: self.workers,
@@ -496,7 +475,8 @@ impl Work<'_> {
 
     /// Makes shards from all of the journals that the frontier covers: nothing of them is thrown away yet.
     fn rebuild(&mut self, journals: &mut Journals, damaged: &BTreeSet<u8>) -> Result<()> {
-        if let Some(shard) = damaged.first().filter(|_| self.before.month.is_none()) {
+        let covered = self.joining.is_some_and(|joining| joining.covers_bases);
+        if let Some(shard) = damaged.first().filter(|_| self.before.month.is_none() && !covered) {
             held_from_start(self.disk, &self.path_of(*shard))?;
         }
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
@@ -513,6 +493,7 @@ impl Work<'_> {
         let fold = Fold {
             disk: self.disk,
             manifest: &nothing,
+            joining: self.joining,
             spill: &spill,
             means: self.means,
             workers: self.workers,
@@ -600,43 +581,6 @@ fn make_folders(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
         if disk.stat(&folder).tried("look at", &folder)?.is_none() {
             disk.make_folder(&folder).tried_to_write(&folder, 0)?;
         }
-    }
-    Ok(())
-}
-
-fn sync_manifest(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
-    let folder = paths::checkpoint(month);
-    disk.sync_folder(&folder).tried("sync", &folder)
-}
-
-/// Removes what the manifest that stands there does not name, for who has the turn. A reader of an old
-/// one reads this one then. Where it cannot be read nobody knows what it names.
-fn remove_unnamed(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
-    let manifest = match Manifest::read_of(disk, month) {
-        Err(error) if is_damage(&error) => return Ok(()),
-        manifest => manifest?,
-    };
-    let named = manifest.files();
-    let shards = manifest.shards.iter();
-    let names: BTreeSet<String> =
-        shards.map(|(shard, info)| paths::names(*shard, info.hash)).collect();
-    if month.is_none() {
-        names::remove_others(disk, &names);
-    }
-    let (folder, odd) = (paths::checkpoint(month), paths::odd(month));
-    let there = if_there(disk.list(&folder)).tried("list", &folder)?;
-    let unnamed = |(name, kind): (String, FileKind)| {
-        let path = paths::in_checkpoint(month, &name);
-        let ours = name.ends_with(".usv") && path != odd || name.ends_with(".new");
-        (ours && kind == FileKind::File && !named.contains(&path)).then_some(path)
-    };
-    let unnamed: Vec<String> = there.into_iter().flatten().filter_map(unnamed).collect();
-    if !unnamed.is_empty() {
-        // Somebody may have died between putting it in place and this: an older one must not come back.
-        sync_manifest(disk, month)?;
-    }
-    for path in unnamed {
-        if_there(disk.remove(&path)).tried("remove", &path)?;
     }
     Ok(())
 }

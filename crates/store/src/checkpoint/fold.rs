@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use super::ShardInfo;
 use super::compact::is_damage;
 use super::gather::side_by_side;
+use super::join::Joining;
 use super::manifest::Manifest;
 use super::means::Means;
 use super::output::{Output, Put};
@@ -34,6 +35,8 @@ pub(super) struct Fold<'a> {
     pub(super) disk: &'a dyn Disk,
     /// What stands below.
     pub(super) manifest: &'a Manifest,
+    /// Another node's checkpoint, whose lines are merged along.
+    pub(super) joining: Option<&'a Joining>,
     pub(super) spill: &'a Spill<'a>,
     pub(super) means: &'a Means<'a>,
     pub(super) workers: usize,
@@ -125,6 +128,7 @@ impl Fold<'_> {
         })?;
         let mut pieces = self.manifest.pieces(shard);
         pieces.extend(apart.iter().cloned());
+        pieces.extend(self.joining.iter().flat_map(|joining| joining.pieces(shard)));
         let step = (most / (pieces.len() + 2)).min(STEP_BYTES_MAX);
         let mut sources = vec![Source::memory(Winners::of(&last).sorted())];
         for piece in pieces {

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cocli_core::{ChainHash, Day, Head, LogId, Month, StateDigest, Vector};
+use cocli_core::limits::LOG_BYTES_MAX;
+use cocli_core::{ChainHash, Day, Head, LogId, Month, SortedFile, StateDigest, Vector};
 use serde::{Deserialize, Serialize};
 
 use super::source::Piece;
@@ -214,9 +215,24 @@ impl Manifest {
 
     /// The files that it names.
     pub(crate) fn files(&self) -> BTreeSet<String> {
-        let shard = |(shard, info): (&u8, &ShardInfo)| paths::shard(self.month, *shard, info.hash);
-        let runs = self.runs.iter().map(|run| paths::run(self.month, run.hash));
-        self.shards.iter().map(shard).chain(runs).collect()
+        self.sorted_files().map(|(file, _)| paths::sorted(self.month, file)).collect()
+    }
+
+    /// The files that it names, each with the shards that it has lines of and the bytes up to the end of
+    /// these.
+    pub(super) fn sorted_files(&self) -> impl Iterator<Item = (SortedFile, Vec<(u8, u64)>)> {
+        let shards = self.shards.iter().map(|(shard, info)| {
+            (SortedFile { shard: Some(*shard), hash: info.hash }, vec![(*shard, info.bytes)])
+        });
+        let run = |run: &RunInfo| {
+            let mut end = 0;
+            let parts = run.parts.iter().map(|(shard, part)| {
+                end += part.0;
+                (*shard, end)
+            });
+            (SortedFile { shard: None, hash: run.hash }, parts.collect())
+        };
+        shards.chain(self.runs.iter().map(run))
     }
 
     /// Reads the manifest; an absent one is empty, and so is one of other reading rules: all journals
@@ -236,11 +252,7 @@ impl Manifest {
             read => if_there(read).tried("read", &path)?,
         };
         let Some(bytes) = bytes else { return Ok(Self::of_month(month)) };
-        let form = serde_json::from_slice::<Form>(&bytes).ok();
-        let read = form
-            .filter(|form| (1..=VERSION).contains(&form.version))
-            .and_then(|form| Self::of(month, &form));
-        let read = read.ok_or_else(|| StoreError::Damaged {
+        let read = Self::of_text(month, &bytes).ok_or_else(|| StoreError::Damaged {
             path,
             offset: 0,
             what: format!(
@@ -250,17 +262,29 @@ impl Manifest {
         Ok(if read.rules == RULES { read } else { Self::of_month(month) })
     }
 
+    /// Reads the text of one; `None` when it is none, or does not add up.
+    pub(super) fn of_text(month: Option<Month>, text: &[u8]) -> Option<Self> {
+        let form = serde_json::from_slice::<Form>(text).ok();
+        let form = form.filter(|form| (1..=VERSION).contains(&form.version))?;
+        Self::of(month, &form)
+    }
+
     /// As `read`, and empty when it is damaged: what stands in the journals is enough, unless they do
     /// not hold everything.
     pub(crate) fn read_or_empty(disk: &dyn Disk, month: Option<Month>) -> Result<Self> {
-        let read = match Self::read_of(disk, month) {
-            Err(StoreError::Damaged { .. }) => Self::of_month(month),
-            other => other?,
-        };
+        let read = Self::read_or_default(disk, month)?;
         if month.is_none() && read.frontier.0.is_empty() {
             held_from_start(disk, &paths::manifest(None))?;
         }
         Ok(read)
+    }
+
+    /// As `read`, and empty when it is damaged.
+    pub(super) fn read_or_default(disk: &dyn Disk, month: Option<Month>) -> Result<Self> {
+        match Self::read_of(disk, month) {
+            Err(StoreError::Damaged { .. }) => Ok(Self::of_month(month)),
+            other => other,
+        }
     }
 
     /// What tells it from any other.
@@ -271,9 +295,14 @@ impl Manifest {
 
     /// Writes it durably beside its place; gives the name there.
     pub(super) fn write_fresh(&self, disk: &dyn Disk) -> Result<String> {
+        write_fresh(disk, &paths::manifest(self.month), &self.text())
+    }
+
+    /// The text of it.
+    pub(super) fn text(&self) -> Vec<u8> {
         let mut text = serde_json::to_vec(&self.form()).unwrap_or_default();
         text.push(b'\n');
-        write_fresh(disk, &paths::manifest(self.month), &text)
+        text
     }
 
     fn form(&self) -> Form {
@@ -360,6 +389,12 @@ impl Manifest {
                 digest: StateDigest::read(&line.digest)?,
                 parts,
             });
+        }
+        // No sum of what somebody else wrote can overflow.
+        let shards = read.shards.values().flat_map(|shard| [shard.bytes, shard.lines]);
+        let mut counts = shards.chain(read.runs.iter().flat_map(|run| [run.bytes, run.fresh]));
+        if counts.any(|count| count > LOG_BYTES_MAX) {
+            return None;
         }
         let adds_up = read.digest().to_string() == form.digest && read.lines() == form.lines;
         adds_up.then_some(read)

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cocli_core::StateDigest;
 use cocli_core::digest::hash;
+use cocli_core::limits::RUNS_MAX;
 use cocli_core::usv::Line;
 
 use super::gather::side_by_side;
@@ -19,9 +20,6 @@ use super::spill::Spill;
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
 use crate::paths;
-
-/// Runs above the base, at most.
-const RUNS_MAX: usize = 8;
 
 /// Which runs are merged with `bytes` of new lines into one, by their places; `None` when everything
 /// is to be folded into the base.

@@ -63,7 +63,10 @@ impl Journals {
 
     /// Appends the whole records of a block to the own log that stays, or to the one that expires with a
     /// month, as they are.
-    pub(crate) fn append_verbatim(
+    ///
+    /// # Errors
+    /// As [`Journals::append_own`].
+    pub fn append_verbatim(
         &mut self,
         lock: &HomeLock,
         bytes: &[u8],

@@ -143,8 +143,8 @@ impl Journals {
             let why = "it is none of the logs that this home appends to".to_owned();
             return Err(StoreError::Refused { log, position: trusted, why });
         }
-        self.held_from(&log, trusted)?;
-        let trusted = trusted.min(self.end(&log));
+        // What went below a base was durable, whoever doubted it before he knew.
+        let trusted = trusted.max(self.begin(&log)).min(self.end(&log));
         if let Some(file) = self.logs.get(&log).and_then(|known| known.day_at(trusted))
             && trusted > file.start
         {

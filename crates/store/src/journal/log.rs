@@ -118,6 +118,8 @@ pub(crate) struct Log {
     /// What stands of it in the archive, below the base too.
     pub(crate) pieces: Vec<Piece>,
     pub(crate) marks_stat: Option<Stat>,
+    /// It was changed: the next look lays it out anew, whatever that finds.
+    pub(crate) stale: bool,
     /// The day in which the log ends before bytes that cannot be read. Days behind it hold nothing.
     pub(crate) unreadable: Option<Day>,
     /// From where on this view itself appended what is not synced yet.
@@ -147,6 +149,7 @@ impl Log {
             found: Vec::new(),
             pieces: Vec::new(),
             marks_stat: None,
+            stale: false,
             unreadable: None,
             appended: None,
             unwritten: false,
@@ -186,7 +189,7 @@ impl Log {
             self.lay_day(day, sources.get(&day).copied(), &begins, whole)?;
         }
         self.trim();
-        self.found = found;
+        (self.found, self.stale) = (found, false);
         self.end = self.days.last().map_or(self.start.position, DayFile::end);
         if self.marks.last().is_some_and(|mark| mark.head.position > self.end) {
             self.marks.retain(|mark| mark.head.position <= self.end);

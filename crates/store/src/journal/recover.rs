@@ -128,8 +128,10 @@ impl Journals {
         let later = |file: &DayFile| file.day > intent.day && file.raw > 0;
         let log = &intent.written.log;
         let goes_on = self.logs.get(log).is_some_and(|log| log.days.iter().any(later));
-        // What another append followed had ended.
-        let stale = !self.owns(log) || goes_on || intent.is_noted(&*self.disk)?;
+        // What another append followed had ended, and so had what went below a base: another journal of
+        // that day may stand there by now.
+        let gone = intent.written.from < self.begin(log);
+        let stale = !self.owns(log) || goes_on || gone || intent.is_noted(&*self.disk)?;
         let path = paths::journal(log, intent.day);
         let len = intent.written.to - intent.written.from;
         let there = match self.disk.stat(&path).tried("look at", &path)? {

@@ -39,6 +39,8 @@ pub struct SyncEnd {
 #[derive(Debug)]
 struct Failed {
     log: LogId,
+    /// Where the log ended.
+    end: u64,
     error: StoreError,
     /// The system may take the bytes for written from now on, although they are not: no later sync is
     /// to be believed for them. A file that could not even be opened is only as it was before.
@@ -79,7 +81,7 @@ impl SyncPlan {
                 Some((path, error)) => {
                     let lost = !is_out_of_reach(&error);
                     let error = StoreError::Io { path: path.clone(), doing: "sync", source: error };
-                    end.failed.push(Failed { log: plan.log, error, lost });
+                    end.failed.push(Failed { log: plan.log, end: plan.end, error, lost });
                 }
                 None if plan.new => named.push((plan.log, plan.end)),
                 None => end.synced.push((plan.log, plan.end)),
@@ -87,10 +89,10 @@ impl SyncPlan {
         }
         match if new { disk.sync_folder(paths::WAL) } else { Ok(()) } {
             Ok(()) => end.synced.extend(named),
-            Err(error) => end.failed.extend(named.into_iter().map(|(log, _)| {
+            Err(error) => end.failed.extend(named.into_iter().map(|(log, end)| {
                 let source = io::Error::new(error.kind(), error.to_string());
                 let error = StoreError::Io { path: paths::WAL.to_owned(), doing: "sync", source };
-                Failed { log, error, lost: true }
+                Failed { log, end, error, lost: true }
             })),
         }
         end
@@ -174,7 +176,7 @@ impl Journals {
     /// to be durable is believed by no later sync of this view before it was written once more.
     ///
     /// # Errors
-    /// When the folder of marks cannot be made; what is durable and what is not is noted all the same.
+    /// When the home cannot be read, or the folder of marks not be made; what is durable and what is not is noted all the same.
     pub fn synced(&mut self, lock: &HomeLock, end: SyncEnd) -> Result<Durable> {
         self.distrust(&end);
         let folders = self.make_folders(lock);
@@ -182,10 +184,16 @@ impl Journals {
         for (id, end) in end.synced {
             self.is_durable(lock, &id, end, &mut durable);
         }
-        for Failed { log, error, lost } in end.failed {
+        if end.failed.iter().any(|failed| !failed.lost) {
+            // A journal that is not there may stand in the archive by now.
+            self.refresh()?;
+        }
+        for Failed { log, end: planned, error, lost } in end.failed {
             let end = self.end(&log);
             if !lost {
-                durable.failed = Some(error);
+                if self.durable(&log) < planned {
+                    durable.failed = Some(error);
+                }
             } else if self.is_to_doubt(&log) {
                 let _ = self.begin_doubt(&log, self.durable(&log), "a sync failed");
                 durable.failed = Some(error);
@@ -324,8 +332,7 @@ impl Journals {
         self.holes.cut(id, position);
         self.cut_marks(lock, id, position)?;
         if let Some(log) = self.log_mut(id) {
-            log.marks_stat = None;
-            log.found.clear();
+            (log.stale, log.marks_stat) = (true, None);
         }
         self.save_holes(lock)?;
         self.refresh()

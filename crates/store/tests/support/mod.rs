@@ -14,6 +14,7 @@ use cocli_core::{
     Causality, ClusterId, Datagram, Day, Entry, Epoch, Field, Instant, LogId, NodeId, Stamp, State,
     Target, Value, usv,
 };
+use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::disk::{Disk, FakeDisk, SharedDisk};
 use cocli_store::{Command, HomeLock, Journals, Reader, Result, Written};
 
@@ -147,6 +148,49 @@ pub fn state(disk: &FakeDisk, name: &str) -> Result<State> {
     let glance = Reader::glance(shared(disk), CLUSTER, node(name))?.state()?;
     assert_eq!(all, glance, "a glance sees something else");
     Ok(all)
+}
+
+/// A batch that was tried, and whether its writer was told that it is safe.
+pub struct Tried {
+    pub batch: Vec<Datagram>,
+    pub acked: bool,
+}
+
+/// Runs `work` on copies of `base`, failing its k-th operation for every k until it runs through,
+/// and checks what is left after a kill and after power cuts.
+pub fn at_every_step(
+    base: &FakeDisk,
+    work: impl Fn(&FakeDisk) -> Vec<Tried>,
+    check: impl Fn(&FakeDisk, &[Tried], &str),
+) -> u64 {
+    let mut steps = 0;
+    // What stood there before has been there for long.
+    base.sync_all().unwrap();
+    for fault in [Fault::Error, Fault::NoSpace, Fault::Crash] {
+        for times in [Times::Once, Times::ForGood] {
+            for k in 1.. {
+                let disk = base.copy();
+                disk.fail_at(k, fault, times);
+                let tried = work(&disk);
+                let through = disk.ops() < k;
+                // A kill, where one is possible, and power cuts by some seeds.
+                let endings = if fault == Fault::Crash { 1..6 } else { 0..3 };
+                for ending in endings {
+                    let after = disk.copy();
+                    match ending {
+                        0 => after.kill(),
+                        _ => after.crash(k * 6 + ending),
+                    }
+                    check(&after, &tried, &format!("{fault:?} {times:?} at {k}, ending {ending}"));
+                }
+                steps += 1;
+                if through {
+                    break;
+                }
+            }
+        }
+    }
+    steps
 }
 
 /// All ranges of a log, as another node would get them.
