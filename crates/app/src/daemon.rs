@@ -44,6 +44,10 @@ enum Event {
     Coming { call: u64 },
     /// The answer to a call, or `None` when its stream broke.
     Answer { call: u64, bytes: Option<Vec<u8>> },
+    /// A part of the checkpoint is damaged, and the history is not held here.
+    StateLost,
+    /// Another node's checkpoint was joined.
+    Joined,
     /// A command at the door; its answer goes back by the sender.
     Door { request: Json, answer: Sender<Json> },
     /// A job of the writer ended.
@@ -77,6 +81,10 @@ enum CardEvent {
     Changed(PathBuf),
     /// Look at all cards.
     All,
+    /// Another node's checkpoint is to be joined.
+    Join,
+    /// Old history may go that others hold: these.
+    Trim(cocli_core::gossip::Holdings),
     /// End.
     Stop,
 }

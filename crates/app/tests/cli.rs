@@ -8,6 +8,8 @@ mod archive;
 mod bad_input;
 #[path = "cli/cards.rs"]
 mod cards;
+#[path = "cli/checkpoint.rs"]
+mod checkpoint;
 #[path = "cli/cluster.rs"]
 mod cluster;
 #[path = "cli/compaction.rs"]

@@ -20,7 +20,7 @@ use cut::{NODE_READ_BYTES, put_text};
 pub use linked::Linked;
 pub use range::Range;
 
-pub(crate) use cut::{Cut, entry_len, put_head, put_log};
+pub(crate) use cut::{Cut, base_len, entry_len, put_file, put_head, put_log};
 pub(crate) use linked::Walk;
 
 /// Bytes of a packet's plaintext.
@@ -102,6 +102,10 @@ pub enum Message {
     Bye,
     /// Who is there: a message of the membership, without its sender.
     Members(Vec<u8>),
+    /// From which position on I hold these logs.
+    Bases(Vec<(LogId, u64)>),
+    /// From which position on do you hold these logs?
+    AskBases(Vec<LogId>),
 }
 
 impl Message {
@@ -118,6 +122,8 @@ impl Message {
             Self::Hurry { .. } => 9,
             Self::Bye => 10,
             Self::Members(_) => 11,
+            Self::Bases(_) => 12,
+            Self::AskBases(_) => 13,
         }
     }
 
@@ -156,6 +162,13 @@ impl Message {
             }
             Self::Bye => {}
             Self::Members(body) => out.extend_from_slice(body),
+            Self::Bases(bases) => {
+                for (log, position) in bases {
+                    put_log(out, log);
+                    out.extend_from_slice(&position.to_be_bytes());
+                }
+            }
+            Self::AskBases(logs) => logs.iter().for_each(|log| put_log(out, log)),
         }
     }
 

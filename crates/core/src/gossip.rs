@@ -25,7 +25,7 @@ mod wall;
 mod window;
 
 pub use crate::frame::Boot;
-pub use engine::Engine;
+pub use engine::{Engine, Holdings};
 pub use event::{BranchEnd, FetchEnd, Input, Micros, Output, Served, Start};
 pub use members::Standing;
 pub use status::{Counts, PeerStatus, Status};

@@ -1,8 +1,11 @@
 //! The history on this machine: it moves into the archive when it is old, is cut to a budget where one is
 //! set, and where it is not all here that is said.
 
+use std::collections::BTreeMap;
+
+use cocli_core::gossip::Holdings;
 use cocli_core::{Day, Instant, LogId};
-use cocli_store::archive::{self, Archived, Going, Held, Moving};
+use cocli_store::archive::{self, Archived, Going, Held, Moving, Trim};
 use cocli_store::journal::Base;
 use cocli_store::{HomeLock, Journals};
 
@@ -11,6 +14,8 @@ use crate::home::Home;
 
 /// Days that a journal stays in `wal/` where nobody says how many.
 const DAYS_OLD: u32 = 2;
+/// Others that hold a day before it goes here.
+const HOLDERS_MIN: usize = 2;
 
 /// How much of the history is held.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +72,32 @@ impl Home {
         let Some(lock) = self.lock_if_same()? else { return Ok(Vec::new()) };
         archive::trim(&lock, &mut journals, &going)?;
         Ok(going)
+    }
+
+    /// As [`Home::trim_archive`], of days that two others hold, on the same chain; gives the bytes that went.
+    ///
+    /// # Errors
+    /// As [`Home::trim_archive`].
+    pub fn let_history_go(&self, holdings: &Holdings) -> Result<u64> {
+        if self.config().archive.budget.is_none() {
+            return Ok(0);
+        }
+        let mut journals = self.journals()?;
+        let mut same: BTreeMap<&LogId, Vec<(u64, u64)>> = BTreeMap::new();
+        for (log, (base, head)) in
+            holdings.iter().flat_map(|(log, all)| all.iter().map(move |one| (log, one)))
+        {
+            // Where another branch is held, only who has both can tell which one stays.
+            if journals.hash_at(log, head.position)? == Some(head.hash) {
+                same.entry(log).or_default().push((*base, head.position));
+            }
+        }
+        let held = |trim: &Trim<'_>| {
+            let Some(until) = trim.until else { return false };
+            let holds = |(base, end): &&(u64, u64)| *base <= trim.from && until.position <= *end;
+            same.get(trim.log).into_iter().flatten().filter(holds).count() >= HOLDERS_MIN
+        };
+        Ok(self.trim_archive(&held)?.iter().map(|going| going.bytes).sum())
     }
 
     /// The home's lock; none where the home is another cluster's by now.

@@ -84,7 +84,8 @@ impl Home {
         let Some(turn) = self.try_turn()? else { return Ok(Beside::Busy) };
         let mut journals = self.journals()?;
         let begun = Begun::of_month(turn, &mut journals, durable, month)?;
-        if begun.bytes() == 0 || !(due || begun.is_long()) {
+        let joins = begun.joins();
+        if !joins && (begun.bytes() == 0 || !(due || begun.is_long())) {
             return Ok(Beside::Little);
         }
         if month.is_none() && begun.outlives_own(&journals) {
@@ -92,15 +93,16 @@ impl Home {
         }
         let usual = self.means();
         let means = Means { memory: usual.memory.min(MEMORY_BYTES), threads: 1, ..usual };
+        if joins {
+            let left = begun.left_behind(&means)?;
+            self.bring_along(&left, now)?;
+        }
         let behind = begun.bytes();
         let merged = begun.merge(&mut journals, &means)?;
         let done = merged.done;
-        // Looked at after the journals were, and before the checkpoint is another one.
-        let look = || {
-            let reads = |reader: &Reader| Noted::of(&*self.disk, reader);
-            // To open a reader is to read all that stands behind the checkpoint.
-            (behind <= TAIL_BYTES_MAX).then(|| self.read(reads).ok().flatten()).flatten()
-        };
+        // Looked at after the journals were, and before the checkpoint is another one. What another
+        // node's checkpoint brings may settle what was lost, or show that more was.
+        let look = || if joins { None } else { self.noted_before(behind) };
         let noted = month.is_none().then(look);
         let placed = {
             let lock = HomeLock::take(&*self.disk, &format!("process {}", std::process::id()))?;
@@ -119,5 +121,20 @@ impl Home {
             None => {}
         }
         Ok(if is_new { Beside::Merged(done) } else { Beside::Changed })
+    }
+
+    /// Which values were lost, where that is known and so many bytes stand behind the checkpoint.
+    fn noted_before(&self, behind: u64) -> Option<Noted> {
+        let reads = |reader: &Reader| Noted::of(&*self.disk, reader);
+        // To open a reader is to read all that stands behind the checkpoint.
+        (behind <= TAIL_BYTES_MAX).then(|| self.read(reads).ok().flatten()).flatten()
+    }
+
+    /// Writes records that would be in no journal any more into the own log.
+    fn bring_along(&self, records: &[u8], now: Instant) -> Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        self.session(now)?.append_verbatim(records, "join")
     }
 }

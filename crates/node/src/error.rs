@@ -9,6 +9,14 @@ use crate::config::ConfigError;
 /// A result of the node.
 pub type Result<T, E = NodeError> = std::result::Result<T, E>;
 
+impl NodeError {
+    /// Whether a part of the state is damaged and the history that it was made of is not held here.
+    #[must_use]
+    pub fn is_unheld(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unheld { .. }))
+    }
+}
+
 /// What a face turns into an exit code and a hint.
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {

@@ -7,8 +7,10 @@
 
 mod call;
 pub mod event;
+mod incoming;
 mod job;
 mod queue;
+mod taking;
 mod view;
 mod writer;
 
@@ -17,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cocli_core::digest::hash;
 use cocli_core::frame::{Boot, Range};
 use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer, foreseen};
-use cocli_core::gossip::{self, BranchEnd, Engine, Micros, Served, Start, Status};
+use cocli_core::gossip::{self, BranchEnd, Engine, Holdings, Micros, Served, Start, Status};
 use cocli_core::limits::PUSH_BYTES_MAX;
 use cocli_core::{Epoch, Head, Instant, LogId, NodeId, Vector};
 use cocli_store::{Journals, Result};
@@ -25,7 +27,7 @@ use cocli_store::{Journals, Result};
 use self::call::Calls;
 use self::view::View;
 
-pub use event::{Input, Job, JobDone, Output};
+pub use event::{Came, Input, Job, JobDone, Output, Part};
 pub use queue::Queue;
 pub use writer::{Begun, Synced, Syncing, Writer};
 
@@ -59,6 +61,8 @@ pub struct Replica {
     /// Who has the other branch of a log that is being set aside, and our hash that lost.
     asides: BTreeMap<LogId, (Boot, BranchEnd)>,
     holes: BTreeSet<(LogId, u64)>,
+    /// From where on logs are held, as the engine was told.
+    bases: BTreeMap<LogId, u64>,
     /// A rescan is with the writer; another is wanted behind it.
     rescan: Option<bool>,
     begun: bool,
@@ -78,8 +82,10 @@ impl Replica {
             cluster: journals.cluster(),
             own: journals.own().clone(),
             vector: journals.vector()?,
+            bases: bases_of(&journals),
         };
         Ok(Self {
+            bases: start.bases.clone(),
             engine: Engine::new(start, now),
             journals,
             stale: Stale::default(),
@@ -147,6 +153,18 @@ impl Replica {
         self.engine.gaps()
     }
 
+    /// Whose checkpoint is being taken, the bytes of it that came, and all of them.
+    #[must_use]
+    pub fn taking(&self) -> Option<(Boot, u64, u64)> {
+        self.calls.taking()
+    }
+
+    /// What others hold of each log, as far as it counts for who lets history go.
+    #[must_use]
+    pub fn holdings(&self) -> Holdings {
+        self.engine.holdings()
+    }
+
     /// Peers, gaps and counts.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -164,6 +182,7 @@ impl Replica {
                 self.want_rescan(out);
                 vec![gossip::Input::Tick]
             }
+            Input::Done(JobDone::Incoming(came)) => self.calls.came(now, *came, out),
             Input::Done(done) => self.on_done(done, out),
             Input::Question { stream, bytes } => {
                 out.push(self.answer(stream, &bytes));
@@ -174,10 +193,16 @@ impl Replica {
                 self.calls.coming(now, call);
                 Vec::new()
             }
-            Input::CallFailed { call } => self.calls.failed(call),
+            Input::CallFailed { call } => self.calls.failed(call, out),
             Input::Wait { id, log, position, nodes } => {
                 vec![gossip::Input::Wait { id, log, position, nodes }]
             }
+            Input::StateLost => vec![gossip::Input::StateLost],
+            Input::Joined => {
+                self.want_rescan(out);
+                vec![gossip::Input::Joined]
+            }
+            Input::AskBases(logs) => vec![gossip::Input::AskBases(logs)],
             Input::Unwait(id) => vec![gossip::Input::Unwait(id)],
             Input::Leave => vec![gossip::Input::Leave],
             Input::Tick => {
@@ -212,6 +237,15 @@ impl Replica {
                 self.look();
                 let mut view = View { journals: &mut self.journals, vector: self.engine.vector() };
                 self.calls.compare(now, (peer, to), log, &mut view, out);
+            }
+            gossip::Output::Checkpoint { logs, peer, to } => {
+                let who = self.engine.status().peers.into_iter().find(|p| p.boot == peer);
+                let who = who.map_or_else(|| to.to_string(), |peer| peer.node.to_string());
+                out.push(Output::Notice(match logs.is_empty() {
+                    true => format!("taking the state from {who}: it is damaged here"),
+                    false => format!("taking the state from {who}: nobody who is there keeps the history that is missing here"),
+                }));
+                self.calls.take_checkpoint(now, (peer, to), logs, out);
             }
             gossip::Output::Doubt { log, claimed } => {
                 let epoch = self.fresh_epoch();
@@ -368,6 +402,8 @@ impl Replica {
                 self.look();
                 self.find_holes()
             }
+            // Told to who takes it.
+            JobDone::Incoming(_) => Vec::new(),
             JobDone::Failed { job, why } => self.on_failed(job, why, out),
         }
     }
@@ -401,7 +437,7 @@ impl Replica {
                 self.look();
                 self.find_holes()
             }
-            Job::Append(_) | Job::Sync => Vec::new(),
+            Job::Append(_) | Job::Sync | Job::Incoming(_) => Vec::new(),
         }
     }
 
@@ -430,7 +466,7 @@ impl Replica {
         if again {
             self.want_rescan(out);
         }
-        let mut inputs = Vec::new();
+        let mut inputs = self.find_bases();
         let held: BTreeMap<LogId, Head> = heads.into_iter().collect();
         let head_of = |log: &LogId| held.get(log).copied().unwrap_or_else(|| self.start_of(log));
         let gone = self.engine.vector().0.keys().filter(|log| head_of(log).position == 0);
@@ -459,6 +495,16 @@ impl Replica {
             inputs.push(self.durable(log, head));
         }
         inputs.extend(self.find_holes());
+        inputs
+    }
+
+    /// Logs that begin elsewhere than the engine knows.
+    fn find_bases(&mut self) -> Vec<gossip::Input> {
+        let bases = bases_of(&self.journals);
+        let new = bases.iter().filter(|(log, base)| self.bases.get(*log) != Some(base));
+        let inputs = new.map(|(log, base)| gossip::Input::Based { log: log.clone(), base: *base });
+        let inputs = inputs.collect();
+        self.bases = bases;
         inputs
     }
 
@@ -505,4 +551,8 @@ impl Replica {
         });
         inputs
     }
+}
+
+fn bases_of(journals: &Journals) -> BTreeMap<LogId, u64> {
+    journals.bases().map(|(log, base)| (log.clone(), base.head.position)).collect()
 }

@@ -111,6 +111,13 @@ impl<'h> Session<'h> {
         Ok(())
     }
 
+    /// Writes records as they are into the own log.
+    pub(crate) fn append_verbatim(&mut self, records: &[u8], verb: &str) -> Result<()> {
+        let command = Command { at: self.now, verb: verb.into() };
+        self.journals.append_verbatim(&self.lock, records, (None, self.now.day()), &command)?;
+        Ok(())
+    }
+
     pub(crate) fn reader(&mut self) -> Result<Reader> {
         let (disk, cluster) = (self.home.disk.clone(), self.home.cluster());
         let reader = Reader::glance(disk, cluster, self.home.node().clone())?;

@@ -1,15 +1,18 @@
 //! What goes wrong, and when it is mended.
 
-use cocli_core::Vector;
+use cocli_core::{Instant, Vector};
+use cocli_node::replica::Input;
 use cocli_store::FakeDisk;
 use cocli_store::disk::fake::{Fault as DiskFault, Times};
 
-use crate::disk::{content, damage};
+use crate::disk::{content, damage, trim};
 use crate::machine::Machine;
 use crate::network::address;
 use crate::world::{Event, World};
 
 const SECOND: u64 = 1_000_000;
+/// After so long every journal is old, microseconds.
+const OLD_US: i64 = 10 * 86_400 * 1_000_000;
 
 /// Something that goes wrong, or is mended. Machines are told by their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +144,11 @@ pub enum Fault {
         /// Where.
         machine: usize,
     },
+    /// All history that the checkpoint covers goes, as if others held it.
+    Trim {
+        /// Whose.
+        machine: usize,
+    },
     /// The daemon looks whether files have grown.
     Rescan {
         /// Whose.
@@ -194,6 +202,10 @@ impl World {
             let machine = self.any_machine();
             let port = 20_000 + u16::try_from(self.chance.between(0, 9_999)).unwrap_or(0);
             self.plan(Fault::Move { machine, port });
+        }
+        for _ in 0..faults.trims {
+            let machine = self.any_machine();
+            self.plan(Fault::Trim { machine });
         }
         for _ in 0..faults.sleeps {
             let (machine, ms) = (self.any_machine(), self.chance.between(1_000, 40_000));
@@ -289,7 +301,18 @@ impl World {
                 }
             }
             Fault::Expire { machine } => self.expire(machine),
+            Fault::Trim { machine } => self.trim(machine),
             Fault::Rescan { machine } => self.rescan(machine),
+        }
+    }
+
+    /// By a clock that is far ahead every journal is old.
+    fn trim(&mut self, machine: usize) {
+        let at = Instant::from_micros(self.wall_of(machine).micros() + OLD_US);
+        let gone = at.map(|at| trim(&self.machines, machine, self.cluster, at));
+        self.note(|| format!("{machine} lets history go: {gone:?}"));
+        if self.machines[machine].daemon.is_some() {
+            self.step(machine, Input::Rescan);
         }
     }
 

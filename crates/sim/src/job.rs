@@ -70,6 +70,28 @@ impl World {
         self.next_job(at);
     }
 
+    /// What a daemon has done by a process of its own: joins the checkpoint that came, if one is whole.
+    pub(crate) fn join(&mut self, at: usize, life: u64) {
+        if self.machines[at].life != life {
+            return;
+        }
+        let joined = self.machines[at].join(self.cluster, self.wall_of(at));
+        self.note(|| format!("{at}: joins {joined:?}"));
+        if joined.is_ok_and(|joined| joined) {
+            self.report.joins += 1;
+            self.step(at, Input::Joined);
+        } else if self.machines[at].disk.peek(cocli_store::paths::INCOMING_WHOLE).is_some() {
+            // The disk refused, or a log was cut meanwhile.
+            self.after(10 * 1000 * MS, Event::Join { at, life });
+        }
+    }
+
+    pub(crate) fn join_later(&mut self, at: usize) {
+        let life = self.machines[at].life;
+        let delay = self.chance.between(0, self.options.disk_ms * MS);
+        self.after(delay, Event::Join { at, life });
+    }
+
     /// A job may have made a log shorter: on the disk it is so before anybody is told, and the power may
     /// go in between.
     fn note_cut(&mut self, at: usize, done: &JobDone) {

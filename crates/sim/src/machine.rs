@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use cocli_core::gossip::Boot;
-use cocli_core::{ClusterId, LogId, NodeId, Vector};
+use cocli_core::{ClusterId, Instant, LogId, NodeId, Vector};
 use cocli_node::replica::{Born, Queue, Replica, Writer};
-use cocli_store::{FakeDisk, Journals, Result, paths};
+use cocli_store::checkpoint::Means;
+use cocli_store::{Command, FakeDisk, HomeLock, Journals, Result, checkpoint, paths};
 
 use crate::chance::Chance;
 use crate::world::Event;
@@ -99,6 +100,14 @@ impl Machine {
     /// A fresh view of the journals, as a process that starts has it.
     pub(crate) fn open(&self, cluster: ClusterId) -> Result<Journals> {
         Journals::open(Arc::new(self.disk.clone()), cluster, self.node.clone())
+    }
+
+    /// Joins another machine's checkpoint, if one is whole here.
+    pub(crate) fn join(&self, cluster: ClusterId, at: Instant) -> Result<bool> {
+        let mut journals = self.open(cluster)?;
+        let lock = HomeLock::try_take(&self.disk, "join")?;
+        let command = Command { at, verb: "join".to_owned() };
+        checkpoint::join(&lock, &mut journals, &Means::within(1 << 20), &command)
     }
 
     /// Starts the daemon; an error is a disk that cannot be read now.

@@ -79,6 +79,8 @@ pub struct Faults {
     pub moves: u64,
     /// A machine sleeps for up to 40 seconds.
     pub sleeps: u64,
+    /// Machines that let all their history go.
+    pub trims: u64,
 }
 
 impl Options {
@@ -124,6 +126,13 @@ impl Options {
     /// A world in which anything may happen, as the seed chooses.
     #[must_use]
     pub fn any(seed: u64) -> Self {
+        let keeping = Self::keeping(seed);
+        let alone = keeping.faults.clones + keeping.faults.restores == 0;
+        if alone && seed.is_multiple_of(3) { Self::trimming(seed) } else { keeping }
+    }
+
+    /// The same, where all keep their history.
+    fn keeping(seed: u64) -> Self {
         let chance = &mut Chance::new(seed ^ 0x5eed_0f0d);
         let some = |chance: &mut Chance, most: u64| {
             if chance.permille(500) { chance.between(0, most) } else { 0 }
@@ -146,8 +155,18 @@ impl Options {
                 restores: u64::from(chance.permille(350)),
                 moves: some(chance, 1),
                 sleeps: some(chance, 1),
+                trims: 0,
             },
             ..Self::calm(seed, usize::try_from(chance.between(3, 5)).unwrap_or(3))
         }
+    }
+
+    /// As [`Options::any`], where machines let their history go, and no home is cloned or set back: two
+    /// branches that part before every base can be told apart by nobody.
+    #[must_use]
+    pub fn trimming(seed: u64) -> Self {
+        let keeping = Self::keeping(seed);
+        let trims = 1 + seed / 3 % 6;
+        Self { faults: Faults { clones: 0, restores: 0, trims, ..keeping.faults }, ..keeping }
     }
 }

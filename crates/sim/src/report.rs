@@ -46,6 +46,8 @@ pub struct Report {
     pub faults: u64,
     /// Branches set aside.
     pub asides: u64,
+    /// Checkpoints of others that were joined.
+    pub joins: u64,
     /// Own logs closed.
     pub epochs: u64,
     /// Bytes of journals on one machine at the end.

@@ -86,6 +86,11 @@ pub(crate) enum Event {
         position: u64,
         nodes: usize,
     },
+    /// Another machine's checkpoint is joined, if one is whole.
+    Join {
+        at: usize,
+        life: u64,
+    },
     Fault(Fault),
 }
 
@@ -99,6 +104,7 @@ impl Event {
             | Self::JobRuns { at, .. }
             | Self::Question { to: at, .. }
             | Self::Write { at }
+            | Self::Join { at, .. }
             | Self::Woken { at, .. }
             | Self::Wait { at, .. } => Some(*at),
             Self::Answer { asker, .. } | Self::Cut { asker } => Some(asker.machine),
@@ -372,6 +378,7 @@ impl World {
                     self.step(at, Input::Wait { id, log, position, nodes });
                 }
             }
+            Event::Join { at, life } => self.join(at, life),
             Event::Fault(fault) => self.happen(fault),
         }
     }
@@ -389,6 +396,8 @@ impl World {
             return;
         }
         self.check_promise(at);
+        // Its first compaction joins what came before.
+        self.join_later(at);
         if let (Some(watch), Some(daemon)) = (&mut self.watch, &self.machines[at].daemon) {
             watch.up(now, at, daemon.replica.vector());
         }
@@ -487,6 +496,7 @@ impl World {
                 let now = self.now;
                 self.watched(|watch| watch.durable(now, at, &log, head.position));
             }
+            Output::Join => self.join_later(at),
             Output::Hang { .. } => {}
         }
     }

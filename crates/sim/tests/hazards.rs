@@ -535,3 +535,77 @@ fn an_expiring_log_of_a_restored_and_of_a_cloned_home_loses_nothing() {
         assert!(report.epochs >= 1);
     }
 }
+
+#[test]
+fn away_while_all_others_let_their_history_go() {
+    let mut world = world(4);
+    for machine in 0..4 {
+        world.say(machine, &format!("common {machine}"));
+    }
+    world.pass(5 * SECOND);
+    world.happen(Fault::Kill { machine: 3, down_ms: 10 * MINUTE });
+    for n in 0..10 {
+        for machine in 0..3 {
+            assert!(world.say(machine, &format!("{n} on {machine}")));
+        }
+        if n % 3 == 0 {
+            world.say(3, &format!("{n} without a daemon"));
+        }
+        world.pass(20 * SECOND);
+    }
+    for machine in 0..3 {
+        // By a clock that is far ahead.
+        world.happen(Fault::Trim { machine });
+    }
+    world.pass(8 * MINUTE);
+    assert!(world.is_level());
+    assert!(world.holds(0, "9 without a daemon") && !world.holds(3, "5 on 1"));
+    // It goes on as any other: what is written now comes as it did before.
+    for machine in 0..4 {
+        world.say(machine, &format!("after on {machine}"));
+    }
+    world.pass(MINUTE);
+    assert!(world.is_level() && world.holds(3, "after on 1"));
+    assert_eq!(end(world).joins, 1);
+}
+
+#[test]
+fn holders_killed_while_they_give_their_state_leave_the_rest_to_others() {
+    let mut world = World::new(Options { writes: 0, disk_ms: 100, ..Options::calm(7, 4) });
+    world.pass(10 * SECOND);
+    world.happen(Fault::Kill { machine: 3, down_ms: 10 * MINUTE });
+    for n in 0..40 {
+        let long = format!("{n} {}", "long ".repeat(20_000));
+        assert!(world.say(n % 3, &long));
+        world.pass(SECOND);
+    }
+    world.pass(5 * MINUTE);
+    for machine in 0..3 {
+        world.happen(Fault::Trim { machine });
+    }
+    world.pass(5 * MINUTE);
+    for n in 0..60 {
+        // Nobody gives all of it in one life.
+        world.happen(Fault::Kill { machine: n % 3, down_ms: 300 });
+        world.pass(2 * SECOND);
+    }
+    world.pass(10 * MINUTE);
+    assert!(world.is_level());
+    assert!(end(world).joins > 0);
+}
+
+#[test]
+fn machines_that_let_their_history_go_at_any_time_end_level_with_nothing_lost() {
+    let mut joins = 0;
+    for seed in 0..120 {
+        let report = cocli_sim::run(Options::trimming(seed));
+        if !report.failures.is_empty() {
+            // The same once more, line by line.
+            let again = cocli_sim::run(Options { trace: true, ..Options::trimming(seed) });
+            again.trace.iter().for_each(|line| println!("{line}"));
+            panic!("seed {seed}: {report}");
+        }
+        joins += report.joins;
+    }
+    assert!(joins > 5, "{joins}");
+}

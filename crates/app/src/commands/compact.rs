@@ -18,8 +18,10 @@ pub(crate) enum Told {
     Little,
     /// It comes to nothing for now: somebody else compacts, or a log was cut meanwhile.
     Later,
-    /// Merged; so many damaged shards were made anew.
-    Merged { rebuilt: usize },
+    /// A part of the checkpoint is damaged, and the history is not held here.
+    Unheld,
+    /// Merged; so many damaged shards were made anew; and whether another node's checkpoint was joined.
+    Merged { rebuilt: usize, joined: bool },
 }
 
 impl Told {
@@ -27,7 +29,7 @@ impl Told {
         match ended {
             Beside::Little => Self::Little,
             Beside::Busy | Beside::Changed => Self::Later,
-            Beside::Merged(done) => Self::Merged { rebuilt: done.rebuilt },
+            Beside::Merged(done) => Self::Merged { rebuilt: done.rebuilt, joined: done.joined },
         }
     }
 
@@ -35,7 +37,9 @@ impl Told {
         match self {
             Self::Little => "little".into(),
             Self::Later => "later".into(),
-            Self::Merged { rebuilt } => format!("merged {rebuilt}"),
+            Self::Unheld => "unheld".into(),
+            Self::Merged { rebuilt, joined: false } => format!("merged {rebuilt}"),
+            Self::Merged { rebuilt, joined: true } => format!("joined {rebuilt}"),
         }
     }
 
@@ -44,7 +48,16 @@ impl Told {
         match line.trim_end() {
             "little" => Some(Self::Little),
             "later" => Some(Self::Later),
-            line => Some(Self::Merged { rebuilt: line.strip_prefix("merged ")?.parse().ok()? }),
+            "unheld" => Some(Self::Unheld),
+            line => {
+                let (what, rebuilt) = line.split_once(' ')?;
+                let joined = match what {
+                    "merged" => false,
+                    "joined" => true,
+                    _ => return None,
+                };
+                Some(Self::Merged { rebuilt: rebuilt.parse().ok()?, joined })
+            }
         }
     }
 }
@@ -123,7 +136,13 @@ fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
         })?;
         durable.0.extend([entry]);
     }
-    let ended = home.compact_beside(&durable, due, clock::now())?;
+    let ended = match home.compact_beside(&durable, due, clock::now()) {
+        Err(error) if error.is_unheld() => {
+            context.screen.line(Told::Unheld.line());
+            return Ok(());
+        }
+        ended => ended?,
+    };
     if due || matches!(ended, Beside::Merged(_)) {
         context.archive_beside(home);
     }

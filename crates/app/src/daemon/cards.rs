@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
+use cocli_core::gossip::Holdings;
 use cocli_core::{Target, Vector};
 use cocli_node::{Home, NodeError, Placed, batches};
 
@@ -96,6 +97,15 @@ impl Cards {
             if let Some(told) = self.compaction.work(now) {
                 crate::render::Screen::new(false).note(told);
             }
+            if self.compaction.has_joined() {
+                // Which targets it told of is in no journal.
+                self.all = true;
+                self.noted.get_or_insert(Stir::new(now)).last = now;
+                let _ = self.events.send(Event::Joined);
+            }
+            if self.compaction.is_unheld() {
+                let _ = self.events.send(Event::StateLost);
+            }
             if now >= self.next_look() && !self.compaction.holds_cards(now) {
                 self.work(now);
             }
@@ -128,6 +138,11 @@ impl Cards {
         if let CardEvent::Advanced { log, head } = &event {
             self.compaction.note(log, *head, now);
         }
+        match event {
+            CardEvent::Join => return self.compaction.join(now),
+            CardEvent::Trim(holdings) => return self.trim(&holdings),
+            _ => {}
+        }
         if !self.home.keeps_cards() {
             return;
         }
@@ -141,9 +156,22 @@ impl Cards {
                 return;
             }
             CardEvent::All => self.all = true,
-            CardEvent::Stop => return,
+            CardEvent::Join | CardEvent::Trim(_) | CardEvent::Stop => return,
         }
         self.noted.get_or_insert(Stir::new(now)).last = now;
+    }
+
+    /// Lets history go that is beyond the budget, and that two others hold.
+    fn trim(&self, holdings: &Holdings) {
+        let told = match self.home.let_history_go(holdings) {
+            Ok(0) => return,
+            Ok(bytes) => {
+                let _ = self.events.send(Event::Journals);
+                format!("let {bytes} bytes of old history go, which two others hold")
+            }
+            Err(error) => format!("old history stays: {error}"),
+        };
+        crate::render::Screen::new(false).note(told);
     }
 
     /// Takes in what people changed and puts in place what is behind.

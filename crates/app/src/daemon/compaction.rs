@@ -36,6 +36,12 @@ pub(super) struct Compaction {
     /// Not before.
     from: Instant,
     running: Option<Running>,
+    /// Another node's checkpoint waits to be joined.
+    join: bool,
+    /// One was joined.
+    joined: bool,
+    /// The checkpoint is damaged, and the history is not held here.
+    unheld: bool,
 }
 
 /// A process that compacts.
@@ -46,6 +52,8 @@ struct Running {
     since: Instant,
     /// It merges however little there is.
     due: bool,
+    /// It is to join another node's checkpoint.
+    join: bool,
 }
 
 impl Compaction {
@@ -58,6 +66,9 @@ impl Compaction {
             since: Some(now),
             from: now,
             running: None,
+            join: false,
+            joined: false,
+            unheld: false,
         }
     }
 
@@ -69,13 +80,29 @@ impl Compaction {
         self.since.get_or_insert(now);
     }
 
+    /// Another node's checkpoint is there: it is joined at once.
+    pub(super) fn join(&mut self, now: Instant) {
+        self.join = true;
+        self.since.get_or_insert(now);
+    }
+
+    /// Whether another node's checkpoint was joined since the last time somebody asked.
+    pub(super) fn has_joined(&mut self) -> bool {
+        std::mem::take(&mut self.joined)
+    }
+
+    /// Whether the checkpoint was found to be damaged for good, since the last time somebody asked.
+    pub(super) fn is_unheld(&mut self) -> bool {
+        std::mem::take(&mut self.unheld)
+    }
+
     /// When there is something to do.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         if self.running.is_some() {
             return Some(now + LOOK);
         }
         let old = self.since? + OLD;
-        Some(if self.grown >= LOOK_BYTES { self.from } else { old.max(self.from) })
+        Some(if self.join || self.grown >= LOOK_BYTES { self.from } else { old.max(self.from) })
     }
 
     /// Whether cards are better looked at when it has ended.
@@ -97,8 +124,9 @@ impl Compaction {
         let since = self.since.filter(|_| self.next(now).is_some_and(|next| now >= next))?;
         let due = now >= since + OLD;
         (self.grown, self.since) = (0, None);
+        let join = std::mem::take(&mut self.join);
         match self.begin(due) {
-            Ok(child) => self.running = Some(Running { child, begun: now, since, due }),
+            Ok(child) => self.running = Some(Running { child, begun: now, since, due, join }),
             Err(error) => return Some(self.failed(&error.to_string(), now)),
         }
         None
@@ -121,7 +149,7 @@ impl Compaction {
     }
 
     fn ended(&mut self, running: Running, now: Instant) -> Option<String> {
-        let Running { child, since, due, .. } = running;
+        let Running { child, since, due, join, .. } = running;
         let output = match child.wait_with_output() {
             Ok(output) => output,
             Err(error) => return Some(self.failed(&error.to_string(), now)),
@@ -130,23 +158,32 @@ impl Compaction {
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             let why = if said.is_empty() { output.status.to_string() } else { said };
+            // What came waits on the disk: it is tried again.
+            (self.join, self.from) = (join, now + OLD / 10);
             return Some(self.failed(&why, now));
         }
         let (said, noted) = (String::from_utf8_lossy(&output.stdout), output.stderr);
         let noted = String::from_utf8_lossy(&noted).trim().to_owned();
         let noted = Some(noted).filter(|noted| !noted.is_empty());
         match Told::read(&said) {
-            Some(Told::Merged { rebuilt: 0 }) => noted,
-            Some(Told::Merged { rebuilt }) => {
-                Some(format!("{rebuilt} damaged shards were made anew from the journals"))
+            Some(Told::Merged { rebuilt, joined }) => {
+                self.joined |= joined;
+                match rebuilt {
+                    0 => noted,
+                    _ => Some(format!("{rebuilt} damaged shards were made anew from the journals")),
+                }
             }
             Some(Told::Little) => {
                 self.since = if due { self.since } else { Some(since) };
                 noted
             }
             Some(Told::Later) => {
-                (self.since, self.from) = (Some(since), now + PATIENCE);
+                (self.since, self.from, self.join) = (Some(since), now + PATIENCE, join);
                 noted
+            }
+            Some(Told::Unheld) => {
+                self.unheld = true;
+                Some(self.failed(UNHELD, now))
             }
             None => Some(self.failed(&format!("its process said: {}", said.trim_end()), now)),
         }
@@ -167,6 +204,8 @@ impl Drop for Compaction {
         }
     }
 }
+
+const UNHELD: &str = "a part of it is damaged, and the history that it was made of is not kept here; another node's state is fetched";
 
 /// This very program, where the system has a name for it also when its file was replaced.
 fn program() -> std::io::Result<PathBuf> {

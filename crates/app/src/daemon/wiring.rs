@@ -33,6 +33,8 @@ const RESCAN: Duration = Duration::from_secs(5);
 /// A journal that changed is looked at after this: its writer has said so by the door before, as a
 /// rule, and every commit of our own shows here too.
 const SETTLED: Duration = Duration::from_millis(200);
+/// Old history is let go this often.
+const LETTING_GO: Duration = Duration::from_secs(300);
 /// While a new key is handed on, it is told this often who is live.
 const HANDED_ON: Duration = Duration::from_millis(500);
 /// UDP and TCP port when nobody says another.
@@ -104,6 +106,9 @@ struct Wiring {
     screen: Screen,
     /// When journals are looked at next.
     rescan: Instant,
+    /// When it is looked whether history may go, and whether others were asked what they hold.
+    letting_go: Instant,
+    asked: bool,
     stop: bool,
     /// A thread ended that had to live.
     died: Option<&'static str>,
@@ -192,6 +197,8 @@ fn open(
         shunned: BTreeSet::new(),
         screen,
         rescan: clock::monotonic() + RESCAN,
+        letting_go: clock::monotonic() + RESCAN,
+        asked: false,
         stop: false,
         died: None,
         _watch: watch,
@@ -225,6 +232,7 @@ impl Wiring {
             if now >= self.rescan {
                 self.rescan = now + RESCAN;
                 self.step(Input::Rescan);
+                self.let_go(now);
                 let asked = clock::monotonic();
                 let status = self.replica.status();
                 self.traffic.expected.learn(&status, asked);
@@ -284,6 +292,8 @@ impl Wiring {
             Event::Edited(end) => {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }
+            Event::StateLost => self.step(Input::StateLost),
+            Event::Joined => self.step(Input::Joined),
             Event::Journals => self.rescan = self.rescan.min(clock::monotonic() + SETTLED),
             Event::Found { layer: Layer::Python, name, addresses } => {
                 self.discovery.found(Layer::Python, name.clone(), &[]);
@@ -307,6 +317,20 @@ impl Wiring {
             Event::Notice(text) => self.screen.note(text),
             Event::Died(what) => self.died = Some(what),
             Event::Stop => self.stop = true,
+        }
+    }
+
+    /// Now and then, where history has a budget: asks who holds what, and with the next look lets go.
+    fn let_go(&mut self, now: Instant) {
+        if self.home.config().archive.budget.is_none() {
+            return;
+        }
+        if std::mem::take(&mut self.asked) {
+            let _ = self.cards.send(CardEvent::Trim(self.replica.holdings()));
+        } else if now >= self.letting_go {
+            (self.asked, self.letting_go) = (true, now + LETTING_GO);
+            let logs = self.replica.vector().0.keys().cloned().collect();
+            self.step(Input::AskBases(logs));
         }
     }
 
@@ -353,6 +377,7 @@ impl Wiring {
             Output::NewEpoch { log } => {
                 self.screen.note(format!("this node writes to a new log from now on: {log}"));
             }
+            Output::Join => drop(self.cards.send(CardEvent::Join)),
             Output::Notice(text) => self.screen.note(text),
         }
     }
@@ -500,6 +525,13 @@ impl Wiring {
         net
     }
 
+    /// The checkpoint of another node that is on its way here.
+    fn taking(&self, peers: &[PeerStatus]) -> Option<Json> {
+        let (boot, came, all) = self.replica.taking()?;
+        let node = peers.iter().find(|peer| peer.boot == boot)?.node.as_str();
+        Some(json!({"node": node, "came": came, "all": all}))
+    }
+
     fn status(&self) -> Json {
         let (status, held) = (self.replica.status(), self.side.keys.now());
         let peers = status.peers.iter().map(|peer| {
@@ -516,7 +548,7 @@ impl Wiring {
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
-            "gaps": status.gaps, "stalled": status.stalled,
+            "gaps": status.gaps, "stalled": status.stalled, "taking": self.taking(&status.peers),
             "twins": status.twins.iter().map(NodeId::as_str).collect::<Vec<_>>(),
             "strangers": self.traffic.strangers.shown(old, clock::monotonic()), "python": self.python.shown(),
             "packets_refused": self.traffic.refused(), "packets_shed": self.traffic.shed(),

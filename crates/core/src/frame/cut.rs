@@ -8,6 +8,7 @@ use super::{Boot, Message};
 use crate::digest::ChainHash;
 use crate::limits::{LOG_BYTES_MAX, NODE_BYTES_MAX};
 use crate::name::{LogId, NodeId};
+use crate::sorted::SortedFile;
 use crate::vector::Head;
 
 /// Bytes of the longest node id that is read.
@@ -20,6 +21,11 @@ const ENTRY_BYTES: usize = 1 + 8 + 16;
 /// Bytes of an entry in a packet.
 pub(crate) fn entry_len(log: &LogId) -> usize {
     ENTRY_BYTES + name_len(log)
+}
+
+/// Bytes of a base in a packet.
+pub(crate) fn base_len(log: &LogId) -> usize {
+    1 + 8 + name_len(log)
 }
 
 pub(super) fn name_len(log: &LogId) -> usize {
@@ -48,6 +54,12 @@ pub(crate) fn put_log(out: &mut Vec<u8>, log: &LogId) {
 pub(crate) fn put_head(out: &mut Vec<u8>, head: Head) {
     out.extend_from_slice(&head.position.to_be_bytes());
     out.extend_from_slice(&head.hash.0);
+}
+
+/// 1 and the shard, or two zeros for a run; then the hash.
+pub(crate) fn put_file(out: &mut Vec<u8>, file: SortedFile) {
+    out.extend_from_slice(&file.shard.map_or([0, 0], |shard| [1, shard]));
+    out.extend_from_slice(&file.hash.to_be_bytes());
 }
 
 /// What is left of bytes that are being read; nothing is taken that is not there.
@@ -80,6 +92,20 @@ impl<'a> Cut<'a> {
         Some(Head { position, hash: ChainHash(self.array()?) })
     }
 
+    pub(crate) fn file(&mut self) -> Option<SortedFile> {
+        let shard = match self.array()? {
+            [0, 0] => None,
+            [1, shard] => Some(shard),
+            _ => return None,
+        };
+        Some(SortedFile { shard, hash: u128::from_be_bytes(self.array()?) })
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.0).to_vec()
+    }
+
     pub(super) fn packet_head(&mut self) -> Option<(NodeId, Boot, u64)> {
         Some((NodeId::read(self.text()?).ok()?, Boot(self.number()?), self.number()?))
     }
@@ -104,7 +130,9 @@ impl<'a> Cut<'a> {
             8 => Message::Differs { log: self.log()?, position: self.number()? },
             9 => Message::Hurry { log: self.log()?, position: self.number()? },
             10 => Message::Bye,
-            11 => Message::Members(core::mem::take(&mut self.0).to_vec()),
+            11 => Message::Members(self.rest()),
+            12 => Message::Bases(self.bases()?),
+            13 => Message::AskBases(self.logs()?),
             _ => return Some(None),
         }))
     }
@@ -123,6 +151,22 @@ impl<'a> Cut<'a> {
         let (cookie, echo) = (self.number()?, self.number()?);
         let filling = core::mem::take(&mut self.0);
         (filling.len() <= NODE_READ_BYTES).then_some(Message::Hello { cookie, echo })
+    }
+
+    fn logs(&mut self) -> Option<Vec<LogId>> {
+        let mut logs = Vec::new();
+        while !self.0.is_empty() {
+            logs.push(self.log()?);
+        }
+        Some(logs)
+    }
+
+    fn bases(&mut self) -> Option<Vec<(LogId, u64)>> {
+        let mut bases = Vec::new();
+        while !self.0.is_empty() {
+            bases.push((self.log()?, self.number()?));
+        }
+        Some(bases)
     }
 
     fn entries(&mut self) -> Option<Vec<(LogId, Head)>> {

@@ -3,6 +3,7 @@
 //! An input only changes what is known; what follows from it is done at the end of the step, in
 //! the same order each time: forks and gaps, the disk, announcements, packets.
 
+mod checkpoint;
 mod expiry;
 mod fetch;
 mod hole;
@@ -16,6 +17,8 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
+pub use self::checkpoint::Holdings;
+use self::checkpoint::Taking;
 use self::hole::Holes;
 use self::push::Announcement;
 use super::candidate::Candidates;
@@ -62,6 +65,9 @@ pub struct Engine {
     gaps: BTreeMap<LogId, Gap>,
     lines: Lines,
     holes: Holes,
+    /// Logs that are held here only from a position on.
+    bases: BTreeMap<LogId, u64>,
+    taking: Taking,
     /// Hashes behind the first record of branches that lost.
     lost: BTreeSet<ChainHash>,
     /// The same, the oldest first.
@@ -107,6 +113,8 @@ impl Engine {
             gaps: BTreeMap::new(),
             lines: Lines::default(),
             holes: Holes::default(),
+            bases: start.bases,
+            taking: Taking::default(),
             lost: BTreeSet::new(),
             lost_in_order: VecDeque::new(),
             spread,
@@ -133,6 +141,7 @@ impl Engine {
         self.watch();
         self.round();
         self.close_gaps(out);
+        self.take_checkpoint(out);
         self.mend(out);
         self.next_in_line(out);
         self.write(out);
@@ -273,6 +282,11 @@ impl Engine {
                 }
             }
             Input::Healed { log, position } => self.holes.healed(&log, position),
+            Input::Based { log, base } => self.on_based(&log, base),
+            Input::StateLost => self.taking.state_lost = true,
+            Input::Joined => self.on_joined(),
+            Input::AskBases(logs) => self.ask_bases(&logs),
+            Input::CheckpointEnded { peer, whole } => self.on_checkpoint_ended(peer, whole),
             Input::Wait { id, log, position, nodes } => self.on_wait(id, log, position, nodes),
             Input::Unwait(id) => self.spread.unwait(id),
             Input::Leave => self.say_bye(),

@@ -4,6 +4,7 @@
     reason = "a line tells each event with its fields; all of them fit one screen"
 )]
 
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -30,6 +31,8 @@ pub struct Start {
     pub own: LogId,
     /// What is durable here.
     pub vector: Vector,
+    /// Logs that are held only from a position on.
+    pub bases: BTreeMap<LogId, u64>,
 }
 
 /// What happened.
@@ -71,6 +74,16 @@ pub enum Input {
     Hole { log: LogId, from: Head, until: Head },
     /// The hole that began at `position` is healed.
     Healed { log: LogId, position: u64 },
+    /// A log is held here only from this position on: what stood before is history elsewhere.
+    Based { log: LogId, base: u64 },
+    /// Ask the peers from which position on they hold these logs.
+    AskBases(Vec<LogId>),
+    /// A part of the state is damaged, and the history that it was made of is not held here.
+    StateLost,
+    /// The checkpoint that came is joined.
+    Joined,
+    /// Answer to `Checkpoint`: all of it came and is joined soon, which `Durable` tells of each log; or not.
+    CheckpointEnded { peer: Boot, whole: bool },
     /// Say `Waited` when `nodes` others hold the log up to `position`.
     Wait { id: u64, log: LogId, position: u64, nodes: usize },
     /// Nobody waits for it any more.
@@ -117,6 +130,8 @@ pub enum FetchEnd {
     Turn,
     /// Our hash is not on the peer's chain.
     Fork,
+    /// The peer holds the log only from this position on.
+    Below(u64),
 }
 
 /// What is to be done.
@@ -134,6 +149,9 @@ pub enum Output {
     /// Fetch over a stream from `from` up to `until` (the peer's end, if nearer); it is given up when
     /// nothing more comes for `patience`.
     Fetch { log: LogId, from: Head, until: u64, patience: Micros, peer: Boot, to: SocketAddr },
+    /// What is missing of these logs is held by nobody who is there, or the state is damaged here: take the peer's checkpoint over a stream,
+    /// and let the logs go on where it covers them; answer with `CheckpointEnded`. One at a time.
+    Checkpoint { logs: Vec<LogId>, peer: Boot, to: SocketAddr },
     /// Others hold a longer own log (`claimed`) or another one: look at the disk, then close it and
     /// go on in a new epoch; answer with `NewEpoch`, or with `Durable` if the disk holds it after all.
     Doubt { log: LogId, claimed: Option<Head> },

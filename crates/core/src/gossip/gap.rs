@@ -73,6 +73,8 @@ pub(crate) struct Gap {
     pub(crate) winner: Option<Boot>,
     /// For the own log: how far somebody claims to hold it.
     pub(crate) claimed: Option<Head>,
+    /// Since when nobody who is live holds what is missing: all hold the log only from a later position on.
+    pub(crate) stranded: Option<Micros>,
 }
 
 impl Gap {
@@ -89,6 +91,14 @@ impl Gap {
     /// Whether it takes one of the places for wants.
     pub(crate) fn wants(&self) -> bool {
         matches!(self.ask, Some(Ask::Want { .. }))
+    }
+
+    /// The peer does not hold what it was asked for: somebody else is asked at once.
+    pub(crate) fn gives_up(&mut self, boot: Boot, now: Micros) {
+        if matches!(self.ask, Some(Ask::Want { peer, .. }) if peer == boot) {
+            self.ask = None;
+            self.not_before = now;
+        }
     }
 
     /// A request brought nothing. The next one waits, longer each time.

@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use crate::frame::{Boot, Message, Range, Writer, entry_len};
-use crate::limits::ENTRIES_BYTES;
+use crate::frame::{Boot, Message, Range, Writer, base_len, entry_len};
+use crate::limits::{BASES_BYTES, ENTRIES_BYTES};
 use crate::name::{LogId, NodeId};
 use crate::vector::Head;
 
@@ -13,6 +13,7 @@ use crate::vector::Head;
 pub(crate) struct Queue {
     small: VecDeque<Message>,
     entries: BTreeMap<LogId, Head>,
+    bases: BTreeMap<LogId, u64>,
     ranges: BTreeMap<LogId, VecDeque<Range>>,
 }
 
@@ -43,12 +44,17 @@ impl Queue {
         self.entries.insert(log, head);
     }
 
+    pub(crate) fn base(&mut self, log: LogId, base: u64) {
+        self.bases.insert(log, base);
+    }
+
     pub(crate) fn range(&mut self, range: Range) {
         self.ranges.entry(range.log.clone()).or_default().push_back(range);
     }
 
     fn is_empty(&self) -> bool {
-        self.small.is_empty() && self.entries.is_empty() && self.ranges.is_empty()
+        let told = self.entries.is_empty() && self.bases.is_empty();
+        self.small.is_empty() && told && self.ranges.is_empty()
     }
 
     /// All of it as packets.
@@ -60,6 +66,7 @@ impl Queue {
                 self.small.pop_front();
             }
             let share = if self.ranges.is_empty() { usize::MAX } else { ENTRIES_BYTES };
+            self.put_bases(&mut packet, if share == usize::MAX { share } else { BASES_BYTES });
             self.put_entries(&mut packet, share);
             self.put_ranges(&mut packet);
             self.put_entries(&mut packet, usize::MAX);
@@ -85,6 +92,18 @@ impl Queue {
         }
         if !taken.is_empty() {
             packet.put(&Message::Entries(taken));
+        }
+    }
+
+    fn put_bases(&mut self, packet: &mut Writer, share: usize) {
+        let mut room = packet.entries_room(share);
+        let mut taken = Vec::new();
+        while let Some(first) = self.bases.first_entry().filter(|e| base_len(e.key()) <= room) {
+            room -= base_len(first.key());
+            taken.push(first.remove_entry());
+        }
+        if !taken.is_empty() {
+            packet.put(&Message::Bases(taken));
         }
     }
 

@@ -46,6 +46,9 @@ pub(crate) struct Peer {
     told: BTreeMap<LogId, (Head, Micros)>,
     /// The log behind which the turns of entries go on.
     pub(crate) cursor: Option<LogId>,
+    /// From which position on it holds a log, as it said.
+    bases: BTreeMap<LogId, u64>,
+    told_bases: BTreeMap<LogId, u64>,
     passed_over: BTreeMap<LogId, Micros>,
     /// When a fork of a log was last compared with it.
     compared: BTreeMap<LogId, Micros>,
@@ -76,6 +79,8 @@ impl Peer {
             level: None,
             told: BTreeMap::new(),
             cursor: None,
+            bases: BTreeMap::new(),
+            told_bases: BTreeMap::new(),
             passed_over: BTreeMap::new(),
             compared: BTreeMap::new(),
             gone: false,
@@ -244,6 +249,24 @@ impl Peer {
     /// What it was told of a log last, and when.
     pub(crate) fn told(&self, log: &LogId) -> Option<(Head, Micros)> {
         self.told.get(log).copied()
+    }
+
+    /// It holds a log only from this position on; as long as it runs, nothing before comes back.
+    pub(crate) fn based(&mut self, log: &LogId, base: u64) {
+        if self.bases.len() < LOGS_MAX || self.bases.contains_key(log) {
+            let known = self.bases.entry(log.clone()).or_default();
+            *known = base.max(*known);
+        }
+    }
+
+    /// From which position on it holds a log; nothing when it did not say.
+    pub(crate) fn base(&self, log: &LogId) -> Option<u64> {
+        self.bases.get(log).copied()
+    }
+
+    /// Notes that it is told from where on a log is held here; false when it knows.
+    pub(crate) fn tell_base(&mut self, log: &LogId, base: u64) -> bool {
+        self.told_bases.insert(log.clone(), base) != Some(base)
     }
 
     /// It failed to give a log: others are asked until then.

@@ -8,9 +8,10 @@ mod tests;
 use alloc::vec::Vec;
 
 use crate::digest::ChainHash;
-use crate::frame::{Cut, Range, put_head, put_log};
+use crate::frame::{Cut, Range, put_file, put_head, put_log};
 use crate::limits::{CHUNK_BYTES, COMMON_HEADS_MAX, STREAM_MESSAGE_BYTES_MAX};
 use crate::name::LogId;
+use crate::sorted::SortedFile;
 use crate::vector::Head;
 
 pub use ask::{Asked, Comparer, Fetcher, Verdict};
@@ -36,6 +37,17 @@ pub enum Question {
         /// In order of their positions, at most [`COMMON_HEADS_MAX`].
         heads: Vec<Head>,
     },
+    /// What the other's checkpoint is made of, and covers.
+    Checkpoint,
+    /// Lines of one of its files.
+    Lines {
+        /// Of which file.
+        file: SortedFile,
+        /// Bytes of it that are there already.
+        offset: u64,
+        /// Bytes of the answer, unless one line is longer.
+        max: u32,
+    },
 }
 
 /// What the other answers.
@@ -51,6 +63,19 @@ pub enum Answer {
     Lacks,
     /// So many of the heads are on my chain.
     Common(u32),
+    /// I hold that log only from this position on.
+    Below(u64),
+    /// The text of the checkpoint's manifest.
+    Manifest(Vec<u8>),
+    /// Whole lines of a file.
+    Lines {
+        /// Of which file.
+        file: SortedFile,
+        /// Bytes of it before them.
+        offset: u64,
+        /// The lines.
+        bytes: Vec<u8>,
+    },
 }
 
 /// The place in the journals is damaged, cannot be read now, or is not held here: it says nothing about
@@ -62,7 +87,9 @@ pub struct Unreadable;
 pub trait Logs {
     /// How far a log is durable.
     fn head(&mut self, log: &LogId) -> Option<Head>;
-    /// The chain's hash at the end of a record; `None` where no record ends.
+    /// From which position on its records are held: what stood before may be gone.
+    fn base(&mut self, log: &LogId) -> u64;
+    /// The chain's hash at the end of a record; `None` where no record ends, and before the base.
     ///
     /// # Errors
     /// When the place cannot be read or is damaged.
@@ -72,6 +99,11 @@ pub trait Logs {
     fn read(&mut self, log: &LogId, from: u64, until: u64, max: usize) -> Option<Range>;
     /// Known heads between two positions, in order, neither of the two among them.
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head>;
+    /// The manifest of the checkpoint; `None` when there is none.
+    fn manifest(&mut self) -> Option<Vec<u8>>;
+    /// Whole lines of one of its files from `offset` on, at most `max` bytes (but at least one line); `None`
+    /// when the file is no longer there.
+    fn lines(&mut self, file: SortedFile, offset: u64, max: usize) -> Option<Vec<u8>>;
 }
 
 /// Answers a question from the journals held here.
@@ -81,6 +113,10 @@ pub fn answer(logs: &mut dyn Logs, question: &Question) -> Answer {
             let Some(head) = logs.head(log) else { return Answer::Lacks };
             if from.position > head.position {
                 return Answer::Lacks;
+            }
+            let base = logs.base(log);
+            if from.position < base {
+                return Answer::Below(base);
             }
             match logs.hash_at(log, from.position) {
                 Err(Unreadable) => return Answer::Lacks,
@@ -105,7 +141,19 @@ pub fn answer(logs: &mut dyn Logs, question: &Question) -> Answer {
                     Err(Unreadable) => unknown = true,
                 }
             }
-            if common == 0 && unknown { Answer::Lacks } else { Answer::Common(common) }
+            let base = logs.base(log);
+            match common == 0 && unknown {
+                true if heads.iter().any(|head| head.position < base) => Answer::Below(base),
+                true => Answer::Lacks,
+                false => Answer::Common(common),
+            }
+        }
+        Question::Checkpoint => logs.manifest().map_or(Answer::Lacks, Answer::Manifest),
+        Question::Lines { file, offset, max } => {
+            let (file, offset) = (*file, *offset);
+            let max = usize::try_from(*max).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+            let lines = logs.lines(file, offset, max).filter(|bytes| !bytes.is_empty());
+            lines.map_or(Answer::Lacks, |bytes| Answer::Lines { file, offset, bytes })
         }
     }
 }
@@ -141,6 +189,13 @@ impl Question {
                 put_log(&mut out, log);
                 heads.iter().for_each(|head| put_head(&mut out, *head));
             }
+            Self::Checkpoint => out.push(5),
+            Self::Lines { file, offset, max } => {
+                out.push(6);
+                put_file(&mut out, *file);
+                out.extend_from_slice(&offset.to_be_bytes());
+                out.extend_from_slice(&max.to_be_bytes());
+            }
         }
         out
     }
@@ -164,6 +219,12 @@ impl Question {
                 }
                 Self::Common { log, heads }
             }
+            [5] => Self::Checkpoint,
+            [6] => Self::Lines {
+                file: cut.file()?,
+                offset: cut.number()?,
+                max: u32::from_be_bytes(cut.array()?),
+            },
             _ => return None,
         };
         cut.0.is_empty().then_some(question)
@@ -195,6 +256,20 @@ impl Answer {
                 out.push(5);
                 out.extend_from_slice(&count.to_be_bytes());
             }
+            Self::Below(base) => {
+                out.push(8);
+                out.extend_from_slice(&base.to_be_bytes());
+            }
+            Self::Manifest(text) => {
+                out.push(6);
+                out.extend_from_slice(text);
+            }
+            Self::Lines { file, offset, bytes } => {
+                out.push(7);
+                put_file(&mut out, *file);
+                out.extend_from_slice(&offset.to_be_bytes());
+                out.extend_from_slice(bytes);
+            }
         }
         out
     }
@@ -212,6 +287,9 @@ impl Answer {
             [3] => Self::Differs,
             [4] => Self::Lacks,
             [5] => Self::Common(u32::from_be_bytes(cut.array()?)),
+            [6] => Self::Manifest(cut.rest()),
+            [8] => Self::Below(cut.number()?),
+            [7] => Self::Lines { file: cut.file()?, offset: cut.number()?, bytes: cut.rest() },
             _ => return None,
         };
         cut.0.is_empty().then_some(answer)

@@ -7,6 +7,7 @@ use super::stream::{Logs, Unreadable};
 use crate::digest::{ChainHash, ClusterId};
 use crate::frame::Range;
 use crate::name::LogId;
+use crate::sorted::SortedFile;
 use crate::time::Day;
 use crate::usv::records;
 use crate::vector::{Head, Vector};
@@ -15,21 +16,29 @@ use crate::vector::{Head, Vector};
 #[derive(Debug, Clone)]
 pub(crate) struct MemoryLogs {
     cluster: ClusterId,
+    /// What stood before was taken away.
+    pub(crate) bases: BTreeMap<LogId, Head>,
     pub(crate) logs: BTreeMap<LogId, Vec<(Day, Vec<u8>, Head)>>,
 }
 
 impl MemoryLogs {
     pub(crate) fn new(cluster: ClusterId) -> Self {
-        Self { cluster, logs: BTreeMap::new() }
+        Self { cluster, bases: BTreeMap::new(), logs: BTreeMap::new() }
     }
 
     pub(crate) fn start(&self, log: &LogId) -> Head {
         Head::start(&self.cluster, log)
     }
 
+    fn end(&self, log: &LogId) -> Head {
+        let held = self.logs.get(log).and_then(|held| held.last());
+        let base = self.bases.get(log).copied().unwrap_or_else(|| self.start(log));
+        held.map_or(base, |(_, _, head)| *head)
+    }
+
     pub(crate) fn append(&mut self, log: &LogId, day: Day, bytes: &[u8]) {
         for record in records(bytes) {
-            let mut head = self.head(log).unwrap_or(self.start(log));
+            let mut head = self.end(log);
             head.position += record.bytes.len() as u64;
             head.hash = head.hash.next(day, record.bytes);
             let held = self.logs.entry(log.clone()).or_default();
@@ -39,11 +48,17 @@ impl MemoryLogs {
 
     /// Appends a range when it continues the log.
     pub(crate) fn commit(&mut self, range: &Range) -> bool {
-        let fits = self.head(&range.log).unwrap_or(self.start(&range.log)) == range.start();
+        let fits = self.end(&range.log) == range.start();
         if fits {
             self.append(&range.log, range.day, &range.bytes);
         }
         fits
+    }
+
+    /// Lets a log go on at a head behind all that is held of it.
+    pub(crate) fn start_at(&mut self, log: &LogId, base: Head) {
+        self.logs.remove(log);
+        self.bases.insert(log.clone(), base);
     }
 
     /// Cuts a log to a head and gives what stood behind it.
@@ -68,9 +83,16 @@ impl Logs for MemoryLogs {
         self.logs.get(log)?.last().map(|(_, _, head)| *head)
     }
 
+    fn base(&mut self, log: &LogId) -> u64 {
+        self.bases.get(log).map_or(0, |base| base.position)
+    }
+
     fn hash_at(&mut self, log: &LogId, position: u64) -> Result<Option<ChainHash>, Unreadable> {
         if position == 0 {
             return Ok(Some(self.start(log).hash));
+        }
+        if let Some(base) = self.bases.get(log).filter(|base| base.position == position) {
+            return Ok(Some(base.hash));
         }
         let held = self.logs.get(log).map_or(&[][..], |held| &held[..]);
         let at = held.binary_search_by_key(&position, |(_, _, head)| head.position);
@@ -92,6 +114,14 @@ impl Logs for MemoryLogs {
         }
         let range = Range { log: log.clone(), day, position: from, hash_before, bytes };
         (!range.bytes.is_empty()).then_some(range)
+    }
+
+    fn manifest(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn lines(&mut self, _: SortedFile, _: u64, _: usize) -> Option<Vec<u8>> {
+        None
     }
 
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {

@@ -10,7 +10,9 @@ use cocli_core::limits::{INBOX_BYTES_MAX, STREAM_SILENT_US};
 use cocli_core::{Head, LogId};
 
 use super::View;
+use super::event::Came;
 use super::event::{Job, Output};
+use super::taking::{End, Next, Taking, ended};
 
 #[derive(Debug)]
 enum Purpose {
@@ -39,6 +41,7 @@ struct Call {
 pub(super) struct Calls {
     all: BTreeMap<u64, Call>,
     next: u64,
+    taking: Option<Taking>,
 }
 
 impl Calls {
@@ -67,6 +70,42 @@ impl Calls {
         let (comparer, question) = Comparer::new(log.clone(), start, view as &mut dyn Logs);
         let time = (now, STREAM_SILENT_US);
         self.open(time, (peer, to), log, Purpose::Compare(comparer), &question, out);
+    }
+
+    /// Takes the checkpoint of a peer, for these logs.
+    pub(super) fn take_checkpoint(
+        &mut self,
+        now: Micros,
+        (peer, to): (Boot, SocketAddr),
+        logs: Vec<LogId>,
+        out: &mut Vec<Output>,
+    ) {
+        self.next += 1;
+        self.taking = Some(Taking::begin(now, (self.next, peer, to), logs, out));
+    }
+
+    /// What the writer kept of it.
+    pub(super) fn came(&mut self, now: Micros, came: Came, out: &mut Vec<Output>) -> Vec<Input> {
+        let next = self.taking.as_mut().map(|taking| taking.came(now, came, out));
+        next.map_or(Vec::new(), |next| self.went(next, out))
+    }
+
+    /// Who gives its checkpoint, the bytes that came and all of them.
+    pub(super) fn taking(&self) -> Option<(Boot, u64, u64)> {
+        self.taking.as_ref().map(|taking| (taking.peer, taking.progress.0, taking.progress.1))
+    }
+
+    fn went(&mut self, next: Next, out: &mut Vec<Output>) -> Vec<Input> {
+        let Err(end) = next else { return Vec::new() };
+        let Some(taking) = self.taking.take() else { return Vec::new() };
+        out.push(Output::Hang { call: taking.call });
+        match &end {
+            End::Whole => out.push(Output::Join),
+            End::Cut(why) => {
+                out.push(Output::Notice(format!("the state of another node did not come: {why}")));
+            }
+        }
+        vec![ended(&taking, &end)]
     }
 
     fn open(
@@ -100,6 +139,10 @@ impl Calls {
         view: &mut View<'_>,
         out: &mut Vec<Output>,
     ) -> Vec<Input> {
+        if let Some(taking) = self.taking.as_mut().filter(|taking| taking.call == id) {
+            let next = taking.answered(now, bytes, out);
+            return self.went(next, out);
+        }
         let Some(call) = self.all.get_mut(&id) else { return Vec::new() };
         let Some(answer) = Answer::read(bytes) else { return self.hang(id, FetchEnd::Cut, out) };
         match &mut call.purpose {
@@ -176,15 +219,20 @@ impl Calls {
 
     /// More of an answer has come: a long record over a slow link takes its time.
     pub(super) fn coming(&mut self, now: Micros, id: u64) {
+        if let Some(taking) = self.taking.as_mut().filter(|taking| taking.call == id) {
+            taking.deadline.iter_mut().for_each(|deadline| *deadline = now + STREAM_SILENT_US);
+        }
         let Some(call) = self.all.get_mut(&id) else { return };
         let patience = call.patience;
         call.deadline.iter_mut().for_each(|deadline| *deadline = now + patience);
     }
 
     /// The stream broke.
-    pub(super) fn failed(&mut self, id: u64) -> Vec<Input> {
-        let mut out = Vec::new();
-        let mut inputs = self.over(id, FetchEnd::Cut, &mut out);
+    pub(super) fn failed(&mut self, id: u64, out: &mut Vec<Output>) -> Vec<Input> {
+        let mut inputs = match self.taking.as_ref().is_some_and(|taking| taking.call == id) {
+            true => self.went(Err(End::Cut("the stream was cut".to_owned())), out),
+            false => self.over(id, FetchEnd::Cut, out),
+        };
         inputs.push(Input::Tick);
         inputs
     }
@@ -193,11 +241,18 @@ impl Calls {
     pub(super) fn expire(&mut self, now: Micros, out: &mut Vec<Output>) -> Vec<Input> {
         let late = |call: &Call| call.deadline.is_some_and(|at| at <= now);
         let ids: Vec<u64> = self.all.iter().filter(|(_, c)| late(c)).map(|(id, _)| *id).collect();
-        ids.into_iter().flat_map(|id| self.hang(id, FetchEnd::Slow, out)).collect()
+        let mut inputs: Vec<Input> =
+            ids.into_iter().flat_map(|id| self.hang(id, FetchEnd::Slow, out)).collect();
+        let late = |taking: &Taking| taking.deadline.is_some_and(|at| at <= now);
+        if self.taking.as_ref().is_some_and(late) {
+            inputs.extend(self.went(Err(End::Cut("nothing came any more".to_owned())), out));
+        }
+        inputs
     }
 
     pub(super) fn deadline(&self) -> Option<Micros> {
-        self.all.values().filter_map(|call| call.deadline).min()
+        let taking = self.taking.iter().filter_map(|taking| taking.deadline);
+        self.all.values().filter_map(|call| call.deadline).chain(taking).min()
     }
 
     fn hang(&mut self, id: u64, end: FetchEnd, out: &mut Vec<Output>) -> Vec<Input> {

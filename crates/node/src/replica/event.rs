@@ -4,10 +4,11 @@
     reason = "a line tells each event with its fields; all of them fit one screen"
 )]
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use cocli_core::frame::{Linked, Range};
-use cocli_core::{Epoch, Head, LogId, NodeId};
+use cocli_core::{Epoch, Head, LogId, NodeId, SortedFile};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,12 @@ pub enum Input {
     Wait { id: u64, log: LogId, position: u64, nodes: usize },
     /// The waiter went away.
     Unwait(u64),
+    /// A part of the state is damaged, and the history that it was made of is not held here.
+    StateLost,
+    /// Another node's checkpoint was joined: logs may go on from it.
+    Joined,
+    /// Ask the peers from where on they hold these logs: `Replica::holdings` tells soon.
+    AskBases(Vec<LogId>),
     /// The daemon ends: say goodbye to the peers.
     Leave,
     /// The time of `deadline()` has come.
@@ -62,6 +69,8 @@ pub enum Output {
     Advanced { log: LogId, head: Head },
     /// Own writes go to this log from now on.
     NewEpoch { log: LogId },
+    /// All of another node's checkpoint is there: join it beside who writes, then say `Rescan`.
+    Join,
     /// Something that a person may want to read in the log.
     Notice(String),
 }
@@ -81,6 +90,30 @@ pub enum Job {
     Aside { log: LogId, common: Head },
     /// Put these bytes where holes are.
     Heal(Vec<Range>),
+    /// Keep a part of another node's checkpoint.
+    Incoming(Box<Part>),
+}
+
+/// A part of another node's checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// What it is made of, and covers.
+    Manifest(Vec<u8>),
+    /// Lines of one of its files.
+    Lines { file: SortedFile, offset: u64, bytes: Vec<u8> },
+    /// All of it was kept: these logs go on from it.
+    Whole(BTreeSet<LogId>),
+}
+
+/// What came of a part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Came {
+    /// So many bytes of all came; these are wanted next, or nothing more.
+    Next { wanted: Option<(SortedFile, u64)>, came: u64, all: u64 },
+    /// It may be joined.
+    Whole,
+    /// It cannot be what it should be.
+    Refused(String),
 }
 
 /// What became of a job.
@@ -105,6 +138,8 @@ pub enum JobDone {
     Aside { log: LogId, head: Head, own: (LogId, Head) },
     /// Holes that began there are whole again.
     Healed(Vec<(LogId, u64)>),
+    /// What came of a part of another node's checkpoint.
+    Incoming(Box<Came>),
     /// The job changed nothing that counts.
     Failed { job: Job, why: String },
 }

@@ -2,8 +2,8 @@
 
 use cocli_core::frame::Range;
 use cocli_core::gossip::stream::{Logs, Unreadable};
-use cocli_core::{ChainHash, Head, LogId, Vector};
-use cocli_store::Journals;
+use cocli_core::{ChainHash, Head, LogId, SortedFile, Vector};
+use cocli_store::{Journals, checkpoint};
 
 /// Journals, and how far of them is durable.
 pub(super) struct View<'a> {
@@ -25,6 +25,10 @@ impl Logs for View<'_> {
         self.vector.get(log)
     }
 
+    fn base(&mut self, log: &LogId) -> u64 {
+        self.journals.begin(log)
+    }
+
     fn hash_at(&mut self, log: &LogId, position: u64) -> Result<Option<ChainHash>, Unreadable> {
         if let Some(head) = self.vector.get(log).filter(|head| head.position == position) {
             return Ok(Some(head.hash));
@@ -41,6 +45,14 @@ impl Logs for View<'_> {
     fn read(&mut self, log: &LogId, from: u64, until: u64, max: usize) -> Option<Range> {
         let until = until.min(self.vector.position(log));
         self.journals.read(log, from, until, max).ok().flatten()
+    }
+
+    fn manifest(&mut self) -> Option<Vec<u8>> {
+        checkpoint::told(self.journals).ok().flatten()
+    }
+
+    fn lines(&mut self, file: SortedFile, offset: u64, max: usize) -> Option<Vec<u8>> {
+        checkpoint::piece(&**self.journals.disk(), file, offset, max).ok().flatten()
     }
 
     /// What the marks say, which costs no reading.

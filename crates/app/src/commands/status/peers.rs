@@ -39,6 +39,15 @@ pub(super) fn show(screen: Screen, daemon: Option<&Json>, left: &[String], all: 
         let node = screen.safe(&text(peer, "node"));
         screen.line(format!("  {node}  {}  {state}{clock}", text(peer, "address")));
     }
+    if let Some(taking) = daemon.and_then(|d| d.get("taking")).filter(|taking| !taking.is_null()) {
+        let bytes = |key: &str| sized(taking.get(key).and_then(Json::as_u64).unwrap_or(0));
+        let node = screen.safe(&text(taking, "node"));
+        screen.line(format!(
+            "  taking the state from {node}: {} of {}",
+            bytes("came"),
+            bytes("all")
+        ));
+    }
     for stranger in list(daemon, "strangers") {
         let old = stranger.get("old").and_then(Json::as_bool) == Some(true);
         let why = match old {

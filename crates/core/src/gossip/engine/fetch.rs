@@ -27,6 +27,9 @@ impl Engine {
         }
         let own = self.owns(log);
         let gap = self.gaps.entry(log.clone()).or_default();
+        if gap.stranded.is_some() {
+            gap.not_before = self.now;
+        }
         if own && gap.claimed.is_none_or(|claimed| claimed.position < head.position) {
             gap.claimed = Some(head);
         }
@@ -92,6 +95,12 @@ impl Engine {
                 gap.failed(self.now);
                 self.inbox.forget_early(log);
                 self.pass_over(boot, log, until);
+            }
+            FetchEnd::Below(base) => {
+                gap.ask = None;
+                if let Some(peer) = self.peers.get_mut(boot) {
+                    peer.based(log, base);
+                }
             }
             FetchEnd::Fork => {
                 gap.ask = None;
@@ -199,8 +208,9 @@ impl Engine {
             return true;
         }
         let Some((holder, far)) = self.holder(log, gap) else {
-            return !gap.forks.is_empty();
+            return self.strand(log, gap) || !gap.forks.is_empty();
         };
+        gap.stranded = None;
         self.ask((log, gap), (holder, far), turn, out);
         true
     }
@@ -264,7 +274,8 @@ impl Engine {
         let mut holders: Vec<_> = holders
             .filter_map(|peer| {
                 let held = peer.known(log)?.position;
-                (held > received).then_some((peer, held))
+                let base = peer.base(log).unwrap_or(0);
+                (base <= received && received < held).then_some((peer, held))
             })
             .collect();
         let best = |(peer, _): &&(&super::super::peer::Peer, u64)| {

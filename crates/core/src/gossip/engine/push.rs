@@ -118,6 +118,7 @@ impl Engine {
         if head.position > 0 || peer.told(log).is_some() {
             peer.tell(log, head, self.now);
             self.queue(boot).entry(log.clone(), head);
+            self.tell_base(boot, log);
         }
     }
 

@@ -113,6 +113,8 @@ impl Engine {
             Message::Long { log, position } => self.on_long(&log, position),
             Message::Differs { log, .. } => self.forked(&log, boot),
             Message::Hurry { log, position } => self.on_hurry(boot, &log, position),
+            Message::Bases(bases) => self.on_bases(boot, bases),
+            Message::AskBases(logs) => self.on_ask_bases(boot, &logs),
             Message::Members(body) => self.on_members(boot, from, &body),
             Message::Bye => {
                 if let Some(peer) = self.peers.get_mut(boot) {
@@ -164,7 +166,10 @@ impl Engine {
             return;
         }
         let mine = self.durable(&log);
-        if from.position > mine.position || from == mine {
+        let base = self.bases.get(&log).copied().unwrap_or(0);
+        if from.position < base {
+            self.queue(boot).base(log, base);
+        } else if from.position > mine.position || from == mine {
             self.tell(boot, &log);
         } else if from.position == mine.position {
             self.differs(boot, &log, from);

@@ -62,7 +62,8 @@ impl Fetcher {
             Answer::Chunk(range) if range.log == self.log && range.start() == self.at => Ok(range),
             Answer::End => Err(FetchEnd::Whole),
             Answer::Differs => Err(FetchEnd::Fork),
-            Answer::Chunk(_) | Answer::Lacks | Answer::Common(_) => Err(FetchEnd::Cut),
+            Answer::Below(base) => Err(FetchEnd::Below(base)),
+            _ => Err(FetchEnd::Cut),
         }
     }
 }
@@ -87,7 +88,8 @@ pub enum Verdict {
 #[derive(Debug, Clone)]
 pub struct Comparer {
     log: LogId,
-    /// The last head known to be common.
+    /// The last head known to be common; or where one of both begins to hold the log, if they part behind
+    /// it: records that follow it come only if they do.
     low: Head,
     /// No head from here on is common, as far as it is known.
     high: u64,
@@ -100,6 +102,8 @@ impl Comparer {
     pub fn new(log: LogId, start: Head, logs: &mut dyn Logs) -> (Self, Question) {
         let high = logs.head(&log).map_or(0, |head| head.position.saturating_add(1));
         let mut comparer = Self { log, low: start, high, asked: Vec::new() };
+        let base = logs.base(&comparer.log);
+        let _ = comparer.begin_at(base, logs);
         let question = comparer.narrow(logs);
         (comparer, question)
     }
@@ -117,6 +121,9 @@ impl Comparer {
                 }
                 Asked::Next(self.narrow(logs))
             }
+            Answer::Below(base) if self.begin_at(base, logs).is_some() => {
+                Asked::Next(self.narrow(logs))
+            }
             Answer::Chunk(range) if range.log == self.log && range.start() == self.low => {
                 match self.compare(&range, logs) {
                     Some(verdict) => Asked::Over(verdict),
@@ -125,6 +132,12 @@ impl Comparer {
             }
             _ => Asked::Over(Verdict::Open),
         }
+    }
+
+    /// Compares from a position on, if that is farther.
+    fn begin_at(&mut self, position: u64, logs: &mut dyn Logs) -> Option<()> {
+        let hash = logs.hash_at(&self.log, position).ok()??;
+        (position > self.low.position).then(|| self.low = Head { position, hash })
     }
 
     /// Asks for the heads between the two bounds, evenly chosen; for records when there are none.

@@ -51,8 +51,8 @@ fn branches() -> impl Strategy<Value = [Vec<(u32, Vec<u8>)>; 3]> {
     })
 }
 
-fn compare(ours: &mut MemoryLogs, theirs: &mut MemoryLogs) -> Verdict {
-    let start = ours.start(&log());
+fn compare(ours: &mut dyn Logs, theirs: &mut dyn Logs) -> Verdict {
+    let start = Head::start(&ClusterId([7; 16]), &log());
     let (mut comparer, mut question) = Comparer::new(log(), start, ours);
     for _ in 0..1000 {
         let read = Question::read(&question.write()).unwrap();
@@ -92,6 +92,23 @@ proptest! {
                 prop_assert_eq!(loser, Verdict::Yield { common, lost });
             }
         }
+    }
+
+    #[test]
+    fn where_history_went_below_what_is_common_both_sides_decide_as_if_it_had_not(
+        parts in branches(),
+        bases in any::<[prop::sample::Index; 2]>(),
+    ) {
+        let [common, one, two] = parts;
+        let branch = |own: &[(u32, Vec<u8>)]| [common.clone(), own.to_vec()].concat();
+        let (mut a, mut b) = (held(&branch(&one)), held(&branch(&two)));
+        let whole = (compare(&mut a, &mut b), compare(&mut b, &mut a));
+        let begun = |logs: MemoryLogs, base: prop::sample::Index| {
+            let base = held(&common[..base.index(common.len() + 1)]).head(&log());
+            Based(logs, base.map_or(0, |head| head.position))
+        };
+        let (mut a, mut b) = (begun(a, bases[0]), begun(b, bases[1]));
+        prop_assert_eq!((compare(&mut a, &mut b), compare(&mut b, &mut a)), whole);
     }
 
     #[test]
@@ -136,6 +153,22 @@ fn marks_are_narrowed_down_when_there_are_too_many_for_one_question() {
 }
 
 #[test]
+fn questions_and_answers_about_checkpoints_read_back() {
+    for shard in [None, Some(7)] {
+        let file = SortedFile { shard, hash: 42 << 100 };
+        for question in [Question::Checkpoint, Question::Lines { file, offset: 9, max: 300 }] {
+            let bytes = question.write();
+            assert_eq!(Question::read(&bytes), Some(question));
+            assert_eq!(Question::read(&[&bytes[..], b"x"].concat()), None);
+        }
+        let lines = Answer::Lines { file, offset: 9, bytes: b"lines".to_vec() };
+        for answer in [lines, Answer::Manifest(b"{}".to_vec()), Answer::Below(4711)] {
+            assert_eq!(Answer::read(&answer.write()), Some(answer));
+        }
+    }
+}
+
+#[test]
 fn a_head_that_is_no_records_end_here_differs() {
     let mut logs = held(&[(1, vec![b'a'; 10]), (1, vec![b'b'; 10])]);
     let mut from = logs.start(&log());
@@ -164,7 +197,22 @@ impl Logs for Based {
     }
 
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {
-        self.0.heads(log, after.max(self.1), before)
+        // Marks are few.
+        let mut heads = self.0.heads(log, after.max(self.1), before);
+        heads.retain(|head| head.position % 5 == 0);
+        heads
+    }
+
+    fn base(&mut self, _: &LogId) -> u64 {
+        self.1
+    }
+
+    fn manifest(&mut self) -> Option<Vec<u8>> {
+        self.0.manifest()
+    }
+
+    fn lines(&mut self, file: SortedFile, offset: u64, max: usize) -> Option<Vec<u8>> {
+        self.0.lines(file, offset, max)
     }
 }
 
@@ -181,13 +229,13 @@ fn who_does_not_hold_the_beginning_of_a_log_lacks_it_and_is_on_no_other_branch()
         answer(&mut based, &Question::Common { log: log(), heads: heads.to_vec() })
     };
     assert_eq!(common(&heads), Answer::Common(4), "what is below a common head is common");
-    assert_eq!(common(&heads[..2]), Answer::Lacks);
+    assert_eq!(common(&heads[..2]), Answer::Below(9));
     let mut forked = heads;
     forked[3].hash = ChainHash([9; 16]);
     assert_eq!(common(&forked), Answer::Common(3));
     assert_eq!(common(&forked[3..]), Answer::Common(0));
     let fetch = |from| Question::Fetch { log: log(), from, until: u64::MAX, max: 100 };
-    assert_eq!(answer(&mut based, &fetch(heads[1])), Answer::Lacks);
+    assert_eq!(answer(&mut based, &fetch(heads[1])), Answer::Below(9));
     assert!(matches!(answer(&mut based, &fetch(heads[2])), Answer::Chunk(_)));
     // Whoever compares with it comes to no verdict by what is not there.
     other.append(&log(), Day::from_number(20_261_102).unwrap(), b"zz\x1e");
@@ -196,6 +244,7 @@ fn who_does_not_hold_the_beginning_of_a_log_lacks_it_and_is_on_no_other_branch()
     let mut answered = answer(&mut based, &question);
     while let Asked::Next(next) = comparer.take(answered, &mut other) {
         answered = answer(&mut based, &next);
-        assert!(matches!(answered, Answer::Lacks | Answer::Common(0)), "{answered:?}");
+        let nothing = matches!(answered, Answer::Lacks | Answer::Below(9) | Answer::Common(0));
+        assert!(nothing, "{answered:?}");
     }
 }

@@ -76,3 +76,32 @@ fn who_waits_for_what_was_not_copied_is_told_when_others_hold_the_closed_log() {
     assert!(world.level());
     assert_eq!(world.nodes[0].waited, [(5, vec![NodeId::read("b").unwrap()])]);
 }
+
+#[test]
+fn two_branches_of_one_log_become_one_and_the_other_lives_on_elsewhere() {
+    for (mine, theirs) in [("alpha", "beta"), ("beta", "alpha")] {
+        let mut world = World::met(&["a", "b", "c"]);
+        world.write(0, "common");
+        world.run(1_000_000);
+        // What b holds of a's log was written by a clone of a.
+        world.blocked = vec![(1, 2), (2, 1), (1, 3), (3, 1)];
+        world.nodes[1].logs.append(&log("a"), day(), format!("{theirs}\x1e").as_bytes());
+        let head = world.nodes[1].logs.head(&log("a")).unwrap();
+        let ranges = world.nodes[1].logs.read(&log("a"), 7, u64::MAX, 1000).into_iter().collect();
+        world.step(1, Input::Durable { log: log("a"), head, ranges });
+        world.write(0, mine);
+        world.run(3_000_000);
+        world.blocked.clear();
+        world.run(120_000_000);
+        assert!(world.level(), "{mine}");
+        let held = |n: usize, text: &str| {
+            let text = format!("{text}\x1e");
+            world.nodes[n].logs.logs.values().flatten().any(|r| r.1 == text.as_bytes())
+        };
+        for n in 0..3 {
+            assert!(held(n, "alpha") && held(n, "beta"), "{mine} {n}");
+        }
+        let name = &world.nodes[2].logs.logs[&log("a")];
+        assert_eq!(name[1].1, b"beta\x1e");
+    }
+}

@@ -1,0 +1,118 @@
+//! Taking the checkpoint of a peer over a stream: what it is made of, then the lines of its files, one piece
+//! after the other, each asked for when the writer has kept the one before.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use cocli_core::frame::Boot;
+use cocli_core::gossip::stream::{Answer, Question};
+use cocli_core::gossip::{Input, Micros};
+use cocli_core::limits::{CHUNK_BYTES, STREAM_SILENT_US};
+use cocli_core::{LogId, SortedFile};
+
+use super::event::{Came, Job, Output, Part};
+
+/// Manifests in a row of which no line came, as their files were gone: then another peer is asked.
+const MANIFESTS_MAX: u8 = 4;
+
+/// A checkpoint under way.
+#[derive(Debug)]
+pub(super) struct Taking {
+    pub(super) call: u64,
+    pub(super) peer: Boot,
+    to: SocketAddr,
+    logs: BTreeSet<LogId>,
+    /// When the answer is given up; none while the writer is at it.
+    pub(super) deadline: Option<Micros>,
+    manifests: u8,
+    /// Bytes that came, and that there are.
+    pub(super) progress: (u64, u64),
+}
+
+/// How it goes on.
+pub(super) type Next = Result<(), End>;
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum End {
+    /// All of it is there.
+    Whole,
+    /// It did not come, for this reason.
+    Cut(String),
+}
+
+impl Taking {
+    pub(super) fn begin(
+        now: Micros,
+        (call, peer, to): (u64, Boot, SocketAddr),
+        logs: Vec<LogId>,
+        out: &mut Vec<Output>,
+    ) -> Self {
+        let logs = logs.into_iter().collect();
+        let mut taking =
+            Self { call, peer, to, logs, deadline: None, manifests: 0, progress: (0, 0) };
+        taking.ask_manifest(now, out);
+        taking
+    }
+
+    fn ask_manifest(&mut self, now: Micros, out: &mut Vec<Output>) {
+        self.manifests += 1;
+        self.ask(now, &Question::Checkpoint, out);
+    }
+
+    fn ask(&mut self, now: Micros, question: &Question, out: &mut Vec<Output>) {
+        self.deadline = Some(now + STREAM_SILENT_US);
+        out.push(Output::Ask { call: self.call, to: self.to, bytes: question.write() });
+    }
+
+    /// An answer of the peer: the writer keeps it.
+    pub(super) fn answered(&mut self, now: Micros, bytes: &[u8], out: &mut Vec<Output>) -> Next {
+        let asked = self.deadline.take().is_some();
+        let part = match Answer::read(bytes) {
+            Some(Answer::Manifest(text)) if asked => Part::Manifest(text),
+            Some(Answer::Lines { file, offset, bytes }) if asked => {
+                self.manifests = 0;
+                Part::Lines { file, offset, bytes }
+            }
+            // It compacted meanwhile: its files are others.
+            Some(Answer::Lacks)
+                if asked && self.progress.1 > 0 && self.manifests < MANIFESTS_MAX =>
+            {
+                self.ask_manifest(now, out);
+                return Ok(());
+            }
+            _ => return Err(End::Cut("it has no checkpoint to give".to_owned())),
+        };
+        out.push(Output::Job(Job::Incoming(Box::new(part))));
+        Ok(())
+    }
+
+    /// The writer kept it, or did not.
+    pub(super) fn came(&mut self, now: Micros, came: Came, out: &mut Vec<Output>) -> Next {
+        match came {
+            Came::Next { wanted, came, all } => {
+                self.progress = (came, all);
+                match wanted {
+                    Some((file, offset)) => self.ask_lines(now, file, offset, out),
+                    None => {
+                        let whole = Box::new(Part::Whole(self.logs.clone()));
+                        out.push(Output::Job(Job::Incoming(whole)));
+                    }
+                }
+                Ok(())
+            }
+            Came::Whole => Err(End::Whole),
+            Came::Refused(why) => Err(End::Cut(why)),
+        }
+    }
+
+    fn ask_lines(&mut self, now: Micros, file: SortedFile, offset: u64, out: &mut Vec<Output>) {
+        let max = u32::try_from(CHUNK_BYTES).unwrap_or(u32::MAX);
+        self.ask(now, &Question::Lines { file, offset, max }, out);
+    }
+}
+
+/// What the engine is told of an end.
+pub(super) fn ended(taking: &Taking, end: &End) -> Input {
+    Input::CheckpointEnded { peer: taking.peer, whole: *end == End::Whole }
+}
