@@ -103,30 +103,57 @@ pub fn read_line(line: &[u8]) -> Result<Datagram, Odd> {
     parse(line, false)
 }
 
+/// As [`read_line`], of a line whose target is known already.
+///
+/// # Errors
+/// As `read_line`.
+pub fn read_entry(line: &[u8]) -> Result<(Field, Entry), Odd> {
+    Told::split(line, false)?.entry()
+}
+
 fn parse(record: &[u8], checked: bool) -> Result<Datagram, Odd> {
-    if record.len() > RECORD_BYTES_MAX {
-        return Err(Odd::TooLong(record.len()));
+    let told = Told::split(record, checked)?;
+    let target = Target::read(told.target)?;
+    let (field, entry) = told.entry()?;
+    Ok(Datagram { target, field, entry })
+}
+
+/// The fields of a record, of which only some were looked at.
+struct Told<'a> {
+    instant: Instant,
+    node: &'a str,
+    target: &'a str,
+    field: &'a str,
+    value: &'a str,
+    causality: Causality,
+}
+
+impl<'a> Told<'a> {
+    fn split(record: &'a [u8], checked: bool) -> Result<Self, Odd> {
+        if record.len() > RECORD_BYTES_MAX {
+            return Err(Odd::TooLong(record.len()));
+        }
+        let record = record.strip_suffix(&[RS]).unwrap_or(record).trim_ascii_start();
+        let text = core::str::from_utf8(record).map_err(|e| Odd::NotUtf8(e.valid_up_to()))?;
+        let mut fields = [""; FIELDS_MAX + 1];
+        let (mut count, mut from) = (0, 0);
+        let ends = memchr::memchr_iter(US, record).chain([record.len()]);
+        for (place, end) in fields.iter_mut().zip(ends) {
+            *place = &text[from..end];
+            (count, from) = (count + 1, end + 1);
+        }
+        let [timestamp, node, target, field, value, causality] = ours(&fields[..count])?;
+        let causality = causality_of(text, causality, checked)?;
+        let instant = Instant::read(timestamp).ok_or_else(|| Odd::Timestamp(cut(timestamp)))?;
+        Ok(Self { instant, node, target, field, value, causality })
     }
-    let record = record.strip_suffix(&[RS]).unwrap_or(record).trim_ascii_start();
-    let text = core::str::from_utf8(record).map_err(|e| Odd::NotUtf8(e.valid_up_to()))?;
-    let mut fields = [""; FIELDS_MAX + 1];
-    let mut count = 0;
-    for (place, part) in fields.iter_mut().zip(text.split(char::from(US))) {
-        *place = part;
-        count += 1;
+
+    fn entry(self) -> Result<(Field, Entry), Odd> {
+        let field = Field::read(self.field)?;
+        let stamp = Stamp { instant: self.instant, node: NodeId::read(self.node)? };
+        let value = Value::read(self.value).bounded()?;
+        Ok((field, Entry { stamp, value, causality: self.causality }))
     }
-    let [timestamp, node, target, field, value, causality] = ours(&fields[..count])?;
-    let causality = causality_of(text, causality, checked)?;
-    let instant = Instant::read(timestamp).ok_or_else(|| Odd::Timestamp(cut(timestamp)))?;
-    Ok(Datagram {
-        target: Target::read(target)?,
-        field: Field::read(field)?,
-        entry: Entry {
-            stamp: Stamp { instant, node: NodeId::read(node)? },
-            value: Value::read(value).bounded()?,
-            causality,
-        },
-    })
 }
 
 /// Reads a record where it stands in a block, which has to hold what follows on the record: see

@@ -181,17 +181,22 @@ fn living(
     fits: impl Fn(&[String]) -> bool,
 ) -> cocli_store::Result<Vec<(Target, Entity)>> {
     let Ok(name) = Field::read("name") else { return Ok(Vec::new()) };
-    let (mut seen, mut found) = (HashSet::new(), Vec::new());
-    for (_, _, text) in candidates {
-        let Ok(target) = Target::read(&text) else { continue };
-        if found.len() == most || !seen.insert(text) {
-            continue;
+    let mut seen = HashSet::new();
+    let once = candidates.into_iter().filter_map(|(_, _, text)| Target::read(&text).ok());
+    let targets: Vec<Target> = once.filter(|target| seen.insert(target.clone())).collect();
+    let mut found = Vec::new();
+    for some in targets.chunks(most.max(1)) {
+        let mut known = reader.entities(&some.iter().cloned().collect())?;
+        for (target, entity) in some.iter().filter_map(|target| known.remove_entry(target)) {
+            let kind = Kind::of(&target);
+            let lives = entity.removed().is_none() && has_something(kind, &entity, &name);
+            if lives && kind.is_some() && fits(&called(&target, &entity)) {
+                found.push((target, entity));
+            }
         }
-        let entity = reader.entity(&target)?;
-        let kind = Kind::of(&target);
-        let lives = entity.removed().is_none() && has_something(kind, &entity, &name);
-        if lives && kind.is_some() && fits(&called(&target, &entity)) {
-            found.push((target, entity));
+        if found.len() >= most {
+            found.truncate(most);
+            break;
         }
     }
     Ok(found)

@@ -42,7 +42,7 @@ pub use turn::Turn;
 
 pub(crate) use manifest::{ShardInfo, held_from_start};
 pub(crate) use odd::{OddList, of_met};
-pub(crate) use shard::{first_of, lines, lookup, read_line};
+pub(crate) use shard::{first_of, lines, lookup, read_entry, read_line};
 pub(crate) use source::Piece;
 
 /// Files of the checkpoint that are not what the manifest names them by, and why.

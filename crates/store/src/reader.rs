@@ -530,7 +530,12 @@ fn join(entity: &mut Entity, news: &Entity) {
 
 /// The target of a state line.
 fn target_of(line: &[u8]) -> &[u8] {
-    line.split(|b| *b == US).nth(2).unwrap_or_default()
+    let mut ends = memchr::memchr_iter(US, line).skip(1);
+    match (ends.next(), ends.next()) {
+        (Some(before), Some(behind)) => &line[before + 1..behind],
+        (Some(before), None) => &line[before + 1..],
+        _ => &[],
+    }
 }
 
 /// What stands in every record of a target.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cocli_core::usv::{self, Line, RS, US};
-use cocli_core::{Datagram, Entity, Target};
+use cocli_core::{Datagram, Entity, Entry, Field, Target};
 
 use super::source::{END, Piece};
 use crate::disk::Disk;
@@ -26,8 +26,14 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Target and field of a line, as bytes: what the file is sorted by.
 fn key(line: &[u8]) -> (&[u8], &[u8]) {
-    let mut fields = line.split(|b| *b == US).skip(2);
-    (fields.next().unwrap_or_default(), fields.next().unwrap_or_default())
+    let mut ends = memchr::memchr_iter(US, line).skip(1);
+    let (Some(before), Some(between)) = (ends.next(), ends.next()) else {
+        // No line that we write.
+        let mut fields = line.split(|b| *b == US).skip(2);
+        return (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+    };
+    let field = &line[between + 1..ends.next().unwrap_or(line.len())];
+    (&line[before + 1..between], field)
 }
 
 /// What a piece holds of the target and, if asked, of all below it: by one read where it is small,
@@ -142,6 +148,15 @@ fn first_not_before(bytes: &[u8], wanted: (&[u8], &[u8])) -> usize {
 /// What a line of a file says.
 pub(crate) fn read_line(line: &[u8], path: &str) -> Result<Datagram> {
     usv::read_line(line).map_err(|odd| StoreError::Damaged {
+        path: path.to_owned(),
+        offset: 0,
+        what: odd.to_string(),
+    })
+}
+
+/// As [`read_line`], of a line whose target is known already.
+pub(crate) fn read_entry(line: &[u8], path: &str) -> Result<(Field, Entry)> {
+    usv::read_entry(line).map_err(|odd| StoreError::Damaged {
         path: path.to_owned(),
         offset: 0,
         what: odd.to_string(),

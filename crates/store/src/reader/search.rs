@@ -1,7 +1,7 @@
 //! Looking through everything for what some lines hold, on several threads: lines are searched as bytes, and
 //! only what is met is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cocli_core::digest::shard as shard_of;
@@ -58,7 +58,8 @@ impl Reader {
         })
     }
 
-    /// What the checkpoint says of targets that are met, and of those that the runs or the tail tell of.
+    /// What the checkpoint says of targets that are met in some file of it, and of those that the tail tells
+    /// of. A line that decides has the needle itself, wherever it stands.
     fn searched(
         &self,
         shard: u8,
@@ -67,42 +68,71 @@ impl Reader {
         news: &[(&Target, &Entity)],
     ) -> Result<Delta> {
         let mut found = Delta::new();
-        let mut pieces = self.manifest.pieces(shard);
-        let base = self.manifest.shards.contains_key(&shard).then(|| pieces.remove(0));
-        let is_here = |line: &[u8]| target_of(line).starts_with(prefix.as_bytes());
-        for piece in pieces {
-            for line in checkpoint::lines(&piece.read(&*self.disk)?).filter(|line| is_here(line)) {
-                checkpoint::add_line(line, &mut found, &piece.path)?;
-            }
+        let mut texts = Vec::new();
+        for piece in self.manifest.pieces(shard) {
+            texts.push((piece.read(&*self.disk)?, piece.path));
         }
-        let Some(piece) = base else { return Ok(found) };
-        let bytes = piece.read(&*self.disk)?;
         if finders.is_empty() {
-            for line in checkpoint::lines(&bytes).filter(|line| is_here(line)) {
-                checkpoint::add_line(line, &mut found, &piece.path)?;
+            let is_here = |line: &&[u8]| target_of(line).starts_with(prefix.as_bytes());
+            for (bytes, path) in &texts {
+                for line in checkpoint::lines(bytes).filter(is_here) {
+                    checkpoint::add_line(line, &mut found, path)?;
+                }
             }
             return Ok(found);
         }
-        let told = found.keys().map(|target| target.as_str().as_bytes().to_vec());
-        let told: Vec<Vec<u8>> = told
-            .chain(news.iter().map(|(target, _)| target.as_str().as_bytes().to_vec()))
-            .collect();
-        for target in told {
-            let at = checkpoint::first_of(&bytes, &target);
-            add_target(&bytes[at..], &target, &mut found, &piece.path)?;
+        let files: Vec<Sorted<'_>> = texts.iter().map(Sorted::new).collect();
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        for target in news.iter().map(|(target, _)| target.as_str().as_bytes()) {
+            seen.insert(target);
+            add_target(&files, target, None, &mut found)?;
         }
-        for finder in finders {
-            let mut at = 0;
-            while let Some(hit) = finder.find(&bytes[at..]).map(|hit| at + hit) {
-                let (first, target) = around(&bytes, hit);
-                at = match target.starts_with(prefix.as_bytes()) {
-                    true => first + add_target(&bytes[first..], target, &mut found, &piece.path)?,
-                    false => hit,
-                };
-                at = at.max(hit + 1);
+        for (of, file) in files.iter().enumerate() {
+            for finder in finders {
+                let mut at = 0;
+                while let Some(hit) = finder.find(&file.bytes[at..]).map(|hit| at + hit) {
+                    let (first, target) = around(file.bytes, hit);
+                    at = hit + 1;
+                    if target.starts_with(prefix.as_bytes()) && seen.insert(target) {
+                        at = at.max(add_target(&files, target, Some((of, first)), &mut found)?);
+                    }
+                }
             }
         }
         Ok(found)
+    }
+}
+
+/// Bytes from which on it is not worth it to note where targets begin.
+const NOTED_BYTES_MAX: usize = 64 * 1024;
+
+/// Sorted lines of a shard.
+struct Sorted<'a> {
+    bytes: &'a [u8],
+    path: &'a str,
+    /// Where the lines of each target begin, of what is short.
+    begins: Option<HashMap<&'a [u8], usize>>,
+}
+
+impl<'a> Sorted<'a> {
+    fn new((bytes, path): &'a (Vec<u8>, String)) -> Self {
+        let begins = || {
+            let (mut begins, mut at) = (HashMap::new(), 0);
+            while at < bytes.len() {
+                begins.entry(target_of(&bytes[at..])).or_insert(at);
+                at += memchr::memchr(RS, &bytes[at..]).unwrap_or(bytes.len()) + 2;
+            }
+            begins
+        };
+        Self { bytes, path, begins: (bytes.len() <= NOTED_BYTES_MAX).then(begins) }
+    }
+
+    /// Where the lines of a target begin, if there are any.
+    fn first_of(&self, target: &[u8]) -> usize {
+        match &self.begins {
+            Some(begins) => begins.get(target).copied().unwrap_or(self.bytes.len()),
+            None => checkpoint::first_of(self.bytes, target),
+        }
     }
 }
 
@@ -121,18 +151,31 @@ fn around(bytes: &[u8], hit: usize) -> (usize, &[u8]) {
     (first, target)
 }
 
-/// Reads the lines of a target that bytes begin with; gives how many bytes they take.
-fn add_target(bytes: &[u8], target: &[u8], found: &mut Delta, path: &str) -> Result<usize> {
-    let (mut at, mut name, mut entity) = (0, None, Entity::default());
-    while at < bytes.len() && target_of(&bytes[at..]) == target {
-        let len = memchr::memchr(RS, &bytes[at..]).unwrap_or(bytes.len() - at);
-        let datagram = checkpoint::read_line(&bytes[at..at + len], path)?;
-        entity.merge(datagram.field, datagram.entry);
-        name = Some(datagram.target);
-        at = (at + len + 2).min(bytes.len());
+/// Reads the lines of a target in all files, of which one has them from `at` on; gives where they end there.
+fn add_target(
+    files: &[Sorted<'_>],
+    target: &[u8],
+    known: Option<(usize, usize)>,
+    found: &mut Delta,
+) -> Result<usize> {
+    let (mut end, mut name, mut entity) = (0, None, Entity::default());
+    for (of, Sorted { bytes, path, .. }) in files.iter().enumerate() {
+        let here = known.filter(|(file, _)| *file == of);
+        let mut at = here.map_or_else(|| files[of].first_of(target), |(_, at)| at);
+        while at < bytes.len() && target_of(&bytes[at..]) == target {
+            let len = memchr::memchr(RS, &bytes[at..]).unwrap_or(bytes.len() - at);
+            let line = &bytes[at..at + len];
+            if name.is_none() {
+                name = Some(checkpoint::read_line(line, path)?.target);
+            }
+            let (field, entry) = checkpoint::read_entry(line, path)?;
+            entity.merge(field, entry);
+            at = (at + len + 2).min(bytes.len());
+        }
+        end = if here.is_some() { at } else { end };
     }
     if let Some(name) = name {
-        join(found.entry(name).or_default(), &entity);
+        found.insert(name, entity);
     }
-    Ok(at)
+    Ok(end)
 }
