@@ -10,8 +10,7 @@ use cocli_core::limits::{INBOX_BYTES_MAX, STREAM_SILENT_US};
 use cocli_core::{Head, LogId};
 
 use super::View;
-use super::event::Came;
-use super::event::{Job, Output};
+use super::event::{Came, Job, Output};
 use super::taking::{End, Next, Taking, ended};
 
 #[derive(Debug)]

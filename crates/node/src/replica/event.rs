@@ -69,7 +69,7 @@ pub enum Output {
     Advanced { log: LogId, head: Head },
     /// Own writes go to this log from now on.
     NewEpoch { log: LogId },
-    /// All of another node's checkpoint is there: join it beside who writes, then say `Rescan`.
+    /// All of another node's checkpoint is there: join it beside who writes, then say `Joined`.
     Join,
     /// Something that a person may want to read in the log.
     Notice(String),
