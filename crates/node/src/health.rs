@@ -278,6 +278,7 @@ impl Session<'_> {
         for log in self.journals.logs().cloned().collect::<Vec<_>>() {
             self.journals.scrub(&log)?;
         }
+        self.journals.save_holes(&self.lock)?;
         for hole in self.journals.holes() {
             findings.push(Finding {
                 place: format!("{} at {}", hole.log, hole.from.position),

@@ -48,7 +48,7 @@ pub use replica::{Misplaced, Placed};
 pub use section::{Met, Section, Stretch};
 pub use sync::{Durable, SyncEnd, SyncPlan};
 
-pub(crate) use file::{Salvage, is_rot, put_aside, replace, rot, write_fresh};
+pub(crate) use file::{Salvage, is_rot, put_aside, replace, rot, salvage, write_fresh};
 pub(crate) use hole::Gap;
 pub(crate) use log::DayFile;
 use log::Log;
@@ -129,6 +129,7 @@ impl Journals {
         self.doubt = self.read_doubt()?;
         self.holes.read(&*self.disk)?;
         let mut names = Vec::new();
+        let mut settled = false;
         for _ in 0..LOOKS_MAX {
             // In this order: a day that moves into the archive meanwhile is seen in one of them.
             names = self.disk.list_stats(paths::WAL).tried("list", paths::WAL)?;
@@ -137,6 +138,7 @@ impl Journals {
             let Some([_, _, archive, _, bases]) = landmarks else { break };
             let stat = |path| self.disk.stat(path).tried("look at", path);
             if (archive, bases) == (stat(paths::ARCHIVE)?, stat(paths::BASES)?) {
+                settled = true;
                 break;
             }
             landmarks = self.look_around()?;
@@ -167,7 +169,8 @@ impl Journals {
         for id in all {
             self.look_at(&id, found.remove(&id).unwrap_or_default(), marks.get(&id).copied())?;
         }
-        self.landmarks = landmarks;
+        // Where days went on moving during every look, the folders were newer than what is known of them.
+        self.landmarks = landmarks.filter(|_| settled);
         self.judge_own()
     }
 
@@ -216,6 +219,7 @@ impl Journals {
     fn look_at(&mut self, id: &LogId, found: Vec<(Day, Stat)>, marks: Option<Stat>) -> Result<()> {
         let own = self.owns(id);
         let start = self.start_of(id);
+        let start_day = self.bases.get(id).map(|base| base.day);
         let pieces = self.archived.get(id).map_or(&[][..], Vec::as_slice);
         let log = self.logs.entry(id.clone()).or_insert_with(|| Log::new(id.clone(), start));
         let moved = log.start != start;
@@ -224,6 +228,7 @@ impl Journals {
             return Ok(());
         }
         log.pieces = pieces.to_vec();
+        log.start_day = start_day;
         if moved {
             log.begin_at(start);
         }

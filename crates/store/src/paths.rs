@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use cocli_core::limits::LOG_BYTES_MAX;
 use cocli_core::{Day, Kind, LogId, Month, SortedFile, Target};
 
 /// Folder of the journals.
@@ -116,7 +117,8 @@ pub fn archived_of(name: &str) -> Option<(LogId, Day, u64, u64)> {
     let (position, bytes) = place.split_once('+')?;
     let log = LogId::read(log).ok().filter(|log| log.month.is_none())?;
     let day = Day::read(day)?;
-    let (position, bytes) = (position.parse().ok()?, bytes.parse().ok()?);
+    let (position, bytes): (u64, u64) = (position.parse().ok()?, bytes.parse().ok()?);
+    position.checked_add(bytes).filter(|end| *end <= LOG_BYTES_MAX)?;
     // One name per place: `+07` or the like would be a second one.
     let same =
         archived(&log, day, position, bytes).strip_prefix(ARCHIVE)?.strip_prefix('/')? == name;

@@ -809,3 +809,131 @@ fn a_day_that_moves_while_it_is_synced_is_no_failure() {
     let mac = log("mac");
     assert_eq!(journals.durable(&mac), journals.end(&mac));
 }
+
+fn file_of(disk: &FakeDisk, stem: &str) -> String {
+    archived(disk).into_iter().find(|path| path.contains(&format!("{stem}@"))).unwrap()
+}
+
+fn archive_by(disk: &FakeDisk, lock: &dyn Fn() -> Result<Option<HomeLock>>) -> Result<Archived> {
+    let turn = Turn::try_take(disk)?.unwrap();
+    let moving = Moving { after: 2, threads: 1 };
+    archive::archive(&turn, &mut open(disk, "pi1")?, (moving, now()), lock)
+}
+
+#[test]
+fn a_journal_whose_file_in_the_archive_somebody_took_away_meanwhile_stays() {
+    let (disk, all) = days();
+    compact(&disk);
+    let calls = std::cell::Cell::new(0);
+    let lock = || {
+        calls.set(calls.get() + 1);
+        if calls.get() == 3 {
+            // As an append does that puts the day back, and then fails.
+            assert_eq!(archived(&disk).len(), 6);
+            archived(&disk).iter().for_each(|path| disk.remove(path).unwrap());
+        }
+        HomeLock::try_take(&disk, "test").map(Some)
+    };
+    assert_eq!(archive_by(&disk, &lock).unwrap().days, 0);
+    assert_eq!(in_wal(&disk).len(), 6);
+    assert_eq!(state(&disk, "pi1").unwrap(), state_of(&all));
+}
+
+#[test]
+fn a_day_that_somebody_takes_out_is_not_in_the_way_of_a_move() {
+    let (disk, _) = days();
+    compact(&disk);
+    archive_at(&disk, Instant::read("2026-11-23T00:00:00.000000+00:00").unwrap()).unwrap();
+    let half = "archive/20261121_mac.usv.new";
+    disk.plant(half, b"half");
+    // Who writes it has the lock.
+    archive_by(&disk, &|| Ok(None)).unwrap();
+    assert_eq!(disk.peek(half).unwrap(), b"half");
+    archive_all(&disk);
+    assert!(disk.peek(half).is_none(), "nobody writes it");
+}
+
+#[test]
+fn frames_are_read_and_kept_where_the_medium_lost_the_index_behind_them() {
+    let disk = home();
+    append(&disk, "mac", "20261122", &long_batch("mac", 1, 3_000)).unwrap();
+    compact(&disk);
+    archive_all(&disk);
+    let path = file_of(&disk, "20261122_mac");
+    let len = disk.peek(&path).unwrap().len() as u64;
+    assert!(len > 3 * 4096, "{len}");
+    let legible = |disk: &FakeDisk| -> Vec<Range> {
+        let (mut journals, mac) = (open(disk, "pi1").unwrap(), log("mac"));
+        let (mut from, mut ranges) = (0, Vec::new());
+        while let Ok(Some(range)) = journals.read(&mac, from, u64::MAX, 1) {
+            from = range.end_position();
+            ranges.push(range);
+        }
+        ranges
+    };
+    let before = legible(&disk);
+    disk.spoil(&path, len - 1..len);
+    assert!(legible(&disk) == before);
+    disk.spoil(&path, len * 2 / 3..len);
+    let after = legible(&disk);
+    assert!(after.len() > before.len() / 2 && before.starts_with(&after), "{}", after.len());
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    let unsound = archive::unsound(&journals).unwrap();
+    assert_eq!(unsound.len(), 1);
+    journals.take_out(&lock, &unsound[0].log, unsound[0].piece).unwrap();
+    assert!(in_wal(&disk).contains(&"wal/20261122_mac.usv".to_owned()));
+    assert!(legible(&disk) == after);
+    let aside = path.replace("archive/", ".cocli/aside/");
+    assert!(disk.peek(&aside).is_some(), "more of it may be had by other means");
+}
+
+#[test]
+fn a_shorter_journal_that_somebody_put_beside_an_archived_day_is_kept_aside() {
+    let (disk, mut all) = days();
+    compact(&disk);
+    archive_all(&disk);
+    disk.plant("wal/20261123_pi1.usv", b"mine\x1e");
+    let batch = batch("pi1", 9, 3);
+    append(&disk, "pi1", "20261123", &batch).unwrap();
+    all.extend(batch);
+    assert_eq!(state(&disk, "pi1").unwrap(), state_of(&all));
+    let kept = |path: &String| {
+        path.starts_with(".cocli/aside/") && disk.peek(path).unwrap() == b"mine\x1e"
+    };
+    assert!(disk.files().iter().any(kept), "{:?}", disk.files());
+}
+
+#[test]
+fn a_journal_of_a_day_before_the_base_is_none_of_what_follows_it() {
+    let (disk, _) = short_days();
+    let old = disk.peek("wal/20261121_pi1.usv").unwrap();
+    archive_all(&disk);
+    assert_eq!(trim_to(&disk, 0, &|_| true).unwrap(), 4);
+    disk.plant("wal/20261121_pi1.usv", &old);
+    let journals = open(&disk, "pi1").unwrap();
+    let own = log("pi1");
+    assert_eq!(journals.end(&own), journals.begin(&own));
+    let troubles: Vec<_> = journals.troubles().map(|(_, day, trouble)| (day, trouble)).collect();
+    assert!(matches!(troubles[..], [(_, Trouble::Misfit { offset: 0 })]), "{troubles:?}");
+    append(&disk, "pi1", "20261130", &batch("pi1", 9, 1)).unwrap();
+    assert_eq!(held(&state(&disk, "pi1").unwrap(), &batch("pi1", 9, 1)), 1);
+}
+
+#[test]
+fn a_day_with_a_hole_does_not_go() {
+    let (disk, _) = days();
+    compact(&disk);
+    archive_all(&disk);
+    let path = file_of(&disk, "20261121_mac");
+    let mut bytes = disk.peek(&path).unwrap();
+    bytes[20] ^= 1;
+    disk.plant(&path, &bytes);
+    // The state is made anew from what can be read.
+    for file in disk.files().into_iter().filter(|file| file.starts_with("checkpoint/")) {
+        disk.remove(&file).unwrap();
+    }
+    compact(&disk);
+    assert!(!open(&disk, "pi1").unwrap().holes().is_empty(), "the daemon can ask for it");
+    let going = archive::plan(&mut open(&disk, "pi1").unwrap(), 0, &|_| true).unwrap();
+    assert!(!going.is_empty() && going.iter().all(|one| one.log == log("pi1")), "{going:?}");
+}

@@ -8,7 +8,7 @@ use cocli_core::{Day, Head, LogId};
 use super::piece::{Piece, ends_of};
 use crate::checkpoint::Manifest;
 use crate::error::{Result, Tried, if_there};
-use crate::journal::{Base, Journals};
+use crate::journal::{Base, DayFile, Gap, Journals};
 use crate::lock::HomeLock;
 use crate::paths;
 
@@ -52,8 +52,9 @@ pub fn plan(journals: &mut Journals, budget: u64, held: &Held<'_>) -> Result<Vec
     journals.refresh()?;
     let disk = journals.disk().clone();
     let files = disk.list_stats(paths::ARCHIVE).tried("list", paths::ARCHIVE)?;
+    let ours = files.into_iter().filter(|(name, _)| paths::archived_of(name).is_some());
     let sizes: BTreeMap<String, u64> =
-        files.into_iter().map(|(name, stat)| (paths::in_archive(&name), stat.len)).collect();
+        ours.map(|(name, stat)| (paths::in_archive(&name), stat.len)).collect();
     let mut total: u64 = sizes.values().sum();
     if total <= budget {
         return Ok(Vec::new());
@@ -62,7 +63,8 @@ pub fn plan(journals: &mut Journals, budget: u64, held: &Held<'_>) -> Result<Vec
     let covered = journals.standing(&manifest.frontier)?;
     let mut lines: BTreeMap<LogId, VecDeque<Candidate>> = BTreeMap::new();
     for log in journals.logs().cloned().collect::<Vec<_>>() {
-        let candidates = candidates(journals, &log, covered.position(&log))?;
+        let holes = manifest.holes.get(&log).map_or(&[][..], Vec::as_slice);
+        let candidates = candidates(journals, &log, covered.position(&log), holes)?;
         lines.insert(log, candidates.into());
     }
     let mut going = Vec::new();
@@ -76,7 +78,10 @@ pub fn plan(journals: &mut Journals, budget: u64, held: &Held<'_>) -> Result<Vec
         };
         let trim = Trim { log: &log, day: piece.day, from: piece.start, until };
         if !held(&trim) {
-            lines.remove(&log);
+            // What is below a base may stay alone; days behind it go one behind the other.
+            if base.is_some() {
+                lines.remove(&log);
+            }
             continue;
         }
         let bytes = sizes.get(&piece.path(&log)).copied().unwrap_or(0);
@@ -93,7 +98,13 @@ struct Candidate {
 }
 
 /// What may go of a log, in order: what is below its base, then its days in the archive from the first on.
-fn candidates(journals: &mut Journals, log: &LogId, covered: u64) -> Result<Vec<Candidate>> {
+/// What is damaged of a day waits for who has it: it is in no checkpoint.
+fn candidates(
+    journals: &mut Journals,
+    log: &LogId,
+    covered: u64,
+    holes: &[Gap],
+) -> Result<Vec<Candidate>> {
     let disk = journals.disk().clone();
     let begin = journals.begin(log);
     let below: Vec<Piece> =
@@ -105,7 +116,13 @@ fn candidates(journals: &mut Journals, log: &LogId, covered: u64) -> Result<Vec<
         candidates.push(Candidate { piece, until, base: None });
     }
     let days = journals.day_files(log).to_vec();
-    for file in days.iter().take_while(|file| file.piece.is_some() && file.end() <= covered) {
+    let gaps = journals.gaps(log);
+    let is_sound = |file: &DayFile| {
+        let mut gaps = gaps.iter().chain(holes);
+        !gaps.any(|gap| gap.from < file.end() && file.start < gap.to)
+    };
+    let may_go = |file: &&DayFile| file.piece.is_some() && file.end() <= covered && is_sound(file);
+    for file in days.iter().take_while(may_go) {
         let hash = journals.hash_at(log, file.end())?;
         let Some((piece, hash)) = file.piece.zip(hash) else { break };
         let head = Head { position: file.end(), hash };

@@ -66,7 +66,11 @@ pub fn archive(
     if moves.is_empty() {
         return Ok(done);
     }
-    remove_unfinished(&*disk)?;
+    {
+        // Who takes a day out of the archive writes there, too, under the same lock.
+        let Some(_lock) = lock()? else { return Ok(done) };
+        remove_unfinished(&*disk)?;
+    }
     for batch in moves.chunks(BATCH_DAYS) {
         let ready = all_written(journals, batch, moving.threads)?;
         let named = {
@@ -209,6 +213,10 @@ fn take_away<'a>(journals: &mut Journals, named: &[&'a Move]) -> Result<Vec<&'a 
     let mut gone = Vec::new();
     for one in named.iter().copied() {
         let piece = piece_of(&one.file);
+        if !journals.pieces(&one.log).contains(&piece) {
+            // Somebody took it out again, to write to it: the journal is all that there is.
+            continue;
+        }
         if one.stands(journals)? {
             let path = paths::journal(&one.log, one.file.day);
             for other in journals.pieces(&one.log).iter().filter(|other| {

@@ -11,11 +11,11 @@ use super::index::{FRAME_LEN_MAX, Frame, Index};
 use super::short_hash;
 use super::writing::Ends;
 use crate::disk::{Disk, FileKind};
-use crate::journal::{Salvage, is_rot, rot};
+use crate::journal::{Salvage, is_rot, rot, salvage as read_around};
 use crate::paths;
 
 /// Bytes of a frame looked at first when no index tells where it ends.
-const WALK_BYTES: usize = 512 * 1024;
+const WALK_BYTES: usize = 64 * 1024;
 /// The beginning of every frame of zstd that holds bytes.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -101,10 +101,10 @@ fn walk(disk: &dyn Disk, path: &str, file: u64, bytes: u64) -> io::Result<Vec<Fr
     while at < file && from < bytes && frames.len() < ARCHIVE_FRAMES_MAX {
         let mut want = WALK_BYTES;
         let found = loop {
-            let start = match disk.read_at(path, at, want) {
-                Err(error) if is_rot(&error) => break None,
-                start => start?,
-            };
+            // Up to the first page that the medium lost.
+            let mut start = read_around(disk, path, at, want)?;
+            start.bytes.truncate(start.lost.first().map_or(want, |lost| lost.start));
+            let start = start.bytes;
             if !start.starts_with(&ZSTD) {
                 break None;
             }

@@ -35,6 +35,8 @@ impl Merged {
     /// # Errors
     /// When the disk refuses: the checkpoint is the old one, or the new one.
     pub fn place(self, lock: &HomeLock, journals: &mut Journals) -> Result<Placed> {
+        // What was found damaged on the way is asked for by who can; a list that is lost costs a scrub.
+        let _ = journals.save_holes(lock);
         if self.is_done() {
             return Ok(Placed { merged: self, new: true });
         }

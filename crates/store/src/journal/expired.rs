@@ -16,10 +16,14 @@ impl Journals {
         self.logs.keys().filter_map(|id| id.month).collect()
     }
 
-    /// The newest month in which another node wrote, by the names of its journals.
+    /// The newest month in which another node wrote, by the names of its journals, and where they went
+    /// by its base.
     pub(crate) fn newest_of_others(&self) -> Option<Month> {
         let others = self.logs.values().filter(|log| log.id.node != self.node);
-        others.filter_map(|log| log.newest_day().map(cocli_core::Day::month)).max()
+        others
+            .filter_map(|log| log.newest_day().max(log.start_day))
+            .max()
+            .map(cocli_core::Day::month)
     }
 
     /// Removes the logs that expire with a month. Done again it finishes what was cut off.

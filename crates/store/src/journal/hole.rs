@@ -267,8 +267,11 @@ impl Journals {
         self.disk.write_at(&path, offset, block, false).tried_to_write(&path, block.len() as u64)
     }
 
-    /// Writes the list of holes when it changed.
-    pub(crate) fn save_holes(&mut self, _lock: &HomeLock) -> Result<()> {
+    /// Writes the list of holes when it changed: the daemon asks other nodes for what is in it.
+    ///
+    /// # Errors
+    /// When the disk refuses: they are found again.
+    pub fn save_holes(&mut self, _lock: &HomeLock) -> Result<()> {
         if !self.holes.fresh {
             return Ok(());
         }

@@ -101,6 +101,8 @@ pub(crate) struct Log {
     pub(crate) id: LogId,
     /// Where what is held begins: h(0), or the base.
     pub(crate) start: Head,
+    /// The day of the last byte before a base.
+    pub(crate) start_day: Option<Day>,
     pub(crate) days: Vec<DayFile>,
     pub(crate) marks: Vec<Mark>,
     /// As far as the chain was worked out; never before the last mark.
@@ -138,6 +140,7 @@ impl Log {
         Self {
             id,
             start,
+            start_day: None,
             days: Vec::new(),
             marks: Vec::new(),
             tip: start,
@@ -214,6 +217,11 @@ impl Log {
         }
         for (day, stat) in found {
             let is_file = stat.kind == FileKind::File;
+            if self.start_day.is_some_and(|start| *day < start) {
+                // Nothing behind a base is of an earlier day.
+                self.troubles.push((*day, Trouble::Misfit { offset: 0 }));
+                continue;
+            }
             match sources.get(day) {
                 Some(archived) if is_file && stat.len < archived.len() => {
                     self.troubles.push((*day, Trouble::Misfit { offset: 0 }));

@@ -229,7 +229,6 @@ impl Journals {
         let _ = self.save_marks(lock, &own);
     }
 
-    /// The log that this home appends to, as the disk says now.
     /// As [`Journals::open`], of the own logs alone: what one write costs does not grow with what others
     /// wrote. Whoever asks for another log takes a [`Journals::refresh`] first.
     ///
@@ -276,6 +275,7 @@ impl Journals {
         Ok(journals)
     }
 
+    /// The log that this home appends to, as the disk says now.
     pub(super) fn own_as_on_disk(&self) -> Result<LogId> {
         Ok(LogId::new(self.node.clone(), super::read_epoch(&*self.disk)?))
     }

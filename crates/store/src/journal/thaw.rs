@@ -2,7 +2,7 @@
 
 use cocli_core::{Day, LogId};
 
-use super::file::is_loss;
+use super::file::Salvage;
 use super::{Journals, log::DayFile};
 use crate::archive::{self, Piece};
 use crate::disk::{FileKind, Stat};
@@ -86,10 +86,18 @@ impl Journals {
         if let Some(piece) = piece {
             self.make_folders(lock)?;
             let fresh = paths::thawing(log, day);
-            self.unpack(log, piece, &fresh).inspect_err(|_| {
+            let whole = self.unpack(log, piece, &fresh).inspect_err(|_| {
                 let _ = self.disk.remove(&fresh);
             })?;
+            if let Some(stat) = there {
+                // It does not fit, but somebody put it there.
+                self.keep_aside(log, piece.start, (&path, 0, stat.len))?;
+            }
             self.disk.rename(&fresh, &path).tried("put in place", &path)?;
+            if !whole {
+                self.disk.sync_folder(paths::WAL).tried("sync", paths::WAL)?;
+                self.keep_piece_aside(log, piece)?;
+            }
         }
         if self.stands_in_archive(log, day) {
             // Also when somebody died behind the renaming.
@@ -99,16 +107,28 @@ impl Journals {
         self.refresh()
     }
 
-    fn unpack(&self, log: &LogId, piece: Piece, fresh: &str) -> Result<()> {
+    /// Of a file that cannot all be read more may be had by other means.
+    fn keep_piece_aside(&self, log: &LogId, piece: Piece) -> Result<()> {
+        let path = piece.path(log);
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if self.disk.stat(paths::ASIDE).tried("look at", paths::ASIDE)?.is_none() {
+            self.disk.make_folder(paths::ASIDE).tried_to_write(paths::ASIDE, 0)?;
+        }
+        let aside = format!("{}/{name}", paths::ASIDE);
+        self.disk.rename(&path, &aside).tried("set aside", &path)?;
+        self.disk.sync_folder(paths::ASIDE).tried("sync", paths::ASIDE)?;
+        self.disk.sync_folder(paths::ARCHIVE).tried("sync", paths::ARCHIVE)
+    }
+
+    /// Writes the bytes of a piece, synced, with zeros for what is damaged there; whether nothing is.
+    fn unpack(&self, log: &LogId, piece: Piece, fresh: &str) -> Result<bool> {
         if_there(self.disk.remove(fresh)).tried("remove", fresh)?;
-        let mut at = 0;
+        let (mut at, mut whole) = (0, true);
         while at < piece.len {
             let len = usize::try_from(STEP_BYTES.min(piece.len - at)).unwrap_or(usize::MAX);
             let read = archive::salvage(&*self.disk, log, piece, at, len);
-            let bytes = match read {
-                Err(error) if is_loss(&error) => Vec::new(),
-                read => read.tried("read", &piece.path(log))?.bytes,
-            };
+            let Salvage { bytes, lost } = read.tried("read", &piece.path(log))?;
+            whole &= lost.is_empty();
             if bytes.is_empty() {
                 break;
             }
@@ -118,10 +138,12 @@ impl Journals {
             at += bytes.len() as u64;
         }
         if at < piece.len {
+            whole = false;
             self.disk.write_at(fresh, at, &[], false).tried_to_write(fresh, 0)?;
             self.disk.cut(fresh, piece.len).tried_to_write(fresh, piece.len - at)?;
         }
-        self.disk.sync(fresh).tried("sync", fresh)
+        self.disk.sync(fresh).tried("sync", fresh)?;
+        Ok(whole)
     }
 
     /// Removes files of the archive, durably.
