@@ -86,6 +86,11 @@ impl Home {
         let begun = Begun::of_month(turn, &mut journals, durable, month)?;
         let joins = begun.joins();
         if !joins && (begun.bytes() == 0 || !(due || begun.is_long())) {
+            drop(begun);
+            if due && month.is_none() && self.noted_before(0).is_none() {
+                // Where nothing was noted everything is looked at once, in the background that this is.
+                drop(self.conflicts(None));
+            }
             return Ok(Beside::Little);
         }
         if month.is_none() && begun.outlives_own(&journals) {
@@ -115,8 +120,9 @@ impl Home {
         placed.clean_up()?;
         match noted {
             Some(Some(noted)) => self.note_lost(&noted),
-            // Where nothing was noted everything is looked at once, in the background that this is.
-            Some(None) => drop(self.conflicts(None)),
+            // While much comes that look would be taken again and again.
+            Some(None) if due => drop(self.conflicts(None)),
+            Some(None) => {}
             // Of what expires nothing counts as lost.
             None => {}
         }

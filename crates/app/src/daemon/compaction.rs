@@ -168,6 +168,10 @@ impl Compaction {
         match Told::read(&said) {
             Some(Told::Merged { rebuilt, joined }) => {
                 self.joined |= joined;
+                if !due {
+                    // Once things have come to rest all of it is looked at.
+                    self.since.get_or_insert(now);
+                }
                 match rebuilt {
                     0 => noted,
                     _ => Some(format!("{rebuilt} damaged shards were made anew from the journals")),
