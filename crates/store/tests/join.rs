@@ -469,3 +469,25 @@ fn a_log_with_a_hole_in_the_others_checkpoint_does_not_go_on_from_it() {
     let told = String::from_utf8(told).unwrap();
     assert!(told.contains("\"frontier\":[]"), "{told}");
 }
+
+#[test]
+fn a_line_that_is_longer_than_a_piece_comes_alone() {
+    let disk = home();
+    let batch: Vec<_> =
+        (0..9).map(|n| put("pi1", "companies/a", &format!("f{n}"), "x", n)).collect();
+    append(&disk, "pi1", "20261121", &batch).unwrap();
+    compact(&disk, "pi1", &means(1 << 20, 8));
+    let is_shard = |path: &String| path.starts_with("checkpoint/") && path[13..].starts_with('-');
+    let path = disk.files().into_iter().find(is_shard).unwrap();
+    let shard = u8::from_str_radix(&path[11..13], 16).unwrap();
+    let hash = u128::from_str_radix(&path[14..46], 16).unwrap();
+    let file = cocli_core::SortedFile { shard: Some(shard), hash };
+    let all = disk.peek(&path).unwrap();
+    let first = all.iter().position(|b| *b == 0x1e).unwrap() + 2;
+    let piece = |max| cocli_store::checkpoint::piece(&disk, file, 0, max).unwrap().unwrap();
+    for max in [1, 10, first - 1] {
+        assert_eq!(piece(max).len(), first, "{max}");
+    }
+    assert_eq!(piece(first + 1).len(), first);
+    assert_eq!(piece(all.len()).len(), all.len());
+}

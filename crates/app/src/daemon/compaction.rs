@@ -159,7 +159,7 @@ impl Compaction {
             let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             let why = if said.is_empty() { output.status.to_string() } else { said };
             // What came waits on the disk: it is tried again.
-            (self.join, self.from) = (join, now + OLD / 10);
+            (self.join, self.from) = (self.join | join, now + OLD / 10);
             return Some(self.failed(&why, now));
         }
         let (said, noted) = (String::from_utf8_lossy(&output.stdout), output.stderr);
@@ -182,7 +182,8 @@ impl Compaction {
                 noted
             }
             Some(Told::Later) => {
-                (self.since, self.from, self.join) = (Some(since), now + PATIENCE, join);
+                (self.since, self.from) = (Some(since), now + PATIENCE);
+                self.join |= join;
                 noted
             }
             Some(Told::Unheld) => {

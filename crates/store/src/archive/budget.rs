@@ -162,6 +162,8 @@ pub fn trim(lock: &HomeLock, journals: &mut Journals, going: &[Going]) -> Result
     }
     // No journal that was moved away may come back below a base.
     disk.sync_folder(paths::WAL).tried("sync", paths::WAL)?;
+    // Nor the checkpoint that was before the one which covers what goes.
+    if_there(disk.sync_folder(paths::CHECKPOINT)).tried("sync", paths::CHECKPOINT)?;
     journals.set_bases(lock, bases.clone())?;
     for one in gone {
         let path = one.piece.path(&one.log);

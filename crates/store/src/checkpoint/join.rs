@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use cocli_core::limits::LOGS_MAX;
-use cocli_core::{LogId, StateDigest, usv};
+use cocli_core::{Head, LogId, StateDigest, usv};
 
 use super::compact::{Begun, my_turn};
 use super::gather::gather;
@@ -40,7 +40,7 @@ pub(super) struct Joining {
 pub(super) struct Move {
     pub(super) base: Base,
     /// Where it ends here.
-    end: u64,
+    end: Head,
 }
 
 /// Joins what came of another node's checkpoint, if all of it did; says whether. Killed anywhere it leaves
@@ -93,7 +93,8 @@ impl Joining {
             if goes_on && (!new || room > 0) {
                 room -= usize::from(new);
                 let base = Base { head: place.head, day: place.day };
-                moves.insert(log.clone(), Move { base, end: journals.end(log) });
+                let end = journals.head(log)?;
+                moves.insert(log.clone(), Move { base, end });
             }
         }
         let held =
@@ -114,9 +115,13 @@ impl Joining {
     }
 
     /// Whether the logs that go on are still as they were looked at.
-    pub(super) fn stands(&self, journals: &Journals) -> bool {
-        let mut moves = self.moves.iter();
-        moves.all(|(log, to)| log != journals.own() && journals.end(log) == to.end)
+    pub(super) fn stands(&self, journals: &mut Journals) -> Result<bool> {
+        for (log, to) in &self.moves {
+            if log == journals.own() || journals.head(log)? != to.end {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Lets the logs go on, once the manifest that covers them is durable.

@@ -354,6 +354,9 @@ impl Manifest {
     fn of(month: Option<Month>, form: &Form) -> Option<Self> {
         let mut read = Self { month, rules: form.rules, ..Self::default() };
         for line in &form.frontier {
+            if line.position > LOG_BYTES_MAX {
+                return None;
+            }
             let head = Head { position: line.position, hash: ChainHash::read(&line.hash)? };
             let log = LogId::read(&line.log).ok()?;
             if let (Some(day), Some(offset)) = (line.day, line.offset) {

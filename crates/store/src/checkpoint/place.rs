@@ -71,7 +71,7 @@ impl Merged {
         let mut frontier = self.manifest.frontier.clone();
         if let Some(joining) = &self.joining {
             frontier.0.retain(|log, _| !joining.moves.contains_key(log));
-            if !joining.stands(journals) {
+            if !joining.stands(journals)? {
                 return Ok(false);
             }
         }

@@ -61,7 +61,12 @@ pub(super) fn lines_at(
         let read = if_there(disk.read_at(path, offset, want)).tried("read", path)?;
         let Some(mut bytes) = read else { return Ok(None) };
         let short = bytes.len() < want;
-        let end = memchr::memmem::rfind(&bytes, &END).map(|end| end + END.len());
+        // Of what had to be read beyond `max` only the line that is so long.
+        let end = match want > max {
+            true => memchr::memmem::find(&bytes, &END),
+            false => memchr::memmem::rfind(&bytes, &END),
+        };
+        let end = end.map(|end| end + END.len());
         if end.is_some() || short || want > RECORD_BYTES_MAX {
             bytes.truncate(end.unwrap_or(0));
             return Ok(Some(bytes));

@@ -98,7 +98,8 @@ impl Engine {
                 peer.based(&log, base);
             }
             // What was asked of it there comes not.
-            if let Some(gap) = self.gaps.get_mut(&log) {
+            let received = self.received(&log).position;
+            if let Some(gap) = self.gaps.get_mut(&log).filter(|_| base > received) {
                 gap.gives_up(boot, self.now);
             }
         }
@@ -125,11 +126,17 @@ impl Engine {
         if self.taking.peer.is_some() || self.taking.not_before > self.now {
             return;
         }
-        let since = |gap: &Gap| gap.stranded.is_some_and(|at| at + STRANDED_US <= self.now);
-        let stranded: Vec<&LogId> =
-            self.gaps.iter().filter(|(_, gap)| since(gap)).map(|(log, _)| log).collect();
+        // While two branches are compared nobody knows which one stays.
+        let since = |gap: &Gap| {
+            gap.ask.is_none() && gap.stranded.is_some_and(|at| at + STRANDED_US <= self.now)
+        };
+        let stranded: Vec<(&LogId, &Gap)> =
+            self.gaps.iter().filter(|(_, gap)| since(gap)).collect();
+        let gives = |peer: &Peer, (log, gap): &(&LogId, &Gap)| {
+            !gap.forks.contains(&peer.boot) && self.is_beyond(peer, log)
+        };
         let lost = self.taking.state_lost;
-        let beyond = |peer: &&Peer| lost || stranded.iter().any(|log| self.is_beyond(peer, log));
+        let beyond = |peer: &&Peer| lost || stranded.iter().any(|one| gives(peer, one));
         let mut peers: Vec<&Peer> = self.peers.live(self.now).filter(beyond).collect();
         let failed = |peer: &&Peer| Some(peer.boot) == self.taking.failed;
         if !peers.iter().all(failed) {
@@ -138,11 +145,16 @@ impl Engine {
         let rtt = |peer: &&Peer| peer.rtt.unwrap_or(NEAR_US);
         let Some(near) = peers.iter().map(rtt).min().map(|rtt| rtt * 2 + NEAR_US) else { return };
         peers.retain(|peer| rtt(peer) <= near);
-        self.dice.keep(&mut peers, 1);
-        let Some(peer) = peers.pop() else { return };
-        let logs = stranded.into_iter().filter(|log| self.is_beyond(peer, log)).cloned().collect();
-        self.taking.peer = Some(peer.boot);
-        out.push(Output::Checkpoint { logs, peer: peer.boot, to: peer.address() });
+        let logs_of = |peer: &Peer| -> Vec<LogId> {
+            let given = stranded.iter().filter(|one| gives(peer, one));
+            given.map(|(log, _)| (*log).clone()).collect()
+        };
+        let mut all: Vec<_> =
+            peers.iter().map(|peer| (peer.boot, peer.address(), logs_of(peer))).collect();
+        self.dice.keep(&mut all, 1);
+        let Some((peer, to, logs)) = all.pop() else { return };
+        self.taking.peer = Some(peer);
+        out.push(Output::Checkpoint { logs, peer, to });
     }
 
     /// What came is joined: another may be taken, should it not have been enough for logs that it knew too
