@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use cocli_core::{Kind, Target};
 use cocli_store::card::Edit;
+use cocli_store::card::kept::FileMark;
 
 use crate::change::{Change, Intent};
 use crate::session::End;
@@ -96,6 +97,8 @@ pub(crate) struct Files {
     /// The list of tags beside it, where the kind has one.
     pub(crate) tags_path: Option<String>,
     pub(crate) tags: Option<Vec<u8>>,
+    /// Size and time of change of that list once it was read.
+    pub(crate) tags_mark: Option<FileMark>,
 }
 
 /// What the files of a target say.

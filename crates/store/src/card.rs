@@ -10,6 +10,7 @@ pub mod kept;
 mod normal;
 pub mod place;
 mod projection;
+pub mod quiet;
 mod render;
 mod rev;
 mod scalar;

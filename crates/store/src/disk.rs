@@ -6,6 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub mod fake;
 mod real;
@@ -107,6 +108,8 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn make_folder_unsynced(&self, folder: &str) -> io::Result<()> {
         self.make_folder(folder)
     }
+    /// Lets time pass, so that others may go on with what they write.
+    fn pause(&self, time: Duration);
     /// Takes the lock that the file at `path` (made when absent) stands for, against other processes
     /// and other threads; without `wait` it is `None` when somebody holds it.
     fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>>;

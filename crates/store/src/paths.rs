@@ -276,6 +276,12 @@ pub fn removed(target: &Target, hash: u128, ending: &str) -> String {
     format!("{ASIDE}/{}-{hash:032x}.{ending}", target.as_str().replace('/', "-"))
 }
 
+/// Where a file from `.cocli/swap/` goes that is of no known target, by the hash of its bytes.
+#[must_use]
+pub fn nobodys(hash: u128) -> String {
+    format!("{ASIDE}/card-{hash:032x}.md")
+}
+
 /// The kept projections of the targets of a shard.
 #[must_use]
 pub fn projections(shard: u8) -> String {

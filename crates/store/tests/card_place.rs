@@ -51,7 +51,14 @@ fn put(old: Option<&Projection>, new: &Projection) -> CardPut {
     let card = FilePut { read: old.map(text), text: text(new) };
     let tags = FilePut { read: old.map(list), text: list(new) };
     let file = "companies/acme/_index.md".to_owned();
-    CardPut { target: acme(), projection: new.clone(), file, card: Some(card), tags: Some(tags) }
+    CardPut {
+        target: acme(),
+        projection: new.clone(),
+        file,
+        card: Some(card),
+        tags: Some(tags),
+        tags_read: None,
+    }
 }
 
 fn disk() -> FakeDisk {
@@ -123,9 +130,9 @@ fn a_save_in_between_comes_back_and_is_kept_until_it_is_taken_in() {
             assert_eq!((exchanges, stands), (true, text(&new)));
             let again = place(&disk, &lock(&disk), at(3), &[put(Some(&new), &old)]).unwrap();
             assert_eq!(again[0].card, placed[0].card, "nobody writes over what was not taken in");
-            assert_eq!(leftovers(&disk, &lock(&disk)).unwrap()[0].bytes, b"saved meanwhile");
-            forget(&disk, &lock(&disk), swap).unwrap();
-            assert_eq!(leftovers(&disk, &lock(&disk)).unwrap(), []);
+            assert_eq!(leftovers(&disk, &lock(&disk)).unwrap().files[0].bytes, b"saved meanwhile");
+            forget(&disk, &lock(&disk), swap, &raced.bytes).unwrap();
+            assert_eq!(leftovers(&disk, &lock(&disk)).unwrap().files, []);
         } else {
             assert_eq!((exchanges, stands.as_slice()), (false, &b"saved meanwhile"[..]));
         }
@@ -196,7 +203,7 @@ fn wherever_it_stops_the_card_is_whole_and_nothing_saved_is_lost() {
 
 fn check(disk: &FakeDisk, old: &Projection, new: &Projection, saved: Option<&Vec<u8>>) {
     let stands = disk.peek("companies/acme/_index.md").unwrap();
-    let left = leftovers(disk, &lock(disk)).unwrap();
+    let left = leftovers(disk, &lock(disk)).unwrap().files;
     let bytes = |left: &cocli_store::card::place::Leftover| left.bytes.clone();
     let cards: Vec<Vec<u8>> = left.iter().filter(|l| l.path.ends_with(".md")).map(bytes).collect();
     let whole = [text(old), text(new)];
@@ -230,7 +237,7 @@ fn many_cards_are_made_durable_at_once() {
             let new = named(&format!("Company {n}"));
             let file = paths::card(&target, None).unwrap();
             let card = FilePut { read: None, text: text(&new) };
-            CardPut { target, projection: new, file, card: Some(card), tags: None }
+            CardPut { target, projection: new, file, card: Some(card), tags: None, tags_read: None }
         })
         .collect();
     disk.start_trace();
@@ -252,7 +259,7 @@ fn a_card_that_cannot_be_put_in_place_costs_the_others_nothing() {
         let target = Target::read(&format!("companies/c{n}")).unwrap();
         let (new, file) = (named("Acme"), paths::card(&target, None).unwrap());
         let card = FilePut { read: None, text: text(&new) };
-        CardPut { target, projection: new, file, card: Some(card), tags: None }
+        CardPut { target, projection: new, file, card: Some(card), tags: None, tags_read: None }
     };
     // A file where the folder of a company belongs.
     std::fs::create_dir(home.path().join("companies")).unwrap();
@@ -285,7 +292,7 @@ fn what_a_person_wrote_gets_its_place_back_or_goes_aside_for_a_newer_save() {
         assert_eq!(disk.read(&card).unwrap(), stands);
         let kept = aside.map(|aside| disk.read(&aside).unwrap());
         assert_eq!(kept.as_deref(), newer.then_some(&b"saved meanwhile"[..]));
-        assert!(leftovers(&disk, &lock(&disk)).unwrap().is_empty());
+        assert!(leftovers(&disk, &lock(&disk)).unwrap().files.is_empty());
     }
 }
 
@@ -299,6 +306,7 @@ fn kept(micros: i64, projection: Projection) -> Kept {
         file: "companies/acme/_index.md".into(),
         card,
         tags,
+        tags_read: None,
         projection,
     }
 }
@@ -427,8 +435,8 @@ fn on_the_disk_of_this_machine_an_editor_loses_nothing() {
     assert_eq!(raced.bytes, b"saved meanwhile");
     if let Some(swap) = &raced.swap {
         assert_eq!(std::fs::read(&card).unwrap(), text(&new));
-        assert_eq!(leftovers(&disk, &held).unwrap().len(), 1);
-        forget(&disk, &held, swap).unwrap();
+        assert_eq!(leftovers(&disk, &held).unwrap().files.len(), 1);
+        forget(&disk, &held, swap, &raced.bytes).unwrap();
     }
     let read = std::fs::read(&card).unwrap();
     let again = FilePut { read: Some(read), text: text(&old) };

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use cocli_core::{Causality, Entity, Kind, Target};
+use cocli_core::{Causality, Entity, Instant, Kind, Target};
 use cocli_store::card::place::{self, Leftover};
-use cocli_store::card::{self, Projection, tags};
+use cocli_store::card::{self, Projection, quiet, tags};
+use cocli_store::paths;
 
 use super::look::{Look, verdict};
 use super::shelves::by_shard;
@@ -48,16 +49,29 @@ impl Session<'_> {
         // Of a person the state may name the file.
         self.load(targets.iter().filter(|target| kind_of(target) == Some(Kind::Person)))?;
         let touched = shelves.touched(targets, self.known());
+        let now = self.let_saves_end(shelves, &touched);
         self.load(touched.iter().copied())?;
         for target in touched {
             let (look, entity) = (shelves.look(target), self.entity(target)?);
-            match look.read(target, &entity) {
+            match look.read_saved(target, &entity, now) {
                 None => {}
                 Some(Err(broken)) => self.break_off(target, broken),
                 Some(Ok(files)) => self.weigh(look, target, files, &entity, changes, unasked),
             }
         }
         Ok(())
+    }
+
+    /// An editor may be in the midst of a save.
+    fn let_saves_end(&self, shelves: &Shelves<'_>, touched: &[&Target]) -> Instant {
+        let nothing = Entity::default();
+        let files = |target: &&Target| {
+            let entity = self.known().get(*target).unwrap_or(&nothing);
+            let card = shelves.look(target).card_path(target, entity);
+            card.into_iter().chain(paths::tags(target))
+        };
+        let files: Vec<String> = touched.iter().flat_map(files).collect();
+        quiet::wait(&*self.home.disk, self.now, files.iter().map(String::as_str))
     }
 
     /// Takes in all cards that somebody touched.
@@ -178,15 +192,24 @@ impl Session<'_> {
         if std::mem::replace(&mut self.swaps_seen, true) {
             return Ok(());
         }
-        for left in place::leftovers(&*self.home.disk, &self.lock)? {
+        let left = place::leftovers(&*self.home.disk, &self.lock)?;
+        self.met.aside.extend(left.aside);
+        for left in left.files {
             let Leftover { target, path, bytes, swap, before } = left;
-            let entity = self.entity(&target)?;
+            let (entity, taken) = (self.entity(&target)?, bytes.clone());
             let files = match (kind_of(&target), before) {
                 (None, _) => None,
                 (Some(kind), None) => {
-                    let tags_path = cocli_store::paths::tags(&target);
+                    let tags_path = paths::tags(&target);
                     let path = path.clone();
-                    Some(Files { kind, path, card: Some(bytes), tags_path, tags: None })
+                    Some(Files {
+                        kind,
+                        path,
+                        card: Some(bytes),
+                        tags_path,
+                        tags: None,
+                        tags_mark: None,
+                    })
                 }
                 (Some(_), Some(before)) => {
                     self.take_in_tags(&target, &path, &bytes, &before)?;
@@ -199,17 +222,23 @@ impl Session<'_> {
                 self.looked.remove(&target);
                 self.touched.insert(target.clone());
             }
-            self.done_with(&target, &path, &swap)?;
+            self.done_with(&target, &path, &swap, &taken)?;
         }
         Ok(())
     }
 
     /// What was found in a card's place is taken in; what waits for a person gets its place back, for
     /// everybody to see.
-    pub(super) fn done_with(&mut self, target: &Target, path: &str, swap: &str) -> Result<()> {
+    pub(super) fn done_with(
+        &mut self,
+        target: &Target,
+        path: &str,
+        swap: &str,
+        taken: &[u8],
+    ) -> Result<()> {
         let (disk, lock) = (&*self.home.disk, &self.lock);
         if !self.leave.contains(target) {
-            return Ok(place::forget(disk, lock, swap)?);
+            return Ok(place::forget(disk, lock, swap, taken)?);
         }
         let aside = place::give_back(disk, lock, target, path, swap)?;
         self.met.aside.extend(aside.map(|aside| (path.to_string(), aside)));

@@ -1,12 +1,17 @@
 //! A look at the files of targets, beside what was kept of their shard.
 
-use cocli_core::{Entity, Entry, Field, Kind, Stamp, Target};
+use std::io;
+
+use cocli_core::{Entity, Entry, Field, Instant, Kind, Stamp, Target};
 use cocli_store::card::kept::{FileMark, Head, History, Shelf};
-use cocli_store::card::{self, Basis, CardText, Edit, Taken, tags};
+use cocli_store::card::{self, Basis, CardText, Edit, Taken, quiet, tags};
 use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
 
 use super::{Files, Verdict, changes_of, kind_of};
+
+/// The files of a target, or the one that cannot be read and why.
+type Read = std::result::Result<Files, (String, String)>;
 
 /// The files of a shard's targets, and what was kept of them.
 #[derive(Debug, Clone, Copy)]
@@ -82,16 +87,31 @@ impl Look<'_> {
     }
 
     /// Reads the files of a target; what cannot be read is an error text.
-    pub(crate) fn read(
+    pub(crate) fn read(&self, target: &Target, entity: &Entity) -> Option<Read> {
+        self.read_by(target, entity, &|path| self.disk.read(path))
+    }
+
+    /// The same to take them in: what somebody is saving is read when that is done.
+    pub(crate) fn read_saved(
         &self,
         target: &Target,
         entity: &Entity,
-    ) -> Option<std::result::Result<Files, (String, String)>> {
+        now: Instant,
+    ) -> Option<Read> {
+        self.read_by(target, entity, &|path| quiet::read(self.disk, now, path))
+    }
+
+    fn read_by(
+        &self,
+        target: &Target,
+        entity: &Entity,
+        bytes_of: &dyn Fn(&str) -> io::Result<Vec<u8>>,
+    ) -> Option<Read> {
         let kind = kind_of(target)?;
         let path = self.card_path(target, entity)?;
-        let read = |path: &str| match self.disk.read(path) {
+        let read = |path: &str| match bytes_of(path) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => {
                 let error = StoreError::Io { path: path.to_string(), doing: "read", source };
                 Err((path.to_string(), error.to_string()))
@@ -101,7 +121,11 @@ impl Look<'_> {
         let files = || {
             let card = read(&path)?;
             let tags = tags_path.as_deref().map_or(Ok(None), read)?;
-            Ok(Files { kind, path: path.clone(), card, tags_path: tags_path.clone(), tags })
+            // Looked at after it was read: who writes in between changes the mark.
+            let mark = |path: &String| self.disk.stat(path).ok().flatten().map(FileMark::from);
+            let tags_mark = tags.as_ref().and(tags_path.as_ref()).and_then(mark);
+            let (path, tags_path) = (path.clone(), tags_path.clone());
+            Ok(Files { kind, path, card, tags_path, tags, tags_mark })
         };
         Some(files())
     }
@@ -112,14 +136,17 @@ impl Look<'_> {
             path: path.to_string(),
             why: error.to_string(),
         };
+        let history = self.shelf.history(target);
+        // A list that is as it was put in place or taken in says nothing, whichever projection the card
+        // shows: a crash may have come between the two, or an editor saved an older card.
+        let is_old = files.tags_mark.is_some_and(|mark| history.knows_tags(mark));
         let listed = match (&files.tags_path, &files.tags) {
-            (Some(path), Some(bytes)) => match tags::read(bytes) {
+            (Some(path), Some(bytes)) if !is_old => match tags::read(bytes) {
                 Ok(tags) => Some(tags),
                 Err(error) => return broken(path, error),
             },
             _ => None,
         };
-        let history = self.shelf.history(target);
         let Some(bytes) = &files.card else {
             // Only the list of tags stands there: what differs from what it showed last.
             let before = history.latest().map(|kept| kept.projection.clone()).unwrap_or_default();

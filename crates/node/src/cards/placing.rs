@@ -142,7 +142,7 @@ impl Session<'_> {
                 let Some(path) = paths::tags(&put.target) else { continue };
                 self.take_in_tags(&put.target, &path, &raced.bytes, &before)?;
                 if let Some(swap) = raced.swap {
-                    self.done_with(&put.target, &path, &swap)?;
+                    self.done_with(&put.target, &path, &swap, &raced.bytes)?;
                 }
             }
         }
@@ -155,13 +155,14 @@ impl Session<'_> {
         let Some(kind) = kind_of(&put.target) else { return Ok(()) };
         let path = put.file.clone();
         let entity = self.entity(&put.target)?;
-        let tags_path = paths::tags(&put.target);
-        let files = Files { kind, path, card: Some(raced.bytes), tags_path, tags: None };
+        let (tags_path, taken) = (paths::tags(&put.target), raced.bytes.clone());
+        let files =
+            Files { kind, path, card: Some(raced.bytes), tags_path, tags: None, tags_mark: None };
         self.weigh_files(&put.target, files, &entity)?;
         self.looked.remove(&put.target);
         self.touched.insert(put.target.clone());
         match raced.swap {
-            Some(swap) => self.done_with(&put.target, &put.file, &swap),
+            Some(swap) => self.done_with(&put.target, &put.file, &swap, &taken),
             None => Ok(()),
         }
     }
@@ -259,6 +260,7 @@ impl Wanted<'_> {
         let put = CardPut {
             target: target.clone(),
             tags: tags_put(&files, &projection),
+            tags_read: files.tags_mark,
             card: Some(FilePut { read: files.card, text }),
             file: files.path,
             projection,

@@ -6,7 +6,7 @@ mod world;
 
 use cocli_store::disk::fake::Fault;
 use proptest::prelude::*;
-use world::{Edit, Mishap, World};
+use world::{Edit, Manner, Mishap, World};
 
 /// What happens.
 #[derive(Debug, Clone)]
@@ -14,13 +14,15 @@ enum Step {
     /// A person opens a file, perhaps to save it much later.
     Open { who: usize, file: usize },
     /// A person saves.
-    Save { who: usize, edit: Edit, renamed: bool },
+    Save { who: usize, edit: Edit, manner: Manner },
     /// An earlier content of a file is put there again, as `git checkout` does.
     Checkout { file: usize, back: usize },
     /// A person deletes a file.
     Delete { file: usize },
     /// Another node's datagram comes, written before or after what stands there.
     Arrive { target: usize, field: usize, late: bool },
+    /// Another node's tag comes, or one of its earlier ones goes.
+    ArriveTag { target: usize, gone: bool },
     /// Another node removes a target, or brings it back.
     Remove { target: usize, back: bool },
     /// A command changes a field here.
@@ -28,7 +30,7 @@ enum Step {
     /// The daemon takes in what people changed, and puts in place what is behind.
     Look,
     /// The same, and before one of its operations a person saves.
-    LookAndSave { at: u64, who: usize, edit: Edit, renamed: bool },
+    LookAndSave { at: u64, who: usize, edit: Edit, manner: Manner },
     /// The same, and one of its operations fails.
     LookAndFail { at: u64, mishap: Mishap, seed: u64 },
     /// The power goes and comes back.
@@ -40,9 +42,14 @@ fn edits() -> impl Strategy<Value = Edit> {
         4 => (0..3_usize).prop_map(Edit::Field),
         1 => (0..3_usize).prop_map(Edit::Gone),
         2 => Just(Edit::Tag),
-        1 => Just(Edit::Body),
+        2 => Just(Edit::Body),
         1 => Just(Edit::Comment),
     ]
+}
+
+fn manners() -> impl Strategy<Value = Manner> {
+    (any::<bool>(), prop::option::of(1..40_u64))
+        .prop_map(|(renamed, slow)| Manner { renamed, slow })
 }
 
 fn mishaps() -> impl Strategy<Value = Mishap> {
@@ -59,19 +66,21 @@ fn steps() -> impl Strategy<Value = Step> {
     let file = 0..world::FILES.len();
     let target = 0..world::TARGETS.len();
     let field = 0..3_usize;
-    let save = || (0..2_usize, edits(), any::<bool>());
+    let save = || (0..2_usize, edits(), manners());
     prop_oneof![
         4 => (who, file.clone()).prop_map(|(who, file)| Step::Open { who, file }),
-        6 => save().prop_map(|(who, edit, renamed)| Step::Save { who, edit, renamed }),
+        6 => save().prop_map(|(who, edit, manner)| Step::Save { who, edit, manner }),
         1 => (file.clone(), 0..5_usize).prop_map(|(file, back)| Step::Checkout { file, back }),
         1 => file.prop_map(|file| Step::Delete { file }),
         4 => (target.clone(), field.clone(), any::<bool>())
             .prop_map(|(target, field, late)| Step::Arrive { target, field, late }),
+        2 => (0..2_usize, any::<bool>())
+            .prop_map(|(target, gone)| Step::ArriveTag { target, gone }),
         1 => (target.clone(), any::<bool>()).prop_map(|(target, back)| Step::Remove { target, back }),
         2 => (target, field).prop_map(|(target, field)| Step::Set { target, field }),
         4 => Just(Step::Look),
-        4 => (1..60_u64, save()).prop_map(|(at, (who, edit, renamed))| {
-            Step::LookAndSave { at, who, edit, renamed }
+        4 => (0..60_u64, save()).prop_map(|(at, (who, edit, manner))| {
+            Step::LookAndSave { at, who, edit, manner }
         }),
         4 => (1..90_u64, mishaps(), any::<u64>())
             .prop_map(|(at, mishap, seed)| Step::LookAndFail { at, mishap, seed }),
@@ -85,15 +94,18 @@ fn live(exchanges: bool, steps: &[Step]) {
         world.next();
         match step.clone() {
             Step::Open { who, file } => world.open(who, file),
-            Step::Save { who, edit, renamed } => world.save(0, who, edit, renamed),
+            Step::Save { who, edit, manner } => {
+                world.save(0, who, edit, Manner { slow: None, ..manner });
+            }
             Step::Checkout { file, back } => world.checkout(file, back),
             Step::Delete { file } => world.delete(file),
             Step::Arrive { target, field, late } => world.arrive(target, field, late),
+            Step::ArriveTag { target, gone } => world.arrive_tag(target, gone),
             Step::Remove { target, back } => world.remove(target, back),
             Step::Set { target, field } => world.set(target, field),
             Step::Look => world.look(),
-            Step::LookAndSave { at, who, edit, renamed } => {
-                world.save(at, who, edit, renamed);
+            Step::LookAndSave { at, who, edit, manner } => {
+                world.save(at, who, edit, manner);
                 world.look();
             }
             Step::LookAndFail { at, mishap, seed } => world.look_and_fail(at, mishap, seed),

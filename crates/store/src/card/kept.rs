@@ -63,6 +63,8 @@ pub struct Kept {
     pub card: Option<FileMark>,
     /// The `tags.lst` beside it as it was put in place.
     pub tags: Option<FileMark>,
+    /// The `tags.lst` that was taken in for this projection, and gave its place to a new one.
+    pub tags_read: Option<FileMark>,
     /// What the card showed.
     pub projection: Projection,
 }
@@ -98,6 +100,13 @@ impl History {
     #[must_use]
     pub fn of_rev(&self, rev: Rev) -> Option<&Kept> {
         self.kept.iter().rev().find(|kept| kept.rev == rev)
+    }
+
+    /// Whether a list of tags with this mark has no news: it was put in place and nobody touched it, or
+    /// it was taken in before.
+    #[must_use]
+    pub fn knows_tags(&self, mark: FileMark) -> bool {
+        self.kept.iter().any(|kept| [kept.tags, kept.tags_read].contains(&Some(mark)))
     }
 
     /// The one that has the most values in common with a file's fields; of equals the last.

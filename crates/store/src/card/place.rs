@@ -8,11 +8,11 @@
 use std::io;
 
 use cocli_core::digest::{hash, shard};
-use cocli_core::{Field, Instant, Target};
+use cocli_core::{Instant, Target};
 
 use super::kept::{self, FileMark, History, Kept, Shelf};
 use super::projection::Projection;
-use super::tags;
+use super::quiet;
 use crate::disk::{Disk, FileKind};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::lock::HomeLock;
@@ -41,6 +41,8 @@ pub struct CardPut {
     pub card: Option<FilePut>,
     /// The text of the list of tags, [`paths::tags`]; `None` leaves that.
     pub tags: Option<FilePut>,
+    /// Size and time of change of the list of tags that was read.
+    pub tags_read: Option<FileMark>,
 }
 
 /// What became of a file.
@@ -86,6 +88,15 @@ pub struct Leftover {
     pub before: Option<Projection>,
 }
 
+/// What a crash left in `.cocli/swap/`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Leftovers {
+    /// To be taken in.
+    pub files: Vec<Leftover>,
+    /// What is of no target that is known here and may be a person's: where it was, and where it is now.
+    pub aside: Vec<(String, String)>,
+}
+
 /// Puts cards in place: all projections and texts are durable before the first card changes. One that
 /// cannot be written costs the others nothing; [`leftovers`] finds what is left of it.
 ///
@@ -104,7 +115,7 @@ pub fn place(
         kept::sync(disk, &appended)
     });
     synced.inspect_err(|_| discard(disk, &spots))?;
-    Ok(by_side(&spots, |spots| spots.exchange(disk)))
+    Ok(by_side(&spots, |spots| spots.exchange(disk, now)))
 }
 
 /// Writes the new texts beside and gives the lines that are to be kept.
@@ -120,6 +131,7 @@ fn stage(disk: &dyn Disk, now: Instant, spots: &[Spots<'_>]) -> Result<Vec<Kept>
             file: put.file.clone(),
             card: write(&spots.card)?,
             tags: write(&spots.tags)?,
+            tags_read: put.tags_read.filter(|_| spots.tags.as_ref().is_some_and(|s| !s.is_there())),
             projection: put.projection.clone(),
         })
     };
@@ -151,9 +163,10 @@ impl<'a> Spots<'a> {
         both.filter(|spot| !spot.is_there()).map(|spot| spot.fresh.clone())
     }
 
-    fn exchange(&self, disk: &dyn Disk) -> Result<CardPlaced> {
-        let one =
-            |spot: &Option<Spot<'_>>| spot.as_ref().map(|spot| spot.exchange(disk)).transpose();
+    fn exchange(&self, disk: &dyn Disk, now: Instant) -> Result<CardPlaced> {
+        let one = |spot: &Option<Spot<'_>>| {
+            spot.as_ref().map(|spot| spot.exchange(disk, now)).transpose()
+        };
         Ok(CardPlaced { card: one(&self.card)?, tags: one(&self.tags)? })
     }
 }
@@ -203,7 +216,17 @@ impl<'a> Spot<'a> {
     }
 
     /// Puts the durable text in its place.
-    fn exchange(&self, disk: &dyn Disk) -> Result<Placed> {
+    fn exchange(&self, disk: &dyn Disk, now: Instant) -> Result<Placed> {
+        let placed = self.try_exchange(disk)?;
+        let Placed::Raced(Raced { bytes, swap }) = &placed else { return Ok(placed) };
+        // Who wrote in that moment may not be done. They go on in the same file, wherever it is now.
+        let path = swap.as_ref().unwrap_or(&self.path);
+        let read = if_there(quiet::read(disk, now, path)).tried("read", path)?;
+        let bytes = read.unwrap_or_else(|| bytes.clone());
+        Ok(Placed::Raced(Raced { bytes, swap: swap.clone() }))
+    }
+
+    fn try_exchange(&self, disk: &dyn Disk) -> Result<Placed> {
         if self.is_there() {
             return self.standing(disk);
         }
@@ -288,25 +311,32 @@ impl<'a> Spot<'a> {
 }
 
 /// What a crash left in `.cocli/swap/`, each to be taken in like a card that was found changed. What
-/// was never in a card's place, and lists of tags that were ours, are removed.
+/// was never in a card's place, and lists of tags that were ours or taken in, are removed. What nobody
+/// can tell whose it is goes to `.cocli/aside/`.
 ///
 /// # Errors
 /// Of the disk.
-pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock) -> Result<Vec<Leftover>> {
-    let mut left = Vec::new();
+pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock) -> Result<Leftovers> {
+    let mut left = Leftovers::default();
     for (name, kind) in disk.list(paths::SWAP).tried("list", paths::SWAP)? {
         if kind != FileKind::File {
             continue;
         }
         let swap = format!("{}/{name}", paths::SWAP);
-        let owner = if name.ends_with(".new") { None } else { owner(disk, &swap)? };
-        let Some((history, path)) = owner else {
+        if name.ends_with(".new") {
             disk.remove(&swap).tried("remove", &swap)?;
             continue;
-        };
+        }
         let bytes = disk.read(&swap).tried("read", &swap)?;
-        match leftover(&history, path, bytes, swap.clone()) {
-            Some(leftover) => left.push(leftover),
+        let Some((history, path)) = owner(disk, &swap)? else {
+            let aside = paths::nobodys(hash(&bytes));
+            put_aside(disk, &swap, &aside)?;
+            left.aside.push((swap, aside));
+            continue;
+        };
+        let mark = disk.stat(&swap).tried("look at", &swap)?.map(FileMark::from);
+        match leftover(&history, path, bytes, mark, swap.clone()) {
+            Some(leftover) => left.files.push(leftover),
             None => disk.remove(&swap).tried("remove", &swap)?,
         }
     }
@@ -347,15 +377,19 @@ fn owner(disk: &dyn Disk, swap: &str) -> Result<Option<(History, String)>> {
     Ok(None)
 }
 
-/// `None` when a list of tags is one that we wrote.
-fn leftover(history: &History, path: String, bytes: Vec<u8>, swap: String) -> Option<Leftover> {
+/// `None` when a list of tags is one that we wrote, or that was taken in.
+fn leftover(
+    history: &History,
+    path: String,
+    bytes: Vec<u8>,
+    mark: Option<FileMark>,
+    swap: String,
+) -> Option<Leftover> {
     let target = history.latest()?.target.clone();
     let is_tags = paths::tags(&target).as_ref() == Some(&path);
     let mut before = None;
     if is_tags {
-        let field = Field::read("tags").ok()?;
-        let shows = |kept: &Kept| tags::write(&tags::of(kept.projection.values.get(&field)));
-        if history.kept().iter().any(|kept| shows(kept).as_bytes() == bytes) {
+        if mark.is_some_and(|mark| history.knows_tags(mark)) {
             return None;
         }
         let last = history.kept().iter().rev();
@@ -364,16 +398,20 @@ fn leftover(history: &History, path: String, bytes: Vec<u8>, swap: String) -> Op
     Some(Leftover { target, path, bytes, swap, before })
 }
 
-/// Removes a file in `.cocli/swap/` whose content was taken in and synced.
+/// Removes a file in `.cocli/swap/` whose content was `taken` in and synced. One that says something else
+/// by now, since somebody still had it open, stays for the next look.
 ///
 /// # Errors
 /// Of the disk, but for a file that is not there.
-pub fn forget(disk: &dyn Disk, _lock: &HomeLock, swap: &str) -> Result<()> {
+pub fn forget(disk: &dyn Disk, _lock: &HomeLock, swap: &str, taken: &[u8]) -> Result<()> {
     if !swap.starts_with(paths::SWAP) {
         let why = "expected a file in .cocli/swap/";
         return Err(StoreError::BadPath { path: swap.to_owned(), why });
     }
-    if_there(disk.remove(swap)).tried("remove", swap).map(drop)
+    match if_there(disk.read(swap)).tried("read", swap)? {
+        Some(bytes) if bytes == taken => disk.remove(swap).tried("remove", swap),
+        _ => Ok(()),
+    }
 }
 
 /// Gives a person's bytes, which cannot be taken in yet, their place back: by exchange with what we
@@ -384,7 +422,7 @@ pub fn forget(disk: &dyn Disk, _lock: &HomeLock, swap: &str) -> Result<()> {
 /// Of the disk.
 pub fn give_back(
     disk: &dyn Disk,
-    lock: &HomeLock,
+    _lock: &HomeLock,
     target: &Target,
     path: &str,
     swap: &str,
@@ -395,7 +433,9 @@ pub fn give_back(
     let mark = |path: &str| Ok(disk.stat(path).tried("look at", path)?.map(FileMark::from));
     if ours.is_some() && mark(path)? == ours {
         match disk.exchange(swap, path) {
-            Ok(()) if mark(swap)? == ours => return forget(disk, lock, swap).map(|()| None),
+            Ok(()) if mark(swap)? == ours => {
+                return disk.remove(swap).tried("remove", swap).map(|()| None);
+            }
             // Somebody saved between the look and the exchange: what came out is theirs, too.
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Unsupported => {
@@ -407,9 +447,13 @@ pub fn give_back(
     let bytes = disk.read(swap).tried("read", swap)?;
     let ending = path.rsplit('.').next().unwrap_or("md");
     let aside = paths::removed(target, hash(&bytes), ending);
-    disk.make_folder(paths::ASIDE).tried("make the folder", paths::ASIDE)?;
-    disk.rename(swap, &aside).tried("put aside", swap)?;
+    put_aside(disk, swap, &aside)?;
     Ok(Some(aside))
+}
+
+fn put_aside(disk: &dyn Disk, swap: &str, aside: &str) -> Result<()> {
+    disk.make_folder(paths::ASIDE).tried("make the folder", paths::ASIDE)?;
+    disk.rename(swap, aside).tried("put aside", swap)
 }
 
 fn discard(disk: &dyn Disk, spots: &[Spots<'_>]) {

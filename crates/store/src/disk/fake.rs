@@ -69,6 +69,8 @@ struct Image {
     spoilt: BTreeMap<String, Range<u64>>,
     /// What somebody else will save, and before which operation.
     saves: Vec<(u64, Save)>,
+    /// Files of which the rest is still to come: before which operation, which file, and the whole of it.
+    unfinished: Vec<(u64, u64, Vec<u8>)>,
     /// What stood where somebody else saved, of each save that was.
     saved: Vec<(Save, Option<Vec<u8>>)>,
 }
@@ -82,6 +84,9 @@ pub struct Save {
     pub bytes: Vec<u8>,
     /// As editors do that write beside and rename; else in place.
     pub renamed: bool,
+    /// In place in two writes: the second comes so many operations later, or as soon as somebody waits for
+    /// it. It goes to the same file, whatever that is called by then.
+    pub slow: Option<u64>,
 }
 
 /// What is left of an operation once the fault was looked at.
@@ -103,6 +108,7 @@ impl Image {
         self.ops += 1;
         let now = self.ops;
         self.clock += 1_000;
+        self.end_saves(now);
         for (_, save) in self.saves.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
             self.save(save);
         }
@@ -198,11 +204,26 @@ impl Image {
         let old = there.and_then(|id| self.inodes.get(&id)).map(|inode| inode.live.clone());
         let id = there.filter(|_| !save.renamed).unwrap_or(self.next_inode + 1);
         self.next_inode = self.next_inode.max(id);
-        self.inodes.insert(id, Inode::durable(&save.bytes, self.clock));
+        self.unfinished.retain(|(_, file, _)| *file != id);
+        let first = match save.slow.filter(|_| !save.renamed) {
+            None => &save.bytes[..],
+            Some(later) => {
+                self.unfinished.push((self.ops + later, id, save.bytes.clone()));
+                &save.bytes[..save.bytes.len() * 19 / 20]
+            }
+        };
+        self.inodes.insert(id, Inode::durable(first, self.clock));
         for names in [&mut self.live, &mut self.durable] {
             names.insert(save.path.clone(), id);
         }
         self.saved.push((save, old));
+    }
+
+    /// The second write of what was to be saved by now.
+    fn end_saves(&mut self, now: u64) {
+        for (_, id, bytes) in self.unfinished.extract_if(.., |(at, ..)| *at <= now) {
+            self.inodes.insert(id, Inode::durable(&bytes, self.clock));
+        }
     }
 
     /// What the medium holds after a power cut.
@@ -278,6 +299,11 @@ impl FakeDisk {
         self.image().restart();
     }
 
+    /// Sets the clock that files are marked with, in nanoseconds since 1970; each operation moves it on.
+    pub fn set_clock(&self, nanoseconds: i64) {
+        self.image().clock = nanoseconds;
+    }
+
     /// Whether two names can be swapped in one step; they can, unless told otherwise.
     pub fn set_exchanges(&self, can: bool) {
         self.image().exchanges = can;
@@ -316,6 +342,7 @@ impl FakeDisk {
             trace: None,
             spoilt: image.spoilt.clone(),
             saves: Vec::new(),
+            unfinished: image.unfinished.clone(),
             saved: Vec::new(),
         })))
     }
@@ -368,6 +395,7 @@ impl FakeDisk {
     /// were still to come are given up.
     pub fn saved(&self) -> Vec<(Save, Option<Vec<u8>>)> {
         let mut image = self.image();
+        image.end_saves(u64::MAX);
         image.saves.clear();
         std::mem::take(&mut image.saved)
     }

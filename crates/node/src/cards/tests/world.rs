@@ -47,6 +47,15 @@ pub(super) enum Edit {
     Comment,
 }
 
+/// How an editor saves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Beside, and renamed.
+    pub(super) renamed: bool,
+    /// In place, in two writes: after so many operations, or when somebody waits.
+    pub(super) slow: Option<u64>,
+}
+
 /// How a look ends badly.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Mishap {
@@ -87,6 +96,12 @@ pub(super) struct World {
     /// Who wrote which text into which field.
     written: BTreeMap<String, (usize, &'static str)>,
     arrived: Vec<u8>,
+    /// Tags that other nodes gave, each with its target.
+    tags: Vec<(usize, String)>,
+    /// Tags that a person's list of tags lacked when it was saved: only these may this node take out.
+    unlisted: BTreeSet<String>,
+    /// Tags that a person's list, or a card without a `_rev`, named when it was saved.
+    listed: BTreeSet<String>,
 }
 
 impl World {
@@ -111,6 +126,9 @@ impl World {
             strange: BTreeSet::new(),
             written: BTreeMap::new(),
             arrived: Vec::new(),
+            tags: Vec::new(),
+            unlisted: BTreeSet::new(),
+            listed: BTreeSet::new(),
         };
         for target in 0..TARGETS.len() {
             world.set(target, 0);
@@ -132,6 +150,7 @@ impl World {
     /// A second later.
     pub(super) fn next(&mut self) {
         self.now += 1_000_000;
+        self.disk.set_clock(self.now * 1_000);
         for (number, (path, _)) in FILES.iter().enumerate() {
             if let Some(bytes) = self.disk.peek(path) {
                 let past = self.past.entry(number).or_default();
@@ -154,7 +173,7 @@ impl World {
     }
 
     /// Changes the buffer of a person and saves it, before an operation to come or at once.
-    pub(super) fn save(&mut self, at: u64, who: usize, edit: Edit, renamed: bool) {
+    pub(super) fn save(&mut self, at: u64, who: usize, edit: Edit, manner: Manner) {
         let Buffer { file, text: before } = self.buffers[who].clone();
         let (path, target) = FILES[file];
         let fresh = self.text();
@@ -170,9 +189,10 @@ impl World {
             self.strange.extend(self.written.keys().filter(known).cloned());
         }
         self.planned.push((after.clone().into_bytes(), saved));
-        let save = Save { path: path.into(), bytes: after.into_bytes(), renamed };
+        let Manner { renamed, slow } = manner;
+        let save = Save { path: path.into(), bytes: after.into_bytes(), renamed, slow };
         self.disk.save_at(at, save);
-        if at == 0 {
+        if at == 0 && slow.is_none() {
             self.note_saves();
         }
     }
@@ -187,6 +207,7 @@ impl World {
             self.open.retain(|saved| {
                 saved.path != save.path || !old.contains(&saved.text) || new.contains(&saved.text)
             });
+            self.note_lists(&save.path, &new);
             let mine = planned.iter().find(|(bytes, _)| *bytes == save.bytes);
             self.open.extend(mine.and_then(|(_, saved)| saved.clone()));
         }
@@ -195,7 +216,8 @@ impl World {
     pub(super) fn checkout(&mut self, file: usize, back: usize) {
         let past = self.past.get(&file).cloned().unwrap_or_default();
         let Some(bytes) = past.iter().rev().nth(back) else { return };
-        let save = Save { path: FILES[file].0.into(), bytes: bytes.clone(), renamed: true };
+        let save =
+            Save { path: FILES[file].0.into(), bytes: bytes.clone(), renamed: true, slow: None };
         self.disk.save_at(0, save);
         self.note_saves();
     }
@@ -227,6 +249,31 @@ impl World {
     pub(super) fn arrive(&mut self, target: usize, field: usize, late: bool) {
         let text = self.text();
         self.come(target, FIELDS[field], Value::text(&text), late);
+    }
+
+    pub(super) fn arrive_tag(&mut self, target: usize, gone: bool) {
+        let earlier = self.tags.iter().rfind(|(of, _)| *of == target).cloned();
+        match earlier.filter(|_| gone) {
+            Some((_, tag)) => self.come(target, &format!("tags.{tag}"), Value::null(), true),
+            None => {
+                let tag = self.text();
+                self.come(target, &format!("tags.{tag}"), Value::truth(), true);
+                self.tags.push((target, tag));
+            }
+        }
+    }
+
+    /// What a saved list of tags says of each tag that may stand in it.
+    fn note_lists(&mut self, path: &str, text: &str) {
+        let is_list = path.ends_with("tags.lst");
+        let all = self.tags.iter().map(|(_, tag)| tag).chain(self.written.keys());
+        let (named, not): (Vec<_>, Vec<_>) = all.cloned().partition(|tag| text.contains(tag));
+        if is_list {
+            self.unlisted.extend(not);
+        }
+        if is_list || !text.contains("_rev:") {
+            self.listed.extend(named);
+        }
     }
 
     pub(super) fn remove(&mut self, target: usize, back: bool) {
@@ -358,10 +405,19 @@ impl World {
         let mut met = BTreeSet::new();
         for datagram in home.history(None, None).unwrap() {
             let (value, field) = (datagram.entry.value.as_str(), datagram.field.as_str());
-            if datagram.entry.stamp.node != own || value == "null" {
+            if datagram.entry.stamp.node != own {
                 continue;
             }
             let text = datagram.field.element().unwrap_or(value).trim();
+            if value == "null" {
+                let may = !field.starts_with("tags.") || self.unlisted.contains(text);
+                assert!(may, "nobody took the tag {text} out");
+                continue;
+            }
+            if self.tags.iter().any(|(_, tag)| tag == text) {
+                assert!(self.listed.contains(text), "nobody gave the tag {text} back");
+                continue;
+            }
             let (target, of) =
                 self.written.get(text).unwrap_or_else(|| panic!("nobody wrote {text}"));
             assert_eq!(

@@ -37,6 +37,8 @@ pub(super) struct Line {
     seen: BTreeMap<String, Vec<String>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unseen: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tags_read: Option<(u64, i64)>,
 }
 
 /// What of a line tells whether a card was touched.
@@ -77,6 +79,7 @@ impl Line {
             gone: missing(&old.values, &new.values),
             seen,
             unseen: missing(&old.seen, &new.seen),
+            tags_read: kept.tags_read.map(|mark| (mark.len, mark.modified_ns)),
         }
     }
 
@@ -127,6 +130,7 @@ impl Line {
             file: self.file.clone(),
             card: self.card.map(mark),
             tags: self.tags.map(mark),
+            tags_read: self.tags_read.map(mark),
             projection,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::time::Duration;
 
 use super::image::{Inode, NameOp};
 use super::{DOWN, FakeDisk, Image, Verdict};
@@ -222,6 +223,12 @@ impl Disk for FakeDisk {
             image.folders.insert(folder[..end].to_owned());
         }
         Ok(())
+    }
+
+    fn pause(&self, time: Duration) {
+        let mut image = self.image();
+        image.clock += i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+        image.end_saves(u64::MAX);
     }
 
     fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>> {
