@@ -6,6 +6,7 @@ mod alive;
 mod callers;
 mod calls;
 mod cards;
+mod changes;
 mod compaction;
 mod discovery;
 mod doors;
@@ -79,8 +80,8 @@ enum CardEvent {
     Advanced { log: cocli_core::LogId, head: cocli_core::Head },
     /// A file below the pool changed.
     Changed(PathBuf),
-    /// Look at all cards.
-    All,
+    /// Files may have changed of which nobody tells.
+    Look,
     /// Another node's checkpoint is to be joined.
     Join,
     /// Old history may go that others hold: these.

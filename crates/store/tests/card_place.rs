@@ -296,6 +296,18 @@ fn what_a_person_wrote_gets_its_place_back_or_goes_aside_for_a_newer_save() {
     }
 }
 
+#[test]
+fn what_nobody_can_tell_whose_it_is_goes_aside_and_what_was_never_in_a_place_goes() {
+    let disk = disk();
+    disk.plant(".cocli/swap/3f-0123456789abcdef0123456789abcdef", b"a save");
+    disk.plant(".cocli/swap/3f-fedcba9876543210fedcba9876543210.new", b"ours");
+    let left = leftovers(&disk, &lock(&disk)).unwrap();
+    let [(swap, aside)] = &left.aside[..] else { panic!("{left:?}") };
+    assert_eq!(swap, ".cocli/swap/3f-0123456789abcdef0123456789abcdef");
+    assert_eq!(disk.read(aside).unwrap(), b"a save");
+    assert!(left.files.is_empty() && disk.list(paths::SWAP).unwrap().is_empty());
+}
+
 fn kept(micros: i64, projection: Projection) -> Kept {
     let rev = projection.rev();
     let (card, tags) = (Some(FileMark { len: 5, modified_ns: micros }), None);

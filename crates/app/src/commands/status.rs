@@ -308,7 +308,7 @@ fn decisions(held: &[cocli_node::Held], broken: &[(String, String)]) -> Vec<Stri
         ));
     }
     for (path, why) in broken {
-        problems.push(format!("{path} does not parse: {why}"));
+        problems.push(format!("{path}: left alone: {why}"));
     }
     problems
 }

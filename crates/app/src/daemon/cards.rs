@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use cocli_core::gossip::Holdings;
 use cocli_core::{Target, Vector};
-use cocli_node::{Home, NodeError, Placed, batches};
+use cocli_node::{Home, NodeError, Placed, Revless, batches};
 
+use super::changes::{Changes, Waiting};
 use super::compaction::Compaction;
 use super::{CardEvent, Event};
 use crate::clock;
@@ -25,6 +26,17 @@ const RESCAN: Duration = Duration::from_secs(30);
 /// All cards are compared with the state this often, which reads all of it: each step that could leave
 /// one behind says so, but for a folder that was removed while nobody watched.
 const COMPARE: Duration = Duration::from_secs(300);
+/// Cards without a known `_rev` are taken in when no more of them has come for this long: whether they
+/// are many enough to ask a person is known only then.
+const REVLESS_QUIET: Duration = Duration::from_secs(5);
+/// And after this all the same.
+const REVLESS_MAX: Duration = Duration::from_secs(60);
+/// A card that could not be put in place is tried again after this, then twice this, and so on.
+const AGAIN_MIN: Duration = Duration::from_secs(30);
+/// From one try to the next at most, unless its file changes.
+const AGAIN_MAX: Duration = Duration::from_secs(600);
+/// Events that are taken before anything is done.
+const EVENTS_AT_ONCE: usize = 4096;
 
 /// When something was noted first and last.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +51,17 @@ impl Stir {
     }
 
     /// When it is acted on, unless more comes.
-    fn ripe_at(self, longest: Duration) -> Instant {
-        (self.last + QUIET).min(self.first + longest)
+    fn ripe_at(self, quiet: Duration, longest: Duration) -> Instant {
+        (self.last + quiet).min(self.first + longest)
     }
+}
+
+/// A card that cannot be put in place.
+#[derive(Debug)]
+struct Refused {
+    why: String,
+    wait: Duration,
+    again: Instant,
 }
 
 struct Cards {
@@ -58,6 +78,14 @@ struct Cards {
     noted: Option<Stir>,
     /// Targets whose files changed, be it by our own hand.
     changed: BTreeMap<Target, Stir>,
+    /// How many changes are on their way.
+    waiting: Waiting,
+    /// Targets whose cards changed and bear no known `_rev`.
+    revless: BTreeSet<Target>,
+    /// When the first and the last of them came.
+    revless_came: Option<Stir>,
+    /// Targets whose cards could not be put in place.
+    refused: BTreeMap<Target, Refused>,
     /// When the files of all cards are looked at.
     rescan: Instant,
     /// When all cards are compared with the state.
@@ -67,8 +95,10 @@ struct Cards {
 }
 
 /// Starts the thread.
-pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
+pub(super) fn start(home: Home, events: Sender<Event>) -> (Sender<CardEvent>, Changes) {
     let (sender, queue) = channel();
+    let waiting = Waiting::default();
+    let changes = Changes::new(sender.clone(), waiting.clone());
     std::thread::spawn(move || {
         let now = clock::monotonic();
         let seen = home.vector().unwrap_or_default();
@@ -81,13 +111,17 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<CardEvent> {
             all: true,
             noted: Some(Stir::new(now)),
             changed: BTreeMap::new(),
+            waiting,
+            revless: BTreeSet::new(),
+            revless_came: None,
+            refused: BTreeMap::new(),
             rescan: now + RESCAN,
             compare: now + COMPARE,
             events,
         };
         cards.run(&queue);
     });
-    sender
+    (sender, changes)
 }
 
 impl Cards {
@@ -106,13 +140,21 @@ impl Cards {
             if self.compaction.is_unheld() {
                 let _ = self.events.send(Event::StateLost);
             }
-            if now >= self.next_look() && !self.compaction.holds_cards(now) {
+            if self.compaction.holds_cards(now) {
+                self.take_in_ripe(now);
+            } else if now >= self.next_look() {
                 self.work(now);
             }
-            match queue.recv_timeout(self.next(now).saturating_duration_since(now)) {
-                Ok(CardEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Ok(event) => self.note(event),
-                Err(RecvTimeoutError::Timeout) => {}
+            let first = match queue.recv_timeout(self.next(now).saturating_duration_since(now)) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            for event in first.into_iter().chain(queue.try_iter().take(EVENTS_AT_ONCE)) {
+                if matches!(event, CardEvent::Stop) {
+                    return;
+                }
+                self.note(event);
             }
         }
     }
@@ -128,9 +170,10 @@ impl Cards {
 
     /// When there is something to do about cards.
     fn next_look(&self) -> Instant {
-        let noted = self.noted.map(|stir| stir.ripe_at(PATIENCE));
-        let changed = self.changed.values().map(|stir| stir.ripe_at(RESTLESS_MAX));
-        noted.into_iter().chain(changed).fold(self.rescan, Instant::min)
+        let noted = self.noted.map(|stir| stir.ripe_at(QUIET, PATIENCE));
+        let revless = self.revless_came.map(|stir| stir.ripe_at(REVLESS_QUIET, REVLESS_MAX));
+        let changed = self.changed.values().map(|stir| stir.ripe_at(QUIET, RESTLESS_MAX));
+        noted.into_iter().chain(revless).chain(changed).fold(self.rescan, Instant::min)
     }
 
     fn note(&mut self, event: CardEvent) {
@@ -141,6 +184,7 @@ impl Cards {
         match event {
             CardEvent::Join => return self.compaction.join(now),
             CardEvent::Trim(holdings) => return self.trim(&holdings),
+            CardEvent::Changed(_) | CardEvent::Look => self.waiting.heard(),
             _ => {}
         }
         if !self.home.keeps_cards() {
@@ -152,10 +196,11 @@ impl Cards {
             }
             CardEvent::Changed(path) => {
                 let Some(target) = self.home.target_of(&path) else { return };
+                self.refused.remove(&target);
                 self.changed.entry(target).or_insert(Stir::new(now)).last = now;
                 return;
             }
-            CardEvent::All => self.all = true,
+            CardEvent::Look => self.rescan = now,
             CardEvent::Join | CardEvent::Trim(_) | CardEvent::Stop => return,
         }
         self.noted.get_or_insert(Stir::new(now)).last = now;
@@ -203,20 +248,59 @@ impl Cards {
             Ok(targets) => self.due.extend(targets),
             Err(error) => self.failed(&error),
         }
-        let ripe: Vec<Target> = self
-            .changed
-            .extract_if(.., |_, stir| stir.ripe_at(RESTLESS_MAX) <= now)
-            .map(|c| c.0)
-            .collect();
-        let edited = |target: &Target| self.home.card_changed(target).unwrap_or(true);
-        self.due.extend(ripe.into_iter().filter(edited));
+        let ripe = self.ripe(now);
+        self.due.extend(ripe);
+        let refused = |target: &Target| self.refused.get(target).is_some_and(|r| now < r.again);
+        self.due.retain(|target| !refused(target));
         // A file that somebody is writing is looked at when it is quiet.
         let due: Vec<Target> =
             self.due.iter().filter(|target| !self.changed.contains_key(target)).cloned().collect();
         self.due.retain(|target| self.changed.contains_key(target));
         if !due.is_empty()
-            && let Err(error) = self.keep(due)
+            && let Err(error) = self.keep(due, now)
         {
+            self.failed(&error);
+        }
+        self.keep_revless(now);
+    }
+
+    /// Targets whose files changed and have been quiet since, and are not as we put them in place.
+    fn ripe(&mut self, now: Instant) -> Vec<Target> {
+        let is_ripe = |stir: &mut Stir| stir.ripe_at(QUIET, RESTLESS_MAX) <= now;
+        let ripe: Vec<Target> = self
+            .changed
+            .extract_if(.., |_, stir| is_ripe(stir))
+            .map(|(target, _)| target)
+            .collect();
+        // When that cannot be told they are looked at.
+        self.home.cards_changed(&ripe).unwrap_or(ripe)
+    }
+
+    /// While cards wait for a compaction what people changed does not.
+    fn take_in_ripe(&mut self, now: Instant) {
+        let ripe = self.ripe(now);
+        if ripe.is_empty() {
+            return;
+        }
+        let taken = self.take_in(&ripe, Revless::Wait, now);
+        self.due.extend(ripe);
+        self.noted.get_or_insert(Stir::new(now));
+        if let Err(error) = taken {
+            self.failed(&error);
+        }
+    }
+
+    /// Cards without a known `_rev`, once no more of them come.
+    fn keep_revless(&mut self, now: Instant) {
+        if self.revless_came.is_none_or(|stir| now < stir.ripe_at(REVLESS_QUIET, REVLESS_MAX)) {
+            return;
+        }
+        self.revless_came = None;
+        let targets: Vec<Target> = std::mem::take(&mut self.revless).into_iter().collect();
+        let kept = self
+            .take_in(&targets, Revless::Taken, now)
+            .and_then(|left| self.put(targets, &left, now));
+        if let Err(error) = kept {
             self.failed(&error);
         }
     }
@@ -229,22 +313,69 @@ impl Cards {
 
     /// Hand edits of all of them first, since how many there are decides; then the cards, some at a
     /// time.
-    fn keep(&mut self, mut targets: Vec<Target>) -> Result<(), NodeError> {
-        let mut session = self.home.session(clock::now())?;
-        let taken = session.take_in(&targets)?;
-        drop(session);
+    fn keep(&mut self, targets: Vec<Target>, now: Instant) -> Result<(), NodeError> {
+        let left = self.take_in(&targets, Revless::Wait, now)?;
+        self.put(targets, &left, now)
+    }
+
+    /// Takes in what people changed in them; gives those whose files are left alone.
+    fn take_in(
+        &mut self,
+        targets: &[Target],
+        revless: Revless,
+        now: Instant,
+    ) -> Result<BTreeSet<Target>, NodeError> {
+        let taken = self.home.session(clock::now())?.take_in_with(targets, revless)?;
         if let Some(end) = taken.end {
             let _ = self.events.send(Event::Edited(end));
         }
-        targets.retain(|target| !taken.left.contains(target));
+        for target in taken.revless {
+            if self.revless.insert(target) {
+                self.revless_came.get_or_insert(Stir::new(now)).last = now;
+            }
+        }
+        Ok(taken.left)
+    }
+
+    fn put(
+        &mut self,
+        mut targets: Vec<Target>,
+        left: &BTreeSet<Target>,
+        now: Instant,
+    ) -> Result<(), NodeError> {
+        targets.retain(|target| !left.contains(target));
         for some in batches(targets) {
             let placed = self.home.session(clock::now())?.place_these(&some)?;
             if placed.behind.is_some() {
                 self.compare = self.rescan;
             }
             self.tell(&placed);
+            let broken = placed.broken.into_iter();
+            let refused: BTreeMap<Target, (String, String)> =
+                broken.filter_map(|broken| Some((self.target_of(&broken.0)?, broken))).collect();
+            let tried: BTreeSet<Target> = some.into_iter().collect();
+            self.refused
+                .retain(|target, _| refused.contains_key(target) || !tried.contains(target));
+            for (target, (path, why)) in refused {
+                self.refuse(target, &path, why, now);
+            }
         }
         Ok(())
+    }
+
+    fn target_of(&self, path: &str) -> Option<Target> {
+        self.home.target_of(&self.home.path().join(path))
+    }
+
+    /// A card that could not be put in place is not tried with every look: each try keeps a line of what it
+    /// would show.
+    fn refuse(&mut self, target: Target, path: &str, why: String, now: Instant) {
+        let before = self.refused.get(&target);
+        let wait = before.map_or(AGAIN_MIN, |refused| (refused.wait * 2).min(AGAIN_MAX));
+        if before.is_none_or(|refused| refused.why != why) {
+            self.complain(&format!("{path}: {why}"));
+        }
+        self.refused.insert(target, Refused { why, wait, again: now + wait });
     }
 
     /// What could not be put in place; what waits for a person is shown by `status`.
@@ -271,11 +402,11 @@ mod tests {
         let began = clock::monotonic();
         let ms = Duration::from_millis;
         let mut stir = Stir::new(began);
-        assert_eq!(stir.ripe_at(PATIENCE), began + QUIET);
+        assert_eq!(stir.ripe_at(QUIET, PATIENCE), began + QUIET);
         stir.last = began + ms(100);
-        assert_eq!(stir.ripe_at(PATIENCE), began + ms(300));
+        assert_eq!(stir.ripe_at(QUIET, PATIENCE), began + ms(300));
         stir.last = began + ms(450);
-        assert_eq!(stir.ripe_at(PATIENCE), began + PATIENCE);
-        assert_eq!(stir.ripe_at(RESTLESS_MAX), began + ms(650));
+        assert_eq!(stir.ripe_at(QUIET, PATIENCE), began + PATIENCE);
+        assert_eq!(stir.ripe_at(QUIET, RESTLESS_MAX), began + ms(650));
     }
 }

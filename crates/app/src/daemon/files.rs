@@ -5,7 +5,8 @@ use std::sync::mpsc::Sender;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::{CardEvent, Event};
+use super::Event;
+use super::changes::Changes;
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -25,10 +26,10 @@ pub(super) type Watch = RecommendedWatcher;
 pub(super) type Watch = ();
 
 /// A file changed; tells whether anybody listens still.
-fn tell(path: PathBuf, events: &Sender<Event>, cards: &Sender<CardEvent>) -> bool {
+fn tell(path: PathBuf, events: &Sender<Event>, changes: &Changes) -> bool {
     match path.extension().and_then(|ending| ending.to_str()) {
         Some("usv") => events.send(Event::Journals).is_ok(),
-        Some("md" | "lst") => cards.send(CardEvent::Changed(path)).is_ok(),
+        Some("md" | "lst") => changes.tell(path),
         _ => true,
     }
 }

@@ -169,8 +169,8 @@ fn open(
     handover::start(home.again()?, Arc::clone(&side), Arc::clone(&socket), hands, events.clone());
     let jobs = writer::start(home.writer(), events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
-    let cards = cards::start(home.again()?, way);
-    let watch = files::watch(home.path(), events.clone(), cards.clone());
+    let (cards, changes) = cards::start(home.again()?, way);
+    let watch = files::watch(home.path(), events.clone(), changes);
     if watch.is_none() {
         screen.note("files cannot be watched here: changes are seen by the rescan");
     }

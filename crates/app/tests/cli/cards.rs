@@ -1,5 +1,8 @@
 //! Cards edited by hand, as people and their editors do it.
 
+use std::path::PathBuf;
+
+use crate::cluster::{daemon, until};
 use crate::support::Home;
 
 fn edit(home: &Home, path: &str, from: &str, to: &str) {
@@ -254,4 +257,32 @@ fn a_tag_written_in_the_list_of_a_removed_company_waits_too() {
     home.run(&["status"]).fails(5, "need");
     home.run(&["set", "acme", "--revive"]).ok();
     assert_eq!(home.run(&["get", "acme", "tags"]).ok(), "[\"hot\",\"lead\"]\n");
+}
+
+#[test]
+fn what_puts_old_files_back_slowly_while_a_daemon_runs_waits_for_a_person_all_the_same() {
+    const SOME: usize = 70;
+    let home = Home::new();
+    let line = |n: usize| {
+        format!("{{\"target\":\"companies/c{n}\",\"field\":\"name\",\"value\":\"C{n}\"}}\n")
+    };
+    let lines: String = (0..3 * SOME + 3).map(line).collect();
+    home.input(&["set", "--from", "-"], lines.as_bytes()).ok();
+    let _daemon = daemon(&home, &[]);
+    for round in 0..3 {
+        for n in round * SOME..(round + 1) * SOME {
+            std::fs::write(home.file(&format!("companies/c{n}/_index.md")), "---\nname: X\n---\n")
+                .unwrap();
+        }
+        // A person's own edit is seen by the same look.
+        let card = format!("companies/c{}/_index.md", 3 * SOME + round);
+        let text = home.read(&card).replace("_rev", &format!("city: C{round}\n_rev"));
+        std::fs::write(home.file(&card), text).unwrap();
+        let taken = format!("city\u{1f}C{round}\u{1f}");
+        let has = |path: &PathBuf| std::fs::read_to_string(path).unwrap().contains(&taken);
+        until(|| home.journals().iter().any(has));
+    }
+    let status = home.run(&["status"]).fails(5, "need");
+    assert!(status.out.contains("210 cards without a known"), "{}", status.out);
+    assert_eq!(home.run(&["get", "c7", "name"]).ok(), "C7\n");
 }

@@ -1,6 +1,6 @@
 //! Hand edits in: what people changed in files becomes datagrams.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use cocli_core::{Causality, Entity, Instant, Kind, Target};
 use cocli_store::card::place::{self, Leftover};
@@ -9,7 +9,7 @@ use cocli_store::paths;
 
 use super::look::{Look, verdict};
 use super::shelves::by_shard;
-use super::{Files, Held, Shelves, TakenIn, Unasked, Verdict, held_as_many, kind_of};
+use super::{Files, Held, Revless, Shelves, TakenIn, Unasked, Verdict, held_as_many, kind_of};
 use crate::change::{Change, Intent};
 use crate::config::Project;
 use crate::error::Result;
@@ -22,6 +22,14 @@ impl Session<'_> {
     /// When the disk refuses. A card that does not parse is no error: it is left alone and told by
     /// [`Session::place`].
     pub fn take_in(&mut self, targets: &[Target]) -> Result<TakenIn> {
+        self.take_in_with(targets, Revless::Taken)
+    }
+
+    /// The same; cards without a known `_rev` may be left for later.
+    ///
+    /// # Errors
+    /// As [`Session::take_in`].
+    pub fn take_in_with(&mut self, targets: &[Target], revless: Revless) -> Result<TakenIn> {
         if self.home.config().cards.project == Project::None {
             return Ok(TakenIn::default());
         }
@@ -35,8 +43,17 @@ impl Session<'_> {
             let (shelves, some) = Shelves::next(&*disk, &mut rest)?;
             self.take_in_some(&shelves, some, &mut changes, &mut unasked)?;
         }
+        let waiting = match revless {
+            Revless::Taken => Vec::new(),
+            Revless::Wait => unasked.drain(..).map(|card| card.target).collect(),
+        };
+        for target in &waiting {
+            self.leave.insert(target.clone());
+            self.looked.remove(target);
+        }
         self.ask(unasked, &mut changes)?;
-        Ok(TakenIn { left: self.leave.clone(), ..self.write_edits(&changes)? })
+        let taken = self.write_edits(&changes)?;
+        Ok(TakenIn { left: self.leave.clone(), revless: waiting, ..taken })
     }
 
     fn take_in_some(
@@ -156,7 +173,7 @@ impl Session<'_> {
         }
         let written = self.write("edit", &changes, false)?;
         let end = (written.datagrams > 0).then_some(written.end);
-        Ok(TakenIn { edits: written.datagrams, end, left: BTreeSet::new() })
+        Ok(TakenIn { edits: written.datagrams, end, ..TakenIn::default() })
     }
 
     /// The changes but for those that were taken in before: an editor saves an old buffer again, or a card

@@ -4,7 +4,7 @@ use std::io;
 
 use cocli_core::{Entity, Entry, Field, Instant, Kind, Stamp, Target};
 use cocli_store::card::kept::{FileMark, Head, History, Shelf};
-use cocli_store::card::{self, Basis, CardText, Edit, Taken, quiet, tags};
+use cocli_store::card::{self, Basis, CardText, Edit, Taken, place, quiet, tags};
 use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
 
@@ -128,6 +128,20 @@ impl Look<'_> {
             Ok(Files { kind, path, card, tags_path, tags, tags_mark })
         };
         Some(files())
+    }
+
+    /// Whether a card shows an earlier projection than the last one that was kept for it, and nobody is
+    /// putting that in place.
+    pub(crate) fn is_late(&self, target: &Target, files: &Files, entity: &Entity) -> bool {
+        let Some(head) = self.shelf.head(target.as_str()) else { return false };
+        let is_other = |files: &Files| {
+            let file = files.card.as_deref().and_then(|bytes| card::parse(bytes).ok());
+            file.and_then(|file| file.rev()).is_some_and(|rev| rev != head.rev)
+        };
+        // It may be on its way at this moment: then its text waits, or stands there by now.
+        is_other(files)
+            && !place::is_under_way(self.disk, target, &files.path)
+            && matches!(self.read(target, entity), Some(Ok(files)) if is_other(&files))
     }
 
     /// Compares the files of a target with what was put in place and with the state.

@@ -1,7 +1,7 @@
 //! The pool as a whole: which cards somebody touched, which are behind the state, whether the files
 //! show what the state says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use cocli_core::digest::{hash, shard};
 use cocli_core::schema::POOL;
@@ -37,6 +37,24 @@ impl Home {
         }
         let shelves = Shelves::of(&*self.disk, target)?;
         Ok(shelves.look(target).touched(target, &Entity::default()))
+    }
+
+    /// Those of some targets whose files somebody touched since they were put in place, in the order in which
+    /// they are worked on.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn cards_changed(&self, targets: &[Target]) -> Result<Vec<Target>> {
+        if !self.keeps_cards() {
+            return Ok(Vec::new());
+        }
+        let targets = by_shard(targets.iter().filter(|t| kind_of(t).is_some()).cloned());
+        let (mut rest, mut changed) = (&targets[..], Vec::new());
+        while !rest.is_empty() {
+            let (shelves, some) = Shelves::next(&*self.disk, &mut rest)?;
+            changed.extend(shelves.touched(some, &HashMap::new()).into_iter().cloned());
+        }
+        Ok(changed)
     }
 
     /// The entities that have a folder in the pool, by shard.
@@ -162,23 +180,35 @@ impl Home {
         if !self.keeps_cards() {
             return Ok((sum, level));
         }
-        for (target, entity) in state.entities().filter(|(target, _)| kind_of(target).is_some()) {
-            let removed = state.removed(target).is_some();
-            let expected = shows(entity, target).filter(|_| !removed).map(|p| p.rev());
-            let shelves = Shelves::of(&*self.disk, target)?;
-            let files = shelves.look(target).read(target, entity).and_then(std::result::Result::ok);
-            let shown = files.and_then(|files| {
-                let file = card::parse(files.card.as_deref()?).ok()?;
-                Some(card::rev(files.kind, &file.fields(files.kind)))
-            });
-            level &= expected == shown;
-            if let Some(rev) = shown {
-                sum = sum.wrapping_add(hash(format!("{target} {rev}").as_bytes()));
+        let cards = state.entities().map(|(target, _)| target).filter(|t| kind_of(t).is_some());
+        let targets = by_shard(cards.cloned());
+        let (mut rest, nothing) = (&targets[..], Entity::default());
+        while !rest.is_empty() {
+            let (shelves, some) = Shelves::next(&*self.disk, &mut rest)?;
+            for target in some {
+                let entity = state.entity(target).unwrap_or(&nothing);
+                let removed = state.removed(target).is_some();
+                let expected = shows(entity, target).filter(|_| !removed).map(|p| p.rev());
+                let shown = rev_of_card(shelves.look(target), target, entity);
+                level &= expected == shown;
+                if let Some(rev) = shown {
+                    sum = sum.wrapping_add(hash(format!("{target} {rev}").as_bytes()));
+                }
             }
         }
         Ok((sum, level))
     }
 }
+
+/// The name of what a card shows; nothing when there is none that can be read.
+fn rev_of_card(look: Look<'_>, target: &Target, entity: &Entity) -> Option<card::Rev> {
+    let files = look.read(target, entity)?.ok()?;
+    let file = card::parse(files.card.as_deref()?).ok()?;
+    Some(card::rev(files.kind, &file.fields(files.kind)))
+}
+
+/// Why a card is named that shows what it showed before.
+const LATE: &str = "it shows an earlier state, and the newer one is not in its place: `cocli compact` puts it there, or says why it cannot";
 
 /// What one card asks of a person.
 fn weigh(
@@ -198,6 +228,8 @@ fn weigh(
         Verdict::Edits { changes, known } => {
             if !known && !changes.is_empty() && !entity.fields.is_empty() {
                 unasked.push(Unasked { target, path, changes });
+            } else if known && changes.is_empty() && look.is_late(&target, &files, entity) {
+                met.broken.push((path, LATE.to_string()));
             }
         }
         Verdict::Broken { path, why } => met.broken.push((path, why)),

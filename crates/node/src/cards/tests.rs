@@ -116,6 +116,21 @@ fn live(exchanges: bool, steps: &[Step]) {
     world.check();
 }
 
+#[test]
+fn a_card_that_may_not_be_written_is_named_until_it_is_in_its_place() {
+    let mut world = World::new(true);
+    world.look();
+    world.next();
+    world.arrive(0, 0, true);
+    world.look_refused();
+    assert_eq!(world.left_alone(), ["companies/a/_index.md"]);
+    world.next();
+    world.look();
+    assert!(world.left_alone().is_empty());
+    world.settle();
+    world.check();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: std::env::var("CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(128),

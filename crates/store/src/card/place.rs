@@ -310,6 +310,13 @@ impl<'a> Spot<'a> {
     }
 }
 
+/// Whether a text waits to be put in this file's place, or a crash left one.
+#[must_use]
+pub fn is_under_way(disk: &dyn Disk, target: &Target, file: &str) -> bool {
+    let bare = paths::swap(shard(target), hash(file.as_bytes()));
+    [paths::fresh(&bare), bare].iter().any(|path| !matches!(disk.stat(path), Ok(None)))
+}
+
 /// What a crash left in `.cocli/swap/`, each to be taken in like a card that was found changed. What
 /// was never in a card's place, and lists of tags that were ours or taken in, are removed. What nobody
 /// can tell whose it is goes to `.cocli/aside/`.

@@ -5,7 +5,8 @@ use std::sync::mpsc::Sender;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::super::{CardEvent, Event};
+use super::super::Event;
+use super::super::changes::Changes;
 use super::tell;
 
 /// Watches journals and pool as long as what it gives lives; `None` where the system cannot (then only
@@ -13,19 +14,19 @@ use super::tell;
 pub(in crate::daemon) fn watch(
     home: &Path,
     events: Sender<Event>,
-    cards: Sender<CardEvent>,
+    changes: Changes,
 ) -> Option<RecommendedWatcher> {
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else {
             // The queue of the system ran over: look at everything.
-            let _ = cards.send(CardEvent::All);
+            changes.look();
             return;
         };
         if matches!(event.kind, EventKind::Access(_)) {
             return;
         }
         for path in event.paths {
-            tell(path, &events, &cards);
+            tell(path, &events, &changes);
         }
     })
     .ok()?;

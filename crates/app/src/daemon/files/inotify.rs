@@ -11,7 +11,8 @@ use std::sync::mpsc::Sender;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
-use super::super::{CardEvent, Event};
+use super::super::Event;
+use super::super::changes::Changes;
 use super::tell;
 
 /// Bytes of events that are read at once.
@@ -23,37 +24,47 @@ struct Watch {
     home: PathBuf,
     folders: Folders,
     events: Sender<Event>,
-    cards: Sender<CardEvent>,
+    changes: Changes,
+    /// That not all folders can be watched was said.
+    noticed: bool,
 }
 
 /// Watches journals and pool; `None` where the system does not let it.
-pub(in crate::daemon) fn watch(
-    home: &Path,
-    events: Sender<Event>,
-    cards: Sender<CardEvent>,
-) -> Option<()> {
+pub(in crate::daemon) fn watch(home: &Path, events: Sender<Event>, changes: Changes) -> Option<()> {
     let inotify = inotify::init(CreateFlags::CLOEXEC).ok()?;
-    let folders = Folders::default();
-    let mut watch = Watch { inotify, home: home.to_path_buf(), folders, events, cards };
-    watch.begin().ok()?;
+    let (home, folders) = (home.to_path_buf(), Folders::default());
+    let mut watch = Watch { inotify, home, folders, events, changes, noticed: false };
+    watch.begin();
     std::thread::spawn(move || watch.run());
     Some(())
 }
 
 impl Watch {
-    /// Watches all folders that are there; of those that are watched already nothing changes.
-    fn begin(&mut self) -> Result<(), Errno> {
-        for (folder, deep) in cocli_node::watched(&self.home) {
-            let name = folder.strip_prefix(&self.home).unwrap_or(&folder).to_path_buf();
-            self.add(&name)?;
-            if deep && !self.add_below(&name) {
-                self.notice();
-            }
+    /// Watches all folders that are there, those first that tell of new ones; of those that are watched
+    /// already nothing changes.
+    fn begin(&mut self) {
+        let watched = cocli_node::watched(&self.home);
+        let below = |(folder, deep): (PathBuf, bool)| {
+            (folder.strip_prefix(&self.home).unwrap_or(&folder).to_path_buf(), deep)
+        };
+        let names: Vec<(PathBuf, bool)> = watched.into_iter().map(below).collect();
+        let mut room = true;
+        for (name, _) in &names {
+            room &= self.add(name) != Err(Errno::NOSPC);
         }
-        Ok(())
+        for (name, _) in names.iter().filter(|(_, deep)| *deep) {
+            room = room && self.add_below(name);
+        }
+        if !room {
+            self.notice();
+        }
     }
 
-    fn notice(&self) {
+    /// Says once that not all folders can be watched.
+    fn notice(&mut self) {
+        if std::mem::replace(&mut self.noticed, true) {
+            return;
+        }
         let what = format!(
             "only {} folders can be watched here (fs.inotify.max_user_watches): an edit in another is seen by the next look at all cards",
             self.folders.count()
@@ -123,8 +134,8 @@ impl Watch {
     fn hear(&mut self, watched: i32, what: ReadFlags, name: &[u8]) -> bool {
         if what.contains(ReadFlags::QUEUE_OVERFLOW) {
             // What was lost may have been a new folder.
-            let _ = self.begin();
-            return self.cards.send(CardEvent::All).is_ok();
+            self.begin();
+            return self.changes.look();
         }
         if what.contains(ReadFlags::IGNORED) {
             self.folders.drop(watched);
@@ -136,17 +147,22 @@ impl Watch {
             let comes = what.intersects(ReadFlags::CREATE | ReadFlags::MOVED_TO);
             return !comes || self.hear_of_folder(&path);
         }
-        tell(self.home.join(path), &self.events, &self.cards)
+        tell(self.home.join(path), &self.events, &self.changes)
     }
 
     /// A folder is new: files may stand in it that nobody told of.
     fn hear_of_folder(&mut self, name: &Path) -> bool {
         // What is deeper than an entity holds no cards.
-        if name.components().count() > 2 || self.add(name).is_err() {
+        if name.components().count() > 2 {
             return true;
         }
+        match self.add(name) {
+            Ok(()) => {}
+            Err(Errno::NOSPC) => self.notice(),
+            Err(_) => return true,
+        }
         let Ok(entries) = std::fs::read_dir(self.home.join(name)) else { return true };
-        entries.flatten().all(|entry| tell(entry.path(), &self.events, &self.cards))
+        entries.flatten().all(|entry| tell(entry.path(), &self.events, &self.changes))
     }
 }
 
@@ -201,6 +217,8 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
+    use super::super::super::CardEvent;
+    use super::super::super::changes::Waiting;
     use super::*;
 
     #[test]
@@ -218,6 +236,39 @@ mod tests {
     }
 
     #[test]
+    fn when_the_systems_queue_runs_over_all_files_are_looked_at_and_new_folders_are_watched() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path();
+        for folder in ["wal", "companies/old", "people"] {
+            std::fs::create_dir_all(home.join(folder)).unwrap();
+        }
+        let (events, _heard) = channel();
+        let (cards, changed) = channel();
+        let changes = Changes::new(cards, Waiting::default());
+        let inotify = inotify::init(CreateFlags::CLOEXEC).unwrap();
+        let (home, folders) = (home.to_path_buf(), Folders::default());
+        let mut watch = Watch { inotify, home, folders, events, changes, noticed: false };
+        watch.begin();
+        let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        let limit: usize = limit.trim().parse().unwrap();
+        // Two after each other that are the same count as one.
+        for number in 0..limit {
+            let path = watch.home.join(format!("companies/old/{}.txt", number % 2));
+            std::fs::write(path, "a").unwrap();
+        }
+        std::fs::create_dir(watch.home.join("companies/new")).unwrap();
+        let home = watch.home.clone();
+        let thread = std::thread::spawn(move || watch.run());
+        let patience = Duration::from_secs(20);
+        while !matches!(changed.recv_timeout(patience).unwrap(), CardEvent::Look) {}
+        std::fs::write(home.join("companies/new/_index.md"), "a").unwrap();
+        while !matches!(changed.recv_timeout(patience).unwrap(), CardEvent::Changed(_)) {}
+        drop(changed);
+        std::fs::write(home.join("companies/new/_index.md"), "b").unwrap();
+        thread.join().unwrap();
+    }
+
+    #[test]
     fn saves_are_heard_of_in_folders_that_were_there_and_in_new_ones() {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path();
@@ -226,7 +277,7 @@ mod tests {
         }
         let (events, heard) = channel();
         let (cards, changed) = channel();
-        watch(home, events, cards).unwrap();
+        watch(home, events, Changes::new(cards, Waiting::default())).unwrap();
         let patience = Duration::from_secs(20);
         let hears = |path: &str| loop {
             match changed.recv_timeout(patience).unwrap() {

@@ -137,10 +137,14 @@ impl World {
     }
 
     fn home(&self) -> Home {
+        Self::home_on(&self.disk)
+    }
+
+    fn home_on(disk: &FakeDisk) -> Home {
         static EPOCHS: AtomicU64 = AtomicU64::new(0);
         let epoch = || Epoch::from_random(EPOCHS.fetch_add(1, Ordering::Relaxed).to_le_bytes());
         let rim = Rim { machine: "m".into(), epoch };
-        Home::over(Arc::new(self.disk.clone()), Path::new("/nowhere"), rim).unwrap()
+        Home::over(Arc::new(disk.clone()), Path::new("/nowhere"), rim).unwrap()
     }
 
     fn instant(&self) -> Instant {
@@ -343,6 +347,25 @@ impl World {
             _ => self.disk.kill(),
         }
         self.note_saves();
+    }
+
+    /// The first card that the look would put in place may not be written.
+    pub(super) fn look_refused(&mut self) {
+        let twin = self.disk.copy();
+        twin.start_trace();
+        self.try_look(&Self::home_on(&twin)).unwrap();
+        let trace = twin.trace();
+        let exchange = trace.iter().find(|line| line.contains(" exchange ")).unwrap();
+        let at = exchange.split(' ').next().unwrap().parse().unwrap();
+        self.disk.fail_at(at, Fault::Denied, Times::Once);
+        self.try_look(&self.home()).unwrap();
+        self.disk.heal();
+    }
+
+    /// Cards that `status` names as left alone.
+    pub(super) fn left_alone(&self) -> Vec<String> {
+        let met = self.home().look_at_cards().unwrap();
+        met.broken.into_iter().map(|(path, _)| path).collect()
     }
 
     pub(super) fn crash(&mut self, seed: u64) {
