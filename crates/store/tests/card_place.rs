@@ -249,6 +249,50 @@ fn many_cards_are_made_durable_at_once() {
     assert_eq!(disk.files().iter().filter(|path| path.ends_with("_index.md")).count(), 40);
 }
 
+fn many(old: Option<&Projection>, new: &Projection) -> Vec<CardPut> {
+    let put = |n: usize| {
+        let target = Target::read(&format!("companies/c{n}")).unwrap();
+        let file = paths::card(&target, None).unwrap();
+        let card = FilePut { read: old.map(text), text: text(new) };
+        CardPut {
+            target,
+            projection: new.clone(),
+            file,
+            card: Some(card),
+            tags: None,
+            tags_read: None,
+        }
+    };
+    // More than one thread does alone.
+    (0..72).map(put).collect()
+}
+
+#[test]
+fn wherever_a_batch_stops_each_card_is_whole_and_what_it_shows_is_known() {
+    let (old, new) = (named("Acme"), named("Acme Inc"));
+    let (first, then) = (many(None, &old), many(Some(&old), &new));
+    let mut cut_off = 0;
+    for (fault, k) in (1..600).step_by(5).flat_map(|k| [(Fault::Crash, k), (Fault::Error, k)]) {
+        let disk = disk();
+        place(&disk, &lock(&disk), at(1), &first).unwrap();
+        disk.sync_all().unwrap();
+        let held = lock(&disk);
+        disk.fail_at(k, fault, Times::ForGood);
+        let placed = place(&disk, &held, at(2), &then);
+        cut_off += usize::from(placed.is_err());
+        drop(held);
+        disk.crash(k);
+        for put in &then {
+            let stands = disk.peek(&put.file).unwrap();
+            assert!([text(&old), text(&new)].contains(&stands), "{}: a torn card", put.file);
+            let rev = parse(&stands).unwrap().rev().unwrap();
+            let known = past(&disk, &put.target);
+            assert!(known.of_rev(rev).is_some(), "{}: what it shows is not known", put.file);
+        }
+    }
+    assert!(cut_off > 50, "{cut_off}");
+}
+
 #[test]
 fn a_card_that_cannot_be_put_in_place_costs_the_others_nothing() {
     let home = tempfile::tempdir().unwrap();

@@ -286,3 +286,24 @@ fn what_puts_old_files_back_slowly_while_a_daemon_runs_waits_for_a_person_all_th
     assert!(status.out.contains("210 cards without a known"), "{}", status.out);
     assert_eq!(home.run(&["get", "c7", "name"]).ok(), "C7\n");
 }
+
+#[test]
+fn a_card_begun_by_hand_with_keys_and_no_values_yet_stays_where_it_is() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.file("companies/beta")).unwrap();
+    let draft = "---\nname:\ncity:\n---\n";
+    std::fs::write(home.file("companies/beta/_index.md"), draft).unwrap();
+    home.run(&["compact"]).ok();
+    assert_eq!(home.read("companies/beta/_index.md"), draft);
+    std::fs::write(home.file("companies/beta/_index.md"), draft.replace("name:", "name: Beta"))
+        .unwrap();
+    assert_eq!(home.run(&["get", "companies/beta", "name"]).ok(), "Beta\n");
+}
+
+#[test]
+fn a_file_larger_than_any_card_is_named_and_not_read() {
+    let home = acme();
+    std::fs::File::create(home.file(CARD)).unwrap().set_len(1 << 40).unwrap();
+    let status = home.run(&["status"]).fails(5, "need");
+    assert!(status.out.contains("expected at most 8388608"), "{}", status.out);
+}

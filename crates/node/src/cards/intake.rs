@@ -15,6 +15,9 @@ use crate::config::Project;
 use crate::error::Result;
 use crate::session::Session;
 
+/// Bytes of files that are held between their taking in and their putting in place.
+const LOOKED_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 impl Session<'_> {
     /// Takes in what people changed in the cards of these targets, if anything.
     ///
@@ -42,6 +45,9 @@ impl Session<'_> {
         while !rest.is_empty() {
             let (shelves, some) = Shelves::next(&*disk, &mut rest)?;
             self.take_in_some(&shelves, some, &mut changes, &mut unasked)?;
+            if !rest.is_empty() {
+                self.make_room();
+            }
         }
         let waiting = match revless {
             Revless::Taken => Vec::new(),
@@ -54,6 +60,16 @@ impl Session<'_> {
         self.ask(unasked, &mut changes)?;
         let taken = self.write_edits(&changes)?;
         Ok(TakenIn { left: self.leave.clone(), revless: waiting, ..taken })
+    }
+
+    /// What was read of one batch is read again when it is put in place, unless it is little.
+    fn make_room(&mut self) {
+        let of = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let held: usize = self.looked.values().map(|f| of(&f.card) + of(&f.tags)).sum();
+        if held > LOOKED_BYTES_MAX {
+            self.looked.clear();
+        }
+        self.forget_entities();
     }
 
     fn take_in_some(

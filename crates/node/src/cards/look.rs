@@ -109,7 +109,8 @@ impl Look<'_> {
     ) -> Option<Read> {
         let kind = kind_of(target)?;
         let path = self.card_path(target, entity)?;
-        let read = |path: &str| match bytes_of(path) {
+        let read = |path: &str| match self.no_larger_than_a_card(path).and_then(|()| bytes_of(path))
+        {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => {
@@ -128,6 +129,16 @@ impl Look<'_> {
             Ok(Files { kind, path, card, tags_path, tags, tags_mark })
         };
         Some(files())
+    }
+
+    /// What is larger than any card is not read at all.
+    fn no_larger_than_a_card(&self, path: &str) -> io::Result<()> {
+        let len = self.disk.stat(path)?.map_or(0, |stat| stat.len);
+        if usize::try_from(len).is_ok_and(|len| len <= card::CARD_BYTES_MAX) {
+            return Ok(());
+        }
+        let what = format!("it has {len} bytes: expected at most {}", card::CARD_BYTES_MAX);
+        Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
     }
 
     /// Whether a card shows an earlier projection than the last one that was kept for it, and nobody is

@@ -247,8 +247,13 @@ impl Wanted<'_> {
             },
         };
         let projection = Projection::of(kind, entity);
-        if self.removed || projection.values.is_empty() {
+        let was_shown = look.shelf.head(target.as_str()).is_some();
+        if self.removed || (projection.values.is_empty() && was_shown) {
             return Plan::Clear(files);
+        }
+        // Somebody has begun a card by hand, with keys and no values yet.
+        if projection.values.is_empty() {
+            return Plan::Leave;
         }
         let text = match &files.card {
             None => card::render(kind, &projection.values).into_bytes(),

@@ -173,6 +173,8 @@ struct Folders {
     places: Vec<(i32, u32)>,
     /// Each ends with a zero byte.
     names: Vec<u8>,
+    /// Bytes of names that no place leads to any more.
+    unused: usize,
 }
 
 impl Folders {
@@ -204,11 +206,24 @@ impl Folders {
 
     fn drop(&mut self, number: i32) {
         if let Ok(at) = self.places.binary_search_by_key(&number, |place| place.0) {
-            self.places.remove(at);
+            let (_, begins) = self.places.remove(at);
+            self.unused += self.name_at(begins).len() + 1;
         }
-        if self.places.is_empty() {
-            self.names.clear();
+        if self.unused > self.names.len() / 2 {
+            self.close_up();
         }
+    }
+
+    /// Writes the names that are used anew.
+    fn close_up(&mut self) {
+        let mut names = Vec::with_capacity(self.names.len() - self.unused);
+        let mut places = Vec::with_capacity(self.places.len());
+        for &(number, begins) in &self.places {
+            places.push((number, u32::try_from(names.len()).unwrap_or(u32::MAX)));
+            names.extend_from_slice(self.name_at(begins));
+            names.push(0);
+        }
+        *self = Self { places, names, unused: 0 };
     }
 }
 
@@ -233,6 +248,12 @@ mod tests {
         assert_eq!(folders.name(2), Some(&b"people"[..]));
         folders.drop(3);
         assert_eq!((folders.name(3), folders.name(4), folders.count()), (None, None, 3));
+        for number in 10..1_000 {
+            folders.put(number, b"companies/one-that-comes-and-goes");
+            folders.drop(number);
+        }
+        assert_eq!(folders.name(9), Some(&b"people/b"[..]));
+        assert!(folders.names.len() < 200, "{}", folders.names.len());
     }
 
     #[test]
