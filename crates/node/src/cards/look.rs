@@ -141,16 +141,19 @@ impl Look<'_> {
         Err(io::Error::new(io::ErrorKind::FileTooLarge, what))
     }
 
-    /// Whether a card shows an earlier projection than the last one that was kept for it, and nobody is
-    /// putting that in place.
+    /// Whether a card shows an earlier projection than the last one that was kept for it, is older than
+    /// that, and nobody is putting that in place. (One that somebody put back later is no such card.)
     pub(crate) fn is_late(&self, target: &Target, files: &Files, entity: &Entity) -> bool {
-        let Some(head) = self.shelf.head(target.as_str()) else { return false };
+        let Some(kept) = self.shelf.latest(target) else { return false };
         let is_other = |files: &Files| {
             let file = files.card.as_deref().and_then(|bytes| card::parse(bytes).ok());
-            file.and_then(|file| file.rev()).is_some_and(|rev| rev != head.rev)
+            file.and_then(|file| file.rev()).is_some_and(|rev| rev != kept.rev)
         };
+        let stat = self.disk.stat(&files.path).ok().flatten();
+        let is_older = stat.is_some_and(|s| s.modified_ns / 1_000 < kept.instant.micros());
         // It may be on its way at this moment: then its text waits, or stands there by now.
-        is_other(files)
+        is_older
+            && is_other(files)
             && !place::is_under_way(self.disk, target, &files.path)
             && matches!(self.read(target, entity), Some(Ok(files)) if is_other(&files))
     }
