@@ -85,7 +85,7 @@ impl Home {
         let mut journals = self.journals()?;
         let begun = Begun::of_month(turn, &mut journals, durable, month)?;
         let joins = begun.joins();
-        if !joins && (begun.bytes() == 0 || !(due || begun.is_long())) {
+        if !joins && !begun.renews() && (begun.bytes() == 0 || !(due || begun.is_long())) {
             drop(begun);
             if due && month.is_none() && self.noted_before(0).is_none() {
                 // Where nothing was noted everything is looked at once, in the background that this is.

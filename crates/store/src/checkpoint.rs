@@ -17,6 +17,7 @@ mod means;
 mod odd;
 mod output;
 mod place;
+mod renew;
 mod run;
 mod salvage;
 mod shard;

@@ -66,6 +66,19 @@ pub enum StoreError {
         /// The newest day before a log's base.
         day: Day,
     },
+    /// The checkpoint was made by a newer version, and the history that it was made of is not all held here.
+    #[error(
+        "{path} was made by a newer version of cocli (reading rules {rules}, here {}), and history up to {day} is not kept here to be read again: use the newer version",
+        crate::checkpoint::RULES
+    )]
+    Newer {
+        /// The manifest, relative to the home.
+        path: String,
+        /// Its reading rules.
+        rules: u32,
+        /// The newest day before a log's base.
+        day: Day,
+    },
     /// Another checkpoint was put in place while this one was read: who opens a new reader sees it.
     #[error("{path} was replaced while it was read; run the command again")]
     Replaced {

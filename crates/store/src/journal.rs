@@ -48,7 +48,9 @@ pub use replica::{Misplaced, Placed};
 pub use section::{Met, Section, Stretch};
 pub use sync::{Durable, SyncEnd, SyncPlan};
 
-pub(crate) use file::{Salvage, is_rot, put_aside, replace, rot, salvage, write_fresh};
+pub(crate) use file::{
+    Salvage, is_rot, put_aside, put_aside_as, replace, rot, salvage, write_fresh,
+};
 pub(crate) use hole::Gap;
 pub(crate) use log::DayFile;
 use log::Log;

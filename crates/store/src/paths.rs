@@ -179,6 +179,12 @@ pub fn aside(log: &LogId, position: u64, hash: u128) -> String {
     format!("{ASIDE}/{log}-{position}-{hash:032x}.usv")
 }
 
+/// Lines of a checkpoint that newer reading rules cannot read.
+#[must_use]
+pub fn aside_lines(hash: u128) -> String {
+    format!("{ASIDE}/checkpoint-{hash:032x}.usv")
+}
+
 /// The settings in a folder at or below the campaigns'.
 #[must_use]
 pub fn campaign_settings(folder: &str) -> String {

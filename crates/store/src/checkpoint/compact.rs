@@ -15,6 +15,7 @@ use super::manifest::{Manifest, RunInfo, held_from_start};
 use super::means::Means;
 use super::odd::OddList;
 use super::place::{Merged, remove_unnamed};
+use super::renew;
 use super::run::{self, Making};
 use super::spill::Spill;
 use super::turn::Turn;
@@ -272,6 +273,13 @@ impl Begun {
         self.sections.iter().map(|section| section.len as u64).sum()
     }
 
+    /// Whether the checkpoint was made by older reading rules, and stands for history that is not held here:
+    /// what it holds is to be read by those of today.
+    #[must_use]
+    pub fn renews(&self) -> bool {
+        self.before.is_older()
+    }
+
     /// Bytes of journals from which on a daemon does not wait longer: a part of what a merge of so many
     /// would write, as far as that stays quick to read.
     #[must_use]
@@ -373,11 +381,17 @@ impl Work<'_> {
         };
         let gathered = gather(self.disk, sections, None, (spill, self.workers), &seen)?;
         self.take(journals, sections, gathered)?;
+        if self.before.is_older() {
+            self.renew(spill)?;
+        }
         let touched = spill.touched();
         if let Some(joining) = self.joining {
             self.done.joined = true;
             let moves = joining.moves.iter().map(|(log, to)| (log.clone(), to.base.head));
             self.manifest.frontier.0.extend(moves);
+            return self.fold(journals, spill, touched, true);
+        }
+        if self.before.is_older() {
             return self.fold(journals, spill, touched, true);
         }
         if touched.is_empty() && !all {
@@ -437,6 +451,21 @@ impl Work<'_> {
         self.done.run = true;
     }
 
+    /// Takes what older reading rules left for records: from here on nothing lies below.
+    fn renew(&mut self, spill: &Spill<'_>) -> Result<()> {
+        let covered = self.joining.is_some_and(|joining| joining.covers_bases);
+        renew::retell(self.disk, self.before, spill, covered)?;
+        let frontier = std::mem::take(&mut self.manifest.frontier);
+        let holes = std::mem::take(&mut self.manifest.holes);
+        self.manifest = Manifest { frontier, holes, ..Manifest::default() };
+        Ok(())
+    }
+
+    /// What lies below what is new.
+    fn below(&self) -> Manifest {
+        if self.before.is_older() { Manifest::default() } else { self.before.clone() }
+    }
+
     /// Folds what is new, and every run, into the base.
     fn fold(
         &mut self,
@@ -445,15 +474,16 @@ impl Work<'_> {
         touched: Vec<u8>,
         all: bool,
     ) -> Result<()> {
+        let below = self.below();
         let mut shards: BTreeSet<u8> = touched.into_iter().collect();
-        shards.extend(self.before.runs.iter().flat_map(|run| run.parts.keys()));
+        shards.extend(below.runs.iter().flat_map(|run| run.parts.keys()));
         shards.extend(self.joining.iter().flat_map(|joining| joining.shards()));
         if all {
-            shards.extend(self.before.shards.keys());
+            shards.extend(below.shards.keys());
         }
         let fold = Fold {
             disk: self.disk,
-            manifest: self.before,
+            manifest: &below,
             joining: self.joining,
             spill,
             means: self.means,
@@ -475,6 +505,12 @@ impl Work<'_> {
 
     /// Makes shards from all of the journals that the frontier covers: nothing of them is thrown away yet.
     fn rebuild(&mut self, journals: &mut Journals, damaged: &BTreeSet<u8>) -> Result<()> {
+        if self.before.is_older() {
+            // All that lies below was written a moment ago: the next try reads it once more.
+            let path = paths::checkpoint(None);
+            let what = "what was gathered of it a moment ago reads otherwise".to_owned();
+            return Err(StoreError::Damaged { path, offset: 0, what });
+        }
         let covered = self.joining.is_some_and(|joining| joining.covers_bases);
         if let Some(shard) = damaged.first().filter(|_| self.before.month.is_none() && !covered) {
             held_from_start(self.disk, &self.path_of(*shard))?;

@@ -260,7 +260,10 @@ fn readable(text: &[u8]) -> Result<Manifest, String> {
     }
     let manifest = Manifest::of_text(None, text).ok_or("expected a manifest of this version")?;
     if manifest.rules != RULES {
-        return Err(format!("it was read by other rules ({}, here {RULES})", manifest.rules));
+        return Err(format!(
+            "it was made by other reading rules ({}, here {RULES}): it can be taken when both nodes run the same version of cocli, and the other one has compacted",
+            manifest.rules
+        ));
     }
     let many = manifest.runs() > RUNS_MAX || manifest.frontier.0.len() > LOGS_MAX;
     let empty = manifest.sorted_files().any(|(_, parts)| parts.last().is_none_or(|p| p.1 == 0));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::source::Piece;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
-use crate::journal::{Gap, Journals, Place, is_rot, read_bases, write_fresh};
+use crate::journal::{Base, Bases, Gap, Journals, Place, is_rot, read_bases, write_fresh};
 use crate::paths;
 
 /// Version of the reading rules: digests are compared between equal ones only.
@@ -235,11 +235,13 @@ impl Manifest {
         shards.chain(self.runs.iter().map(run))
     }
 
-    /// Reads the manifest; an absent one is empty, and so is one of other reading rules: all journals
-    /// are still there, and are read again.
+    /// Reads the manifest; an absent one is empty, and so is one of other reading rules, where all journals
+    /// are still there: they are read again. Where logs begin at bases one of older rules stands for what was
+    /// before these, and for nothing else.
     ///
     /// # Errors
-    /// When it cannot be read or is damaged.
+    /// When it cannot be read or is damaged. [`StoreError::Newer`] when it is of newer rules and logs begin
+    /// at bases.
     pub fn read(disk: &dyn Disk) -> Result<Self> {
         Self::read_of(disk, None)
     }
@@ -259,7 +261,29 @@ impl Manifest {
                 "expected a manifest of version {VERSION}; `cocli compact` makes it anew"
             ),
         })?;
-        Ok(if read.rules == RULES { read } else { Self::of_month(month) })
+        if read.rules == RULES { Ok(read) } else { read.of_other_rules(disk) }
+    }
+
+    /// What one that was made by other reading rules is good for.
+    fn of_other_rules(self, disk: &dyn Disk) -> Result<Self> {
+        let bases = if self.month.is_none() { read_bases(disk)? } else { Bases::new() };
+        let Some(day) = bases.values().map(|base| base.day).max() else {
+            return Ok(Self::of_month(self.month));
+        };
+        if self.rules > RULES {
+            let path = paths::manifest(None);
+            return Err(StoreError::Newer { path, rules: self.rules, day });
+        }
+        let covered =
+            |(log, base): &(LogId, Base)| self.frontier.position(log) >= base.head.position;
+        let heads = bases.into_iter().filter(covered).map(|(log, base)| (log, base.head));
+        let frontier = Vector(heads.collect());
+        Ok(Self { frontier, places: BTreeMap::new(), holes: BTreeMap::new(), ..self })
+    }
+
+    /// Whether its lines were made by older reading rules: the next compaction takes each for a record.
+    pub(crate) fn is_older(&self) -> bool {
+        self.rules != RULES
     }
 
     /// Reads the text of one; `None` when it is none, or does not add up.

@@ -12,7 +12,7 @@ use crate::journal::{Met, is_rot, replace};
 use crate::paths;
 
 /// Kept of a record that is longer than any may be.
-const EXCERPT_BYTES: usize = 4096;
+pub(super) const EXCERPT_BYTES: usize = 4096;
 
 /// One odd record.
 #[derive(Debug, Clone, PartialEq, Eq)]

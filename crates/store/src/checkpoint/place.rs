@@ -8,6 +8,7 @@ use super::compact::{Compacted, is_damage};
 use super::incoming;
 use super::join::Joining;
 use super::manifest::Manifest;
+use super::renew;
 use super::turn::Turn;
 use crate::disk::{Disk, FileKind, SharedDisk};
 use crate::error::{Result, Tried, if_there};
@@ -105,6 +106,9 @@ impl Placed {
         let (disk, month) = (&*self.merged.disk, self.merged.before.month);
         if self.new && self.merged.written.is_some() {
             sync_manifest(disk, month)?;
+            if self.merged.before.is_older() {
+                renew::forget_legible(disk)?;
+            }
         }
         if self.new && self.merged.joining.is_some() {
             incoming::clear(disk)?;

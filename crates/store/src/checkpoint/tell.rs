@@ -17,7 +17,8 @@ use crate::paths;
 /// When it cannot be read.
 pub fn told(journals: &mut Journals) -> Result<Option<Vec<u8>>> {
     let mut manifest = Manifest::read_or_empty(&**journals.disk(), None)?;
-    if manifest.bytes() == 0 {
+    // What older reading rules made is told when it was read by those of today.
+    if manifest.bytes() == 0 || manifest.is_older() {
         return Ok(None);
     }
     manifest.frontier = journals.standing(&manifest.frontier)?;

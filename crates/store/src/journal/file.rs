@@ -170,12 +170,17 @@ pub(crate) fn put_aside(
     bytes: &[u8],
 ) -> Result<String> {
     let path = paths::aside(log, position, hash(bytes));
+    put_aside_as(disk, &path, bytes)?;
+    Ok(path)
+}
+
+/// The same of any bytes, under a path there.
+pub(crate) fn put_aside_as(disk: &dyn Disk, path: &str, bytes: &[u8]) -> Result<()> {
     if disk.stat(paths::ASIDE).tried("look at", paths::ASIDE)?.is_none() {
         disk.make_folder(paths::ASIDE).tried_to_write(paths::ASIDE, bytes.len() as u64)?;
     }
-    if bytes.is_empty() || disk.stat(&path).tried("look at", &path)?.is_some() {
-        return Ok(path);
+    if bytes.is_empty() || disk.stat(path).tried("look at", path)?.is_some() {
+        return Ok(());
     }
-    replace(disk, &path, bytes)?;
-    Ok(path)
+    replace(disk, path, bytes)
 }

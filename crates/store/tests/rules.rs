@@ -1,0 +1,215 @@
+//! A checkpoint of other reading rules where history is gone: nothing of it is lost, and nobody is left
+//! without a state.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+use cocli_core::State;
+use cocli_store::archive::{self, Moving};
+use cocli_store::checkpoint::{self, Begun, Incoming, Manifest, Means, Turn};
+use cocli_store::{Disk, FakeDisk, Reader, StoreError};
+use support::*;
+
+const MANIFEST: &str = "checkpoint/manifest.json";
+
+fn means(share: u64) -> Means<'static> {
+    let whole_bytes = if share == 8 { 64 << 20 } else { 0 };
+    Means {
+        memory: 1 << 20,
+        threads: 1,
+        alone_bytes: 0,
+        beside_bytes: u64::MAX,
+        whole_bytes,
+        share,
+        progress: None,
+    }
+}
+
+fn compact(disk: &FakeDisk, share: u64) -> cocli_store::Result<()> {
+    let (mut journals, lock) = (open(disk, "pi1")?, take_lock(disk)?);
+    checkpoint::compact_by(&lock, &mut journals, &means(share)).map(|_| ())
+}
+
+/// A home whose history before the newest records is gone, with shards and a run, and with journals
+/// behind the checkpoint; and its state.
+fn trimmed() -> (FakeDisk, State) {
+    let disk = home();
+    let mut all = Vec::new();
+    for (number, share) in [(0, 8), (1, 0)] {
+        let batch = batch("pi1", number, 8);
+        append(&disk, "pi1", "20261120", &batch).unwrap();
+        all.extend(batch);
+        compact(&disk, share).unwrap();
+    }
+    let mut journals = open(&disk, "pi1").unwrap();
+    let later = cocli_core::Instant::from_micros(2_000_000_000_000_000).unwrap();
+    let lock = || take_lock(&disk).map(Some);
+    let turn = Turn::try_take(&disk).unwrap().unwrap();
+    archive::archive(&turn, &mut journals, (Moving { after: 2, threads: 1 }, later), &lock)
+        .unwrap();
+    let going = archive::plan(&mut journals, 0, &|_| true).unwrap();
+    archive::trim(&take_lock(&disk).unwrap(), &mut journals, &going).unwrap();
+    assert_eq!(journals.bases().count(), 1);
+    assert_eq!(Manifest::read(&disk).unwrap().runs(), 1);
+    let batch = batch("pi1", 2, 3);
+    append(&disk, "pi1", "20261122", &batch).unwrap();
+    all.extend(batch);
+    (disk, state_of(&all))
+}
+
+fn set_rules(disk: &FakeDisk, rules: u32) {
+    let text = String::from_utf8(disk.peek(MANIFEST).unwrap()).unwrap();
+    let told = text.replace("\"rules\":1", &format!("\"rules\":{rules}"));
+    assert_ne!(told, text);
+    disk.plant(MANIFEST, told.as_bytes());
+}
+
+fn is_renewed(disk: &FakeDisk) -> bool {
+    String::from_utf8(disk.peek(MANIFEST).unwrap()).unwrap().contains("\"rules\":1")
+}
+
+#[test]
+fn a_checkpoint_of_older_rules_is_read_and_made_anew_where_history_is_gone() {
+    let (disk, expected) = trimmed();
+    set_rules(&disk, 0);
+    assert_eq!(state(&disk, "pi1").unwrap(), expected);
+    // Nobody else is told of it before.
+    assert_eq!(checkpoint::told(&mut open(&disk, "pi1").unwrap()).unwrap(), None);
+    let steps = at_every_step(
+        &disk,
+        |disk| {
+            let _ = compact(disk, 8);
+            Vec::new()
+        },
+        |disk, _, what| {
+            assert_eq!(state(disk, "pi1").unwrap(), expected, "{what}");
+            compact(disk, 8).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert!(is_renewed(disk), "{what}");
+            let manifest = Manifest::read(disk).unwrap();
+            assert_eq!(manifest.digest(), expected.digest(), "{what}");
+            assert_eq!(manifest.lines(), expected.len() as u64, "{what}");
+            assert_eq!(state(disk, "pi1").unwrap(), expected, "{what}");
+        },
+    );
+    assert!(steps > 20, "{steps}");
+}
+
+#[test]
+fn nothing_new_has_to_come_for_an_older_checkpoint_to_be_made_anew_beside_writers() {
+    let (disk, expected) = trimmed();
+    compact(&disk, 8).unwrap();
+    set_rules(&disk, 0);
+    let mut journals = open(&disk, "pi1").unwrap();
+    let known = journals.vector().unwrap();
+    let turn = Turn::try_take(&disk).unwrap().unwrap();
+    let begun = Begun::up_to(turn, &mut journals, &known).unwrap();
+    assert!(begun.renews());
+    let merged = begun.merge(&mut journals, &means(8)).unwrap();
+    assert!(merged.place(&take_lock(&disk).unwrap(), &mut journals).unwrap().is_new());
+    assert!(is_renewed(&disk));
+    assert_eq!(state(&disk, "pi1").unwrap(), expected);
+}
+
+#[test]
+fn what_was_odd_before_the_base_is_merged_when_it_can_be_read_and_else_stays_odd() {
+    let (disk, _) = trimmed();
+    let legible = put("pi2", "companies/odd", "name", "Odd", 7);
+    let record = bytes_of([&legible]);
+    let entry = |at: u64, why: &str, record: &[u8]| {
+        let head = format!("pi1\u{1f}{at}\u{1f}{why}\u{1f}");
+        [head.as_bytes(), record.strip_suffix(b"\x1e").unwrap(), b"\x1e\n"].concat()
+    };
+    let damaged = put("pi2", "companies/torn", "name", "To", 7);
+    let torn = "the record does not fit its check: it was damaged";
+    let odd = [
+        entry(1, "the record has 9 fields: expected 5 to 8 in a known order", &record),
+        entry(2, torn, &bytes_of([&damaged])),
+        entry(3, "the record has 1 fields: expected 5 to 8 in a known order", b"nothing\x1e"),
+    ];
+    disk.plant("checkpoint/odd.usv", &odd.concat());
+    set_rules(&disk, 0);
+    compact(&disk, 8).unwrap();
+    let state = state(&disk, "pi1").unwrap();
+    assert!(state.winner(&legible.target, &legible.field).is_some());
+    assert!(state.winner(&damaged.target, &damaged.field).is_none());
+    let left = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap().odd().unwrap();
+    assert_eq!(left.iter().map(|odd| odd.position).collect::<Vec<_>>(), [2, 3]);
+}
+
+#[test]
+fn lines_that_newer_rules_cannot_read_are_kept_aside() {
+    let (disk, expected) = trimmed();
+    // A shard whose only line is none by the rules of today.
+    let line =
+        b"2026-11-20T08:00:00.000000+00:00\x1fpi1\x1fcompanies/x\x1f no field\x1fv\x1f-\x1e\n";
+    let hash = cocli_core::digest::hash(line);
+    let mut digest = cocli_core::StateDigest::default();
+    digest.add(&line[..line.len() - 2]);
+    let text = String::from_utf8(disk.peek(MANIFEST).unwrap()).unwrap();
+    let mut form: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let shard = (0..=255_u8)
+        .map(|n| format!("{n:02x}"))
+        .find(|n| !form["shards"].as_array().unwrap().iter().any(|one| one["shard"] == n.as_str()));
+    let shard = shard.unwrap();
+    disk.plant(&format!("checkpoint/{shard}-{hash:032x}.usv"), line);
+    let mut all = Manifest::read(&disk).unwrap().digest();
+    all.join(digest);
+    form["digest"] = all.to_string().into();
+    form["lines"] = (form["lines"].as_u64().unwrap() + 1).into();
+    form["rules"] = 0.into();
+    form["shards"].as_array_mut().unwrap().push(serde_json::json!({
+        "shard": shard, "hash": format!("{hash:032x}"), "bytes": line.len(), "lines": 1,
+        "digest": digest.to_string(),
+    }));
+    disk.plant(MANIFEST, &serde_json::to_vec(&form).unwrap());
+    compact(&disk, 8).unwrap();
+    assert_eq!(state(&disk, "pi1").unwrap(), expected);
+    let aside = disk.files().into_iter().find(|path| path.starts_with(".cocli/aside/checkpoint-"));
+    assert_eq!(disk.peek(&aside.unwrap()).unwrap(), line);
+}
+
+#[test]
+fn an_older_checkpoint_that_is_damaged_is_never_taken_for_an_empty_one() {
+    let (disk, _) = trimmed();
+    set_rules(&disk, 0);
+    let shard = disk.files().into_iter().find(|path| {
+        path.starts_with("checkpoint/") && path.contains('-') && !path.contains("run-")
+    });
+    let shard = shard.unwrap();
+    let mut bytes = disk.peek(&shard).unwrap();
+    bytes[40] ^= 1;
+    disk.plant(&shard, &bytes);
+    let refused = compact(&disk, 8).unwrap_err();
+    assert!(matches!(refused, StoreError::Unheld { .. }), "{refused}");
+    assert!(disk.peek(&shard).is_some());
+}
+
+#[test]
+fn a_checkpoint_of_newer_rules_is_left_alone_and_the_error_says_what_to_do() {
+    let (disk, expected) = trimmed();
+    set_rules(&disk, 7);
+    let files = disk.files();
+    for refused in [compact(&disk, 8).unwrap_err(), state(&disk, "pi1").unwrap_err()] {
+        assert!(refused.to_string().contains("use the newer version"), "{refused}");
+    }
+    assert!(files.iter().all(|file| disk.peek(file).is_some()));
+    // Where all journals are here they are read again.
+    let whole = home();
+    append(&whole, "pi1", "20261122", &batch("pi1", 0, 8)).unwrap();
+    compact(&whole, 8).unwrap();
+    set_rules(&whole, 7);
+    assert_eq!(state(&whole, "pi1").unwrap(), state_of(&batch("pi1", 0, 8)));
+    drop(expected);
+}
+
+#[test]
+fn another_nodes_checkpoint_of_other_rules_is_refused_by_name() {
+    let (disk, _) = trimmed();
+    compact(&disk, 8).unwrap();
+    let told = checkpoint::told(&mut open(&disk, "pi1").unwrap()).unwrap().unwrap();
+    let told = String::from_utf8(told).unwrap().replace("\"rules\":1", "\"rules\":0");
+    let here = home();
+    let why = Incoming::begin(shared(&here), told.as_bytes()).unwrap().unwrap_err();
+    assert!(why.contains("the same version"), "{why}");
+    assert_eq!(here.list("checkpoint").unwrap(), []);
+}
