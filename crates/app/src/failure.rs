@@ -73,6 +73,8 @@ impl From<NodeError> for Failure {
             NodeError::Name(_)
             | NodeError::NoSet(_)
             | NodeError::TooLong(_)
+            | NodeError::Founder { .. }
+            | NodeError::Stranger { .. }
             | NodeError::Stays { .. } => (Exit::Usage, None),
             NodeError::Several { targets, .. } => {
                 let first =

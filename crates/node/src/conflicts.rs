@@ -109,7 +109,7 @@ impl Home {
 }
 
 /// The conflicts among all that was written of some targets.
-fn among(datagrams: Vec<Datagram>) -> Vec<Conflict> {
+pub(crate) fn among(datagrams: Vec<Datagram>) -> Vec<Conflict> {
     let mut written: BTreeMap<Place, Vec<Entry>> = BTreeMap::new();
     for d in datagrams {
         if is_told(&d.target, &d.field) {
@@ -130,7 +130,7 @@ fn among(datagrams: Vec<Datagram>) -> Vec<Conflict> {
 }
 
 /// Whether a lost value there is told: not of a machine, a task, or a field that changes by itself.
-fn is_told(target: &Target, field: &Field) -> bool {
+pub(crate) fn is_told(target: &Target, field: &Field) -> bool {
     let quiet = Kind::of(target).is_some_and(|kind| kind.is_quiet(field.base()));
     POOL.contains(&target.collection()) && !quiet && !field.as_str().starts_with('_')
 }

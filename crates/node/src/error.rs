@@ -1,6 +1,6 @@
 //! Why the node could not do what was asked.
 
-use cocli_core::{Day, Field, Instant, NameError, Target};
+use cocli_core::{Day, Field, Instant, NameError, NodeId, Target};
 use cocli_store::StoreError;
 
 use crate::change::NoSet;
@@ -67,12 +67,33 @@ pub enum NodeError {
         nearest: Option<Target>,
     },
     /// Several by this name.
-    #[error("{name:?} is the name of several: {}", list(.targets))]
+    #[error("{name:?} is the name of several: {}", list(.targets, Target::as_str))]
     Several {
         /// What was asked for.
         name: String,
         /// All that bear it.
         targets: Vec<Target>,
+    },
+    /// A node that is said to have written of the second of two entities, and added the first.
+    #[error("{node} added the {target} that stays, so what it wrote stays with that")]
+    Founder {
+        /// Who.
+        node: NodeId,
+        /// What is two.
+        target: Target,
+    },
+    /// A node that is said to have written of the second of two entities, and wrote of neither.
+    #[error(
+        "{node} wrote nothing of {target}: expected one of {}",
+        list(.writers, NodeId::as_str)
+    )]
+    Stranger {
+        /// Who.
+        node: NodeId,
+        /// What is two.
+        target: Target,
+        /// Who did write of it, and did not add the first.
+        writers: Vec<NodeId>,
     },
     /// The last command's records stand elsewhere now.
     #[error(
@@ -122,6 +143,6 @@ pub enum NodeError {
     },
 }
 
-fn list(targets: &[Target]) -> String {
-    targets.iter().map(Target::as_str).collect::<Vec<_>>().join(", ")
+fn list<T>(all: &[T], name: impl Fn(&T) -> &str) -> String {
+    all.iter().map(name).collect::<Vec<_>>().join(", ")
 }

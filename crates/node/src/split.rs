@@ -1,13 +1,14 @@
 //! Two entities under one slug: two nodes that were apart each wrote one anew. Told by what their
 //! datagrams say that they saw, and set apart by who wrote what (docs/merge.md).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use cocli_core::conflict::lost;
 use cocli_core::entity::DELETED;
 use cocli_core::{Causality, Datagram, Entity, Entry, Field, Kind, NodeId, Stamp, Target, Value};
 
 use crate::change::{Change, Intent};
-use crate::conflicts::{Conflict, Place};
+use crate::conflicts::{Conflict, Place, among, is_told};
 use crate::error::{NodeError, Result};
 use crate::list::Condition;
 use crate::session::Session;
@@ -83,12 +84,14 @@ enum Side {
 struct Sides {
     first: Entity,
     second: Entity,
+    /// All that is the second's, by field.
+    seconds: BTreeMap<Field, Vec<Entry>>,
     unclear: Vec<(Field, Entry)>,
 }
 
 impl Sides {
-    /// `others` are the first's: somebody said who the second's nodes are.
-    fn of(history: Vec<Datagram>, by: impl Fn(&NodeId) -> Option<Side>) -> Self {
+    /// From all that was written of the target.
+    fn of(target: &Target, history: Vec<Datagram>, by: impl Fn(&NodeId) -> Option<Side>) -> Self {
         let mut fields: BTreeMap<Field, BTreeSet<Entry>> = BTreeMap::new();
         for d in history.into_iter().filter(|d| !d.field.as_str().starts_with('_')) {
             fields.entry(d.field).or_default().insert(d.entry);
@@ -96,7 +99,8 @@ impl Sides {
         let mut sides = Self::default();
         for (field, entries) in fields {
             let mut known: BTreeMap<Stamp, Side> = BTreeMap::new();
-            let mut last = None;
+            // Of a field that changes by itself what stood there before matters to nobody.
+            let (told, newest) = (is_told(target, &field), entries.last().cloned());
             for entry in entries {
                 // Whoever changes a value that is one side's alone changes it for that side.
                 let seen: Vec<Option<Side>> =
@@ -104,19 +108,29 @@ impl Sides {
                 let all =
                     seen.first().copied().flatten().filter(|s| seen.iter().all(|o| *o == Some(*s)));
                 let side = by(&entry.stamp.node).or(all);
+                known.extend(side.map(|side| (entry.stamp.clone(), side)));
                 match side {
-                    Some(Side::First) => drop(sides.first.merge(field.clone(), entry.clone())),
-                    Some(Side::Second) => drop(sides.second.merge(field.clone(), entry.clone())),
+                    Some(Side::First) => drop(sides.first.merge(field.clone(), entry)),
+                    Some(Side::Second) => {
+                        sides.second.merge(field.clone(), entry.clone());
+                        sides.seconds.entry(field.clone()).or_default().push(entry);
+                    }
+                    None if told || newest.as_ref() == Some(&entry) => {
+                        sides.unclear.push((field.clone(), entry));
+                    }
                     None => {}
                 }
-                known.extend(side.map(|side| (entry.stamp.clone(), side)));
-                last = Some((side, entry));
-            }
-            if let Some((None, entry)) = last {
-                sides.unclear.push((field, entry));
             }
         }
         sides
+    }
+
+    /// Of a conflict: what went with the second, but for what the second's own nodes lost to each other.
+    fn gone_along(&self, conflict: &Conflict) -> Vec<Stamp> {
+        let seconds = self.seconds.get(&conflict.field).map_or(&[][..], |entries| entries);
+        let among_them = lost(seconds).map(|(_, lost)| lost).unwrap_or_default();
+        let went = |entry: &&Entry| seconds.contains(entry) && !among_them.contains(entry);
+        conflict.entries.iter().filter(went).map(|entry| entry.stamp.clone()).collect()
     }
 }
 
@@ -126,7 +140,7 @@ impl Session<'_> {
     /// told by what it saw, or unclear.
     ///
     /// # Errors
-    /// When the journals cannot be read.
+    /// When the journals cannot be read, or one of the `others` added the first or wrote nothing there.
     pub fn plan_split(&mut self, target: &Target, others: &[NodeId]) -> Result<Option<Split>> {
         if let Some(until) = self.home.history_lost_until()? {
             // Who wrote what before nobody can tell, and a wrong value would go back.
@@ -142,6 +156,7 @@ impl Session<'_> {
         }
         let two = conflicts.iter().find_map(|conflict| founders(conflict, &written));
         let Some((first_node, second_node)) = two else { return Ok(None) };
+        self.wrote_of_second(target, others, &first_node, &history)?;
         let mut second_nodes: BTreeSet<NodeId> = others.iter().cloned().collect();
         second_nodes.insert(second_node);
         let by = |node: &NodeId| match second_nodes.contains(node) {
@@ -149,7 +164,7 @@ impl Session<'_> {
             false if *node == first_node || !others.is_empty() => Some(Side::First),
             false => None,
         };
-        let sides = Sides::of(history, by);
+        let sides = Sides::of(target, history, by);
         let second = self.free_beside(target)?;
         let mut split = Split {
             first: target.clone(),
@@ -170,6 +185,42 @@ impl Session<'_> {
         Ok(Some(split))
     }
 
+    /// Whether all of `others` may have written of the second entity.
+    fn wrote_of_second(
+        &mut self,
+        target: &Target,
+        others: &[NodeId],
+        first: &NodeId,
+        history: &[Datagram],
+    ) -> Result<()> {
+        if others.contains(first) {
+            return Err(NodeError::Founder { node: first.clone(), target: target.clone() });
+        }
+        let mut writers: BTreeSet<&NodeId> = history.iter().map(|d| &d.entry.stamp.node).collect();
+        let (below, people) = (self.reader()?.below(target)?, self.people_of(target)?);
+        let entries = below.values().flat_map(|entity| entity.fields.values());
+        writers.extend(entries.map(|entry| &entry.stamp.node));
+        writers.extend(people.iter().map(|(_, by)| by));
+        match others.iter().find(|node| !writers.contains(node)) {
+            None => Ok(()),
+            Some(node) => {
+                let writers = writers.into_iter().filter(|by| *by != first).cloned().collect();
+                Err(NodeError::Stranger { node: node.clone(), target: target.clone(), writers })
+            }
+        }
+    }
+
+    /// The people of a company, each with who says so.
+    fn people_of(&self, target: &Target) -> Result<Vec<(Target, NodeId)>> {
+        let company = Field::read("company")?;
+        let of_it = Condition::new(company.as_str(), target.as_str())?;
+        let by = |_: &Target, entity: &Entity| {
+            entity.fields.get(&company).map(|entry| entry.stamp.node.clone())
+        };
+        let people = self.home.list("people", &[of_it], by)?;
+        Ok(people.into_iter().filter_map(|(person, by)| Some((person, by?))).collect())
+    }
+
     /// The next variant of a target that nothing stands at.
     fn free_beside(&mut self, target: &Target) -> Result<Target> {
         let mut taken = Ok(target.clone());
@@ -187,14 +238,7 @@ impl Session<'_> {
     /// Notes and meetings that the second's nodes alone wrote, and people whom they gave to it.
     fn take_along(&mut self, split: &mut Split) -> Result<()> {
         let deleted = Field::read(DELETED)?;
-        for (below, entity) in self.reader()?.below(&split.first)? {
-            let theirs = |entry: &Entry| split.second_nodes.contains(&entry.stamp.node);
-            let moves = below != split.first
-                && entity.removed().is_none()
-                && entity.fields.values().all(theirs);
-            if !moves {
-                continue;
-            }
+        for (below, entity) in self.alone_wrote(&split.first, &split.second_nodes)? {
             let rest = &below.as_str()[split.first.as_str().len()..];
             let there = Target::read(&format!("{}{rest}", split.second))?;
             for (field, entry) in entity.fields.iter().filter(|(field, _)| **field != deleted) {
@@ -206,16 +250,38 @@ impl Session<'_> {
             split.below.push(below);
         }
         let company = Field::read("company")?;
-        let of_first = Condition::new(company.as_str(), split.first.as_str())?;
-        for (person, entity) in self.home.list("people", &[of_first], |_, e| e.clone())? {
-            let by = entity.fields.get(&company).map(|entry| &entry.stamp.node);
-            if by.is_some_and(|node| split.second_nodes.contains(node)) {
+        for (person, by) in self.people_of(&split.first)? {
+            if split.second_nodes.contains(&by) {
                 let put = Intent::Put(Value::text(split.second.as_str()));
                 split.changes.push(Change::new(person.clone(), company.clone(), put));
                 split.people.push(person);
             }
         }
         Ok(())
+    }
+
+    /// What stands below a target and was written by these nodes alone, nothing of it lost unseen: of what
+    /// is taken away from there no lost value is told any more.
+    fn alone_wrote(
+        &mut self,
+        target: &Target,
+        nodes: &BTreeSet<NodeId>,
+    ) -> Result<BTreeMap<Target, Entity>> {
+        let theirs = |entry: &Entry| nodes.contains(&entry.stamp.node);
+        let mut below = self.reader()?.below(target)?;
+        below.retain(|below, entity| {
+            below != target && entity.removed().is_none() && entity.fields.values().all(theirs)
+        });
+        if below.is_empty() {
+            return Ok(below);
+        }
+        let names: HashSet<&[u8]> = below.keys().map(|below| below.as_str().as_bytes()).collect();
+        let history = self.home.recall(|_, target| names.contains(target))?;
+        let by_others = history.iter().filter(|d| !theirs(&d.entry)).map(|d| d.target.clone());
+        let mut stays: BTreeSet<Target> = by_others.collect();
+        stays.extend(among(history).into_iter().map(|conflict| conflict.target));
+        below.retain(|below, _| !stays.contains(below));
+        Ok(below)
     }
 }
 
@@ -242,14 +308,17 @@ impl Split {
         }
     }
 
-    /// What one side lost to the other is lost no more.
+    /// What one side lost to the other is lost no more; what was lost within one of them still is.
     fn settle(&mut self, conflicts: &[Conflict], sides: &Sides) {
         let kind = Kind::of(&self.first);
-        let theirs = |entry: &Entry| self.second_nodes.contains(&entry.stamp.node);
-        let between = |conflict: &&Conflict| conflict.entries.iter().any(theirs);
-        for conflict in conflicts.iter().filter(between) {
-            let value = sides.first.value(kind, &conflict.field).unwrap_or_else(Value::null);
-            self.changes.push(conflict.settle(value));
+        for conflict in conflicts {
+            let over = sides.gone_along(conflict);
+            if !over.is_empty() {
+                let value = sides.first.value(kind, &conflict.field).unwrap_or_else(Value::null);
+                let intent = Intent::Settle { value, over };
+                let (target, field) = (self.first.clone(), conflict.field.clone());
+                self.changes.push(Change::new(target, field, intent));
+            }
         }
     }
 }

@@ -445,13 +445,17 @@ fn behind_a_gap() -> (FakeDisk, FakeDisk, Base) {
     let base = base_of(&far, &log("mac"), position, "20261125");
     append(&far, "mac", "20261126", &batch("mac", 6, 3)).unwrap();
     compact(&far);
-    for path in disk.files().into_iter().filter(|path| path.starts_with("checkpoint/")) {
-        disk.unplant(&path);
-    }
-    for path in far.files().into_iter().filter(|path| path.starts_with("checkpoint/")) {
-        disk.plant(&path, &far.peek(&path).unwrap());
-    }
+    take_checkpoint(&far, &disk);
     (disk, far, base)
+}
+
+/// Puts the checkpoint of one home into another.
+fn take_checkpoint(from: &FakeDisk, to: &FakeDisk) {
+    let is_of_it = |path: &String| path.starts_with("checkpoint/");
+    to.files().iter().filter(|path| is_of_it(path)).for_each(|path| to.unplant(path));
+    for path in from.files().into_iter().filter(is_of_it) {
+        to.plant(&path, &from.peek(&path).unwrap());
+    }
 }
 
 #[test]
@@ -461,7 +465,7 @@ fn a_log_that_begins_at_a_base_goes_on_from_there_and_shows_what_is_below() {
     let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
     let before = journals.end(&mac);
     assert!(before < base.head.position);
-    journals.start_at(&lock, &mac, base).unwrap();
+    journals.start_at(&lock, [(mac.clone(), base)]).unwrap();
     assert_eq!(journals.base(&mac), Some(base));
     assert_eq!(
         (journals.begin(&mac), journals.end(&mac)),
@@ -498,7 +502,7 @@ fn beginning_at_a_base_is_done_or_not_at_every_step() {
     let mac = log("mac");
     let begin = |disk: &FakeDisk| {
         let (mut journals, lock) = (open(disk, "pi1")?, take_lock(disk)?);
-        journals.start_at(&lock, &mac, base)
+        journals.start_at(&lock, [(mac.clone(), base)])
     };
     let old_end = open(&disk, "pi1").unwrap().end(&mac);
     at_every_step(&disk, begin, |after, what| {
@@ -936,4 +940,144 @@ fn a_day_with_a_hole_does_not_go() {
     assert!(!open(&disk, "pi1").unwrap().holes().is_empty(), "the daemon can ask for it");
     let going = archive::plan(&mut open(&disk, "pi1").unwrap(), 0, &|_| true).unwrap();
     assert!(!going.is_empty() && going.iter().all(|one| one.log == log("pi1")), "{going:?}");
+}
+
+#[test]
+fn many_logs_begin_at_their_bases_by_one_look_and_one_word_about_bases() {
+    let (disk, far) = (home(), home());
+    let logs: Vec<LogId> = (0..9).map(|n| log(&format!("n{n}"))).collect();
+    for (number, log) in logs.iter().enumerate() {
+        let name = log.node.as_str();
+        let first = batch(name, number, 3);
+        append(&far, name, "20261121", &first).unwrap();
+        append(&far, name, "20261124", &batch(name, 20 + number, 3)).unwrap();
+        disk.plant(&format!("wal/20261121_{name}.usv"), &bytes_of(&first));
+    }
+    let base = |log: &LogId| base_of(&far, log, open(&far, "pi1").unwrap().end(log), "20261124");
+    let costs = |logs: &[LogId]| {
+        let disk = disk.copy();
+        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+        disk.start_trace();
+        journals.start_at(&lock, logs.iter().map(|log| (log.clone(), base(log)))).unwrap();
+        assert_eq!(journals.bases().count(), logs.len());
+        assert_eq!(in_wal(&disk).len(), 9 - logs.len());
+        let trace = disk.trace();
+        let count = |what: &str| trace.iter().filter(|line| line.ends_with(what)).count();
+        ["list wal", "list archive", "sync_folder archive", ".cocli/bases.json"].map(count)
+    };
+    assert!(costs(&logs[..1]).iter().all(|count| *count > 0));
+    assert_eq!(costs(&logs), costs(&logs[..1]));
+    // One that may not begin there keeps all where they are.
+    let (mut journals, lock) = (open(&disk, "n8").unwrap(), take_lock(&disk).unwrap());
+    let refused = journals.start_at(&lock, logs.iter().map(|log| (log.clone(), base(log))));
+    assert!(matches!(refused, Err(StoreError::Refused { .. })));
+    assert_eq!((in_wal(&disk).len(), journals.bases().count()), (9, 0));
+}
+
+#[test]
+fn a_journal_stays_where_its_file_in_the_archive_does_not_read_back_as_it() {
+    let (disk, _, base) = behind_a_gap();
+    let mac = log("mac");
+    let begin = |disk: &FakeDisk| {
+        let (mut journals, lock) = (open(disk, "pi1").unwrap(), take_lock(disk).unwrap());
+        journals.start_at(&lock, [(mac.clone(), base)])
+    };
+    let before: Vec<Vec<u8>> = in_wal(&disk).iter().map(|path| disk.peek(path).unwrap()).collect();
+    let traced = disk.copy();
+    let from = traced.ops();
+    traced.start_trace();
+    begin(&traced).unwrap();
+    let read_back = |line: &&String| line.contains("read_at archive/") && line.ends_with(".new");
+    let trace = traced.trace();
+    let line = trace.iter().find(read_back).expect("it is read back");
+    let at: u64 = line.split(' ').next().unwrap().parse().unwrap();
+    let path = line.rsplit(' ').next().unwrap().to_owned();
+    let mut changed = traced.peek(path.strip_suffix(".new").unwrap()).unwrap();
+    for byte in [6, changed.len() / 2, changed.len() - 30] {
+        let disk = disk.copy();
+        changed[byte] ^= 1;
+        disk.save_at(
+            at - from,
+            cocli_store::disk::fake::Save {
+                path: path.clone(),
+                bytes: changed.clone(),
+                renamed: false,
+            },
+        );
+        let refused = begin(&disk).unwrap_err().to_string();
+        assert!(refused.contains("the journal stays in wal/"), "{byte}: {refused}");
+        let after: Vec<Vec<u8>> =
+            in_wal(&disk).iter().map(|path| disk.peek(path).unwrap()).collect();
+        assert_eq!(after, before, "{byte}");
+        assert_eq!(open(&disk, "pi1").unwrap().bases().count(), 0);
+        begin(&disk).unwrap();
+        changed[byte] ^= 1;
+    }
+}
+
+#[test]
+fn a_block_that_is_longer_than_a_frame_is_archived_as_several_and_reads_as_one() {
+    let (disk, _) = days();
+    let (first, last) = (long_batch("mac", 3, 4), long_batch("mac", 4, 4));
+    // Longer than any record may be: no mark is in it. What its third frame holds would be a record.
+    let frame = 2 * (9 * 1024 * 1024 + 160 * 1024);
+    assert_eq!(frame, 19_202_048);
+    let mut long: Vec<u8> = (0..2 * frame + (1 << 20)).map(|n| b'a' + (n % 23) as u8).collect();
+    let inner = b"2026-11-24T08:00:00.000000+00:00\x1fmac\x1fcompanies/inner\x1fname\x1fnone";
+    let at = 2 * frame - bytes_of(&first).len();
+    long[at..at + inner.len()].copy_from_slice(inner);
+    long.push(0x1e);
+    let journal = [bytes_of(&first), long, bytes_of(&last)].concat();
+    disk.plant("wal/20261124_mac.usv", &journal);
+    {
+        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+        journals.sync(&lock).unwrap();
+    }
+    compact(&disk);
+    assert_eq!(archive_all(&disk).days, 7);
+    assert_eq!(in_wal(&disk), [""; 0]);
+    let file = archived(&disk).into_iter().find(|file| file.contains("20261124_mac@")).unwrap();
+    let plain = zstd::stream::decode_all(&disk.peek(&file).unwrap()[..]).unwrap();
+    assert!(plain == journal);
+    let shows = |disk: &FakeDisk| {
+        let reader = Reader::open(&mut open(disk, "pi1").unwrap()).unwrap();
+        for one in first.iter().chain(&last) {
+            let shown = reader.history(&one.target, Some(&one.field)).unwrap();
+            assert_eq!(shown.len(), 1, "{}", one.target);
+        }
+        let inner = Target::read("companies/inner").unwrap();
+        assert_eq!(reader.history(&inner, None).unwrap(), []);
+    };
+    shows(&disk);
+    // Below a base, too.
+    let mac = log("mac");
+    let far = disk.copy();
+    append(&far, "mac", "20261125", &batch("mac", 5, 3)).unwrap();
+    let position = open(&far, "mac").unwrap().end(&mac);
+    let base = base_of(&far, &mac, position, "20261125");
+    compact(&far);
+    take_checkpoint(&far, &disk);
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    journals.take_out(&lock, &mac, archived_piece(&disk, &file)).unwrap();
+    journals.start_at(&lock, [(mac, base)]).unwrap();
+    drop(lock);
+    let mut bytes = disk.peek(&file).unwrap();
+    assert!(zstd::stream::decode_all(&bytes[..]).unwrap() == journal);
+    // Where no index tells which frames are one block.
+    let end = bytes.len() - 20;
+    bytes[end] ^= 1;
+    disk.plant(&file, &bytes);
+    shows(&disk);
+}
+
+/// The piece that a file of the archive is named by.
+fn archived_piece(disk: &FakeDisk, file: &str) -> cocli_store::archive::Piece {
+    assert!(disk.peek(file).is_some());
+    let (day_of, place) = file.strip_prefix("archive/").unwrap().split_once('@').unwrap();
+    let (start, len) = place.strip_suffix(".usv.zst").unwrap().split_once('+').unwrap();
+    cocli_store::archive::Piece {
+        start: start.parse().unwrap(),
+        len: len.parse().unwrap(),
+        day: day(&day_of[..8]),
+    }
 }

@@ -32,7 +32,8 @@ const SEAL_BYTES: usize = 24;
 /// Bytes at the end that are read first.
 const END_BYTES: usize = 4096;
 
-/// What a frame holds at most: the longest record, and what comes beside it.
+/// What a frame holds at most: the longest record, and what comes beside it. Of a longer block each frame but
+/// the last has exactly so many.
 pub(super) const FRAME_LEN_MAX: usize = 2 * (RECORD_BYTES_MAX + ARCHIVE_FRAME_BYTES);
 
 /// A frame: whole blocks of the journal, compressed.
@@ -50,6 +51,18 @@ impl Frame {
     pub(super) fn range(&self) -> Range<u64> {
         self.from..self.from + self.len as u64
     }
+
+    /// Whether its block may go on in the frame behind it.
+    fn is_full(&self) -> bool {
+        self.len == FRAME_LEN_MAX
+    }
+}
+
+/// The frames that hold whole blocks together with the one of this number, by their numbers.
+pub(super) fn together(frames: &[Frame], number: usize) -> Range<usize> {
+    let before = frames[..number].iter().rev().take_while(|frame| frame.is_full()).count();
+    let behind = frames[number..].iter().take_while(|frame| frame.is_full()).count();
+    number - before..(number + behind + 1).min(frames.len())
 }
 
 /// Which targets stand in which frames: pages of entries, sorted.
@@ -178,13 +191,13 @@ impl Index {
         Some(read)
     }
 
-    /// The frames that may hold a target of this short hash; `None` when that cannot be told, and any may.
+    /// The numbers of frames that may hold a target of this short hash; `None` when that cannot be told, and any may.
     pub(super) fn frames_with(
         &self,
         disk: &dyn Disk,
         path: &str,
         short: u32,
-    ) -> Option<Vec<Frame>> {
+    ) -> Option<Vec<usize>> {
         let table = self.table.as_ref()?;
         // Entries of one hash may begin at the end of the page before the first that begins with it.
         let first = table.pages.partition_point(|page| page.0 < short).saturating_sub(1);
@@ -199,7 +212,9 @@ impl Index {
             }
             let fits = bytes.chunks_exact(ENTRY_BYTES).filter(|entry| number(&entry[..3]) == short);
             for entry in fits {
-                found.push(*self.frames.get(number(&entry[3..]) as usize)?);
+                let frame = number(&entry[3..]) as usize;
+                self.frames.get(frame)?;
+                found.push(frame);
             }
         }
         Some(found)

@@ -171,7 +171,7 @@ fn written(journals: &Journals, one: &Move) -> Result<Ready> {
     if disk.stat(&path).tried("look at", &path)?.is_some() && reads(&path) {
         return Ok(Ready::Named);
     }
-    let fresh = write(journals, &one.log, &one.file, [Some(one.before), Some(one.after)])?;
+    let (fresh, _) = write(journals, &one.log, &one.file, [Some(one.before), Some(one.after)])?;
     if reads(&fresh) {
         return Ok(Ready::Beside(fresh));
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
+use cocli_core::digest::Hasher;
 use cocli_core::limits::ARCHIVE_FRAMES_MAX;
 use cocli_core::{ChainHash, Day, LogId, usv};
 
-use super::index::{FRAME_LEN_MAX, Frame, Index};
+use super::index::{FRAME_LEN_MAX, Frame, Index, together};
 use super::short_hash;
 use super::writing::Ends;
 use crate::disk::{Disk, FileKind};
@@ -184,7 +185,7 @@ pub(crate) fn read_at(
 }
 
 /// Where in the day's journal a target may be told of, in order; of a damaged index everywhere. Ranges
-/// are those of whole frames.
+/// hold whole blocks.
 ///
 /// # Errors
 /// When there is no such file.
@@ -198,8 +199,17 @@ pub(crate) fn frames_with(
     let index = opened.index.as_ref();
     let some = target
         .and_then(|target| index?.frames_with(disk, &opened.path, short_hash(target.as_bytes())));
-    let frames = some.unwrap_or(opened.frames);
-    Ok(frames.iter().map(Frame::range).collect())
+    let frames = &opened.frames;
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for number in some.unwrap_or_else(|| (0..frames.len()).collect()) {
+        let blocks = &frames[together(frames, number)];
+        let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { continue };
+        let range = first.range().start..last.range().end;
+        if ranges.last() != Some(&range) {
+            ranges.push(range);
+        }
+    }
+    Ok(ranges)
 }
 
 /// Whether the index of a piece is what it was.
@@ -227,8 +237,26 @@ pub(crate) fn verify(
 ) -> Option<ChainHash> {
     let opened = Opened::at(disk, path.to_owned(), piece.len).ok()?;
     opened.index.as_ref().filter(|index| index.is_sound(disk, path))?;
-    opened.frames.iter().try_fold(before, |hash, frame| {
-        let bytes = opened.unpack(disk, frame).ok()??;
-        (usv::whole(&bytes) == bytes.len()).then(|| hash.over(piece.day, &bytes))
-    })
+    let (frames, mut hash, mut next) = (&opened.frames, before, 0);
+    while next < frames.len() {
+        let blocks = together(frames, next);
+        next = blocks.end;
+        let mut bytes = Vec::new();
+        for frame in &frames[blocks] {
+            bytes.append(&mut opened.unpack(disk, frame).ok()??);
+        }
+        hash = (usv::whole(&bytes) == bytes.len()).then(|| hash.over(piece.day, &bytes))?;
+    }
+    Some(hash)
+}
+
+/// The hash of all bytes that a file holds, by whatever index; `None` where anything of it is damaged.
+pub(super) fn hash_of(disk: &dyn Disk, path: &str, piece: Piece) -> Option<u128> {
+    let opened = Opened::at(disk, path.to_owned(), piece.len).ok()?;
+    opened.index.as_ref().filter(|index| index.is_sound(disk, path))?;
+    let mut hasher = Hasher::default();
+    for frame in &opened.frames {
+        hasher.add(&opened.unpack(disk, frame).ok()??);
+    }
+    Some(hasher.done())
 }

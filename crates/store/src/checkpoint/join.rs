@@ -129,7 +129,7 @@ impl Joining {
         if !self.moves.is_empty() {
             sync_manifest(&**journals.disk(), None)?;
         }
-        self.moves.iter().try_for_each(|(log, to)| journals.start_at(lock, log, to.base))
+        journals.start_at(lock, self.moves.iter().map(|(log, to)| (log.clone(), to.base)))
     }
 
     /// Records of the logs that go on which the other node's checkpoint lacks: of a branch that it never

@@ -86,42 +86,54 @@ impl Journals {
         self.bases.get(log).map_or(0, |base| base.head.position)
     }
 
-    /// Lets a log begin at a base that lies behind all that is held of it: [`Journals::append_range`]
+    /// Lets logs begin at bases that lie behind all that is held of them: [`Journals::append_range`]
     /// takes bytes from there on. What is held below the gap is moved into the archive, where it
-    /// is history that is shown and not served. The checkpoint must cover what is before the base **before**
-    /// this is called; after a crash the log is the one before or the one behind, and the call can be
+    /// is history that is shown and not served. The checkpoint must cover what is before the bases **before**
+    /// this is called; after a crash the logs are those before or those behind, and the call can be
     /// done again.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] for the own log, for one that expires, and when the log is held up to the base or beyond. When
-    /// the disk refuses; the log is the one before then.
-    pub fn start_at(&mut self, lock: &HomeLock, log: &LogId, base: Base) -> Result<()> {
+    /// [`StoreError::Refused`] for the own log, for one that expires, and for one that is held up to its base or
+    /// beyond. When the disk refuses. The logs are those before then.
+    pub fn start_at(
+        &mut self,
+        lock: &HomeLock,
+        starts: impl IntoIterator<Item = (LogId, Base)>,
+    ) -> Result<()> {
         self.refresh()?;
-        if self.base(log) == Some(base) {
+        let starts: Vec<_> =
+            starts.into_iter().filter(|(log, base)| self.base(log) != Some(*base)).collect();
+        starts.iter().try_for_each(|(log, base)| self.may_start_at(log, *base))?;
+        if starts.is_empty() {
             return Ok(());
         }
-        let refused = |why: &str| StoreError::Refused {
-            log: log.clone(),
-            position: base.head.position,
-            why: why.to_owned(),
-        };
-        if log.month.is_some() {
-            return Err(refused("a log that expires is held from its start"));
-        }
-        if self.owns(log) {
-            return Err(refused("the own log begins where it began"));
-        }
-        if base.head.position <= self.end(log) {
-            return Err(refused("so much of it is held already"));
-        }
         self.make_folders(lock)?;
-        let end = self.head(log)?.position;
-        self.put_away(lock, log)?;
-        if self.logs.get(log).is_some_and(|log| log.marked > end) {
-            // Of bytes that were here once: they must not judge what comes.
-            self.cut_marks(lock, log, end)?;
+        let mut ends = Vec::new();
+        for (log, _) in &starts {
+            ends.push((log, self.head(log)?.position));
         }
-        self.set_bases(lock, [(log.clone(), base)])
+        self.put_away(lock, starts.iter().map(|(log, _)| log))?;
+        for (log, end) in ends {
+            if self.logs.get(log).is_some_and(|log| log.marked > end) {
+                // Of bytes that were here once: they must not judge what comes.
+                self.cut_marks(lock, log, end)?;
+            }
+        }
+        self.set_bases(lock, starts)
+    }
+
+    fn may_start_at(&self, log: &LogId, base: Base) -> Result<()> {
+        let why = if log.month.is_some() {
+            "a log that expires is held from its start"
+        } else if self.owns(log) {
+            "the own log begins where it began"
+        } else if base.head.position <= self.end(log) {
+            "so much of it is held already"
+        } else {
+            return Ok(());
+        };
+        let (log, position) = (log.clone(), base.head.position);
+        Err(StoreError::Refused { log, position, why: why.to_owned() })
     }
 
     /// Writes down where logs begin from now on.

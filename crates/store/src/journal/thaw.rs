@@ -166,28 +166,33 @@ impl Journals {
         Ok(())
     }
 
-    /// Moves all that is held of a log into the archive, of whatever age and in whatever state: what is
+    /// Moves all that is held of some logs into the archive, of whatever age and in whatever state: what is
     /// damaged there was so before.
-    pub(super) fn put_away(&mut self, lock: &HomeLock, log: &LogId) -> Result<()> {
-        let files = self.logs.get(log).map(|log| log.days.clone()).unwrap_or_default();
-        let files: Vec<DayFile> =
-            files.into_iter().filter(|file| file.there && file.piece.is_none()).collect();
-        for file in &files {
-            let path = paths::journal(log, file.day);
-            if file.whole < file.raw {
-                self.keep_aside(log, file.end(), (&path, file.whole, file.raw))?;
-            }
-            if file.whole > 0 {
-                archive::pack(self, lock, log, file)?;
+    pub(super) fn put_away<'a>(
+        &mut self,
+        lock: &HomeLock,
+        logs: impl IntoIterator<Item = &'a LogId>,
+    ) -> Result<()> {
+        let mut goes = Vec::new();
+        for log in logs {
+            let files = self.logs.get(log).map(|log| log.days.clone()).unwrap_or_default();
+            for file in files.iter().filter(|file| file.there && file.piece.is_none()) {
+                let path = paths::journal(log, file.day);
+                if file.whole < file.raw {
+                    self.keep_aside(log, file.end(), (&path, file.whole, file.raw))?;
+                }
+                if file.whole > 0 {
+                    archive::pack(self, lock, log, file)?;
+                }
+                goes.push(path);
             }
         }
-        if files.is_empty() {
+        if goes.is_empty() {
             return Ok(());
         }
         self.disk.sync_folder(paths::ARCHIVE).tried("sync", paths::ARCHIVE)?;
-        for file in &files {
-            let path = paths::journal(log, file.day);
-            self.disk.remove(&path).tried("remove", &path)?;
+        for path in &goes {
+            self.disk.remove(path).tried("remove", path)?;
         }
         self.disk.sync_folder(paths::WAL).tried("sync", paths::WAL)
     }
