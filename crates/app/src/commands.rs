@@ -66,14 +66,24 @@ impl Context {
         }
     }
 
-    /// Moves old journals into the archive. What is written stays written, whatever becomes of this.
+    /// What is due behind a compaction: what is over goes, and old journals move into the archive; gives how many.
+    /// What is written stays written, whatever becomes of this.
     pub(crate) fn archive(&self, home: &Home) -> usize {
+        self.expire(home);
         self.archived(home.archive(clock::now()))
     }
 
     /// As `archive`, in the background.
     pub(crate) fn archive_beside(&self, home: &Home) {
         self.archived(home.archive_beside(clock::now()));
+    }
+
+    /// Takes away the logs of months that are over.
+    pub(crate) fn expire(&self, home: &Home) {
+        if let Err(error) = home.expire_if_due(clock::now()) {
+            let why = chain(&error);
+            self.screen.note(format!("heartbeats and tasks of months that are over stay: {why}"));
+        }
     }
 
     fn archived(&self, archived: cocli_node::Result<Archived>) -> usize {

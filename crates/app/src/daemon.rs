@@ -14,6 +14,7 @@ mod expected;
 mod files;
 mod gateway;
 mod handover;
+mod keeper;
 mod keys;
 mod memory;
 mod nearby;
@@ -26,7 +27,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
-use cocli_node::replica::JobDone;
+use cocli_node::replica::{Came, JobDone};
 use serde_json::Value as Json;
 
 pub(crate) use discovery::Layer;
@@ -53,6 +54,8 @@ enum Event {
     Door { request: Json, answer: Sender<Json> },
     /// A job of the writer ended.
     Done(Box<JobDone>),
+    /// What came of a part of another node's checkpoint.
+    Kept(Came),
     /// The cards thread wrote datagrams of hand edits.
     Edited(cocli_node::End),
     /// Files changed; the cards thread knows them too.

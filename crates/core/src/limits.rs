@@ -45,6 +45,8 @@ pub const SHARDS: usize = 256;
 pub const RUNS_MAX: usize = 8;
 /// Bytes of the manifest of a checkpoint as it is told to others.
 pub const MANIFEST_BYTES_MAX: usize = 4 * MIB;
+/// Bytes of odd records that are taken along with another node's checkpoint.
+pub const ODD_TAKEN_BYTES_MAX: u64 = 64 * MIB as u64;
 /// Levels of lists and maps in a JSON value.
 pub const JSON_DEPTH_MAX: usize = 64;
 

@@ -8,7 +8,7 @@ use cocli_store::checkpoint::{Begun, Compacted, Means, Turn};
 use cocli_store::{HomeLock, Reader};
 
 use crate::conflicts::noted::Noted;
-use crate::error::Result;
+use crate::error::{NodeError, Result};
 use crate::home::Home;
 
 /// Memory that it takes at most, besides what the configuration says: a daemon stays small.
@@ -34,6 +34,8 @@ impl Beside {
             (Self::Merged(one), Self::Merged(two)) => {
                 Self::Merged(Compacted { rebuilt: one.rebuilt + two.rebuilt, ..one })
             }
+            // Who waits for what was joined is told at once; the rest is tried again when it is due.
+            (Self::Merged(Compacted { joined: true, .. }), _) => self,
             (Self::Busy | Self::Changed, _) | (Self::Merged(_), Self::Little) => self,
             (Self::Little | Self::Merged(_), _) => other,
         }
@@ -59,18 +61,26 @@ impl Home {
 
     /// Merges what is `durable` of the journals into the checkpoint, and of each month's expiring logs into
     /// theirs, by one thread and without keeping anybody from writing: where it is long, and when it is
-    /// `due` in any case. Then what is over goes.
+    /// `due` in any case. Of a month that cannot be merged `complain` hears; the others are. Then
+    /// [`Home::expire_if_due`] and [`Home::archive_beside`] are due.
     ///
     /// # Errors
-    /// When the disk refuses: a checkpoint is the old one, or the new one.
-    pub fn compact_beside(&self, durable: &Vector, due: bool, now: Instant) -> Result<Beside> {
+    /// When the disk refuses: the checkpoint of what stays is the old one, or the new one.
+    pub fn compact_beside(
+        &self,
+        durable: &Vector,
+        due: bool,
+        now: Instant,
+        complain: &dyn Fn(Month, NodeError),
+    ) -> Result<Beside> {
         let months: BTreeSet<Month> = durable.0.keys().filter_map(|log| log.month).collect();
-        let mut all = Beside::Little;
-        for month in std::iter::once(None).chain(months.into_iter().map(Some)) {
-            let one = self.merge_beside(month, durable, due, now)?;
-            all = all.and(one);
+        let mut all = self.merge_beside(None, durable, due, now)?;
+        for month in months {
+            match self.merge_beside(Some(month), durable, due, now) {
+                Ok(one) => all = all.and(one),
+                Err(error) => complain(month, error),
+            }
         }
-        self.expire_if_due(now)?;
         Ok(all)
     }
 
@@ -142,5 +152,25 @@ impl Home {
             return Ok(());
         }
         self.session(now)?.append_verbatim(records, "join")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_join_is_told_whatever_becomes_of_the_months_behind_it() {
+        let joined = Compacted { joined: true, ..Compacted::default() };
+        let rebuilt = Compacted { rebuilt: 2, ..Compacted::default() };
+        for other in [Beside::Little, Beside::Busy, Beside::Changed, Beside::Merged(rebuilt)] {
+            let Beside::Merged(both) = Beside::Merged(joined).and(other) else {
+                panic!("{other:?}")
+            };
+            assert!(both.joined, "{other:?}");
+        }
+        let both = Beside::Merged(joined).and(Beside::Merged(rebuilt));
+        assert_eq!(both, Beside::Merged(Compacted { rebuilt: 2, ..joined }));
+        assert_eq!(Beside::Merged(rebuilt).and(Beside::Busy), Beside::Busy);
     }
 }

@@ -194,7 +194,8 @@ pub(crate) fn troubles(journals: &Journals) -> Vec<(String, String)> {
 
 impl Session<'_> {
     /// Merges the journals into the checkpoint; `progress` hears how many bytes are read, and of how
-    /// many. The turn is to be taken before the session is begun ([`Home::turn`]).
+    /// many. The turn is to be taken before the session is begun ([`Home::turn`]). When the session is over
+    /// [`Home::expire_if_due`] and [`Home::archive`] are due.
     ///
     /// # Errors
     /// When the disk refuses: the checkpoint is the old one then.
@@ -209,7 +210,6 @@ impl Session<'_> {
         let means = Means { progress, ..self.home.means() };
         let done = turn.compact(&self.lock, &mut self.journals, &means)?;
         noted.iter().for_each(|noted| self.home.note_lost(noted));
-        self.expire()?;
         let reader = Reader::open(&mut self.journals)?;
         let health = Health {
             values: usize::try_from(reader.manifest().lines()).unwrap_or(usize::MAX),
@@ -229,7 +229,7 @@ impl Session<'_> {
     }
 
     /// Merges the journals when what stands behind the checkpoint has grown long and nobody else is at it.
-    /// Gives whether it did: then [`Home::archive`] is due, when the session is over.
+    /// Gives whether it did: then [`Home::expire_if_due`] and [`Home::archive`] are due, when the session is over.
     ///
     /// # Errors
     /// As [`Session::compact`].

@@ -1,8 +1,9 @@
-//! The propagation of a home: its replica, and the writer to which the replica gives its jobs.
+//! The propagation of a home: its replica, the writer to which the replica gives its jobs, and the
+//! keeper of what another node tells.
 
 use crate::error::Result;
 use crate::home::Home;
-use crate::replica::{Born, Replica, Writer};
+use crate::replica::{Born, Keeper, Replica, Writer};
 
 impl Home {
     /// The replica over this home's journals. Its clock begins at zero.
@@ -17,5 +18,19 @@ impl Home {
     #[must_use]
     pub fn writer(&self) -> Writer {
         Writer::new(self.disk.clone(), self.cluster(), self.node().clone())
+    }
+
+    /// What keeps another node's checkpoint as it comes.
+    #[must_use]
+    pub fn keeper(&self) -> Keeper {
+        Keeper::new(self.disk.clone())
+    }
+
+    /// Whether another node's checkpoint is whole here, and waits to be joined.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn checkpoint_waits(&self) -> Result<bool> {
+        Ok(cocli_store::checkpoint::waits(&*self.disk)?)
     }
 }

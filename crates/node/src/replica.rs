@@ -7,8 +7,8 @@
 
 mod call;
 pub mod event;
-mod incoming;
 mod job;
+mod keeper;
 mod queue;
 mod taking;
 mod view;
@@ -28,6 +28,7 @@ use self::call::Calls;
 use self::view::View;
 
 pub use event::{Came, Input, Job, JobDone, Output, Part};
+pub use keeper::Keeper;
 pub use queue::Queue;
 pub use writer::{Begun, Synced, Syncing, Writer};
 
@@ -182,7 +183,7 @@ impl Replica {
                 self.want_rescan(out);
                 vec![gossip::Input::Tick]
             }
-            Input::Done(JobDone::Incoming(came)) => self.calls.came(now, *came, out),
+            Input::Kept(came) => self.calls.came(now, came, out),
             Input::Done(done) => self.on_done(done, out),
             Input::Question { stream, bytes } => {
                 out.push(self.answer(stream, &bytes));
@@ -402,8 +403,6 @@ impl Replica {
                 self.look();
                 self.find_holes()
             }
-            // Told to who takes it.
-            JobDone::Incoming(_) => Vec::new(),
             JobDone::Failed { job, why } => self.on_failed(job, why, out),
         }
     }
@@ -437,7 +436,7 @@ impl Replica {
                 self.look();
                 self.find_holes()
             }
-            Job::Append(_) | Job::Sync | Job::Incoming(_) => Vec::new(),
+            Job::Append(_) | Job::Sync => Vec::new(),
         }
     }
 

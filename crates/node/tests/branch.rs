@@ -70,7 +70,7 @@ fn a_compaction_beside_writers_hands_on_what_only_the_checkpoint_still_holds() {
     let mac = LogId::read("mac").unwrap();
     let hash = Head::start(&home.cluster(), &mac).hash.over(Day::read("20261123").unwrap(), bytes);
     let known = Vector([(mac, Head { position: bytes.len() as u64, hash })].into());
-    let ended = home.compact_beside(&known, true, now).unwrap();
+    let ended = home.compact_beside(&known, true, now, &|_, _| ()).unwrap();
     assert!(matches!(ended, Beside::Merged(_)), "{ended:?}");
     // Not even the checkpoint is needed any more.
     std::fs::remove_dir_all(dir.path().join("checkpoint")).unwrap();

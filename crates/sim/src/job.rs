@@ -1,6 +1,6 @@
 //! The writer thread of a machine: jobs in their order, each taking its time.
 
-use cocli_node::replica::{Begun, Input, Job, JobDone, Syncing};
+use cocli_node::replica::{Begun, Input, Job, JobDone, Part, Syncing};
 
 use crate::world::{Event, World};
 
@@ -68,6 +68,17 @@ impl World {
         self.note(|| format!("{at}: {done:?}"));
         self.step(at, Input::Done(done));
         self.next_job(at);
+    }
+
+    /// The keeper's thread takes a part.
+    pub(crate) fn keeps(&mut self, at: usize, life: u64, part: Part) {
+        if self.machines[at].life != life {
+            return;
+        }
+        let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
+        let came = daemon.keeper.keep(part);
+        self.note(|| format!("{at}: {came:?}"));
+        self.step(at, Input::Kept(came));
     }
 
     /// What a daemon has done by a process of its own: joins the checkpoint that came, if one is whole.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cocli_core::gossip::Boot;
 use cocli_core::{ClusterId, Instant, LogId, NodeId, Vector};
-use cocli_node::replica::{Born, Queue, Replica, Writer};
+use cocli_node::replica::{Born, Keeper, Queue, Replica, Writer};
 use cocli_store::checkpoint::Means;
 use cocli_store::{Command, FakeDisk, HomeLock, Journals, Result, checkpoint, paths};
 
@@ -17,6 +17,7 @@ use crate::world::Event;
 pub(crate) struct Daemon {
     pub(crate) replica: Replica,
     pub(crate) writer: Writer,
+    pub(crate) keeper: Keeper,
     pub(crate) jobs: Queue,
     /// The writer is at work.
     pub(crate) busy: bool,
@@ -124,6 +125,7 @@ impl Machine {
         self.daemon = Some(Daemon {
             replica,
             writer: Writer::new(Arc::new(self.disk.clone()), cluster, self.node.clone()),
+            keeper: Keeper::new(Arc::new(self.disk.clone())),
             jobs: Queue::default(),
             busy: false,
             tick_at: None,

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use cocli_core::digest::hash;
 use cocli_core::expiry::{is_over, oldest_told};
 use cocli_core::{ClusterId, LogId, Month, NodeId, Vector};
-use cocli_node::replica::{Input, Job, JobDone, Output, Syncing};
+use cocli_node::replica::{Input, Job, JobDone, Output, Part, Syncing};
 use cocli_store::Disk;
 
 use crate::chance::Chance;
@@ -56,6 +56,12 @@ pub(crate) enum Event {
         life: u64,
         job: Box<Job>,
     },
+    /// The keeper takes what came of another machine's checkpoint.
+    Keeps {
+        at: usize,
+        life: u64,
+        part: Box<Part>,
+    },
     Question {
         to: usize,
         life: u64,
@@ -102,6 +108,7 @@ impl Event {
             | Self::SyncRuns { at, .. }
             | Self::JobDone { at, .. }
             | Self::JobRuns { at, .. }
+            | Self::Keeps { at, .. }
             | Self::Question { to: at, .. }
             | Self::Write { at }
             | Self::Join { at, .. }
@@ -363,6 +370,7 @@ impl World {
             }
             Event::JobRuns { at, life, job } => self.run_job(at, life, *job),
             Event::JobDone { at, life, done } => self.job_done(at, life, *done),
+            Event::Keeps { at, life, part } => self.keeps(at, life, *part),
             Event::SyncRuns { at, life, syncing } => self.sync_runs(at, life, *syncing),
             Event::Question { to, life, asker, bytes } => self.question(to, life, asker, bytes),
             Event::Answer { asker, bytes } => self.answered(asker, Some(bytes)),
@@ -483,6 +491,11 @@ impl World {
                     daemon.jobs.add(job);
                 }
                 self.next_job(at);
+            }
+            Output::Keep(part) => {
+                let life = self.machines[at].life;
+                let delay = self.chance.between(0, self.options.disk_ms * 1000);
+                self.after(delay, Event::Keeps { at, life, part: Box::new(part) });
             }
             Output::Ask { call, to, bytes } => self.ask(at, call, to, bytes),
             Output::Answer { stream, bytes, .. } => self.answer(stream, bytes),

@@ -72,6 +72,8 @@ pub const MANIFEST: &str = "checkpoint/manifest.json";
 pub const INCOMING: &str = "checkpoint/incoming";
 /// What that checkpoint is made of.
 pub const INCOMING_MANIFEST: &str = "checkpoint/incoming/manifest.json";
+/// The odd records that came with it.
+pub const INCOMING_ODD: &str = "checkpoint/incoming/odd.usv";
 /// Says that it is whole, and which logs go on from it.
 pub const INCOMING_WHOLE: &str = "checkpoint/incoming/whole.json";
 

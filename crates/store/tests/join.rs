@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use cocli_core::{Datagram, LogId, SortedFile, State, Value};
 use cocli_store::archive::{self, Moving};
-use cocli_store::checkpoint::{self, Incoming, Manifest, Means, Taken, Turn};
+use cocli_store::checkpoint::{self, Incoming, Manifest, Means, Taken, Turn, Wanted};
 use cocli_store::journal::Placed;
 use cocli_store::{Disk, FakeDisk, Result, StoreError};
 use proptest::prelude::*;
@@ -57,9 +57,18 @@ fn bring(from: (&FakeDisk, &str), to: &FakeDisk, max: usize) -> Result<bool> {
     let mut journals = open(from.0, from.1)?;
     let told = checkpoint::told(&mut journals)?.unwrap();
     let mut incoming = Incoming::begin(shared(to), &told)?.unwrap();
-    while let Some((file, offset)) = incoming.wanted()? {
-        let bytes = checkpoint::piece(from.0, file, offset, max)?.unwrap();
-        assert_eq!(incoming.take(file, offset, &bytes)?, Taken::Kept);
+    while let Some(wanted) = incoming.wanted()? {
+        let taken = match wanted {
+            Wanted::Lines(file, offset) => {
+                let bytes = checkpoint::piece(from.0, file, offset, max)?.unwrap();
+                incoming.take(file, offset, &bytes)?
+            }
+            Wanted::Odd(behind) => {
+                let entries = checkpoint::odd_behind(from.0, behind.as_ref(), max)?;
+                incoming.take_odd(&entries)?
+            }
+        };
+        assert_eq!(taken, Taken::Kept);
     }
     let (came, all) = incoming.progress();
     assert_eq!(came, all);
@@ -190,7 +199,7 @@ type Change<'a> = &'a dyn Fn(SortedFile, u64, Vec<u8>) -> Vec<u8>;
 fn bring_changed(there: &FakeDisk, here: &FakeDisk, change: Change<'_>) -> Option<String> {
     let told = checkpoint::told(&mut open(there, "pi2").unwrap()).unwrap().unwrap();
     let mut incoming = Incoming::begin(shared(here), &told).unwrap().unwrap();
-    while let Some((file, offset)) = incoming.wanted().unwrap() {
+    while let Some(Wanted::Lines(file, offset)) = incoming.wanted().unwrap() {
         let bytes = checkpoint::piece(there, file, offset, 300).unwrap().unwrap();
         match incoming.take(file, offset, &change(file, offset, bytes)).unwrap() {
             Taken::Kept => {}
@@ -280,7 +289,7 @@ fn a_manifest_that_does_not_add_up_or_is_of_other_rules_is_not_taken() {
     let text = String::from_utf8(told).unwrap();
     let refused =
         |text: &str| Incoming::begin(shared(&here), text.as_bytes()).unwrap().unwrap_err();
-    assert!(refused(&text.replace("\"rules\":1", "\"rules\":7")).contains("other rules"));
+    assert!(refused(&text.replace("\"rules\":1", "\"rules\":7")).contains("other reading rules"));
     for (from, to) in [("\"version\":2", "\"version\":9"), ("\"fresh\":", "\"fresh\":9"), ("[", "")]
     {
         assert!(refused(&text.replacen(from, to, 1)).contains("expected"), "{from}");
@@ -299,10 +308,11 @@ fn a_manifest_that_does_not_add_up_or_is_of_other_rules_is_not_taken() {
         .replacen("\"fresh\":3", "\"fresh\":4", 1);
     assert_ne!(wrong, text, "{digest}");
     let mut incoming = Incoming::begin(shared(&here), wrong.as_bytes()).unwrap().unwrap();
-    while let Some((file, offset)) = incoming.wanted().unwrap() {
+    while let Some(Wanted::Lines(file, offset)) = incoming.wanted().unwrap() {
         let bytes = checkpoint::piece(&there, file, offset, 300).unwrap().unwrap();
         assert_eq!(incoming.take(file, offset, &bytes).unwrap(), Taken::Kept);
     }
+    assert_eq!(incoming.take_odd(b"").unwrap(), Taken::Kept);
     assert!(incoming.is_whole(&logs_of(&there)).unwrap());
     let error = join(&here, "pi1", &means(1 << 20, 8)).unwrap_err();
     assert!(error.to_string().contains("expected"), "{error}");
@@ -314,15 +324,16 @@ fn files_that_the_next_manifest_names_too_are_not_fetched_again() {
     let (here, there, _) = two_homes();
     let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
     let mut incoming = Incoming::begin(shared(&here), &told).unwrap().unwrap();
-    let first = incoming.wanted().unwrap().unwrap();
-    let bytes = checkpoint::piece(&there, first.0, 0, 1 << 20).unwrap().unwrap();
-    assert_eq!(incoming.take(first.0, 0, &bytes).unwrap(), Taken::Kept);
+    let Some(Wanted::Lines(first, 0)) = incoming.wanted().unwrap() else { panic!("a file") };
+    let bytes = checkpoint::piece(&there, first, 0, 1 << 20).unwrap().unwrap();
+    assert_eq!(incoming.take(first, 0, &bytes).unwrap(), Taken::Kept);
     // The other one compacts: its runs are others, most shards stay.
     append(&there, "pi2", "20261122", &batch("pi2", 200, 1)).unwrap();
     compact(&there, "pi2", &means(1 << 20, 0));
     let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
     let mut incoming = Incoming::begin(shared(&here), &told).unwrap().unwrap();
-    assert_ne!(incoming.wanted().unwrap().unwrap().0, first.0);
+    let next = incoming.wanted().unwrap().unwrap();
+    assert!(!matches!(next, Wanted::Lines(file, _) if file == first));
     assert!(incoming.progress().0 >= bytes.len() as u64);
     assert_eq!(checkpoint::piece(&there, SortedFile { shard: None, hash: 7 }, 0, 9).unwrap(), None);
 }
@@ -417,6 +428,32 @@ fn records_of_a_branch_that_the_other_node_never_knew_travel_on_in_the_own_log()
 }
 
 #[test]
+fn a_join_that_comes_to_nothing_and_is_tried_again_brings_nothing_along_twice() {
+    let (here, there, expected) = two_homes();
+    trim(&there, "pi2");
+    let branch = batch("pi2", 900, 4);
+    here.plant("wal/20261121_pi2.usv", &bytes_of(&branch));
+    assert!(bring((&there, "pi2"), &here, 400).unwrap());
+    let own = held_vector(&here, "pi1").position(&log("pi1"));
+    for _ in 0..3 {
+        let (mut journals, lock) = (open(&here, "pi1").unwrap(), take_lock(&here).unwrap());
+        journals.sync(&lock).unwrap();
+        let known = journals.vector().unwrap();
+        let turn = Turn::try_take(&here).unwrap().unwrap();
+        let begun = checkpoint::Begun::up_to(turn, &mut journals, &known).unwrap();
+        let left = begun.left_behind(&means(1 << 20, 8)).unwrap();
+        journals.append_verbatim(&lock, &left, (None, day("20261122")), &command()).unwrap();
+        // A log was cut meanwhile, or the machine went down.
+        drop(begun);
+    }
+    assert!(join(&here, "pi1", &means(1 << 20, 8)).unwrap());
+    let all = merged(&[&expected, &state_of(&branch)]);
+    assert_eq!(state(&here, "pi1").unwrap(), all);
+    let copied = held_vector(&here, "pi1").position(&log("pi1")) - own;
+    assert_eq!(copied, bytes_of(&branch).len() as u64);
+}
+
+#[test]
 fn what_is_damaged_where_history_is_gone_is_made_from_another_nodes_checkpoint() {
     let (here, there, expected) = two_homes();
     assert!(bring((&there, "pi2"), &here, 400).unwrap());
@@ -452,10 +489,11 @@ fn a_log_with_a_hole_in_the_others_checkpoint_does_not_go_on_from_it() {
     // As one says it who does not leave such logs out.
     let told = text.replace("\"holes\":[]", "\"holes\":[{\"log\":\"pi2\",\"from\":0,\"to\":10}]");
     let mut incoming = Incoming::begin(shared(&here), told.as_bytes()).unwrap().unwrap();
-    while let Some((file, offset)) = incoming.wanted().unwrap() {
+    while let Some(Wanted::Lines(file, offset)) = incoming.wanted().unwrap() {
         let bytes = checkpoint::piece(&there, file, offset, 900).unwrap().unwrap();
         assert_eq!(incoming.take(file, offset, &bytes).unwrap(), Taken::Kept);
     }
+    assert_eq!(incoming.take_odd(b"").unwrap(), Taken::Kept);
     assert!(incoming.is_whole(&logs_of(&there)).unwrap());
     assert!(join(&here, "pi1", &means(1 << 20, 8)).unwrap());
     assert_eq!(held_vector(&here, "pi1").position(&log("pi2")), 0);
@@ -490,4 +528,105 @@ fn a_line_that_is_longer_than_a_piece_comes_alone() {
     }
     assert_eq!(piece(first + 1).len(), first);
     assert_eq!(piece(all.len()).len(), all.len());
+}
+
+/// What was done while a checkpoint came, by what and where.
+fn trace_of(disk: &FakeDisk, work: impl FnOnce()) -> Vec<String> {
+    disk.start_trace();
+    work();
+    let number = |line: String| line.split_once(' ').map(|(_, what)| what.to_owned()).unwrap();
+    disk.trace().into_iter().map(number).collect()
+}
+
+#[test]
+fn no_step_of_taking_a_checkpoint_does_more_than_one_file_and_none_is_read_again() {
+    let (here, there, _) = two_homes();
+    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
+    let mut incoming = Incoming::begin(shared(&here), &told).unwrap().unwrap();
+    while let Some(Wanted::Lines(file, offset)) = incoming.wanted().unwrap() {
+        let bytes = checkpoint::piece(&there, file, offset, 300).unwrap().unwrap();
+        let steps = trace_of(&here, || {
+            assert_eq!(incoming.take(file, offset, &bytes).unwrap(), Taken::Kept);
+        });
+        let count = |what: &str| steps.iter().filter(|step| step.starts_with(what)).count();
+        assert_eq!((count("read"), count("write")), (0, 1), "{steps:?}");
+        assert!(count("sync ") <= 1, "{steps:?}");
+    }
+    assert_eq!(incoming.take_odd(b"").unwrap(), Taken::Kept);
+    // The other one compacted: what came is not looked at again.
+    let before = here.bytes_read();
+    let mut incoming = incoming.begin_again(&told).unwrap().unwrap();
+    assert_eq!(incoming.wanted().unwrap(), Some(Wanted::Odd(None)));
+    assert_eq!(incoming.take_odd(b"").unwrap(), Taken::Kept);
+    let steps = trace_of(&here, || assert!(incoming.is_whole(&BTreeSet::new()).unwrap()));
+    let of_lines = |step: &&String| step.starts_with("sync ") && !step.contains("whole.json");
+    assert_eq!(steps.iter().filter(of_lines).count(), 0, "{steps:?}");
+    assert_eq!(here.bytes_read(), before);
+    // And it is durable.
+    here.crash(7);
+    assert!(checkpoint::waits(&here).unwrap());
+    assert!(join(&here, "pi1", &means(1 << 20, 8)).unwrap());
+}
+
+/// An odd record of a log, as it stands in the journal.
+fn odd_record(n: usize) -> Vec<u8> {
+    format!("yesterday\u{1f}pi2\u{1f}companies/odd\u{1f}name\u{1f}{n}\u{1f}\u{1e}").into_bytes()
+}
+
+fn odd_of(disk: &FakeDisk, name: &str) -> Vec<(String, u64, Vec<u8>)> {
+    let odd = cocli_store::Reader::open(&mut open(disk, name).unwrap()).unwrap().odd().unwrap();
+    odd.into_iter().map(|odd| (odd.log.to_string(), odd.position, odd.bytes)).collect()
+}
+
+#[test]
+fn odd_records_of_what_a_log_passes_over_come_along() {
+    let (here, there) = (two_homes().0, home());
+    // Three of them, of which one is here already, and one stands in a log that does not go on.
+    let odd: Vec<Vec<u8>> = (0..3).map(odd_record).collect();
+    let first = [bytes_of(&batch("pi2", 100, 12)), odd[0].clone()].concat();
+    there.plant("wal/20261119_mac.usv", &odd[2]);
+    there.plant("wal/20261120_pi2.usv", &first);
+    there.plant("wal/20261121_pi2.usv", &odd[1]);
+    here.plant("wal/20261120_pi2.usv", &first);
+    compact(&here, "pi1", &means(1 << 20, 8));
+    compact(&there, "mac", &means(1 << 20, 8));
+    let all = odd_of(&there, "mac");
+    assert_eq!(all.len(), 3);
+    trim(&there, "mac");
+    let told = checkpoint::told(&mut open(&there, "mac").unwrap()).unwrap().unwrap();
+    for max in [1, 1 << 20] {
+        let disk = here.copy();
+        let mut incoming = Incoming::begin(shared(&disk), &told).unwrap().unwrap();
+        loop {
+            match incoming.wanted().unwrap() {
+                Some(Wanted::Lines(file, offset)) => {
+                    let bytes = checkpoint::piece(&there, file, offset, 900).unwrap().unwrap();
+                    assert_eq!(incoming.take(file, offset, &bytes).unwrap(), Taken::Kept);
+                }
+                Some(Wanted::Odd(behind)) => {
+                    let bytes = checkpoint::odd_behind(&there, behind.as_ref(), max).unwrap();
+                    // Neither torn, nor once more from the beginning.
+                    if let Some((_, most)) = bytes.split_last() {
+                        assert!(matches!(incoming.take_odd(most).unwrap(), Taken::Refused(_)));
+                    }
+                    assert_eq!(incoming.take_odd(&bytes).unwrap(), Taken::Kept);
+                    if !bytes.is_empty() {
+                        assert!(matches!(incoming.take_odd(&bytes).unwrap(), Taken::Refused(_)));
+                    }
+                }
+                None => break,
+            }
+        }
+        assert!(incoming.is_whole(&BTreeSet::from([log("pi2")])).unwrap());
+        // Entries that changed on the disk are not believed.
+        let changed = disk.copy();
+        let mut bytes = changed.peek("checkpoint/incoming/odd.usv").unwrap();
+        bytes[40] ^= 1;
+        changed.plant("checkpoint/incoming/odd.usv", &bytes);
+        let refused = join(&changed, "pi1", &means(1 << 20, 8)).unwrap_err();
+        assert!(refused.to_string().contains("fetched again"), "{refused}");
+        assert!(!checkpoint::waits(&changed).unwrap());
+        assert!(join(&disk, "pi1", &means(1 << 20, 8)).unwrap());
+        assert_eq!(odd_of(&disk, "pi1"), all[1..], "{max}");
+    }
 }

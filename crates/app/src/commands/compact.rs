@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Context;
 use crate::args::Compact;
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, chain};
 use crate::render::counted;
 
 /// How a compaction beside writers ended, as its process tells the daemon.
@@ -136,13 +136,18 @@ fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
         })?;
         durable.0.extend([entry]);
     }
-    let ended = match home.compact_beside(&durable, due, clock::now()) {
+    let complain = |month, error| {
+        let why = chain(&error);
+        context.screen.note(format!("heartbeats and tasks of {month} are not merged: {why}"));
+    };
+    let ended = match home.compact_beside(&durable, due, clock::now(), &complain) {
         Err(error) if error.is_unheld() => {
             context.screen.line(Told::Unheld.line());
             return Ok(());
         }
         ended => ended?,
     };
+    context.expire(home);
     if due || matches!(ended, Beside::Merged(_)) {
         context.archive_beside(home);
     }

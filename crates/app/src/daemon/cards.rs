@@ -102,8 +102,9 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> (Sender<CardEvent>, Ch
     std::thread::spawn(move || {
         let now = clock::monotonic();
         let seen = home.vector().unwrap_or_default();
+        let waits = home.checkpoint_waits().unwrap_or(false);
         let mut cards = Cards {
-            compaction: Compaction::new(home.path(), seen.clone(), now),
+            compaction: Compaction::new(home.path(), seen.clone(), waits, now),
             home,
             seen,
             come: Vector::default(),

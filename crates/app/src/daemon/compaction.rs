@@ -57,8 +57,9 @@ struct Running {
 }
 
 impl Compaction {
-    /// Due at once: nobody knows yet what an earlier daemon left.
-    pub(super) fn new(home: &Path, durable: Vector, now: Instant) -> Self {
+    /// Due at once: nobody knows yet what an earlier daemon left. Whether another node's checkpoint `waits` to
+    /// be joined.
+    pub(super) fn new(home: &Path, durable: Vector, waits: bool, now: Instant) -> Self {
         Self {
             home: home.to_owned(),
             durable,
@@ -66,7 +67,7 @@ impl Compaction {
             since: Some(now),
             from: now,
             running: None,
-            join: false,
+            join: waits,
             joined: false,
             unheld: false,
         }
@@ -232,7 +233,7 @@ mod tests {
         let now = clock::monotonic();
         let log = LogId::read("pi1").unwrap();
         let head = |position| Head { position, hash: ChainHash([0; 16]) };
-        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), now);
+        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
         assert_eq!(compaction.next(now), Some(now));
         (compaction.grown, compaction.since) = (0, None);
         assert_eq!(compaction.next(now), None);
@@ -240,5 +241,16 @@ mod tests {
         assert_eq!(compaction.next(now), Some(now + PAUSE + OLD));
         compaction.note(&log, head(LOOK_BYTES), now + 2 * PAUSE);
         assert_eq!(compaction.next(now), Some(now));
+    }
+
+    #[test]
+    fn a_checkpoint_that_an_earlier_daemon_took_is_not_put_off_until_much_came() {
+        let now = clock::monotonic();
+        for (waits, next) in [(true, now + PATIENCE), (false, now + OLD)] {
+            let mut compaction = Compaction::new(Path::new("home"), Vector::default(), waits, now);
+            // Somebody else was at it, so that the first look came to nothing.
+            (compaction.grown, compaction.from) = (0, now + PATIENCE);
+            assert_eq!(compaction.next(now), Some(next));
+        }
     }
 }

@@ -11,7 +11,7 @@ use cocli_core::gossip::{PeerStatus, Standing};
 use cocli_core::{Head, LogId, NodeId};
 use cocli_net::{BindError, Identity, Interfaces, Udp, listen, listen_at, seal};
 use cocli_node::Home;
-use cocli_node::replica::{Born, Input, Output, Replica};
+use cocli_node::replica::{Born, Input, Output, Part, Replica};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
@@ -22,7 +22,7 @@ use super::handover::{self, Post};
 use super::keys::Keys;
 use super::udp::Traffic;
 use super::writer::Jobs;
-use super::{CardEvent, Event, cards, doors, files, nearby, udp, writer};
+use super::{CardEvent, Event, cards, doors, files, keeper, nearby, udp, writer};
 use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
@@ -89,6 +89,7 @@ struct Wiring {
     side: Arc<Side>,
     events: Sender<Event>,
     jobs: Jobs,
+    keeper: Sender<Part>,
     cards: Sender<CardEvent>,
     calls: BTreeMap<u64, Call>,
     questions: BTreeMap<u64, Sender<Answered>>,
@@ -168,6 +169,7 @@ fn open(
     let hands = (post.clone(), words);
     handover::start(home.again()?, Arc::clone(&side), Arc::clone(&socket), hands, events.clone());
     let jobs = writer::start(home.writer(), events.clone());
+    let keeper = keeper::start(home.keeper(), events.clone());
     let way = Alive::through("the thread that keeps the cards", &events);
     let (cards, changes) = cards::start(home.again()?, way);
     let watch = files::watch(home.path(), events.clone(), changes);
@@ -183,6 +185,7 @@ fn open(
         side,
         events,
         jobs,
+        keeper,
         cards,
         calls: BTreeMap::new(),
         questions: BTreeMap::new(),
@@ -289,6 +292,7 @@ impl Wiring {
             }
             Event::Door { request, answer } => self.door(&request, answer),
             Event::Done(done) => self.step(Input::Done(*done)),
+            Event::Kept(came) => self.step(Input::Kept(came)),
             Event::Edited(end) => {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }
@@ -354,6 +358,7 @@ impl Wiring {
                 }
             }
             Output::Job(job) => self.jobs.give(job),
+            Output::Keep(part) => drop(self.keeper.send(part)),
             Output::Ask { call, to, bytes } => {
                 let (side, events) = (&self.side, &self.events);
                 self.calls

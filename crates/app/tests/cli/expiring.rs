@@ -71,3 +71,21 @@ fn a_month_that_is_over_goes_with_the_next_compaction_and_its_open_tasks_stay() 
     let own = names.filter(|name| name.to_string_lossy().ends_with("_pi1.usv")).count();
     assert_eq!(own, 2, "the log that stays, and this month's with the task");
 }
+
+#[test]
+fn a_month_that_cannot_go_is_told_as_that_and_nothing_else_fails() {
+    let home = Home::new();
+    home.run(&["add", "company", "Apple"]).ok();
+    // A folder that no month leaves behind, which nobody here takes away.
+    std::fs::create_dir_all(home.file("checkpoint/202001/other")).unwrap();
+    let ran = home.run(&["compact"]);
+    assert!(ran.out.contains("new records merged"), "{ran:?}");
+    assert!(ran.err.contains("months that are over stay"), "{ran:?}");
+    assert!(ran.err.contains("checkpoint/202001/other"), "{ran:?}");
+    assert!(!ran.err.contains("the checkpoint"), "{ran:?}");
+    ran.ok();
+    let beside = home.run(&["compact", "--beside", "--due"]);
+    assert!(beside.err.contains("months that are over stay"), "{beside:?}");
+    assert_eq!(beside.out.trim_end(), "little");
+    beside.ok();
+}

@@ -9,6 +9,7 @@ pub(crate) struct Home {
     pub(crate) path: PathBuf,
 }
 
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,

@@ -48,6 +48,13 @@ pub enum Question {
         /// Bytes of the answer, unless one line is longer.
         max: u32,
     },
+    /// The odd records that it knows of.
+    Odd {
+        /// The last that is there already: its log, and where it stands there.
+        behind: Option<(LogId, u64)>,
+        /// Bytes of the answer, unless one entry is longer.
+        max: u32,
+    },
 }
 
 /// What the other answers.
@@ -76,6 +83,8 @@ pub enum Answer {
         /// The lines.
         bytes: Vec<u8>,
     },
+    /// Odd records, as they are listed; nothing when no more follow.
+    Odd(Vec<u8>),
 }
 
 /// The place in the journals is damaged, cannot be read now, or is not held here: it says nothing about
@@ -104,6 +113,9 @@ pub trait Logs {
     /// Whole lines of one of its files from `offset` on, at most `max` bytes (but at least one line); `None`
     /// when the file is no longer there.
     fn lines(&mut self, file: SortedFile, offset: u64, max: usize) -> Option<Vec<u8>>;
+    /// Whole entries of the list of odd records behind one, at most `max` bytes (but at least one entry);
+    /// `None` when it cannot be read.
+    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Option<Vec<u8>>;
 }
 
 /// Answers a question from the journals held here.
@@ -155,6 +167,10 @@ pub fn answer(logs: &mut dyn Logs, question: &Question) -> Answer {
             let lines = logs.lines(file, offset, max).filter(|bytes| !bytes.is_empty());
             lines.map_or(Answer::Lacks, |bytes| Answer::Lines { file, offset, bytes })
         }
+        Question::Odd { behind, max } => {
+            let max = usize::try_from(*max).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+            logs.odd(behind.as_ref(), max).map_or(Answer::Lacks, Answer::Odd)
+        }
     }
 }
 
@@ -196,6 +212,14 @@ impl Question {
                 out.extend_from_slice(&offset.to_be_bytes());
                 out.extend_from_slice(&max.to_be_bytes());
             }
+            Self::Odd { behind, max } => {
+                out.push(7);
+                out.extend_from_slice(&max.to_be_bytes());
+                if let Some((log, position)) = behind {
+                    put_log(&mut out, log);
+                    out.extend_from_slice(&position.to_be_bytes());
+                }
+            }
         }
         out
     }
@@ -225,6 +249,12 @@ impl Question {
                 offset: cut.number()?,
                 max: u32::from_be_bytes(cut.array()?),
             },
+            [7] => {
+                let max = u32::from_be_bytes(cut.array()?);
+                let any = !cut.0.is_empty();
+                let behind = if any { Some((cut.log()?, cut.number()?)) } else { None };
+                Self::Odd { behind, max }
+            }
             _ => return None,
         };
         cut.0.is_empty().then_some(question)
@@ -270,6 +300,10 @@ impl Answer {
                 out.extend_from_slice(&offset.to_be_bytes());
                 out.extend_from_slice(bytes);
             }
+            Self::Odd(entries) => {
+                out.push(9);
+                out.extend_from_slice(entries);
+            }
         }
         out
     }
@@ -290,6 +324,7 @@ impl Answer {
             [6] => Self::Manifest(cut.rest()),
             [8] => Self::Below(cut.number()?),
             [7] => Self::Lines { file: cut.file()?, offset: cut.number()?, bytes: cut.rest() },
+            [9] => Self::Odd(cut.rest()),
             _ => return None,
         };
         cut.0.is_empty().then_some(answer)

@@ -124,6 +124,10 @@ impl Logs for MemoryLogs {
         None
     }
 
+    fn odd(&mut self, _: Option<&(LogId, u64)>, _: usize) -> Option<Vec<u8>> {
+        None
+    }
+
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {
         let held = self.logs.get(log).map_or(&[][..], |held| &held[..]);
         let heads = held.iter().map(|(_, _, head)| *head);

@@ -156,7 +156,7 @@ fn goes_through(home: &Home, acts: &[Act], logs: &[Vec<Vec<u8>>]) {
             Act::Comes(_) => {}
             Act::Compacts => compact(home),
             Act::CompactsBeside => {
-                home.compact_beside(&home.vector().unwrap(), true, now()).unwrap();
+                home.compact_beside(&home.vector().unwrap(), true, now(), &|_, _| ()).unwrap();
             }
             Act::Looks => drop(home.conflicts(None).unwrap()),
             Act::Forgets => drop(std::fs::remove_dir_all(home.path().join(paths::CACHE))),

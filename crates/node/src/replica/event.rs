@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use cocli_core::frame::{Linked, Range};
 use cocli_core::{Epoch, Head, LogId, NodeId, SortedFile};
+use cocli_store::checkpoint::Wanted;
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub enum Input {
     Rescan,
     /// A job of the writer thread ended.
     Done(JobDone),
+    /// What came of what was given to the keeper.
+    Kept(Came),
     /// A stream that a peer opened brought a message: answer it with `Answer`. Keeps no state here.
     Question { stream: u64, bytes: Vec<u8> },
     /// The answer to an `Ask`.
@@ -56,6 +59,8 @@ pub enum Output {
     Send { to: SocketAddr, bytes: Vec<u8> },
     /// Give it to the writer thread, which runs jobs in order.
     Job(Job),
+    /// Give it to the keeper, which has a thread of its own: a part of another node's checkpoint.
+    Keep(Part),
     /// Send a message over the stream of this call; open it to `to` when it is a new call.
     Ask { call: u64, to: SocketAddr, bytes: Vec<u8> },
     /// Close the stream of this call; nothing is to come back.
@@ -90,8 +95,6 @@ pub enum Job {
     Aside { log: LogId, common: Head },
     /// Put these bytes where holes are.
     Heal(Vec<Range>),
-    /// Keep a part of another node's checkpoint.
-    Incoming(Box<Part>),
 }
 
 /// A part of another node's checkpoint.
@@ -101,6 +104,8 @@ pub enum Part {
     Manifest(Vec<u8>),
     /// Lines of one of its files.
     Lines { file: SortedFile, offset: u64, bytes: Vec<u8> },
+    /// Odd records of its list, or that there are no more.
+    Odd(Vec<u8>),
     /// All of it was kept: these logs go on from it.
     Whole(BTreeSet<LogId>),
 }
@@ -109,7 +114,7 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Came {
     /// So many bytes of all came; these are wanted next, or nothing more.
-    Next { wanted: Option<(SortedFile, u64)>, came: u64, all: u64 },
+    Next { wanted: Option<Wanted>, came: u64, all: u64 },
     /// It may be joined.
     Whole,
     /// It cannot be what it should be.
@@ -138,8 +143,6 @@ pub enum JobDone {
     Aside { log: LogId, head: Head, own: (LogId, Head) },
     /// Holes that began there are whole again.
     Healed(Vec<(LogId, u64)>),
-    /// What came of a part of another node's checkpoint.
-    Incoming(Box<Came>),
     /// The job changed nothing that counts.
     Failed { job: Job, why: String },
 }

@@ -5,7 +5,7 @@ use cocli_core::{Epoch, Head, Instant, LogId};
 use cocli_store::journal::Placed;
 use cocli_store::{Command, HomeLock, Journals, Result, StoreError, checkpoint};
 
-use super::event::{Came, Job, JobDone};
+use super::event::{Job, JobDone};
 
 impl Job {
     /// Does it, but for a sync, which takes its time without the lock: see
@@ -32,8 +32,6 @@ impl Job {
             Self::Doubt { log, claimed, epoch } => doubt(journals, lock, at, log, *claimed, epoch),
             Self::Aside { log, common } => aside(journals, lock, at, log, *common),
             Self::Heal(ranges) => heal(journals, lock, at, ranges),
-            // The writer keeps what came.
-            Self::Incoming(_) => Ok(JobDone::Incoming(Box::new(Came::Refused(NOWHERE.to_owned())))),
         }
     }
 
@@ -48,8 +46,6 @@ impl Job {
         }
     }
 }
-
-const NOWHERE: &str = "expected the writer to keep it";
 
 /// Less than the bytes between two marks of one day.
 const LOOK_BYTES: usize = 32 * 1024;

@@ -1,16 +1,17 @@
 //! Taking the checkpoint of a peer over a stream: what it is made of, then the lines of its files, one piece
-//! after the other, each asked for when the writer has kept the one before.
+//! after the other, each asked for when the keeper has taken the one before.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use cocli_core::LogId;
 use cocli_core::frame::Boot;
 use cocli_core::gossip::stream::{Answer, Question};
 use cocli_core::gossip::{Input, Micros};
 use cocli_core::limits::{CHUNK_BYTES, STREAM_SILENT_US};
-use cocli_core::{LogId, SortedFile};
+use cocli_store::checkpoint::Wanted;
 
-use super::event::{Came, Job, Output, Part};
+use super::event::{Came, Output, Part};
 
 /// Manifests in a row of which no line came, as their files were gone: then another peer is asked.
 const MANIFESTS_MAX: u8 = 4;
@@ -22,7 +23,9 @@ pub(super) struct Taking {
     pub(super) peer: Boot,
     to: SocketAddr,
     logs: BTreeSet<LogId>,
-    /// When the answer is given up; none while the writer is at it.
+    /// It is asked for its odd records.
+    asks_odd: bool,
+    /// When the answer is given up; none while the keeper is at it.
     pub(super) deadline: Option<Micros>,
     manifests: u8,
     /// Bytes that came, and that there are.
@@ -49,8 +52,16 @@ impl Taking {
         out: &mut Vec<Output>,
     ) -> Self {
         let logs = logs.into_iter().collect();
-        let mut taking =
-            Self { call, peer, to, logs, deadline: None, manifests: 0, progress: (0, 0) };
+        let mut taking = Self {
+            call,
+            peer,
+            to,
+            logs,
+            asks_odd: false,
+            deadline: None,
+            manifests: 0,
+            progress: (0, 0),
+        };
         taking.ask_manifest(now, out);
         taking
     }
@@ -65,7 +76,7 @@ impl Taking {
         out.push(Output::Ask { call: self.call, to: self.to, bytes: question.write() });
     }
 
-    /// An answer of the peer: the writer keeps it.
+    /// An answer of the peer: the keeper takes it.
     pub(super) fn answered(&mut self, now: Micros, bytes: &[u8], out: &mut Vec<Output>) -> Next {
         let asked = self.deadline.take().is_some();
         let part = match Answer::read(bytes) {
@@ -74,6 +85,9 @@ impl Taking {
                 self.manifests = 0;
                 Part::Lines { file, offset, bytes }
             }
+            Some(Answer::Odd(entries)) if asked => Part::Odd(entries),
+            // It can tell none, as older versions.
+            Some(Answer::Lacks) if asked && self.asks_odd => Part::Odd(Vec::new()),
             // It compacted meanwhile: its files are others.
             Some(Answer::Lacks)
                 if asked && self.progress.1 > 0 && self.manifests < MANIFESTS_MAX =>
@@ -83,32 +97,31 @@ impl Taking {
             }
             _ => return Err(End::Cut("it has no checkpoint to give".to_owned())),
         };
-        out.push(Output::Job(Job::Incoming(Box::new(part))));
+        out.push(Output::Keep(part));
         Ok(())
     }
 
-    /// The writer kept it, or did not.
+    /// The keeper took it, or did not.
     pub(super) fn came(&mut self, now: Micros, came: Came, out: &mut Vec<Output>) -> Next {
         match came {
             Came::Next { wanted, came, all } => {
                 self.progress = (came, all);
+                let max = u32::try_from(CHUNK_BYTES).unwrap_or(u32::MAX);
+                self.asks_odd = matches!(wanted, Some(Wanted::Odd(_)));
                 match wanted {
-                    Some((file, offset)) => self.ask_lines(now, file, offset, out),
-                    None => {
-                        let whole = Box::new(Part::Whole(self.logs.clone()));
-                        out.push(Output::Job(Job::Incoming(whole)));
+                    Some(Wanted::Lines(file, offset)) => {
+                        self.ask(now, &Question::Lines { file, offset, max }, out);
                     }
+                    Some(Wanted::Odd(behind)) => {
+                        self.ask(now, &Question::Odd { behind, max }, out);
+                    }
+                    None => out.push(Output::Keep(Part::Whole(self.logs.clone()))),
                 }
                 Ok(())
             }
             Came::Whole => Err(End::Whole),
             Came::Refused(why) => Err(End::Cut(why)),
         }
-    }
-
-    fn ask_lines(&mut self, now: Micros, file: SortedFile, offset: u64, out: &mut Vec<Output>) {
-        let max = u32::try_from(CHUNK_BYTES).unwrap_or(u32::MAX);
-        self.ask(now, &Question::Lines { file, offset, max }, out);
     }
 }
 

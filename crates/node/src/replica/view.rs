@@ -55,6 +55,10 @@ impl Logs for View<'_> {
         checkpoint::piece(&**self.journals.disk(), file, offset, max).ok().flatten()
     }
 
+    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Option<Vec<u8>> {
+        checkpoint::odd_behind(&**self.journals.disk(), behind, max).ok()
+    }
+
     /// What the marks say, which costs no reading.
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {
         self.journals.marks_between(log, after, before)

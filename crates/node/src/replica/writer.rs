@@ -2,12 +2,10 @@
 //! and appends go on beside it.
 
 use cocli_core::{ClusterId, Instant, NodeId};
-use cocli_store::checkpoint::Incoming;
 use cocli_store::journal::{Durable, SyncEnd, SyncPlan};
-use cocli_store::{HomeLock, Journals, Result, SharedDisk, StoreError};
+use cocli_store::{HomeLock, Journals, Result, SharedDisk};
 
-use super::event::{Came, Job, JobDone};
-use super::incoming;
+use super::event::{Job, JobDone};
 use super::job::recover;
 
 /// What the writer thread owns. Jobs are to be run in the order in which they came.
@@ -18,8 +16,6 @@ pub struct Writer {
     node: NodeId,
     /// Its view of the journals.
     view: Option<Journals>,
-    /// Another node's checkpoint, as far as it came.
-    incoming: Option<Incoming>,
 }
 
 /// What came of beginning a job.
@@ -66,18 +62,12 @@ impl Writer {
     /// A writer for a home; nothing is opened yet.
     #[must_use]
     pub fn new(disk: SharedDisk, cluster: ClusterId, node: NodeId) -> Self {
-        Self { disk, cluster, node, view: None, incoming: None }
+        Self { disk, cluster, node, view: None }
     }
 
     /// Begins a job, waiting for the home's lock. `who` is written into the lock; `at` is the wall
     /// clock.
     pub fn begin(&mut self, job: Job, who: &str, at: Instant) -> Begun {
-        // What counts for nothing yet wants no lock.
-        if let Job::Incoming(part) = job {
-            let came = incoming::take(&self.disk, &mut self.incoming, *part);
-            let refused = |error: StoreError| Came::Refused(error.to_string());
-            return Begun::Done(JobDone::Incoming(Box::new(came.unwrap_or_else(refused))));
-        }
         let rescan = matches!(job, Job::Rescan { .. });
         let begun = self.under_lock(who, |view, lock| {
             if !matches!(job, Job::Append(_)) {

@@ -426,6 +426,7 @@ impl Work<'_> {
             odd.forget(&section.log, section.position, section.end());
         }
         gathered.odd.into_iter().for_each(|one| odd.add(one));
+        self.joining.iter().flat_map(|joining| joining.odd()).for_each(|one| odd.add(one.clone()));
         if odd != before {
             odd.write(self.disk, self.before.month)?;
         }

@@ -3,21 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use cocli_core::digest::hash;
 use cocli_core::limits::LOGS_MAX;
 use cocli_core::{Head, LogId, StateDigest, usv};
 
 use super::compact::{Begun, my_turn};
 use super::gather::gather;
-use super::incoming;
+use super::incoming::{self, Came};
 use super::manifest::Manifest;
 use super::means::Means;
+use super::odd::OddRecord;
 use super::place::sync_manifest;
 use super::shard::find_each;
 use super::sort::Winners;
 use super::source::{Piece, Source, merge};
 use super::spill::Spill;
 use crate::disk::Disk;
-use crate::error::{Result, StoreError};
+use crate::error::{Result, StoreError, Tried};
 use crate::journal::{Base, Command, Journals, Section};
 use crate::lock::HomeLock;
 use crate::paths;
@@ -32,6 +34,9 @@ pub(super) struct Joining {
     pub(super) moves: BTreeMap<LogId, Move>,
     /// What is held of these.
     held: Vec<Section>,
+    odd: Vec<OddRecord>,
+    /// What this node's own logs hold that stay where they are.
+    own: Vec<Section>,
     /// It covers all that is before the bases of logs here: nothing is lost for good.
     pub(super) covers_bases: bool,
 }
@@ -74,12 +79,16 @@ impl Joining {
     /// What is whole, and adds up to what its manifest says.
     pub(super) fn whole(journals: &mut Journals) -> Result<Option<Self>> {
         let disk = journals.disk();
-        let Some((manifest, logs)) = incoming::whole(disk)? else { return Ok(None) };
-        if let Err(error) = adds_up(&**disk, &manifest) {
-            // Another copy is fetched; this one must not be in the way of compactions.
-            incoming::clear(&**disk)?;
-            return Err(error);
-        }
+        let Some(came) = incoming::whole(&**disk)? else { return Ok(None) };
+        let odd = match adds_up(&**disk, &came) {
+            Ok(odd) => odd,
+            Err(error) => {
+                // Another copy is fetched; this one must not be in the way of compactions.
+                incoming::clear(&**disk)?;
+                return Err(error);
+            }
+        };
+        let Came { manifest, logs, .. } = came;
         let mut moves = BTreeMap::new();
         let mut room = LOGS_MAX.saturating_sub(journals.logs().count() + 1);
         for (log, place) in &manifest.places {
@@ -100,13 +109,28 @@ impl Joining {
         let held =
             moves.keys().flat_map(|log| journals.sections_between(log, 0, journals.end(log)));
         let held = held.collect();
+        let ours = |log: &&LogId| {
+            log.node == journals.own().node && log.month.is_none() && !moves.contains_key(*log)
+        };
+        let own = journals.logs().filter(ours);
+        let own = own.flat_map(|log| journals.sections_between(log, 0, journals.end(log)));
+        let own = own.collect();
         let covers_bases = manifest.holes.is_empty() && manifest.covers_bases(journals).is_ok();
-        Ok(Some(Self { manifest, moves, held, covers_bases }))
+        Ok(Some(Self { manifest, moves, held, odd, own, covers_bases }))
     }
 
     /// The shards that it has lines of.
     pub(super) fn shards(&self) -> impl Iterator<Item = u8> {
         self.manifest.touched().into_iter()
+    }
+
+    /// The odd records of what the logs that go on pass over.
+    pub(super) fn odd(&self) -> impl Iterator<Item = &OddRecord> {
+        let passed = |odd: &&OddRecord| {
+            let to = self.moves.get(&odd.log);
+            to.is_some_and(|to| (to.end.position..to.base.head.position).contains(&odd.position))
+        };
+        self.odd.iter().filter(passed)
     }
 
     /// Where its lines of a shard stand.
@@ -133,17 +157,35 @@ impl Joining {
     }
 
     /// Records of the logs that go on which the other node's checkpoint lacks: of a branch that it never
-    /// knew, or of what it could not read.
+    /// knew, or of what it could not read. Not those that a try before this one has brought along.
     pub(super) fn left_behind(&self, disk: &dyn Disk, means: &Means<'_>) -> Result<Vec<u8>> {
         let spill = Spill::new(disk, means.memory, 1);
         let left = gather(disk, &self.held, None, (&spill, 1), &|_| ())
             .and_then(|_| self.unknown(disk, &spill, means.memory / 4));
         let removed = spill.remove();
-        left.and_then(|left| removed.map(|()| left))
+        let mut left = left?;
+        removed?;
+        for section in &self.own {
+            if left.is_empty() {
+                break;
+            }
+            section.load(disk).tried("read", &section.path())?.each(|met| {
+                if let Ok(datagram) = met.read {
+                    left.remove(&hash(usv::line(&datagram).as_bytes()));
+                }
+            });
+        }
+        Ok(left.into_values().flatten().collect())
     }
 
-    fn unknown(&self, disk: &dyn Disk, spill: &Spill<'_>, most: usize) -> Result<Vec<u8>> {
-        let mut batch = Vec::new();
+    /// Records by the hashes of their lines.
+    fn unknown(
+        &self,
+        disk: &dyn Disk,
+        spill: &Spill<'_>,
+        most: usize,
+    ) -> Result<BTreeMap<u128, Vec<u8>>> {
+        let mut left = BTreeMap::new();
         for shard in spill.touched() {
             spill.each_part(shard, most, |part| {
                 let lines = Winners::of(&part).sorted();
@@ -154,18 +196,23 @@ impl Joining {
                     })?;
                 }
                 let unknown = lines.iter().zip(known).filter(|(_, known)| !known);
-                for datagram in unknown.filter_map(|(line, _)| usv::read_line(line.bytes).ok()) {
-                    usv::write(&datagram, &mut batch);
+                for (line, _) in unknown {
+                    let Ok(datagram) = usv::read_line(line.bytes) else { continue };
+                    let mut record = Vec::new();
+                    usv::write(&datagram, &mut record);
+                    left.insert(hash(line.bytes), record);
                 }
                 Ok(())
             })?;
         }
-        Ok(batch)
+        Ok(left)
     }
 }
 
-/// Compares the lines that came, merged, with what their manifest says of them.
-fn adds_up(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
+/// Compares the lines that came, merged, with what their manifest says of them, and gives the odd records
+/// that came along.
+fn adds_up(disk: &dyn Disk, came: &Came) -> Result<Vec<OddRecord>> {
+    let manifest = &came.manifest;
     let (mut digest, mut lines) = (StateDigest::default(), 0);
     for shard in manifest.touched() {
         let pieces = incoming::pieces(manifest, shard).into_iter();
@@ -176,16 +223,19 @@ fn adds_up(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
             Ok(())
         })?;
     }
-    if (digest, lines) == (manifest.digest(), manifest.lines()) {
-        return Ok(());
+    let damaged = |path: &str, what: String| {
+        let what = format!("{what}; it is fetched again");
+        Err(StoreError::Damaged { path: path.to_owned(), offset: 0, what })
+    };
+    if (digest, lines) != (manifest.digest(), manifest.lines()) {
+        let (expected, by) = (manifest.lines(), manifest.digest());
+        return damaged(
+            paths::INCOMING_MANIFEST,
+            format!("expected {expected} lines with digest {by}, found {lines} with {digest}"),
+        );
     }
-    Err(StoreError::Damaged {
-        path: paths::INCOMING_MANIFEST.to_owned(),
-        offset: 0,
-        what: format!(
-            "expected {} lines with digest {}, found {lines} with {digest}; it is fetched again",
-            manifest.lines(),
-            manifest.digest()
-        ),
-    })
+    match came.odd(disk)? {
+        Some(odd) => Ok(odd),
+        None => damaged(paths::INCOMING_ODD, "its bytes are not those that came".to_owned()),
+    }
 }

@@ -21,6 +21,11 @@ impl Lines {
         Self { parts, at: 0, last: Vec::new() }
     }
 
+    /// The shards that the file has lines of, each with the bytes of the file up to its end.
+    pub(super) fn parts(self) -> Vec<(u8, u64)> {
+        self.parts
+    }
+
     /// Bytes looked at.
     pub(super) fn at(&self) -> u64 {
         self.at

@@ -1,11 +1,13 @@
 //! Records that break a rule: kept with where they came from, in nobody's way.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
-use cocli_core::limits::RECORD_BYTES_MAX;
+use cocli_core::limits::{RECORD_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX};
 use cocli_core::usv::{RS, US};
 use cocli_core::{LogId, Month};
 
+use super::source::END;
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
 use crate::journal::{Met, is_rot, replace};
@@ -70,16 +72,53 @@ impl OddList {
 
     pub(crate) fn write(&self, disk: &dyn Disk, month: Option<Month>) -> Result<()> {
         let mut text = Vec::new();
-        for odd in self.0.values() {
-            text.extend_from_slice(odd.log.to_string().as_bytes());
-            for part in [odd.position.to_string().as_bytes(), odd.why.as_bytes(), &odd.bytes] {
-                text.push(US);
-                text.extend_from_slice(part);
-            }
-            text.extend_from_slice(&[RS, b'\n']);
-        }
+        self.0.values().for_each(|odd| odd.put(&mut text));
         replace(disk, &paths::odd(month), &text)
     }
+}
+
+impl OddRecord {
+    /// Its entry in the list.
+    fn put(&self, text: &mut Vec<u8>) {
+        text.extend_from_slice(self.log.to_string().as_bytes());
+        for part in [self.position.to_string().as_bytes(), self.why.as_bytes(), &self.bytes] {
+            text.push(US);
+            text.extend_from_slice(part);
+        }
+        text.extend_from_slice(&END);
+    }
+}
+
+/// What the list has behind an entry, for another node: whole entries, at most `max` bytes, but at least one.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn odd_behind(disk: &dyn Disk, behind: Option<&(LogId, u64)>, max: usize) -> Result<Vec<u8>> {
+    let list = OddList::read(disk, None)?;
+    let (mut text, mut entry) = (Vec::new(), Vec::new());
+    let first = behind.map_or(Bound::Unbounded, Bound::Excluded);
+    for odd in list.0.range((first, Bound::Unbounded)).map(|(_, odd)| odd) {
+        entry.clear();
+        odd.put(&mut entry);
+        if !text.is_empty() && text.len() + entry.len() > max {
+            break;
+        }
+        // No message holds it.
+        if entry.len() < STREAM_MESSAGE_BYTES_MAX {
+            text.append(&mut entry);
+        }
+    }
+    Ok(text)
+}
+
+/// Entries as another node tells them, all of them in order; none where one of them is no entry.
+pub(super) fn entries(text: &[u8]) -> Option<Vec<OddRecord>> {
+    let body = text.strip_suffix(&END)?;
+    let read = |entry: &[u8]| {
+        let odd = read_entry(entry)?;
+        (odd.bytes.len() <= RECORD_BYTES_MAX).then_some(odd)
+    };
+    body.split(|b| *b == RS).map(read).collect()
 }
 
 fn read_entry(entry: &[u8]) -> Option<OddRecord> {

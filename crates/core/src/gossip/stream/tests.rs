@@ -156,13 +156,17 @@ fn marks_are_narrowed_down_when_there_are_too_many_for_one_question() {
 fn questions_and_answers_about_checkpoints_read_back() {
     for shard in [None, Some(7)] {
         let file = SortedFile { shard, hash: 42 << 100 };
-        for question in [Question::Checkpoint, Question::Lines { file, offset: 9, max: 300 }] {
+        let odd = |behind| Question::Odd { behind, max: 300 };
+        let lines = Question::Lines { file, offset: 9, max: 300 };
+        for question in [Question::Checkpoint, lines, odd(None), odd(Some((log(), 77)))] {
             let bytes = question.write();
             assert_eq!(Question::read(&bytes), Some(question));
             assert_eq!(Question::read(&[&bytes[..], b"x"].concat()), None);
         }
         let lines = Answer::Lines { file, offset: 9, bytes: b"lines".to_vec() };
-        for answer in [lines, Answer::Manifest(b"{}".to_vec()), Answer::Below(4711)] {
+        let manifest = Answer::Manifest(b"{}".to_vec());
+        let odd = Answer::Odd(b"entries".to_vec());
+        for answer in [lines, manifest, odd, Answer::Odd(Vec::new()), Answer::Below(4711)] {
             assert_eq!(Answer::read(&answer.write()), Some(answer));
         }
     }
@@ -213,6 +217,10 @@ impl Logs for Based {
 
     fn lines(&mut self, file: SortedFile, offset: u64, max: usize) -> Option<Vec<u8>> {
         self.0.lines(file, offset, max)
+    }
+
+    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Option<Vec<u8>> {
+        self.0.odd(behind, max)
     }
 }
 

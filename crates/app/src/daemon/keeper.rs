@@ -1,0 +1,24 @@
+//! The thread that keeps another node's checkpoint as it comes: what waits for the disk there keeps nobody
+//! from writing.
+
+use std::sync::mpsc::{Sender, channel};
+
+use cocli_node::replica::{Keeper, Part};
+
+use super::Event;
+use super::alive::Alive;
+
+/// Starts the thread. It ends when nobody gives it anything any more.
+pub(super) fn start(mut keeper: Keeper, events: Sender<Event>) -> Sender<Part> {
+    let (parts, queue) = channel::<Part>();
+    let alive = Alive::new("the thread that keeps another node's checkpoint", &events);
+    std::thread::spawn(move || {
+        let _alive = alive;
+        while let Ok(part) = queue.recv() {
+            if events.send(Event::Kept(keeper.keep(part))).is_err() {
+                return;
+            }
+        }
+    });
+    parts
+}

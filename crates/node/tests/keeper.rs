@@ -1,0 +1,100 @@
+//! What the keeper does with another node's checkpoint as it comes.
+#![allow(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use cocli_core::{ClusterId, Day, Instant, NodeId};
+use cocli_node::replica::{Came, Keeper, Part};
+use cocli_store::checkpoint::{self, Wanted};
+use cocli_store::{Command, FakeDisk, HomeLock, Journals, paths};
+
+fn home() -> FakeDisk {
+    let disk = FakeDisk::new();
+    disk.plant_folder(paths::OWN);
+    disk
+}
+
+fn journals(disk: &FakeDisk) -> Journals {
+    Journals::open(Arc::new(disk.clone()), ClusterId([7; 16]), NodeId::read("pi1").unwrap())
+        .unwrap()
+}
+
+/// A home with a checkpoint.
+fn other() -> FakeDisk {
+    let disk = home();
+    let mut journals = journals(&disk);
+    let lock = HomeLock::try_take(&disk, "test").unwrap();
+    for (number, name) in ["Apple", "Pear", "Plum"].into_iter().enumerate() {
+        let record = format!(
+            "2026-11-23T08:00:00.00000{number}+00:00\x1fpi1\x1fcompanies/c{number}\x1fname\x1f{name}\x1f\x1e"
+        );
+        let command = Command { at: Instant::from_micros(5).unwrap(), verb: "set".into() };
+        let day = Day::read("20261123").unwrap();
+        journals.append_own(&lock, day, record.as_bytes(), &command).unwrap();
+    }
+    checkpoint::compact(&lock, &mut journals, 1 << 20).unwrap();
+    disk
+}
+
+fn told(disk: &FakeDisk) -> Vec<u8> {
+    checkpoint::told(&mut journals(disk)).unwrap().unwrap()
+}
+
+fn wanted(came: Came) -> Option<Wanted> {
+    let Came::Next { wanted, .. } = came else { panic!("{came:?}") };
+    wanted
+}
+
+/// All of a checkpoint, as a peer gives it.
+fn bring(from: &FakeDisk, keeper: &mut Keeper) -> Came {
+    let mut came = keeper.keep(Part::Manifest(told(from)));
+    loop {
+        came = match wanted(came) {
+            Some(Wanted::Lines(file, offset)) => {
+                let bytes = checkpoint::piece(from, file, offset, 100).unwrap().unwrap();
+                keeper.keep(Part::Lines { file, offset, bytes })
+            }
+            Some(Wanted::Odd(behind)) => {
+                let entries = checkpoint::odd_behind(from, behind.as_ref(), 100).unwrap();
+                keeper.keep(Part::Odd(entries))
+            }
+            None => return keeper.keep(Part::Whole(BTreeSet::new())),
+        };
+    }
+}
+
+#[test]
+fn lines_that_were_not_asked_for_end_the_call() {
+    let (here, there) = (home(), other());
+    let mut keeper = Keeper::new(Arc::new(here));
+    let came = keeper.keep(Part::Manifest(told(&there)));
+    let Some(Wanted::Lines(file, 0)) = wanted(came) else { panic!("a file") };
+    let bytes = checkpoint::piece(&there, file, 0, 100).unwrap().unwrap();
+    for offset in [1, 1 << 40] {
+        let came = keeper.keep(Part::Lines { file, offset, bytes: bytes.clone() });
+        assert!(matches!(&came, Came::Refused(why) if why.contains("asked for")), "{came:?}");
+    }
+    let came = keeper.keep(Part::Odd(Vec::new()));
+    assert!(matches!(came, Came::Refused(_)), "{came:?}");
+    assert_eq!(bring(&there, &mut keeper), Came::Whole);
+}
+
+#[test]
+fn what_is_whole_and_waits_is_joined_and_not_fetched_again() {
+    let (here, there) = (home(), other());
+    assert_eq!(bring(&there, &mut Keeper::new(Arc::new(here.clone()))), Came::Whole);
+    let files = here.files();
+    // The daemon is started again, and its replica asks a peer once more.
+    let mut keeper = Keeper::new(Arc::new(here.clone()));
+    assert_eq!(keeper.keep(Part::Manifest(told(&there))), Came::Whole);
+    assert_eq!(here.files(), files);
+    assert!(checkpoint::waits(&here).unwrap());
+    let mut view = journals(&here);
+    let lock = HomeLock::try_take(&here, "test").unwrap();
+    let command = Command { at: Instant::from_micros(5).unwrap(), verb: "join".into() };
+    let means = checkpoint::Means::within(1 << 20);
+    assert!(checkpoint::join(&lock, &mut view, &means, &command).unwrap());
+    assert!(!checkpoint::waits(&here).unwrap());
+    assert!(matches!(keeper.keep(Part::Manifest(told(&there))), Came::Next { .. }));
+}
