@@ -1002,6 +1002,7 @@ fn a_journal_stays_where_its_file_in_the_archive_does_not_read_back_as_it() {
                 path: path.clone(),
                 bytes: changed.clone(),
                 renamed: false,
+                slow: None,
             },
         );
         let refused = begin(&disk).unwrap_err().to_string();
