@@ -50,6 +50,8 @@ enum Event {
     StateLost,
     /// Another node's checkpoint was joined.
     Joined,
+    /// What a look at the archive's budget came to.
+    LetGo(cocli_node::LetGo),
     /// A command at the door; its answer goes back by the sender.
     Door { request: Json, answer: Sender<Json> },
     /// A job of the writer ended.

@@ -1,6 +1,7 @@
 //! The history on this machine: it moves into the archive when it is old, is cut to a budget where one is
 //! set, and where it is not all here that is said.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use cocli_core::gossip::Holdings;
@@ -24,10 +25,32 @@ pub struct History {
     pub journals: u64,
     /// Bytes of the files in the archive.
     pub archived: u64,
+    /// Bytes that they may have; none where all is kept.
+    pub budget: Option<u64>,
     /// The first day of which anything is held.
     pub since: Option<Day>,
     /// Logs that are not held from their start, and where they begin.
     pub cut: Vec<(LogId, Base)>,
+}
+
+/// What a look at the archive's budget came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LetGo {
+    /// Bytes of the files that went.
+    pub bytes: u64,
+    /// The oldest day that is beyond the budget and stays.
+    pub kept: Option<Kept>,
+}
+
+/// A day that too few others hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Of which log.
+    pub log: LogId,
+    /// Of which day.
+    pub day: Day,
+    /// Others that hold it, and that this node may count on.
+    pub holders: usize,
 }
 
 impl Home {
@@ -74,13 +97,13 @@ impl Home {
         Ok(going)
     }
 
-    /// As [`Home::trim_archive`], of days that two others hold, on the same chain; gives the bytes that went.
+    /// As [`Home::trim_archive`], of days that two others hold, on the same chain.
     ///
     /// # Errors
     /// As [`Home::trim_archive`].
-    pub fn let_history_go(&self, holdings: &Holdings) -> Result<u64> {
+    pub fn let_history_go(&self, holdings: &Holdings) -> Result<LetGo> {
         if self.config().archive.budget.is_none() {
-            return Ok(0);
+            return Ok(LetGo::default());
         }
         let mut journals = self.journals()?;
         let mut same: BTreeMap<&LogId, Vec<(u64, u64)>> = BTreeMap::new();
@@ -92,12 +115,19 @@ impl Home {
                 same.entry(log).or_default().push((*base, head.position));
             }
         }
+        let kept = OnceCell::new();
         let held = |trim: &Trim<'_>| {
             let Some(until) = trim.until else { return false };
             let holds = |(base, end): &&(u64, u64)| *base <= trim.from && until.position <= *end;
-            same.get(trim.log).into_iter().flatten().filter(holds).count() >= HOLDERS_MIN
+            let holders = same.get(trim.log).into_iter().flatten().filter(holds).count();
+            if holders < HOLDERS_MIN {
+                // They are asked about in the order of their days.
+                kept.get_or_init(|| Kept { log: trim.log.clone(), day: trim.day, holders });
+            }
+            holders >= HOLDERS_MIN
         };
-        Ok(self.trim_archive(&held)?.iter().map(|going| going.bytes).sum())
+        let bytes = self.trim_archive(&held)?.iter().map(|going| going.bytes).sum();
+        Ok(LetGo { bytes, kept: kept.into_inner() })
     }
 
     /// The home's lock; none where the home is another cluster's by now.
@@ -111,7 +141,7 @@ impl Home {
     /// # Errors
     /// When the home cannot be read.
     pub fn history_held(&self) -> Result<History> {
-        Ok(held(&self.journals()?)?)
+        Ok(held(&self.journals()?, self.config().archive.budget)?)
     }
 
     /// The newest day up to which history of some log is not kept here; none where all is.
@@ -125,8 +155,8 @@ impl Home {
 }
 
 /// How much of the history some journals hold.
-pub(crate) fn held(journals: &Journals) -> cocli_store::Result<History> {
+pub(crate) fn held(journals: &Journals, budget: Option<u64>) -> cocli_store::Result<History> {
     let (in_wal, archived, since) = archive::sizes(journals)?;
     let cut = journals.bases().map(|(log, base)| (log.clone(), base)).collect();
-    Ok(History { journals: in_wal, archived, since, cut })
+    Ok(History { journals: in_wal, archived, budget, since, cut })
 }

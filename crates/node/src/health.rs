@@ -104,7 +104,7 @@ impl Home {
             digest,
             vector: journals.vector()?,
             tail_bytes,
-            history: archive::held(&journals)?,
+            history: archive::held(&journals, self.config().archive.budget)?,
             odd,
             holes: journals.holes().len(),
             troubles: troubles(&journals),

@@ -23,7 +23,10 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         session.examine(turn)?
     };
     findings.extend(own_key(&home, args.repair)?);
-    findings.extend(from_python(&home));
+    // A daemon that does not answer is told of by `status`.
+    let daemon = door::ask(&home, &json!({"verb": "status"})).ok().flatten();
+    findings.extend(from_python(daemon.as_ref()));
+    findings.extend(beyond_budget(&home, daemon.as_ref())?);
     let screen = context.screen;
     for finding in &findings {
         if screen.json {
@@ -59,13 +62,11 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
 }
 
 /// The last packets of Python peers that the daemon refused.
-fn from_python(home: &Home) -> Vec<Finding> {
-    // A daemon that does not answer is told of by `status`.
-    let daemon = door::ask(home, &json!({"verb": "status"})).ok().flatten();
+fn from_python(daemon: Option<&Json>) -> Vec<Finding> {
     let list = |json: &Json, key: &str| json.get(key).and_then(Json::as_array).cloned();
     let text = |json: &Json, key: &str| json.get(key).and_then(Json::as_str).unwrap_or("?").into();
     let mut findings = Vec::new();
-    for peer in daemon.and_then(|daemon| list(&daemon, "python")).unwrap_or_default() {
+    for peer in daemon.and_then(|daemon| list(daemon, "python")).unwrap_or_default() {
         for odd in list(&peer, "odd").unwrap_or_default() {
             let (why, start): (String, String) = (text(&odd, "why"), text(&odd, "start"));
             findings.push(Finding {
@@ -77,6 +78,17 @@ fn from_python(home: &Home) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The archive against its budget, where it has one.
+fn beyond_budget(home: &Home, daemon: Option<&Json>) -> Result<Option<Finding>, Failure> {
+    let told = super::status::history::budget(&home.history_held()?, daemon);
+    Ok(told.as_deref().and_then(|told| told.split_once(": ")).map(|(place, what)| Finding {
+        place: place.into(),
+        what: what.into(),
+        outcome: Outcome::Fact,
+        next: None,
+    }))
 }
 
 /// The key that streams know this node by: nobody else has its private half, so a lost one is made anew.

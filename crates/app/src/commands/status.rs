@@ -1,5 +1,6 @@
 //! `cocli status`: how this home and its cluster are, and what needs a person.
 
+pub(super) mod history;
 mod peers;
 
 use cocli_core::NodeId;
@@ -30,12 +31,12 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
             "files_that_do_not_travel": health.other_files,
             "vector": held(&home, &health, daemon.is_some()), "problems": problems,
             "conflicts": losses(&health),
-            "history": history_object(&health),
+            "history": history::object(&health.history, daemon.as_ref()),
         }));
     } else {
         first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
         pool(context.screen, &health);
-        history(context.screen, &health, args.cluster);
+        history::show(context.screen, &health.history, daemon.as_ref(), args.cluster);
         peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, args.cluster);
         conflicts(context.screen, &health);
         python(context.screen, daemon.as_ref());
@@ -161,33 +162,6 @@ fn losses(health: &Health) -> Json {
     health.losses.as_ref().map_or(Json::Null, |losses| {
         let twins: Vec<&str> = losses.twins.iter().map(|target| target.as_str()).collect();
         json!({"fields": losses.fields, "many": losses.many, "may_be_two": twins})
-    })
-}
-
-/// How much of the history is here, and of which logs not all.
-fn history(screen: Screen, health: &Health, each: bool) {
-    let held = &health.history;
-    if let Some(since) = held.since.filter(|_| held.archived > 0 || !held.cut.is_empty()) {
-        let cut = match held.cut.len() {
-            0 => String::new(),
-            logs => format!("; of {} not from the start", counted(logs, "log", "logs")),
-        };
-        screen.line(format!(
-            "history since {since}: {} bytes archived, {} in wal/{cut}",
-            held.archived, held.journals
-        ));
-    }
-    for (log, base) in held.cut.iter().filter(|_| each) {
-        screen.line(format!("  {log}  history up to {} is not kept here", base.day));
-    }
-}
-
-fn history_object(health: &Health) -> Json {
-    let held = &health.history;
-    let cut = |(log, base): &(cocli_core::LogId, cocli_node::Base)| json!({"log": log.to_string(), "position": base.head.position, "day": base.day.number()});
-    json!({
-        "since": held.since.map(cocli_core::Day::number), "archived_bytes": held.archived,
-        "journal_bytes": held.journals, "not_from_start": held.cut.iter().map(cut).collect::<Vec<_>>(),
     })
 }
 

@@ -210,8 +210,12 @@ impl Cards {
     /// Lets history go that is beyond the budget, and that two others hold.
     fn trim(&self, holdings: &Holdings) {
         let told = match self.home.let_history_go(holdings) {
-            Ok(0) => return,
-            Ok(bytes) => {
+            Ok(gone) => {
+                let bytes = gone.bytes;
+                let _ = self.events.send(Event::LetGo(gone));
+                if bytes == 0 {
+                    return;
+                }
                 let _ = self.events.send(Event::Journals);
                 format!("let {bytes} bytes of old history go, which two others hold")
             }

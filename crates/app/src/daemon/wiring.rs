@@ -10,8 +10,8 @@ use cocli_core::frame::Boot;
 use cocli_core::gossip::{PeerStatus, Standing};
 use cocli_core::{Head, LogId, NodeId};
 use cocli_net::{BindError, Identity, Interfaces, Udp, listen, listen_at, seal};
-use cocli_node::Home;
 use cocli_node::replica::{Born, Input, Output, Part, Replica};
+use cocli_node::{Home, Kept, LetGo};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
@@ -110,6 +110,8 @@ struct Wiring {
     /// When it is looked whether history may go, and whether others were asked what they hold.
     letting_go: Instant,
     asked: bool,
+    /// What the last look came to.
+    let_go: Option<LetGo>,
     stop: bool,
     /// A thread ended that had to live.
     died: Option<&'static str>,
@@ -202,6 +204,7 @@ fn open(
         rescan: clock::monotonic() + RESCAN,
         letting_go: clock::monotonic() + RESCAN,
         asked: false,
+        let_go: None,
         stop: false,
         died: None,
         _watch: watch,
@@ -298,6 +301,7 @@ impl Wiring {
             }
             Event::StateLost => self.step(Input::StateLost),
             Event::Joined => self.step(Input::Joined),
+            Event::LetGo(let_go) => self.let_go = Some(let_go),
             Event::Journals => self.rescan = self.rescan.min(clock::monotonic() + SETTLED),
             Event::Found { layer: Layer::Python, name, addresses } => {
                 self.discovery.found(Layer::Python, name.clone(), &[]);
@@ -537,6 +541,12 @@ impl Wiring {
         Some(json!({"node": node, "came": came, "all": all}))
     }
 
+    /// What keeps history that is beyond the archive's budget, once that was looked at.
+    fn archive(&self) -> Option<Json> {
+        let kept = |kept: &Kept| json!({"log": kept.log.to_string(), "day": kept.day.number(), "holders": kept.holders});
+        self.let_go.as_ref().map(|let_go| json!({"kept": let_go.kept.as_ref().map(kept)}))
+    }
+
     fn status(&self) -> Json {
         let (status, held) = (self.replica.status(), self.side.keys.now());
         let peers = status.peers.iter().map(|peer| {
@@ -553,7 +563,7 @@ impl Wiring {
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
-            "gaps": status.gaps, "stalled": status.stalled, "taking": self.taking(&status.peers),
+            "gaps": status.gaps, "stalled": status.stalled, "taking": self.taking(&status.peers), "archive": self.archive(),
             "twins": status.twins.iter().map(NodeId::as_str).collect::<Vec<_>>(),
             "strangers": self.traffic.strangers.shown(old, clock::monotonic()), "python": self.python.shown(),
             "packets_refused": self.traffic.refused(), "packets_shed": self.traffic.shed(),

@@ -22,11 +22,21 @@ fn scraped(home: &Home) {
     }
 }
 
-/// Whether history of some log is no longer held.
-fn has_let_go(home: &Home) -> bool {
+fn history_of(home: &Home) -> Json {
     let status = home.run(&["--json", "status"]).out;
     let status: Json = serde_json::from_str(status.lines().next().unwrap()).unwrap();
-    status["history"]["not_from_start"].as_array().is_some_and(|logs| !logs.is_empty())
+    status["history"].clone()
+}
+
+/// Whether history of some log is no longer held.
+fn has_let_go(home: &Home) -> bool {
+    history_of(home)["not_from_start"].as_array().is_some_and(|logs| !logs.is_empty())
+}
+
+/// Whether a day is beyond the budget that too few others hold.
+fn keeps_a_day(home: &Home) -> bool {
+    let history = history_of(home);
+    history["budget_bytes"] == 0 && history["kept"]["holders"].as_u64().is_some_and(|n| n < 2)
 }
 
 #[test]
@@ -58,6 +68,14 @@ fn who_comes_when_the_old_days_are_gone_takes_the_state_and_says_that_history_is
         let _others = homes[1..].iter().map(|home| daemon(home, &[&first.address]));
         let _others: Vec<_> = _others.collect();
         until(|| homes.iter().any(|home| has_let_go(home)));
+        // The others say which day they keep, and why.
+        until(|| homes.iter().filter(|home| keeps_a_day(home)).count() >= 2);
+        let keeping = homes.iter().find(|home| keeps_a_day(home)).unwrap();
+        for verb in ["status", "doctor"] {
+            let told = keeping.run(&[verb]).out;
+            assert!(told.contains("that this one may count on; two have to"), "{told}");
+            assert!(told.contains("of 0 bytes that `[archive] budget` allows"), "{told}");
+        }
     }
     // Each day is still held by two.
     let gone: Vec<&&Home> = homes.iter().filter(|home| has_let_go(home)).collect();
