@@ -45,8 +45,14 @@ enum Fit {
     Nearly(std::cmp::Reverse<u16>),
 }
 
-/// A candidate: how it fits, its bytes, its target.
-type Candidate = (Fit, usize, String);
+/// A name that may be what is looked for; of those that fit alike the shortest is best.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    fit: Fit,
+    len: usize,
+    target: String,
+    name: String,
+}
 
 impl Home {
     /// The living entities whose slug, name, domain or address holds `text`, whatever its case, the best
@@ -71,9 +77,7 @@ impl Home {
             }
             let near = |names: &[u8], best: &mut Best| near(names, &wanted, nearly, best);
             let many = most.max(NEARLY_CANDIDATES);
-            let candidates = best(reader, many, &near)?;
-            let mut entities = nearest(living(reader, candidates, many, |_| true)?, &wanted);
-            entities.truncate(most);
+            let entities = nearest(reader, best(reader, many, &near)?, most, &wanted)?;
             Ok(Found { entities, nearly: true })
         })
     }
@@ -87,11 +91,14 @@ struct Best {
 
 impl Best {
     fn put(&mut self, fit: Fit, name: &str, target: &str) {
-        let worse = |last: &Candidate| (fit, name.len(), target) > (last.0, last.1, &last.2);
+        let worse = |last: &Candidate| {
+            (fit, name.len(), target) > (last.fit, last.len, last.target.as_str())
+        };
         if self.all.len() >= self.most && self.all.last().is_some_and(worse) {
             return;
         }
-        self.all.insert((fit, name.len(), target.to_owned()));
+        let (target, len) = (target.to_owned(), name.len());
+        self.all.insert(Candidate { fit, len, target, name: name.to_owned() });
         if self.all.len() > self.most {
             self.all.pop_last();
         }
@@ -182,18 +189,12 @@ fn living(
 ) -> cocli_store::Result<Vec<(Target, Entity)>> {
     let Ok(name) = Field::read("name") else { return Ok(Vec::new()) };
     let mut seen = HashSet::new();
-    let once = candidates.into_iter().filter_map(|(_, _, text)| Target::read(&text).ok());
+    let once = candidates.into_iter().filter_map(|one| Target::read(&one.target).ok());
     let targets: Vec<Target> = once.filter(|target| seen.insert(target.clone())).collect();
     let mut found = Vec::new();
     for some in targets.chunks(most.max(1)) {
-        let mut known = reader.entities(&some.iter().cloned().collect())?;
-        for (target, entity) in some.iter().filter_map(|target| known.remove_entry(target)) {
-            let kind = Kind::of(&target);
-            let lives = entity.removed().is_none() && has_something(kind, &entity, &name);
-            if lives && kind.is_some() && fits(&called(&target, &entity)) {
-                found.push((target, entity));
-            }
-        }
+        let living = living_of(reader, some, &name)?;
+        found.extend(living.into_iter().filter(|one| fits(&called(&one.0, &one.1))));
         if found.len() >= most {
             found.truncate(most);
             break;
@@ -202,21 +203,62 @@ fn living(
     Ok(found)
 }
 
-/// Those that are most like what is looked for, letter by letter, the best first.
-fn nearest(entities: Vec<(Target, Entity)>, wanted: &str) -> Vec<(Target, Entity)> {
-    let alike = |name: &String| {
-        let words = name.split(|c: char| !c.is_alphanumeric());
-        let all = words.chain([name.as_str()]).map(|text| strsim::jaro_winkler(wanted, text));
-        all.fold(0.0, f64::max)
+/// Of some targets those that are entities, live, and have something to show.
+fn living_of(
+    reader: &Reader,
+    targets: &[Target],
+    name: &Field,
+) -> cocli_store::Result<Vec<(Target, Entity)>> {
+    let mut known = reader.entities(&targets.iter().cloned().collect())?;
+    let found = targets.iter().filter_map(|target| known.remove_entry(target));
+    let lives = |(target, entity): &(Target, Entity)| {
+        let kind = Kind::of(target);
+        kind.is_some() && entity.removed().is_none() && has_something(kind, entity, name)
     };
-    let score = |(target, entity): &(Target, Entity)| {
-        called(target, entity).iter().map(alike).fold(0.0, f64::max)
-    };
-    let mut scored: Vec<_> = entities.into_iter().map(|one| (score(&one), one)).collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let best = scored.first().map_or(0.0, |first| first.0);
-    scored.retain(|(score, _)| score + ALIKE >= best);
-    scored.into_iter().map(|(_, one)| one).collect()
+    Ok(found.filter(lives).collect())
+}
+
+/// Those that are most like what is looked for, letter by letter, the best first. A few at a time are looked
+/// up, by the names that they were found by, until what is left cannot be better.
+fn nearest(
+    reader: &Reader,
+    candidates: BTreeSet<Candidate>,
+    most: usize,
+    wanted: &str,
+) -> cocli_store::Result<Vec<(Target, Entity)>> {
+    let Ok(name) = Field::read("name") else { return Ok(Vec::new()) };
+    let mut ranked: Vec<(f64, Target)> = candidates
+        .into_iter()
+        .filter_map(|one| Some((alike(wanted, &one.name), Target::read(&one.target).ok()?)))
+        .collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut seen = HashSet::new();
+    ranked.retain(|(_, target)| seen.insert(target.clone()));
+    let mut found: Vec<(f64, (Target, Entity))> = Vec::new();
+    for some in ranked.chunks(most) {
+        let worst = found.last().map_or(0.0, |last| last.0);
+        if found.len() >= most && some[0].0 <= worst {
+            break;
+        }
+        let targets: Vec<Target> = some.iter().map(|(_, target)| target.clone()).collect();
+        for one in living_of(reader, &targets, &name)? {
+            let names = called(&one.0, &one.1);
+            let score = names.iter().map(|name| alike(wanted, name)).fold(0.0, f64::max);
+            found.push((score, one));
+        }
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        found.truncate(most);
+    }
+    let best = found.first().map_or(0.0, |first| first.0);
+    found.retain(|(score, _)| score + ALIKE >= best);
+    Ok(found.into_iter().map(|(_, one)| one).collect())
+}
+
+/// How like a name, or one of its words, is to what is looked for: up to 1.
+fn alike(wanted: &str, name: &str) -> f64 {
+    let words = name.split(|c: char| !c.is_alphanumeric());
+    let all = words.chain([name]).map(|text| strsim::jaro_winkler(wanted, text));
+    all.fold(0.0, f64::max)
 }
 
 /// All that an entity is called, in lower case.
