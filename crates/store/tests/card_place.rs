@@ -130,9 +130,12 @@ fn a_save_in_between_comes_back_and_is_kept_until_it_is_taken_in() {
             assert_eq!((exchanges, stands), (true, text(&new)));
             let again = place(&disk, &lock(&disk), at(3), &[put(Some(&new), &old)]).unwrap();
             assert_eq!(again[0].card, placed[0].card, "nobody writes over what was not taken in");
-            assert_eq!(leftovers(&disk, &lock(&disk)).unwrap().files[0].bytes, b"saved meanwhile");
+            assert_eq!(
+                leftovers(&disk, &lock(&disk), at(9)).unwrap().files[0].bytes,
+                b"saved meanwhile"
+            );
             forget(&disk, &lock(&disk), swap, &raced.bytes).unwrap();
-            assert_eq!(leftovers(&disk, &lock(&disk)).unwrap().files, []);
+            assert_eq!(leftovers(&disk, &lock(&disk), at(9)).unwrap().files, []);
         } else {
             assert_eq!((exchanges, stands.as_slice()), (false, &b"saved meanwhile"[..]));
         }
@@ -203,7 +206,7 @@ fn wherever_it_stops_the_card_is_whole_and_nothing_saved_is_lost() {
 
 fn check(disk: &FakeDisk, old: &Projection, new: &Projection, saved: Option<&Vec<u8>>) {
     let stands = disk.peek("companies/acme/_index.md").unwrap();
-    let left = leftovers(disk, &lock(disk)).unwrap().files;
+    let left = leftovers(disk, &lock(disk), at(9)).unwrap().files;
     let bytes = |left: &cocli_store::card::place::Leftover| left.bytes.clone();
     let cards: Vec<Vec<u8>> = left.iter().filter(|l| l.path.ends_with(".md")).map(bytes).collect();
     let whole = [text(old), text(new)];
@@ -336,7 +339,7 @@ fn what_a_person_wrote_gets_its_place_back_or_goes_aside_for_a_newer_save() {
         assert_eq!(disk.read(&card).unwrap(), stands);
         let kept = aside.map(|aside| disk.read(&aside).unwrap());
         assert_eq!(kept.as_deref(), newer.then_some(&b"saved meanwhile"[..]));
-        assert!(leftovers(&disk, &lock(&disk)).unwrap().files.is_empty());
+        assert!(leftovers(&disk, &lock(&disk), at(9)).unwrap().files.is_empty());
     }
 }
 
@@ -345,7 +348,7 @@ fn what_nobody_can_tell_whose_it_is_goes_aside_and_what_was_never_in_a_place_goe
     let disk = disk();
     disk.plant(".cocli/swap/3f-0123456789abcdef0123456789abcdef", b"a save");
     disk.plant(".cocli/swap/3f-fedcba9876543210fedcba9876543210.new", b"ours");
-    let left = leftovers(&disk, &lock(&disk)).unwrap();
+    let left = leftovers(&disk, &lock(&disk), at(9)).unwrap();
     let [(swap, aside)] = &left.aside[..] else { panic!("{left:?}") };
     assert_eq!(swap, ".cocli/swap/3f-0123456789abcdef0123456789abcdef");
     assert_eq!(disk.read(aside).unwrap(), b"a save");
@@ -491,7 +494,7 @@ fn on_the_disk_of_this_machine_an_editor_loses_nothing() {
     assert_eq!(raced.bytes, b"saved meanwhile");
     if let Some(swap) = &raced.swap {
         assert_eq!(std::fs::read(&card).unwrap(), text(&new));
-        assert_eq!(leftovers(&disk, &held).unwrap().files.len(), 1);
+        assert_eq!(leftovers(&disk, &held, at(9)).unwrap().files.len(), 1);
         forget(&disk, &held, swap, &raced.bytes).unwrap();
     }
     let read = std::fs::read(&card).unwrap();

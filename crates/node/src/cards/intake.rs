@@ -225,7 +225,7 @@ impl Session<'_> {
         if std::mem::replace(&mut self.swaps_seen, true) {
             return Ok(());
         }
-        let left = place::leftovers(&*self.home.disk, &self.lock)?;
+        let left = place::leftovers(&*self.home.disk, &self.lock, self.now)?;
         self.met.aside.extend(left.aside);
         for left in left.files {
             let Leftover { target, path, bytes, swap, before } = left;

@@ -323,7 +323,7 @@ pub fn is_under_way(disk: &dyn Disk, target: &Target, file: &str) -> bool {
 ///
 /// # Errors
 /// Of the disk.
-pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock) -> Result<Leftovers> {
+pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock, now: Instant) -> Result<Leftovers> {
     let mut left = Leftovers::default();
     for (name, kind) in disk.list(paths::SWAP).tried("list", paths::SWAP)? {
         if kind != FileKind::File {
@@ -334,7 +334,8 @@ pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock) -> Result<Leftovers> {
             disk.remove(&swap).tried("remove", &swap)?;
             continue;
         }
-        let bytes = disk.read(&swap).tried("read", &swap)?;
+        // The editor that had it open may have outlived us, and write to it still.
+        let bytes = quiet::read(disk, now, &swap).tried("read", &swap)?;
         let Some((history, path)) = owner(disk, &swap)? else {
             let aside = paths::nobodys(hash(&bytes));
             put_aside(disk, &swap, &aside)?;
