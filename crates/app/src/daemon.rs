@@ -18,6 +18,7 @@ mod keeper;
 mod keys;
 mod memory;
 mod nearby;
+mod notes;
 mod peers;
 mod udp;
 mod wiring;

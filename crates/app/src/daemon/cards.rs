@@ -12,6 +12,7 @@ use cocli_node::{Home, NodeError, Placed, Revless, batches};
 
 use super::changes::{Changes, Waiting};
 use super::compaction::Compaction;
+use super::notes::Notes;
 use super::{CardEvent, Event};
 use crate::clock;
 
@@ -92,10 +93,15 @@ struct Cards {
     compare: Instant,
     compaction: Compaction,
     events: Sender<Event>,
+    notes: Notes,
 }
 
 /// Starts the thread.
-pub(super) fn start(home: Home, events: Sender<Event>) -> (Sender<CardEvent>, Changes) {
+pub(super) fn start(
+    home: Home,
+    events: Sender<Event>,
+    notes: Notes,
+) -> (Sender<CardEvent>, Changes) {
     let (sender, queue) = channel();
     let waiting = Waiting::default();
     let changes = Changes::new(sender.clone(), waiting.clone());
@@ -119,6 +125,7 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> (Sender<CardEvent>, Ch
             rescan: now + RESCAN,
             compare: now + COMPARE,
             events,
+            notes,
         };
         cards.run(&queue);
     });
@@ -130,7 +137,7 @@ impl Cards {
         loop {
             let now = clock::monotonic();
             if let Some(told) = self.compaction.work(now) {
-                crate::render::Screen::new(false).note(told);
+                self.notes.tell(told);
             }
             if self.compaction.has_joined() {
                 // Which targets it told of is in no journal.
@@ -221,7 +228,7 @@ impl Cards {
             }
             Err(error) => format!("old history stays: {error}"),
         };
-        crate::render::Screen::new(false).note(told);
+        self.notes.tell(told);
     }
 
     /// Takes in what people changed and puts in place what is behind.
@@ -394,7 +401,7 @@ impl Cards {
     }
 
     fn complain(&self, what: &str) {
-        crate::render::Screen::new(false).note(format!("cards: {what}"));
+        self.notes.tell(format!("cards: {what}"));
     }
 }
 

@@ -20,6 +20,7 @@ use super::discovery::{Discovery, Layer};
 use super::gateway::Gateways;
 use super::handover::{self, Post};
 use super::keys::Keys;
+use super::notes::Notes;
 use super::udp::Traffic;
 use super::writer::Jobs;
 use super::{CardEvent, Event, cards, doors, files, keeper, nearby, udp, writer};
@@ -104,7 +105,7 @@ struct Wiring {
     hand_on: Instant,
     /// Where nodes live that are left out.
     shunned: BTreeSet<SocketAddr>,
-    screen: Screen,
+    notes: Notes,
     /// When journals are looked at next.
     rescan: Instant,
     /// When it is looked whether history may go, and whether others were asked what they hold.
@@ -130,7 +131,7 @@ pub(crate) fn run(
     options: &Options,
     screen: Screen,
 ) -> Result<(), Failure> {
-    let (mut wiring, queue, door) = open(home, held, identity, options, screen)?;
+    let (mut wiring, queue, door) = open(home, held, identity, options)?;
     let stop = wiring.events.clone();
     ctrlc::set_handler(move || drop(stop.send(Event::Stop)))
         .map_err(|error| Failure::new(Exit::Failed, chain(&error)))?;
@@ -141,6 +142,7 @@ pub(crate) fn run(
     }
     wiring.serve(&queue);
     drop(door);
+    wiring.notes.end();
     wiring.end()
 }
 
@@ -150,7 +152,6 @@ fn open(
     held: Held,
     identity: Identity,
     options: &Options,
-    screen: Screen,
 ) -> Result<(Wiring, Receiver<Event>, doors::Door), Failure> {
     let (events, queue) = channel();
     let door = doors::listen(home, events.clone())?;
@@ -172,11 +173,12 @@ fn open(
     handover::start(home.again()?, Arc::clone(&side), Arc::clone(&socket), hands, events.clone());
     let jobs = writer::start(home.writer(), events.clone());
     let keeper = keeper::start(home.keeper(), events.clone());
+    let notes = Notes::start();
     let way = Alive::through("the thread that keeps the cards", &events);
-    let (cards, changes) = cards::start(home.again()?, way);
+    let (cards, changes) = cards::start(home.again()?, way, notes.clone());
     let watch = files::watch(home.path(), events.clone(), changes);
     if watch.is_none() {
-        screen.note("files cannot be watched here: changes are seen by the rescan");
+        notes.tell("files cannot be watched here: changes are seen by the rescan");
     }
     let discovery = Discovery::begin(home, options, listening, &events)?;
     let wiring = Wiring {
@@ -200,7 +202,7 @@ fn open(
         post,
         hand_on: clock::monotonic(),
         shunned: BTreeSet::new(),
-        screen,
+        notes,
         rescan: clock::monotonic() + RESCAN,
         letting_go: clock::monotonic() + RESCAN,
         asked: false,
@@ -317,12 +319,12 @@ impl Wiring {
             }
             Event::Nowhere { layer, name, why } => {
                 if self.discovery.nowhere(layer, name, &why) {
-                    self.screen.note(why);
+                    self.notes.tell(why);
                 }
             }
             Event::Lost { name } => self.discovery.lost(name),
             Event::Rekeyed => self.rekeyed(),
-            Event::Notice(text) => self.screen.note(text),
+            Event::Notice(text) => self.notes.tell(text),
             Event::Died(what) => self.died = Some(what),
             Event::Stop => self.stop = true,
         }
@@ -384,10 +386,10 @@ impl Wiring {
             }
             Output::Advanced { log, head } => self.advanced(log, head),
             Output::NewEpoch { log } => {
-                self.screen.note(format!("this node writes to a new log from now on: {log}"));
+                self.notes.tell(format!("this node writes to a new log from now on: {log}"));
             }
             Output::Join => drop(self.cards.send(CardEvent::Join)),
-            Output::Notice(text) => self.screen.note(text),
+            Output::Notice(text) => self.notes.tell(text),
         }
     }
 
@@ -612,7 +614,7 @@ mod tests {
         let home = Home::create(dir.path(), &birth, clock::rim(), clock::now()).unwrap();
         let options = Options::new(&home, Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), Some(0), &[]);
         let held = Held { ring, rekey: None };
-        let opened = open(&home, held, identity, &options, Screen::new(false));
+        let opened = open(&home, held, identity, &options);
         let (mut wiring, queue, door) = opened.unwrap();
         // As a panic in the writer does: what it held is dropped.
         drop(Alive::new("the writer", &wiring.events));
