@@ -111,6 +111,80 @@ fn whose_a_third_ones_value_is_nobody_guesses() {
 }
 
 #[test]
+fn a_third_ones_value_that_one_of_them_replaced_is_told_and_not_buried() {
+    let (attic, barn) = two();
+    let cabin = node("cabin");
+    exchange(&barn, &cabin);
+    cabin.run(&["set", "companies/acme", "hours=Mon"]).ok();
+    exchange(&cabin, &barn);
+    barn.run(&["set", "companies/acme", "hours=Tue"]).ok();
+    exchange(&barn, &attic);
+    let before = attic.written();
+    let refused = attic.run(&["split", "acme"]).fails(4, "nobody can tell of which of the two");
+    assert!(refused.err.contains("hours = Mon  cabin"), "{}", refused.err);
+    assert_eq!(attic.written(), before);
+    attic.run(&["split", "acme", "--node", "cabin"]).ok();
+    assert_eq!(value(&attic, "companies/acme-2", "hours"), "Mon");
+    assert_eq!(value(&attic, "companies/acme", "hours"), "Tue");
+}
+
+#[test]
+fn who_added_the_first_or_wrote_nothing_there_wrote_nothing_of_the_second() {
+    let (attic, _) = two();
+    let before = attic.written();
+    let first = attic.run(&["split", "acme", "--node", "barn"]);
+    first.fails(2, "barn added the companies/acme that stays");
+    let nobody = attic.run(&["split", "acme", "--node", "attik"]);
+    nobody.fails(2, "attik wrote nothing of companies/acme: expected one of attic");
+    assert_eq!(attic.written(), before);
+    attic.run(&["split", "acme", "--node", "attic"]).ok();
+}
+
+#[test]
+fn what_was_lost_between_others_than_the_two_is_told_still() {
+    let (attic, barn) = two();
+    let cabin = node("cabin");
+    cabin.run(&["add", "company", "Acme", "--set", "domain=acme.net", "--set", "city=Bern"]).ok();
+    exchange(&cabin, &barn);
+    exchange(&cabin, &attic);
+    cabin.run(&["split", "acme"]).fails(4, "domain = acme.example  attic");
+    cabin.run(&["split", "acme", "--node", "barn"]).ok();
+    let city = |target| value(&cabin, target, "city");
+    assert_eq!([city("companies/acme"), city("companies/acme-2")], ["Bern", "Oslo"]);
+    // The third one is a third company.
+    let told = cabin.run(&["conflicts"]).ok();
+    assert!(told.contains("Rome") && told.contains("acme.example"), "{told}");
+    assert!(!told.contains("Oslo") && !told.contains("acme.test"), "{told}");
+    cabin.run(&["split", "acme", "--node", "attic"]).ok();
+    assert_eq!([city("companies/acme"), city("companies/acme-3")], ["Bern", "Rome"]);
+    assert!(cabin.run(&["conflicts"]).ok().contains("no conflicts"));
+}
+
+#[test]
+fn what_was_lost_within_the_second_is_told_still() {
+    let (attic, barn) = two();
+    let cabin = node("cabin");
+    cabin.run(&["set", "companies/acme", "city=Bari", "domain="]).ok();
+    exchange(&cabin, &barn);
+    exchange(&cabin, &attic);
+    attic.run(&["split", "acme", "--node", "cabin"]).ok();
+    assert_eq!(value(&attic, "companies/acme-2", "city"), "Bari");
+    let told = attic.run(&["conflicts"]).ok();
+    assert!(told.contains("Rome") && !told.contains("Bari"), "{told}");
+}
+
+#[test]
+fn a_note_that_the_first_wrote_in_stays_whoever_wrote_last() {
+    let (attic, barn) = two();
+    barn.run(&["set", "companies/acme/notes/call-a1b2", "title=Their call"]).ok();
+    attic.run(&["set", "companies/acme/notes/visit-c3d4", "title=Visit"]).ok();
+    exchange(&attic, &barn);
+    attic.run(&["set", "companies/acme/notes/call-a1b2", "title=Our call"]).ok();
+    let plan = attic.run(&["split", "acme", "--dry-run"]).ok();
+    assert!(plan.contains("notes/visit-c3d4") && !plan.contains("call-a1b2"), "{plan}");
+}
+
+#[test]
 fn one_entity_is_not_split() {
     let attic = node("attic");
     attic.run(&["add", "company", "Acme", "--set", "domain=acme.example"]).ok();
