@@ -126,17 +126,20 @@ impl Home {
             }
             merged.place(&lock, &mut journals)?
         };
-        let is_new = placed.is_new();
-        placed.clean_up()?;
-        match noted {
-            Some(Some(noted)) => self.note_lost(&noted),
-            // While much comes that look would be taken again and again.
-            Some(None) if due => drop(self.conflicts(None)),
-            Some(None) => {}
-            // Of what expires nothing counts as lost.
-            None => {}
+        if !placed.is_new() {
+            placed.clean_up()?;
+            return Ok(Beside::Changed);
         }
-        Ok(if is_new { Beside::Merged(done) } else { Beside::Changed })
+        // Before the turn is given back: the next checkpoint covers more than was looked at.
+        if let Some(Some(noted)) = &noted {
+            self.note_lost_of(noted, placed.id());
+        }
+        placed.clean_up()?;
+        // Of what expires nothing counts as lost; and while much comes that look would be taken again and again.
+        if due && matches!(noted, Some(None)) {
+            drop(self.conflicts(None));
+        }
+        Ok(Beside::Merged(done))
     }
 
     /// Which values were lost, where that is known and so many bytes stand behind the checkpoint.
@@ -156,21 +159,4 @@ impl Home {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_join_is_told_whatever_becomes_of_the_months_behind_it() {
-        let joined = Compacted { joined: true, ..Compacted::default() };
-        let rebuilt = Compacted { rebuilt: 2, ..Compacted::default() };
-        for other in [Beside::Little, Beside::Busy, Beside::Changed, Beside::Merged(rebuilt)] {
-            let Beside::Merged(both) = Beside::Merged(joined).and(other) else {
-                panic!("{other:?}")
-            };
-            assert!(both.joined, "{other:?}");
-        }
-        let both = Beside::Merged(joined).and(Beside::Merged(rebuilt));
-        assert_eq!(both, Beside::Merged(Compacted { rebuilt: 2, ..joined }));
-        assert_eq!(Beside::Merged(rebuilt).and(Beside::Busy), Beside::Busy);
-    }
-}
+mod tests;

@@ -209,8 +209,9 @@ impl Session<'_> {
         let noted = self.noted_quickly();
         let means = Means { progress, ..self.home.means() };
         let done = turn.compact(&self.lock, &mut self.journals, &means)?;
-        noted.iter().for_each(|noted| self.home.note_lost(noted));
         let reader = Reader::open(&mut self.journals)?;
+        // This session holds the lock without which no checkpoint is put in place.
+        noted.iter().for_each(|noted| self.home.note_lost_of(noted, reader.manifest().id()));
         let health = Health {
             values: usize::try_from(reader.manifest().lines()).unwrap_or(usize::MAX),
             digest: reader.digest()?,

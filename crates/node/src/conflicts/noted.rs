@@ -179,13 +179,8 @@ impl Home {
         })
     }
 
-    /// Notes what was lost, beside the checkpoint that stands there. That it cannot be written costs
-    /// the next one who asks a look at the journals.
-    pub(crate) fn note_lost(&self, noted: &Noted) {
-        let _ = Manifest::read(&*self.disk).map(|manifest| self.note_lost_of(noted, manifest.id()));
-    }
-
-    /// The same for a checkpoint that stood there.
+    /// Notes what was lost, beside the checkpoint of this id, which it was made for. That it cannot be
+    /// written costs the next one who asks a look at the journals.
     pub(crate) fn note_lost_of(&self, noted: &Noted, id: u128) {
         let text = noted.text(id);
         if self.disk.read(paths::LOST).is_ok_and(|there| there == text) {

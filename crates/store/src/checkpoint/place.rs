@@ -93,6 +93,12 @@ impl Placed {
         self.new
     }
 
+    /// The [`id`](Manifest::id) of the manifest that was made, and stands in its place if it is new.
+    #[must_use]
+    pub fn id(&self) -> u128 {
+        self.merged.manifest.id()
+    }
+
     /// Makes the new manifest's place durable, and then takes away what it does not name. Wants no lock.
     ///
     /// # Errors
