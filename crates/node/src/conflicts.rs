@@ -19,6 +19,12 @@ use crate::home::Home;
 /// Bytes of journals whose datagrams are looked at together: each takes a few times as much memory.
 const TOGETHER_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Targets that are asked for one by one, which reads little of the archive; for more of them all is read
+/// once.
+const ASKED_EACH_MAX: usize = 4;
+/// Targets whose state is held at once.
+const TARGETS_AT_ONCE: usize = 4096;
+
 /// A field of a target.
 pub(crate) type Place = (Target, Field);
 
@@ -52,12 +58,14 @@ impl Home {
     /// When the journals cannot be read.
     pub fn conflicts(&self, only: Option<&Target>) -> Result<Vec<Conflict>> {
         if let Some(target) = only {
-            return self.living(among(self.history(Some(target), None)?));
+            let note = |reader: &Reader| Ok(Noted::read(&*self.disk, reader.manifest()));
+            let noted = self.read(note)?.unwrap_or_default();
+            return self.living(self.of_targets(&BTreeSet::from([target.clone()]), &noted)?);
         }
         let look = |reader: &Reader| Ok((Noted::of(&*self.disk, reader)?, reader.manifest().id()));
         let (noted, id) = self.read(look)?;
         let all = match &noted {
-            Some(noted) if !noted.many => self.of_targets(&noted.targets())?,
+            Some(noted) if !noted.many => self.of_targets(&noted.targets(), noted)?,
             _ => self.of_all()?,
         };
         let found = Noted::from(&all);
@@ -67,12 +75,20 @@ impl Home {
         self.living(all)
     }
 
-    fn of_targets(&self, targets: &BTreeSet<&Target>) -> Result<Vec<Conflict>> {
-        if targets.is_empty() {
-            return Ok(Vec::new());
-        }
-        let names: HashSet<&[u8]> = targets.iter().map(|t| t.as_str().as_bytes()).collect();
-        Ok(among(self.recall(|_, target| names.contains(target))?))
+    /// From what the journals hold of these targets, what stands there, and what is noted as lost: the
+    /// history that told of that may be kept no more.
+    fn of_targets(&self, targets: &BTreeSet<Target>, noted: &Noted) -> Result<Vec<Conflict>> {
+        self.read(|reader| {
+            let mut all = written_of(reader, targets)?;
+            for (target, entity) in reader.entities(targets)? {
+                all.extend(entity.fields.into_iter().map(|(field, entry)| {
+                    let target = target.clone();
+                    Datagram { target, field, entry }
+                }));
+            }
+            all.extend(noted.lost_of(targets));
+            Ok(among(all))
+        })
     }
 
     /// From all that the journals hold, a part of the targets after the other.
@@ -92,20 +108,65 @@ impl Home {
             all.extend(among(self.recall(is_in)?));
         }
         all.sort_by(|a, b| (&a.target, &a.field).cmp(&(&b.target, &b.field)));
-        Ok(all)
+        match self.history_lost_until()? {
+            Some(_) => self.beside_what_stands(all),
+            None => Ok(all),
+        }
     }
 
-    fn living(&self, all: Vec<Conflict>) -> Result<Vec<Conflict>> {
-        self.read(|reader| {
-            let mut living = Vec::new();
-            for conflict in &all {
-                if reader.removed(&conflict.target)?.is_none() {
-                    living.push(conflict.clone());
+    /// The same where the history that tells of what stands there may be kept no more.
+    fn beside_what_stands(&self, all: Vec<Conflict>) -> Result<Vec<Conflict>> {
+        let mut found = Vec::new();
+        for some in all.chunks(TARGETS_AT_ONCE) {
+            let targets = some.iter().map(|conflict| conflict.target.clone()).collect();
+            let known = self.read(|reader| reader.entities(&targets))?;
+            for conflict in some {
+                let stands =
+                    known.get(&conflict.target).and_then(|e| e.fields.get(&conflict.field));
+                if let Some((winner, lost)) = lost(conflict.entries.iter().chain(stands)) {
+                    let entries = std::iter::once(winner).chain(lost).cloned().collect();
+                    found.push(Conflict { entries, ..conflict.clone() });
                 }
             }
-            Ok(living)
-        })
+        }
+        Ok(found)
     }
+
+    fn living(&self, mut all: Vec<Conflict>) -> Result<Vec<Conflict>> {
+        let targets = all.iter().map(|conflict| conflict.target.clone()).collect();
+        let removed = self.read(|reader| removed(reader, &targets))?;
+        all.retain(|conflict| !removed.contains(&conflict.target));
+        Ok(all)
+    }
+}
+
+/// Those of the targets that somebody removed, or what they stand below.
+fn removed(reader: &Reader, targets: &BTreeSet<Target>) -> cocli_store::Result<BTreeSet<Target>> {
+    let lineage = |target: &Target| -> Vec<Target> {
+        target.lineage().filter_map(|text| Target::read(text).ok()).collect()
+    };
+    let mut gone = BTreeSet::new();
+    for some in targets.iter().collect::<Vec<_>>().chunks(TARGETS_AT_ONCE) {
+        let known = reader.entities(&some.iter().flat_map(|target| lineage(target)).collect())?;
+        let is_gone = |at: &Target| known.get(at).is_some_and(|e| e.removed().is_some());
+        let removed = some.iter().filter(|target| lineage(target).iter().any(is_gone));
+        gone.extend(removed.map(|target| (*target).clone()));
+    }
+    Ok(gone)
+}
+
+/// All that the journals hold of some targets.
+fn written_of(reader: &Reader, targets: &BTreeSet<Target>) -> cocli_store::Result<Vec<Datagram>> {
+    if targets.len() <= ASKED_EACH_MAX {
+        let mut all = Vec::new();
+        for target in targets {
+            all.extend(reader.history(target, None)?.into_iter().map(|placed| placed.datagram));
+        }
+        return Ok(all);
+    }
+    let names: HashSet<&[u8]> = targets.iter().map(|t| t.as_str().as_bytes()).collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    reader.recall(threads, &|_, target| names.contains(target))
 }
 
 /// The conflicts among all that was written of some targets.

@@ -161,14 +161,6 @@ impl Reader {
         Ok(entity)
     }
 
-    /// What the checkpoint alone holds of a target.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn covered(&self, target: &Target) -> Result<Entity> {
-        Ok(self.base(target, false)?.remove(target).unwrap_or_default())
-    }
-
     /// Every datagram behind the checkpoint, winner or not.
     pub fn each_behind(&self, mut take: impl FnMut(Datagram)) {
         for stretch in &self.tail {

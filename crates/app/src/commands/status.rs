@@ -4,7 +4,6 @@ pub(super) mod history;
 mod peers;
 
 use cocli_core::NodeId;
-use cocli_core::limits::LOST_NOTED_MAX;
 use cocli_node::{Health, Home};
 use serde_json::{Value as Json, json};
 
@@ -146,10 +145,11 @@ fn conflicts(screen: Screen, health: &Health) {
         return;
     };
     if losses.many || losses.fields > 0 {
-        let than = if losses.many { "more than " } else { "" };
-        let fields = if losses.many { LOST_NOTED_MAX } else { losses.fields };
-        let told = format!("{than}{}", counted(fields, "value was", "values were"));
-        let told = screen.paint(Tone::Warn, &format!("{told} lost unseen"));
+        let told = match losses.many {
+            true => "more conflicts than are counted".into(),
+            false => counted(losses.fields, "conflict", "conflicts"),
+        };
+        let told = screen.paint(Tone::Warn, &format!("{told}: values were lost unseen"));
         screen.line(format!("{told} (`cocli conflicts`)"));
     }
     for target in &losses.twins {

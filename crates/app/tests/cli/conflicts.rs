@@ -129,14 +129,18 @@ fn status_counts_what_was_lost_without_reading_the_journals() {
     let home = Home::new();
     assert!(!home.run(&["status"]).ok().contains("lost unseen"));
     journals(&home);
-    assert!(home.run(&["status"]).ok().contains("2 values were lost unseen (`cocli conflicts`)"));
+    assert!(
+        home.run(&["status"])
+            .ok()
+            .contains("2 conflicts: values were lost unseen (`cocli conflicts`)")
+    );
     home.run(&["compact"]).ok();
     let status = home.run(&["--json", "status"]).ok();
     assert!(status.contains("\"conflicts\":{\"fields\":2,\"many\":false"), "{status}");
     home.run(&["resolve", "acme", "city", "--keep", "1"]).ok();
-    assert!(home.run(&["status"]).ok().contains("1 value was lost unseen"));
+    assert!(home.run(&["status"]).ok().contains("1 conflict: values were lost unseen"));
     std::fs::remove_dir_all(home.file("cache")).unwrap();
     assert!(home.run(&["status"]).ok().contains("is not known yet (`cocli conflicts` looks)"));
     home.run(&["conflicts"]).ok();
-    assert!(home.run(&["status"]).ok().contains("1 value was lost unseen"));
+    assert!(home.run(&["status"]).ok().contains("1 conflict: values were lost unseen"));
 }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cocli_core::{
-    Causality, ClusterId, Datagram, Day, Entry, Epoch, Field, Head, LogId, NodeId, Stamp, Target,
-    Value, usv,
+    Causality, ClusterId, Datagram, Entry, Epoch, Field, Head, LogId, NodeId, Stamp, Target, Value,
+    usv,
 };
 use cocli_store::disk::{Held, Stat};
-use cocli_store::{Disk, FileKind, RealDisk};
+use cocli_store::{Disk, FileKind, RealDisk, paths};
 
 use super::*;
 use crate::home::{Birth, Membership, Rim};
@@ -37,6 +37,10 @@ fn home(path: &Path) -> Home {
     Home::create(path, &birth, rim(), now()).unwrap()
 }
 
+fn journal(node: &str) -> String {
+    paths::journal(&LogId::read(node).unwrap(), now().day())
+}
+
 /// The city of a company, by a node that saw none.
 fn comes(path: &Path, node: &str, company: &str, city: &str) {
     let stamp = Stamp { instant: now(), node: NodeId::written(node).unwrap() };
@@ -44,7 +48,7 @@ fn comes(path: &Path, node: &str, company: &str, city: &str) {
     let target = Target::read(&format!("companies/{company}")).unwrap();
     let mut record = Vec::new();
     usv::write(&Datagram { target, field: Field::read("city").unwrap(), entry }, &mut record);
-    let journal = path.join(format!("wal/20261123_{node}.usv"));
+    let journal = path.join(journal(node));
     let before = std::fs::read(&journal).unwrap_or_default();
     std::fs::write(journal, [before, record].concat()).unwrap();
 }
@@ -53,12 +57,11 @@ fn comes(path: &Path, node: &str, company: &str, city: &str) {
 fn known(home: &Home) -> Vector {
     let mut known = Vector::default();
     for node in ["attic", "barn"] {
-        let journal = home.path().join(format!("wal/20261123_{node}.usv"));
-        let bytes = std::fs::read(journal).unwrap_or_default();
+        let bytes = std::fs::read(home.path().join(journal(node))).unwrap_or_default();
         let log = LogId::read(node).unwrap();
         let mut head = Head::start(&home.cluster(), &log);
         for record in bytes.split_inclusive(|byte| *byte == usv::RS) {
-            head.hash = head.hash.over(Day::read("20261123").unwrap(), record);
+            head.hash = head.hash.over(now().day(), record);
             head.position += record.len() as u64;
         }
         known.0.insert(log, head);

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use cocli_core::conflict::lost;
 use cocli_core::digest::hash;
 use cocli_core::limits::{LOST_NOTED_BYTES_MAX, LOST_NOTED_MAX, TAIL_BYTES_MAX};
-use cocli_core::{Causality, Datagram, Entry, Field, Target, usv};
+use cocli_core::{Causality, Datagram, Entry, Target, usv};
 use cocli_store::checkpoint::Manifest;
 use cocli_store::{Disk, Reader, paths};
 
-use super::{Conflict, Place, is_told};
+use super::{Conflict, Place, is_told, removed, written_of};
 use crate::error::Result;
 use crate::home::{Home, replace};
 
@@ -19,8 +19,7 @@ use crate::home::{Home, replace};
 const WAITED_BYTES_MAX: u64 = 256 * 1024;
 const SMALL_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What may have been lost: all that was, and what somebody saw whose word was replaced before the value
-/// came here.
+/// What was lost, as far as the datagrams are known here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Noted {
     /// What was lost at a place.
@@ -28,6 +27,9 @@ pub(crate) struct Noted {
     /// There is more of it than is noted: then nothing is.
     pub(crate) many: bool,
 }
+
+/// What was met at places.
+type Late = BTreeMap<Place, Vec<Entry>>;
 
 /// What the file says then.
 const MANY: &[u8] = b"many";
@@ -44,25 +46,23 @@ pub struct Losses {
 }
 
 impl Noted {
-    /// What is noted up to the end of the journals; `None` when that is not known without reading them.
+    /// What is noted up to the end of the journals; `None` when that is not known without reading them all.
     pub(crate) fn of(disk: &dyn Disk, reader: &Reader) -> cocli_store::Result<Option<Self>> {
-        let manifest = reader.manifest();
-        let Some(noted) = Self::read(disk, manifest) else { return Ok(None) };
-        if noted.many {
-            return Ok(Some(noted));
-        }
-        match reader.tail_bytes() <= TAIL_BYTES_MAX {
-            true => noted.with_news(reader).map(Some),
-            false => Ok(None),
+        match Self::with_news(disk, reader)? {
+            Some((noted, late)) => noted.sure(reader, late).map(Some),
+            None => Ok(None),
         }
     }
 
     /// The same before a compaction that somebody waits for.
     pub(crate) fn quickly(disk: &dyn Disk, reader: &Reader) -> cocli_store::Result<Option<Self>> {
-        let little = reader.tail_bytes() <= WAITED_BYTES_MAX;
-        match little || reader.manifest().bytes() <= SMALL_BYTES {
-            true => Self::of(disk, reader),
-            false => Ok(None),
+        let small = reader.manifest().bytes() <= SMALL_BYTES;
+        if !small && reader.tail_bytes() > WAITED_BYTES_MAX {
+            return Ok(None);
+        }
+        match Self::with_news(disk, reader)? {
+            Some((noted, late)) if small || late.is_empty() => noted.sure(reader, late).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -75,7 +75,8 @@ impl Noted {
         Self { lost: lost.collect(), many: false }
     }
 
-    fn read(disk: &dyn Disk, manifest: &Manifest) -> Option<Self> {
+    /// What is noted beside a checkpoint.
+    pub(crate) fn read(disk: &dyn Disk, manifest: &Manifest) -> Option<Self> {
         if *manifest == Manifest::default() {
             return Some(Self::default());
         }
@@ -108,43 +109,78 @@ impl Noted {
         [head_of(id, &records).as_bytes(), b"\n", &records].concat()
     }
 
-    /// Takes in what stands behind the checkpoint.
-    fn with_news(mut self, reader: &Reader) -> cocli_store::Result<Self> {
-        let mut news: BTreeMap<Target, BTreeMap<Field, Vec<Entry>>> = BTreeMap::new();
+    /// What is noted with what stands behind the checkpoint; and what was met at places where something is lost
+    /// that came late: who saw it may have been replaced before, and then it is not lost.
+    fn with_news(disk: &dyn Disk, reader: &Reader) -> cocli_store::Result<Option<(Self, Late)>> {
+        let Some(mut noted) = Self::read(disk, reader.manifest()) else { return Ok(None) };
+        let mut late = Late::new();
+        if noted.many {
+            return Ok(Some((noted, late)));
+        }
+        if reader.tail_bytes() > TAIL_BYTES_MAX {
+            return Ok(None);
+        }
+        let mut news: BTreeMap<Place, Vec<Entry>> = BTreeMap::new();
         reader.each_behind(|d| {
             if is_told(&d.target, &d.field) {
-                news.entry(d.target).or_default().entry(d.field).or_default().push(d.entry);
+                news.entry((d.target, d.field)).or_default().push(d.entry);
             }
         });
-        for (target, fields) in news {
-            let covered = reader.covered(&target)?;
-            for (field, mut entries) in fields {
-                entries.extend(covered.fields.get(&field).cloned());
-                let place = (target.clone(), field);
-                entries.extend(self.lost.remove(&place).unwrap_or_default());
-                if let Some((_, lost)) = lost(&entries) {
-                    self.lost.insert(place, lost.into_iter().cloned().collect());
-                }
+        let covered = reader.covered(&news.keys().map(|(target, _)| target.clone()).collect())?;
+        for (place, mut entries) in news {
+            let winner = covered.get(&place.0).and_then(|entity| entity.fields.get(&place.1));
+            let before = noted.lost.remove(&place).unwrap_or_default();
+            entries.extend(winner.into_iter().chain(&before).cloned());
+            let Some((_, lost)) = lost(&entries) else { continue };
+            let is_late = |entry: &&Entry| winner.is_some_and(|winner| *entry < winner);
+            let came_late = lost.iter().any(|entry| is_late(entry) && !before.contains(entry));
+            noted.lost.insert(place.clone(), lost.into_iter().cloned().collect());
+            if came_late {
+                late.insert(place, entries);
             }
+        }
+        Ok(Some((noted, late)))
+    }
+
+    /// Asks the journals about what came late.
+    fn sure(mut self, reader: &Reader, mut late: Late) -> cocli_store::Result<Self> {
+        let targets: BTreeSet<Target> = late.keys().map(|(target, _)| target.clone()).collect();
+        for d in written_of(reader, &targets)? {
+            if let Some(entries) = late.get_mut(&(d.target, d.field)) {
+                entries.push(d.entry);
+            }
+        }
+        for (place, entries) in late {
+            match lost(&entries) {
+                Some((_, lost)) => self.lost.insert(place, lost.into_iter().cloned().collect()),
+                None => self.lost.remove(&place),
+            };
         }
         Ok(self)
     }
 
     /// The targets of which something may be lost.
-    pub(crate) fn targets(&self) -> BTreeSet<&Target> {
-        self.lost.keys().map(|(target, _)| target).collect()
+    pub(crate) fn targets(&self) -> BTreeSet<Target> {
+        self.lost.keys().map(|(target, _)| target.clone()).collect()
+    }
+
+    /// What was lost of some targets.
+    pub(crate) fn lost_of(&self, targets: &BTreeSet<Target>) -> Vec<Datagram> {
+        let of_them = self.lost.iter().filter(|((target, _), _)| targets.contains(target));
+        let all = of_them.flat_map(|((target, field), entries)| {
+            entries.iter().map(|entry| {
+                let (target, field, entry) = (target.clone(), field.clone(), entry.clone());
+                Datagram { target, field, entry }
+            })
+        });
+        all.collect()
     }
 
     fn losses(&self, reader: &Reader) -> cocli_store::Result<Losses> {
         let mut losses = Losses { many: self.many, ..Losses::default() };
-        let mut removed: BTreeMap<&Target, bool> = BTreeMap::new();
+        let removed = removed(reader, &self.targets())?;
         for ((target, field), lost) in &self.lost {
-            let gone = match removed.get(target) {
-                Some(gone) => *gone,
-                None => reader.removed(target)?.is_some(),
-            };
-            removed.insert(target, gone);
-            if gone {
+            if removed.contains(target) {
                 continue;
             }
             losses.fields += 1;
@@ -167,8 +203,8 @@ fn head_of(id: u128, rest: &[u8]) -> String {
 }
 
 impl Home {
-    /// How much was lost unseen, as far as it can be told without reading the journals; `None` when it
-    /// cannot, until [`Home::conflicts`] has read them.
+    /// How much was lost unseen, as many as [`Home::conflicts`] lists. The journals are asked only where something
+    /// came late; `None` when all of them would have to be read, until `conflicts` has.
     ///
     /// # Errors
     /// When the disk cannot be read.
@@ -183,6 +219,10 @@ impl Home {
     /// written costs the next one who asks a look at the journals.
     pub(crate) fn note_lost_of(&self, noted: &Noted, id: u128) {
         let text = noted.text(id);
+        if !Manifest::read(&*self.disk).is_ok_and(|manifest| manifest.id() == id) {
+            // Whoever put another one there notes what goes with that.
+            return;
+        }
         if self.disk.read(paths::LOST).is_ok_and(|there| there == text) {
             return;
         }

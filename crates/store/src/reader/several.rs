@@ -18,16 +18,7 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn entities(&self, targets: &BTreeSet<Target>) -> Result<BTreeMap<Target, Entity>> {
-        let mut shards: BTreeMap<u8, Vec<&Target>> = BTreeMap::new();
-        for target in targets {
-            shards.entry(shard_of(target)).or_default().push(target);
-        }
-        let shards: Vec<(u8, Vec<&Target>)> = shards.into_iter().collect();
-        let found = by_side(&shards, |(shard, targets)| self.entities_of(*shard, targets));
-        let mut all = BTreeMap::new();
-        for found in found {
-            all.extend(found?);
-        }
+        let mut all = self.covered(targets)?;
         let delta = self.delta();
         for target in targets {
             if let Some(news) = delta.get(target) {
@@ -41,6 +32,24 @@ impl Reader {
                     join(all.entry(target.clone()).or_default(), &entity);
                 }
             }
+        }
+        Ok(all)
+    }
+
+    /// What the checkpoint alone holds of some targets.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn covered(&self, targets: &BTreeSet<Target>) -> Result<BTreeMap<Target, Entity>> {
+        let mut shards: BTreeMap<u8, Vec<&Target>> = BTreeMap::new();
+        for target in targets {
+            shards.entry(shard_of(target)).or_default().push(target);
+        }
+        let shards: Vec<(u8, Vec<&Target>)> = shards.into_iter().collect();
+        let found = by_side(&shards, |(shard, targets)| self.entities_of(*shard, targets));
+        let mut all = BTreeMap::new();
+        for found in found {
+            all.extend(found?);
         }
         Ok(all)
     }
