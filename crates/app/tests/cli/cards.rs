@@ -233,7 +233,12 @@ fn many_strange_cards_at_once_wait_and_status_says_so() {
     home.run(&["compact"]).ok();
     assert_eq!(home.run(&["get", "c7", "name"]).ok(), "C7\n");
     home.run(&["accept"]).ok();
-    assert_eq!(home.run(&["get", "c7", "name"]).ok(), "X\n");
+    let names = |home: &Home| home.run(&["list", "companies", "--where", "name=X"]).ok();
+    assert_eq!(names(&home).lines().count(), 201);
+    // It was one command, for whoever takes it back.
+    home.run(&["undo"]).ok();
+    assert_eq!(names(&home), "");
+    assert_eq!(home.run(&["get", "c7", "name"]).ok(), "C7\n");
 }
 
 #[test]

@@ -74,17 +74,19 @@ impl Session<'_> {
         Ok((!waiting.changes.is_empty()).then_some(waiting))
     }
 
-    /// Accepts edits that wait, but for those of removed targets; or rejects them: then
+    /// Accepts edits that wait, but for those of removed targets, all by one command; or rejects them: then
     /// [`Session::place`] writes the cards anew.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn decide(&mut self, waiting: Vec<Waiting>, accept: bool) -> Result<Decided> {
+    /// When the disk refuses: nothing is accepted then.
+    pub fn decide(&mut self, mut waiting: Vec<Waiting>, accept: bool) -> Result<Decided> {
+        waiting.retain(|card| !accept || card.removed.is_none());
         let mut datagrams = 0;
-        for card in waiting.into_iter().filter(|card| !accept || card.removed.is_none()) {
-            if accept {
-                datagrams += self.write("accept", &card.changes, false)?.datagrams;
-            }
+        if accept {
+            let changes = waiting.iter_mut().flat_map(|card| std::mem::take(&mut card.changes));
+            datagrams = self.write("accept", &changes.collect::<Vec<_>>(), false)?.datagrams;
+        }
+        for card in waiting {
             self.leave.remove(&card.target);
             self.touched.insert(card.target.clone());
             self.looked.insert(card.target, card.files);
