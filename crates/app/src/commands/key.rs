@@ -56,12 +56,32 @@ pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
                     .hint("`cocli node list` says who has it already"));
             }
             ring.remove(id).map_err(refused)?;
+            let cut_off = who_seals_with(&home, id);
             keep(&home, &ring)?;
             let text = format!("{id} is forgotten here: what is sealed with it no longer opens");
-            told(context, json!({ "removed": id.to_string() }), &text);
+            let object = json!({ "removed": id.to_string(), "cut_off": cut_off });
+            told(context, object, &text);
+            if !cut_off.is_empty() {
+                let (who, new) = (cut_off.join(", "), ring.in_use().id());
+                context.screen.note(format!(
+                    "cut off: {who} sealed with it until now, and is not heard here before `cocli key use {new}` there (first `cocli key add -` where `cocli key list` does not show {new})"
+                ));
+            }
         }
     }
     Ok(())
+}
+
+/// The nodes whose last packet was sealed with a key, as far as a daemon runs and heard of them.
+fn who_seals_with(home: &Home, id: KeyId) -> Vec<String> {
+    let status = door::ask(home, &json!({"verb": "status"})).ok().flatten().unwrap_or_default();
+    let peers = status["peers"].as_array().into_iter().flatten();
+    let with_it = peers.filter(|peer| peer["seals_with"] == id.to_string());
+    let mut nodes: Vec<String> =
+        with_it.filter_map(|peer| peer["node"].as_str().map(str::to_owned)).collect();
+    nodes.sort();
+    nodes.dedup();
+    nodes
 }
 
 fn list(context: &Context, held: &Held) {

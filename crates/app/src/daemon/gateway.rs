@@ -22,8 +22,6 @@ use crate::failure::chain;
 /// Packets that may wait for the disk, and their bytes; each listed peer has its part of both.
 const WAITING_MAX: usize = 4096;
 const WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Packets that are taken in under one lock.
-const AT_ONCE: usize = 256;
 /// What the peer gets to breathe between two handfuls: each packet costs it a file to open.
 const PAUSE: Duration = Duration::from_millis(20);
 /// What could not be done is tried again after this; a gateway that does not open after twice as long each
@@ -288,8 +286,9 @@ impl Thread {
             match queue.recv_timeout(wait) {
                 Ok(word) => {
                     self.note(word);
-                    // What came together is taken in together.
-                    queue.try_iter().take(AT_ONCE).for_each(|word| self.note(word));
+                    // What came together is taken in together: a first contact may cost a look at the
+                    // journals each time, and what comes meanwhile has only so much room.
+                    queue.try_iter().take(WAITING_MAX).for_each(|word| self.note(word));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -379,11 +378,9 @@ impl Thread {
         if peer.came.is_empty() || peer.rests.is_some_and(|until| now < until) {
             return;
         }
-        let some = peer.came.len().min(AT_ONCE);
-        match gateway.take_in(&peer.came[..some], clock::now()) {
+        match gateway.take_in(&peer.came, clock::now()) {
             Ok(end) => {
-                self.ears.taken(at, &peer.came[..some]);
-                peer.came.drain(..some);
+                self.ears.taken(at, &std::mem::take(&mut peer.came));
                 peer.rests = None;
                 if let Some(end) = end {
                     let _ = self.events.send(Event::Edited(end));
@@ -473,6 +470,10 @@ impl Drop for Thread {
 
 #[cfg(test)]
 mod tests {
+    use cocli_core::{ClusterId, Field, NodeId, Target, Value};
+    use cocli_node::change::{Change, Intent};
+    use cocli_node::{Birth, Membership};
+
     use super::*;
 
     #[test]
@@ -487,5 +488,58 @@ mod tests {
         let admitted = (0..WAITING_MAX).filter(|_| ears.admit(1, long)).count();
         assert_eq!((admitted, dropped(0)), (WAITING_BYTES_MAX / 2 / long, 0));
         assert!(!ears.admit(2, 8), "nobody is there");
+    }
+
+    #[test]
+    fn all_that_waits_of_a_first_contact_is_taken_in_by_one_look_at_the_journals() {
+        const COMPANIES: usize = 400;
+        let dir = tempfile::tempdir().unwrap();
+        let membership =
+            Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
+        let birth = Birth {
+            node: NodeId::written("pi1").unwrap(),
+            membership,
+            identity: vec![0; 32],
+            identity_public: "00".into(),
+            cards: false,
+            maybe_known: false,
+        };
+        let home = Home::create(dir.path(), &birth, clock::rim(), clock::now()).unwrap();
+        let field = Field::read("city").unwrap();
+        for city in ["Dallas", "Austin"] {
+            let change = |n: usize| {
+                let target = Target::read(&format!("companies/c{n}")).unwrap();
+                Change::new(target, field.clone(), Intent::Put(Value::text(city)))
+            };
+            let changes: Vec<Change> = (0..COMPANIES).map(change).collect();
+            home.session(clock::now()).unwrap().write("set", &changes, false).unwrap();
+        }
+        let mut peer = Peer::new("192.0.2.7");
+        let stale = |n: usize| {
+            format!(
+                "2026-11-22T07:38:00.000000+00:00\x1fvm\x1fcompanies/c{n}\x1fcity\x1fDallas\x1f\x1e"
+            )
+        };
+        peer.came = (0..COMPANIES).map(|n| stale(n).into_bytes()).collect();
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut thread = Thread {
+            home,
+            peers: vec![peer],
+            heads: Vector::default(),
+            members: BTreeSet::new(),
+            ears: Arc::new(Ears::of(1)),
+            shown: Arc::default(),
+            udp: Arc::new(Udp::bind_at(local).unwrap()),
+            events: channel().0,
+        };
+        assert!((0..COMPANIES).all(|n| thread.ears.admit(0, stale(n).len())));
+        thread.open_all();
+        thread.take_in(0);
+        thread.show();
+        let shown = thread.shown.lock().unwrap()[0].clone();
+        assert_eq!((&shown["passes"], &shown["echoes"]), (&json!(1), &json!(COMPANIES)));
+        let waiting = &thread.ears.waiting[0];
+        assert_eq!(waiting.packets.load(Ordering::Relaxed), 0);
+        assert_eq!(waiting.bytes.load(Ordering::Relaxed), 0);
     }
 }

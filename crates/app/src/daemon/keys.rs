@@ -17,6 +17,9 @@ const STRANGERS_MAX: usize = 16;
 /// One that was not met for so long is told of no more: whoever is there says hello each minute.
 const STRANGER_KEPT: Duration = Duration::from_secs(150);
 
+/// Addresses of which it is known which key is used there: some times as many as nodes.
+const SEALS_MAX: usize = 1024;
+
 /// The keys that everybody in the daemon seals and opens with.
 #[derive(Debug, Clone)]
 pub(super) struct Keys {
@@ -100,6 +103,26 @@ impl Strangers {
     }
 }
 
+/// Under which key of this ring the last packet from an address was sealed.
+#[derive(Debug, Default)]
+pub(super) struct Seals(Mutex<BTreeMap<SocketAddr, (KeyId, Instant)>>);
+
+impl Seals {
+    pub(super) fn met(&self, key: KeyId, from: SocketAddr, now: Instant) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < SEALS_MAX || all.contains_key(&from) {
+            all.insert(from, (key, now));
+        }
+    }
+
+    /// The key of the last packet from any of these addresses.
+    pub(super) fn last(&self, from: &[SocketAddr]) -> Option<KeyId> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let met = from.iter().filter_map(|address| all.get(address));
+        met.max_by_key(|(_, at)| *at).map(|(key, _)| *key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +145,18 @@ mod tests {
         strangers.heard(at(1));
         assert_eq!(keys(&strangers, now), ["02020202"]);
         assert!(keys(&strangers, now + STRANGER_KEPT).is_empty());
+    }
+
+    #[test]
+    fn a_node_uses_the_key_of_its_last_packet_from_wherever_it_came() {
+        let (seals, now) = (Seals::default(), clock::monotonic());
+        seals.met(KeyId([1; 4]), at(1), now);
+        seals.met(KeyId([2; 4]), at(2), now + STRANGER_KEPT);
+        assert_eq!(seals.last(&[at(1), at(2)]), Some(KeyId([2; 4])));
+        assert_eq!(seals.last(&[at(1)]), Some(KeyId([1; 4])));
+        assert_eq!(seals.last(&[at(3)]), None);
+        (3..=u16::MAX).for_each(|port| seals.met(KeyId([3; 4]), at(port), now));
+        assert_eq!(seals.0.lock().unwrap().len(), SEALS_MAX);
     }
 
     #[test]

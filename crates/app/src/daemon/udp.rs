@@ -13,7 +13,7 @@ use super::alive::Alive;
 use super::expected::Expected;
 use super::gateway::Gateways;
 use super::handover::{Post, Word};
-use super::keys::{Keys, Strangers};
+use super::keys::{Keys, Seals, Strangers};
 use crate::clock;
 use crate::ring::Held;
 
@@ -35,6 +35,8 @@ pub(super) struct Traffic {
     refused: AtomicU64,
     /// Of those, who sealed with keys that are not here.
     pub(super) strangers: Strangers,
+    /// Of the others, who seals with which key.
+    pub(super) seals: Seals,
     /// Packets beyond the share of where they say to come from, dropped unread.
     shed: AtomicU64,
     /// Packets that opened and found no room.
@@ -106,6 +108,9 @@ impl Traffic {
         let length = usize::from(*bytes.first()?);
         let retired = held.retires(key);
         let out = bytes.get(1..=length).is_some_and(|name| held.refuses_name(name));
+        if !out {
+            self.seals.met(key, from, clock::monotonic());
+        }
         if retired && !out {
             post.offer(Word::Behind(from, key));
         }

@@ -559,6 +559,7 @@ impl Wiring {
                 "lacks_bytes": peer.lacks_bytes, "ahead_bytes": peer.ahead_bytes,
                 "silent_ms": peer.silent_us / 1000, "round_trip_us": peer.rtt_us,
                 "clock_ahead_us": peer.clock_ahead_us,
+                "seals_with": self.traffic.seals.last(&peer.addresses).map(|key| key.to_string()),
             })
         });
         let old = held.rekey.as_ref().map(|rekey| rekey.old.as_slice()).unwrap_or_default();

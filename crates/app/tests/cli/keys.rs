@@ -105,6 +105,20 @@ fn a_key_that_is_lacking_is_named_with_who_uses_it_and_heals_when_it_is_added() 
     }
     write(&nodes, 1, &mut count);
     assert!(!nodes[1].home.run(&["status"]).ok().contains(id));
+    // The others use the old one still: whoever removes it hears them no more, and is told so.
+    let list = nodes[0].home.run(&["key", "list"]).ok();
+    let old = list.lines().find(|line| !line.starts_with(id)).unwrap()[..8].to_string();
+    let removed = nodes[0].home.run(&["key", "remove", &old]);
+    assert!(removed.err.contains("cut off: cloud1, laptop sealed with it"), "{}", removed.err);
+    assert!(removed.err.contains(&format!("`cocli key use {id}` there")), "{}", removed.err);
+    for node in &nodes[1..] {
+        node.home.run(&["key", "use", id]).ok();
+    }
+    write(&nodes, 1, &mut count);
+    for node in &nodes[1..] {
+        let removed = node.home.run(&["key", "remove", &old]);
+        assert!(removed.code == 0 && !removed.err.contains("cut off"), "{}", removed.err);
+    }
 }
 
 #[test]
