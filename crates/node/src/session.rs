@@ -242,8 +242,22 @@ impl<'h> Session<'h> {
         self.touched.extend(changes.iter().map(|change| change.target.clone()));
         self.touched.extend(datagrams.iter().map(|datagram| datagram.target.clone()));
         let end = self.append(verb, &datagrams)?;
+        let back = datagrams.iter().filter(|d| d.field == deleted && d.entry.value.is_null());
+        back.for_each(|d| self.weigh_again(&d.target));
         self.merge(&datagrams);
         Ok(Written { datagrams: datagrams.len(), unchanged, new, refused, end })
+    }
+
+    /// What waits in the card of a target that is back, and of what stands below it, is weighed anew.
+    fn weigh_again(&mut self, back: &Target) {
+        let (leave, held) = (&mut self.leave, &mut self.met.held);
+        held.retain(|held| {
+            let is_back = held.target.lineage().any(|above| above == back.as_str());
+            if is_back {
+                leave.remove(&held.target);
+            }
+            !is_back
+        });
     }
 
     /// Works out the datagrams of one change, and takes them into the view.

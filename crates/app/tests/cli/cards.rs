@@ -198,8 +198,14 @@ fn what_was_written_in_a_card_that_another_node_removed_waits_for_its_writer() {
     assert!(status.out.contains("removed by mac"), "{}", status.out);
     home.run(&["accept", "companies/acme"]).fails(4, "--revive");
     assert!(home.read("companies/acme/_index.md").contains("Austin"));
-    home.run(&["set", "acme", "--revive"]).ok();
+    // It is taken in then, and nothing waits any more.
+    let revived = home.run(&["set", "acme", "--revive"]);
+    assert!(revived.code == 0 && !revived.err.contains("wait"), "{}", revived.err);
     assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Austin\n");
+    let card = home.read("companies/acme/_index.md");
+    let rev = |card: &str| card.lines().find(|line| line.starts_with("_rev")).map(str::to_owned);
+    home.run(&["set", "acme", "city=Austin"]).ok();
+    assert_eq!(rev(&card), rev(&home.read("companies/acme/_index.md")), "it was put in place");
     home.run(&["status"]).ok();
 }
 
