@@ -42,7 +42,8 @@ fn node(name: &str, port: u16) -> Node {
     let own = LogId::read(name).expect("a log");
     let (boot, seed) = (Boot(u64::from(port)), [7; 16]);
     let cluster = ClusterId([1; 16]);
-    let start = Start { node, boot, seed, cluster, own, vector: Vector::default() };
+    let (vector, bases) = (Vector::default(), BTreeMap::new());
+    let start = Start { node, boot, seed, cluster, own, vector, bases };
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let mut engine = Engine::new(start, 0);
     // 2027-02-28T23:59:50Z: a month ends on the way.
@@ -81,6 +82,9 @@ impl Node {
                     }
                     Output::Branch { log, peer, .. } => {
                         inputs.push(Input::BranchEnded { log, peer, end: BranchEnd::Open });
+                    }
+                    Output::Checkpoint { peer, .. } => {
+                        inputs.push(Input::CheckpointEnded { peer, whole: false });
                     }
                     Output::Heal(_)
                     | Output::Doubt { .. }
