@@ -55,6 +55,12 @@ pub trait Disk: Send + Sync + fmt::Debug {
     fn stat(&self, path: &str) -> io::Result<Option<Stat>>;
     /// Names in a folder, sorted; an absent folder is empty.
     fn list(&self, folder: &str) -> io::Result<Vec<(String, FileKind)>>;
+    /// Hands the names in a folder to `take` one by one, in no order: of a folder with a million names none
+    /// is kept.
+    fn list_each(&self, folder: &str, take: &mut dyn FnMut(&str, FileKind)) -> io::Result<()> {
+        self.list(folder)?.iter().for_each(|(name, kind)| take(name, *kind));
+        Ok(())
+    }
     /// What `list` and `stat` together tell, in one pass over the folder.
     fn list_stats(&self, folder: &str) -> io::Result<Vec<(String, Stat)>> {
         let mut all = Vec::new();

@@ -57,24 +57,23 @@ impl Home {
         Ok(changed)
     }
 
-    /// The entities that have a folder in the pool, by shard.
-    fn folders(&self) -> Result<Vec<Vec<Target>>> {
-        let mut shards: Vec<Vec<Target>> = vec![Vec::new(); usize::from(u8::MAX) + 1];
+    /// The entities that have a folder in the pool.
+    fn folders(&self) -> Result<Folders> {
+        let mut folders = Folders::default();
         for collection in POOL {
-            let names = self.disk.list(collection).map_err(|source| StoreError::Io {
+            let mut take = |name: &str, kind| {
+                if kind == FileKind::Folder {
+                    folders.put(&format!("{collection}/{name}"));
+                }
+            };
+            self.disk.list_each(collection, &mut take).map_err(|source| StoreError::Io {
                 path: collection.to_string(),
                 doing: "list",
                 source,
             })?;
-            for (name, kind) in names {
-                let target = Target::read(&format!("{collection}/{name}"));
-                if let (FileKind::Folder, Ok(target)) = (kind, target) {
-                    shards[usize::from(shard(&target))].push(target);
-                }
-            }
         }
-        shards.retain(|targets| !targets.is_empty());
-        Ok(shards)
+        folders.places.sort_unstable();
+        Ok(folders)
     }
 
     /// Targets whose files somebody touched since they were put in place (one `stat` each, on all
@@ -86,7 +85,8 @@ impl Home {
         if !self.keeps_cards() {
             return Ok(Vec::new());
         }
-        let edited = by_side(&self.folders()?, |targets| self.edited_of(targets));
+        let folders = self.folders()?;
+        let edited = by_side(&folders.shards(), |places| self.edited_of(&folders.targets(places)));
         let mut edited = edited.into_iter().collect::<Result<Vec<_>>>()?.concat();
         edited.extend(place::left_behind(&*self.disk)?);
         edited.sort();
@@ -205,6 +205,35 @@ fn rev_of_card(look: Look<'_>, target: &Target, entity: &Entity) -> Option<card:
     let files = look.read(target, entity)?.ok()?;
     let file = card::parse(files.card.as_deref()?).ok()?;
     Some(card::rev(files.kind, &file.fields(files.kind)))
+}
+
+/// Names of folders of entities, by shard: a million of them take some 30 bytes each, all in two pieces.
+#[derive(Default)]
+struct Folders {
+    /// One behind the other, a line break behind each.
+    names: String,
+    /// Shard, and where the name begins.
+    places: Vec<(u8, u32)>,
+}
+
+impl Folders {
+    fn put(&mut self, name: &str) {
+        let (Ok(target), Ok(begins)) = (Target::read(name), u32::try_from(self.names.len())) else {
+            return;
+        };
+        self.places.push((shard(&target), begins));
+        self.names.push_str(name);
+        self.names.push('\n');
+    }
+
+    fn shards(&self) -> Vec<&[(u8, u32)]> {
+        self.places.chunk_by(|a, b| a.0 == b.0).collect()
+    }
+
+    fn targets(&self, places: &[(u8, u32)]) -> Vec<Target> {
+        let name = |(_, begins): &(u8, u32)| self.names[*begins as usize..].split('\n').next();
+        places.iter().filter_map(|place| Target::read(name(place)?).ok()).collect()
+    }
 }
 
 /// Why a card is named that shows what it showed before.

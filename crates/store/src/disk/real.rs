@@ -169,21 +169,27 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, folder: &str) -> io::Result<Vec<(String, FileKind)>> {
-        let Some(entries) = self.entries(folder)? else { return Ok(Vec::new()) };
         let mut names = Vec::new();
+        self.list_each(folder, &mut |name, kind| names.push((name.to_owned(), kind)))?;
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(names)
+    }
+
+    fn list_each(&self, folder: &str, take: &mut dyn FnMut(&str, FileKind)) -> io::Result<()> {
+        let Some(entries) = self.entries(folder)? else { return Ok(()) };
         for entry in entries {
             let entry = entry?;
             // A name that is no UTF-8 cannot be one of ours.
-            let Ok(name) = entry.file_name().into_string() else { continue };
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
             let kind = match entry.file_type()? {
                 kind if kind.is_file() => FileKind::File,
                 kind if kind.is_dir() => FileKind::Folder,
                 _ => FileKind::Other,
             };
-            names.push((name, kind));
+            take(name, kind);
         }
-        names.sort_by(|a: &(String, FileKind), b| a.0.cmp(&b.0));
-        Ok(names)
+        Ok(())
     }
 
     fn list_stats(&self, folder: &str) -> io::Result<Vec<(String, Stat)>> {
