@@ -13,6 +13,7 @@ mod doubt;
 mod expired;
 mod file;
 mod foreign;
+mod foretold;
 mod hole;
 mod log;
 mod mark;
@@ -74,6 +75,8 @@ pub struct Journals {
     logs: BTreeMap<LogId, Log>,
     /// What stands in the archive, as last looked at.
     archived: BTreeMap<LogId, Vec<Piece>>,
+    /// That is all of it.
+    listed: bool,
     bases: base::Bases,
     foreign: Vec<String>,
     holes: hole::Holes,
@@ -110,6 +113,7 @@ impl Journals {
             own,
             logs: BTreeMap::new(),
             archived: BTreeMap::new(),
+            listed: false,
             bases: base::Bases::new(),
             foreign: Vec::new(),
             holes: hole::Holes::default(),

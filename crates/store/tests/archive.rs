@@ -1082,3 +1082,87 @@ fn archived_piece(disk: &FakeDisk, file: &str) -> cocli_store::archive::Piece {
         day: day(&day_of[..8]),
     }
 }
+
+/// How often the archive was listed.
+fn lists(disk: &FakeDisk, work: impl FnOnce()) -> usize {
+    disk.start_trace();
+    work();
+    disk.trace().iter().filter(|line| line.ends_with("list archive")).count()
+}
+
+#[test]
+fn who_reads_or_writes_one_field_does_not_list_the_archive() {
+    let (disk, mut all) = days();
+    // The last one who wrote here is the node itself.
+    let own = batch("pi1", 19, 3);
+    append(&disk, "pi1", "20261123", &own).unwrap();
+    all.extend(own);
+    compact(&disk);
+    archive_all(&disk);
+    assert_eq!(in_wal(&disk), [""; 0]);
+    let glances = |disk: &FakeDisk, all: &[Datagram]| {
+        lists(disk, || {
+            let reader = Reader::glance(shared(disk), CLUSTER, node("pi1")).unwrap();
+            assert_eq!(reader.state().unwrap(), state_of(all));
+        })
+    };
+    let writes = |disk: &FakeDisk, today: &str, batch: &[Datagram]| {
+        lists(disk, || drop(append(disk, "pi1", today, batch).unwrap()))
+    };
+    assert_eq!(glances(&disk, &all), 0);
+    // All days of the own log stand in the archive, and then none of today's does.
+    for (number, today) in [(20, "20261126"), (21, "20261126"), (22, "20261127")] {
+        let batch = batch("pi1", number, 3);
+        assert_eq!(writes(&disk, today, &batch), 0, "{number}");
+        all.extend(batch);
+        assert_eq!(glances(&disk, &all), 0, "{number}");
+    }
+    // The newest day of another log stands there, and more of it comes.
+    let far = disk.copy();
+    let more = batch("mac", 23, 3);
+    append(&far, "mac", "20261127", &more).unwrap();
+    let end = open(&disk, "pi1").unwrap().end(&log("mac"));
+    let range = open(&far, "pi1").unwrap().read(&log("mac"), end, u64::MAX, 1 << 20);
+    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    journals.append_range(&lock, &range.unwrap().unwrap()).unwrap();
+    journals.sync(&lock).unwrap();
+    drop(lock);
+    all.extend(more);
+    assert_eq!(glances(&disk, &all), 0);
+    check_home(&disk, "pi1");
+    // Where the marks are lost only the list tells.
+    for path in disk.files().iter().filter(|path| path.starts_with(".cocli/marks/")) {
+        disk.unplant(path);
+    }
+    assert_eq!(glances(&disk, &all), 1);
+    let batch = batch("pi1", 24, 3);
+    assert_eq!(writes(&disk, "20261127", &batch), 1);
+    all.extend(batch);
+    assert_eq!(state(&disk, "pi1").unwrap(), state_of(&all));
+}
+
+#[test]
+fn a_day_whose_marks_are_lost_is_seen_in_the_archive_before_anything_is_appended() {
+    let disk = home();
+    let mut all = Vec::new();
+    for (number, today) in [(0, "20261121"), (1, "20261122")] {
+        let batch = batch("pi1", number, 3);
+        append(&disk, "pi1", today, &batch).unwrap();
+        all.extend(batch);
+        compact(&disk);
+    }
+    assert_eq!(archive_all(&disk).days, 2);
+    let marks = String::from_utf8(disk.peek(".cocli/marks/pi1.marks").unwrap()).unwrap();
+    let first: String =
+        marks.split_inclusive('\n').filter(|line| line[2..].starts_with("20261121")).collect();
+    assert!(first.lines().any(|line| line.starts_with('M')), "the end of the first day is marked");
+    disk.plant(".cocli/marks/pi1.marks", first.as_bytes());
+    let end = open(&disk, "pi1").unwrap().end(&log("pi1"));
+    assert_eq!(end, bytes_of(&all).len() as u64);
+    let batch = batch("pi1", 2, 3);
+    let written = append(&disk, "pi1", "20261126", &batch).unwrap();
+    assert_eq!((written.log, written.from), (log("pi1"), end));
+    all.extend(batch);
+    assert_eq!(state(&disk, "pi1").unwrap(), state_of(&all));
+    check_home(&disk, "pi1");
+}

@@ -614,7 +614,8 @@ fn an_append_whose_batch_is_durable_is_no_error_whatever_fails_behind_it() {
     for k in sync + 1..=trace.len() as u64 {
         let disk = home.copy();
         disk.fail_at(k, Fault::Error, Times::Once);
-        let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+        let lock = take_lock(&disk).unwrap();
+        let mut journals = open_own(&disk, "pi1", &lock).unwrap();
         let bytes = bytes_of(&batch);
         let written = journals.append_own(&lock, day("20261122"), &bytes, &command()).unwrap();
         assert_eq!(journals.head(&log("pi1")).unwrap().position, written.to, "{k}");
@@ -666,7 +667,8 @@ fn a_doubt_that_could_not_be_written_down_holds_for_as_long_as_the_process_lives
     let batch = batch("pi1", 10, 2);
     let sync = step_of(&disk, "20261122", &batch, " sync wal/");
     disk.fail_at(sync, Fault::Error, Times::ForGood);
-    let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
+    let lock = take_lock(&disk).unwrap();
+    let mut journals = open_own(&disk, "pi1", &lock).unwrap();
     let bytes = bytes_of(&batch);
     journals.append_own(&lock, day("20261122"), &bytes, &command()).unwrap_err();
     disk.heal();

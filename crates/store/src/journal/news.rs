@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cocli_core::limits::LOGS_MAX;
 use cocli_core::{ClusterId, Day, Head, LogId, Month, NodeId};
 
+use super::foretold::From;
 use super::{Journals, mark};
 use crate::disk::{Disk, FileKind, SharedDisk};
 use crate::error::{Result, Tried, if_there};
@@ -56,16 +57,11 @@ impl Journals {
             journals.refresh()?;
             return Ok(journals);
         }
-        let mut looked = false;
+        journals.bases = super::read_bases(&*disk)?;
         for id in logs {
             let days = days.get(id).map_or(&[][..], Vec::as_slice);
             if places.get(id).is_some_and(|place| ends_there(&*disk, id, days, place)) {
                 continue;
-            }
-            if !looked {
-                // Behind the look at `wal/`: a day that moves into the archive is seen in one of them.
-                journals.look_in_archive()?;
-                looked = true;
             }
             let mut found = Vec::new();
             for day in days {
@@ -74,7 +70,14 @@ impl Journals {
             }
             let path = paths::marks(id);
             let marks = disk.stat(&path).tried("look at", &path)?;
-            journals.look_at(id, found, marks)?;
+            match places.get(id) {
+                _ if month.is_some() => journals.look_at(id, found, marks)?,
+                Some(place) => {
+                    let from = From::Place(place.day, place.head);
+                    journals.look_at_end(id, found, marks, from)?;
+                }
+                None => journals.look_at_end(id, found, marks, From::Start)?,
+            }
         }
         Ok(journals)
     }

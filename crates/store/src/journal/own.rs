@@ -8,6 +8,7 @@ use cocli_core::usv::{self, RS};
 use cocli_core::{ClusterId, Day, Epoch, LogId, Month, NodeId};
 
 use super::command::{Command, Intent, Written};
+use super::foretold::From;
 use super::log::DayFile;
 use super::{Closed, Doubt, Journals};
 use crate::disk::{FileKind, SharedDisk, Stat};
@@ -245,7 +246,7 @@ impl Journals {
         journals.doubt = journals.read_doubt()?;
         let disk = Arc::clone(&journals.disk);
         journals.holes.read(&*disk)?;
-        journals.look_in_archive()?;
+        journals.bases = super::read_bases(&*disk)?;
         let mut days: BTreeMap<LogId, Vec<(Day, Stat)>> = BTreeMap::new();
         for (name, kind) in disk.list(paths::WAL).tried("list", paths::WAL)? {
             match paths::journal_of(&name) {
@@ -261,7 +262,7 @@ impl Journals {
         let marked = disk.list(paths::MARKS).tried("list", paths::MARKS)?;
         let marked = marked.iter().filter_map(|(name, _)| name.strip_suffix(".marks"));
         let marked = marked.filter_map(|log| LogId::read(log).ok());
-        let elsewhere = journals.archived.keys().chain(journals.bases.keys()).cloned();
+        let elsewhere = journals.bases.keys().chain([&journals.own]).cloned();
         for log in marked.chain(elsewhere).filter(|log| journals.owns(log)).collect::<Vec<_>>() {
             days.entry(log).or_default();
         }
@@ -269,7 +270,11 @@ impl Journals {
             found.sort_by_key(|(day, _)| *day);
             let path = paths::marks(&log);
             let marks = disk.stat(&path).tried("look at", &path)?;
-            journals.look_at(&log, found, marks)?;
+            match log.month {
+                None => journals.look_at_end(&log, found, marks, From::End)?,
+                // Nothing of these is ever in the archive.
+                Some(_) => journals.look_at(&log, found, marks)?,
+            }
         }
         journals.judge_own()?;
         Ok(journals)

@@ -201,6 +201,7 @@ impl Journals {
     pub(super) fn look_in_archive(&mut self) -> Result<()> {
         self.bases = super::base::read(&*self.disk)?;
         self.archived = archive::list(&*self.disk).tried("list", paths::ARCHIVE)?;
+        self.listed = true;
         Ok(())
     }
 }

@@ -110,14 +110,19 @@ pub fn open(disk: &FakeDisk, name: &str) -> Result<Journals> {
     Journals::open(shared(disk), CLUSTER, node(name))
 }
 
+/// The own logs alone, as verbs that write look at them.
+pub fn open_own(disk: &FakeDisk, name: &str, lock: &HomeLock) -> Result<Journals> {
+    Journals::open_own(lock, shared(disk), CLUSTER, node(name))
+}
+
 pub fn take_lock(disk: &dyn Disk) -> Result<HomeLock> {
     HomeLock::try_take(disk, "test")
 }
 
 /// Opens the home, takes its lock, appends one batch.
 pub fn append(disk: &FakeDisk, name: &str, today: &str, batch: &[Datagram]) -> Result<Written> {
-    let mut journals = open(disk, name)?;
     let lock = take_lock(disk)?;
+    let mut journals = open_own(disk, name, &lock)?;
     journals.append_own(&lock, day(today), &bytes_of(batch), &command())
 }
 
@@ -137,8 +142,8 @@ pub fn append_or_close(
     batch: &[Datagram],
     fresh: &str,
 ) -> Result<Written> {
-    let mut journals = open(disk, name)?;
     let lock = take_lock(disk)?;
+    let mut journals = open_own(disk, name, &lock)?;
     let (bytes, fresh) = (bytes_of(batch), epoch(fresh));
     Ok(journals.append_or_close(&lock, day(today), &bytes, &command(), &fresh)?.0)
 }
