@@ -20,6 +20,7 @@ mod memory;
 mod nearby;
 mod notes;
 mod peers;
+mod scrub;
 mod udp;
 mod wiring;
 mod writer;

@@ -131,7 +131,7 @@ impl Home {
     }
 
     /// The home's lock; none where the home is another cluster's by now.
-    fn lock_if_same(&self) -> cocli_store::Result<Option<HomeLock>> {
+    pub(crate) fn lock_if_same(&self) -> cocli_store::Result<Option<HomeLock>> {
         let lock = HomeLock::take(&*self.disk, &format!("process {}", std::process::id()))?;
         Ok(self.is_same().unwrap_or(false).then_some(lock))
     }

@@ -56,12 +56,29 @@ pub fn damaged(disk: &dyn Disk) -> Result<Vec<(String, String)>> {
         manifest => manifest?,
     };
     let mut found = Vec::new();
-    for piece in manifest.touched().into_iter().flat_map(|shard| manifest.pieces(shard)) {
+    for shard in manifest.touched() {
+        found.append(&mut damaged_in(disk, &manifest, shard)?.1);
+    }
+    found.dedup();
+    Ok(found)
+}
+
+/// The same of the files that hold one shard, where the checkpoint is still that one; and the bytes that were read.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn damaged_in(
+    disk: &dyn Disk,
+    manifest: &Manifest,
+    shard: u8,
+) -> Result<(u64, Vec<(String, String)>)> {
+    let (mut bytes, mut found) = (0, Vec::new());
+    for piece in manifest.pieces(shard) {
+        bytes += piece.bytes;
         match piece.read(disk) {
             Err(StoreError::Damaged { path, what, .. }) => found.push((path, what)),
             read => drop(read?),
         }
     }
-    found.dedup();
-    Ok(found)
+    Ok((bytes, found))
 }

@@ -44,6 +44,8 @@ pub const PYTHON: &str = ".cocli/python";
 pub const GITIGNORE: &str = ".cocli/.gitignore";
 /// Folder of the marks, one file a log.
 pub const MARKS: &str = ".cocli/marks";
+/// How far the daily reading of everything came.
+pub const SCRUB: &str = ".cocli/scrub.json";
 /// The holes known.
 pub const HOLES: &str = ".cocli/holes.json";
 /// The append that is under way.

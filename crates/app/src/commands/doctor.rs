@@ -27,6 +27,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     let daemon = door::ask(&home, &json!({"verb": "status"})).ok().flatten();
     findings.extend(from_python(daemon.as_ref()));
     findings.extend(beyond_budget(&home, daemon.as_ref())?);
+    findings.extend(read_through(&home));
     let screen = context.screen;
     for finding in &findings {
         if screen.json {
@@ -89,6 +90,13 @@ fn beyond_budget(home: &Home, daemon: Option<&Json>) -> Result<Option<Finding>, 
         outcome: Outcome::Fact,
         next: None,
     }))
+}
+
+/// When a daemon last read all of it, which is what was looked at here, too.
+fn read_through(home: &Home) -> Option<Finding> {
+    let told = super::status::read_through::told(home.scrubbed().as_ref())?;
+    let place = "daemon".into();
+    Some(Finding { place, what: told, outcome: Outcome::Fact, next: None })
 }
 
 /// The key that streams know this node by: nobody else has its private half, so a lost one is made anew.

@@ -2,6 +2,7 @@
 
 pub(super) mod history;
 mod peers;
+pub(super) mod read_through;
 
 use cocli_core::NodeId;
 use cocli_node::{Health, Home};
@@ -30,12 +31,14 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
             "files_that_do_not_travel": health.other_files,
             "vector": held(&home, &health, daemon.is_some()), "problems": problems,
             "conflicts": losses(&health),
+            "read_through": read_through::object(home.scrubbed().as_ref()),
             "history": history::object(&health.history, daemon.as_ref()),
         }));
     } else {
         first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
         pool(context.screen, &health);
         history::show(context.screen, &health.history, daemon.as_ref(), args.cluster);
+        read_through::show(context.screen, home.scrubbed().as_ref());
         peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, args.cluster);
         conflicts(context.screen, &health);
         python(context.screen, daemon.as_ref());

@@ -23,7 +23,7 @@ use super::keys::Keys;
 use super::notes::Notes;
 use super::udp::Traffic;
 use super::writer::Jobs;
-use super::{CardEvent, Event, cards, doors, files, keeper, nearby, udp, writer};
+use super::{CardEvent, Event, cards, doors, files, keeper, nearby, scrub, udp, writer};
 use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
@@ -91,6 +91,8 @@ struct Wiring {
     events: Sender<Event>,
     jobs: Jobs,
     keeper: Sender<Part>,
+    /// Everything is read through once a day, as long as it lives.
+    _scrub: Sender<()>,
     cards: Sender<CardEvent>,
     calls: BTreeMap<u64, Call>,
     questions: BTreeMap<u64, Sender<Answered>>,
@@ -172,6 +174,7 @@ fn open(
     let hands = (post.clone(), words);
     handover::start(home.again()?, Arc::clone(&side), Arc::clone(&socket), hands, events.clone());
     let jobs = writer::start(home.writer(), events.clone());
+    let scrub = scrub::start(home.again()?, events.clone());
     let keeper = keeper::start(home.keeper(), events.clone());
     let notes = Notes::start();
     let way = Alive::through("the thread that keeps the cards", &events);
@@ -190,6 +193,7 @@ fn open(
         events,
         jobs,
         keeper,
+        _scrub: scrub,
         cards,
         calls: BTreeMap::new(),
         questions: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::cluster::{daemon, until};
+use crate::cluster::{daemon, level, member, until};
 use crate::support::Home;
 
 /// Two days of a log that ended long ago, as they come by a stick.
@@ -89,4 +89,42 @@ fn a_daemon_archives_by_itself() {
     until(|| archived(&home).iter().filter(is_whole).count() == 2);
     until(|| home.journals().len() == 2);
     assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Oslo\n");
+}
+
+#[test]
+fn what_rots_where_nobody_looks_is_found_by_a_daemon_and_healed_by_another() {
+    let one = Home::new();
+    let two = member(&one, "pi2");
+    let records: String = (0..700)
+        .map(|n| {
+            let (target, value) = (n % 50, "v".repeat(100));
+            format!("2026-01-01T08:00:00Z\x1fold\x1fcompanies/c{target}\x1ff{n}\x1f{value}\x1f\x1e")
+        })
+        .collect();
+    std::fs::write(one.path.join("wal/20260101_old.usv"), records).unwrap();
+    let path = two.path.join("wal/20260101_old.usv");
+    {
+        let first = daemon(&one, &[]);
+        let _second = daemon(&two, &[&first.address]);
+        level(&[&one, &two]);
+    }
+    let sound = std::fs::read(&path).unwrap();
+    // All of it is merged: nobody reads it any more.
+    two.run(&["compact"]);
+    std::fs::write(two.path.join(".cocli/scrub.json"), "").unwrap();
+    let journal =
+        || archived(&two).into_iter().find(|path| path.to_str().unwrap().contains("_old@"));
+    let rotten = journal().unwrap_or_else(|| path.clone());
+    let mut bytes = std::fs::read(&rotten).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&rotten, bytes).unwrap();
+    let first = daemon(&one, &[]);
+    let _second = daemon(&two, &[&first.address]);
+    until(|| std::fs::read(&path).is_ok_and(|bytes| bytes == sound));
+    let status = two.run(&["--json", "status"]).out;
+    let status: serde_json::Value = serde_json::from_str(status.lines().next().unwrap()).unwrap();
+    assert_eq!(status["read_through"]["so_far"]["blocks"], 1, "{status}");
+    until(|| two.run(&["status"]).out.contains("damaged: 1 block of a journal"));
+    assert!(two.run(&["doctor"]).out.contains("was read through on"));
 }

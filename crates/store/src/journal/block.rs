@@ -189,8 +189,16 @@ impl Journals {
     /// # Errors
     /// When the log cannot be read.
     pub fn scrub(&mut self, log: &LogId) -> Result<u64> {
-        let (mut position, end) = (self.begin(log), self.end(log));
-        while position < end {
+        self.scrub_some(log, self.begin(log), u64::MAX)
+    }
+
+    /// As [`Journals::scrub`], from a position on, until about so many bytes were read. Gives where it came to.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub fn scrub_some(&mut self, log: &LogId, from: u64, bytes: u64) -> Result<u64> {
+        let (mut position, end) = (from, self.end(log));
+        while position < end && position - from < bytes {
             match self.block(log, position)? {
                 Some(block) if block.end > position => position = block.end,
                 _ => break,
