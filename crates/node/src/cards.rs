@@ -59,17 +59,6 @@ pub struct TakenIn {
     pub end: Option<End>,
     /// Targets whose files are left alone: they do not parse, or wait for a person.
     pub left: BTreeSet<Target>,
-    /// Those among them that were left for later, as they bear no known `_rev`.
-    pub revless: Vec<Target>,
-}
-
-/// What becomes of cards whose `_rev` is missing or unknown here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revless {
-    /// They are taken in, unless the pool has too many of them.
-    Taken,
-    /// They are left, since more of them may come: how many there are decides.
-    Wait,
 }
 
 /// Cards without a known `_rev` that may change before a person is asked.

@@ -229,7 +229,11 @@ fn nearest(
     let Ok(name) = Field::read("name") else { return Ok(Vec::new()) };
     let mut ranked: Vec<(f64, Target)> = candidates
         .into_iter()
-        .filter_map(|one| Some((alike(wanted, &one.name), Target::read(&one.target).ok()?)))
+        .filter_map(|one| {
+            let target = Target::read(&one.target).ok()?;
+            let slug = target.slug().to_lowercase();
+            Some((alike(wanted, &one.name).max(alike(wanted, &slug)), target))
+        })
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut seen = HashSet::new();

@@ -36,7 +36,7 @@ pub use cocli_store::checkpoint::Turn;
 pub use cocli_store::journal::Base;
 
 pub use archive::{History, Kept, LetGo};
-pub use cards::{Decided, Held, Placed, Revless, TakenIn, Waiting, batches};
+pub use cards::{Decided, Held, Placed, TakenIn, Waiting, batches};
 pub use compaction::Beside;
 pub use config::{Config, Project};
 pub use conflicts::Conflict;

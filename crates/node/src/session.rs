@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cocli_core::entity::DELETED;
 use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target, Value, usv};
+use cocli_store::card::quiet::Quiet;
 use cocli_store::{Command, HomeLock, Journals, Reader, checkpoint};
 
 use crate::cards::{Files, Placed};
@@ -57,6 +58,10 @@ pub struct Session<'h> {
     pub(crate) leave: BTreeSet<Target>,
     /// Whether what a crash left of cards was looked at.
     pub(crate) swaps_seen: bool,
+    /// Cards without a known `_rev` that were left for later; `None` where they are taken in.
+    pub(crate) revless: Option<Vec<Target>>,
+    /// Waits for editors to end their saves.
+    pub(crate) quiet: Quiet,
     /// Cards that need a person, met on the way.
     pub(crate) met: Placed,
 }
@@ -78,6 +83,8 @@ impl<'h> Session<'h> {
             looked: HashMap::new(),
             leave: BTreeSet::new(),
             swaps_seen: false,
+            revless: None,
+            quiet: Quiet::new(now),
             met: Placed::default(),
         };
         session.trust_the_log()?;

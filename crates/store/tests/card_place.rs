@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cocli_core::{Causality, Entity, Entry, Field, Instant, Kind, NodeId, Stamp, Target, Value};
 use cocli_store::card::kept::{FileMark, History, Kept, Shelf, append, compact, sync};
 use cocli_store::card::place::{self, CardPlaced, CardPut, FilePut, Placed, forget, leftovers};
+use cocli_store::card::quiet::Quiet;
 use cocli_store::card::{Projection, parse, render, tags};
 use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::{Disk, FakeDisk, HomeLock, RealDisk, paths};
@@ -45,6 +46,11 @@ fn text(projection: &Projection) -> Vec<u8> {
 
 fn list(projection: &Projection) -> Vec<u8> {
     tags::write(&tags::of(projection.values.get(&Field::read("tags").unwrap()))).into_bytes()
+}
+
+/// Nobody is in the midst of a save here.
+fn still() -> Quiet {
+    Quiet::new(at(4_000_000_000_000_000))
 }
 
 fn put(old: Option<&Projection>, new: &Projection) -> CardPut {
@@ -86,7 +92,7 @@ fn place(
     now: Instant,
     batch: &[CardPut],
 ) -> cocli_store::Result<Vec<CardPlaced>> {
-    place::place(disk, lock, now, batch)?.into_iter().collect()
+    place::place(disk, lock, (now, &still()), batch)?.into_iter().collect()
 }
 
 #[test]
@@ -131,11 +137,11 @@ fn a_save_in_between_comes_back_and_is_kept_until_it_is_taken_in() {
             let again = place(&disk, &lock(&disk), at(3), &[put(Some(&new), &old)]).unwrap();
             assert_eq!(again[0].card, placed[0].card, "nobody writes over what was not taken in");
             assert_eq!(
-                leftovers(&disk, &lock(&disk), at(9)).unwrap().files[0].bytes,
+                leftovers(&disk, &lock(&disk), &still()).unwrap().files[0].bytes,
                 b"saved meanwhile"
             );
             forget(&disk, &lock(&disk), swap, &raced.bytes).unwrap();
-            assert_eq!(leftovers(&disk, &lock(&disk), at(9)).unwrap().files, []);
+            assert_eq!(leftovers(&disk, &lock(&disk), &still()).unwrap().files, []);
         } else {
             assert_eq!((exchanges, stands.as_slice()), (false, &b"saved meanwhile"[..]));
         }
@@ -206,7 +212,7 @@ fn wherever_it_stops_the_card_is_whole_and_nothing_saved_is_lost() {
 
 fn check(disk: &FakeDisk, old: &Projection, new: &Projection, saved: Option<&Vec<u8>>) {
     let stands = disk.peek("companies/acme/_index.md").unwrap();
-    let left = leftovers(disk, &lock(disk), at(9)).unwrap().files;
+    let left = leftovers(disk, &lock(disk), &still()).unwrap().files;
     let bytes = |left: &cocli_store::card::place::Leftover| left.bytes.clone();
     let cards: Vec<Vec<u8>> = left.iter().filter(|l| l.path.ends_with(".md")).map(bytes).collect();
     let whole = [text(old), text(new)];
@@ -311,7 +317,7 @@ fn a_card_that_cannot_be_put_in_place_costs_the_others_nothing() {
     // A file where the folder of a company belongs.
     std::fs::create_dir(home.path().join("companies")).unwrap();
     std::fs::write(home.path().join("companies/c1"), "a file").unwrap();
-    let placed = place::place(&disk, &held, at(1), &[put(0), put(1), put(2)]).unwrap();
+    let placed = place::place(&disk, &held, (at(1), &still()), &[put(0), put(1), put(2)]).unwrap();
     let done: Vec<bool> = placed.iter().map(Result::is_ok).collect();
     assert_eq!(done, [true, false, true]);
     let why = placed[1].as_ref().unwrap_err().to_string();
@@ -339,8 +345,25 @@ fn what_a_person_wrote_gets_its_place_back_or_goes_aside_for_a_newer_save() {
         assert_eq!(disk.read(&card).unwrap(), stands);
         let kept = aside.map(|aside| disk.read(&aside).unwrap());
         assert_eq!(kept.as_deref(), newer.then_some(&b"saved meanwhile"[..]));
-        assert!(leftovers(&disk, &lock(&disk), at(9)).unwrap().files.is_empty());
+        assert!(leftovers(&disk, &lock(&disk), &still()).unwrap().files.is_empty());
     }
+}
+
+#[test]
+fn a_leftover_whose_kept_lines_cannot_be_restored_goes_aside() {
+    let disk = disk();
+    let old = named("Acme");
+    place(&disk, &lock(&disk), at(1), &[put(None, &old)]).unwrap();
+    let shelf = paths::projections(cocli_core::digest::shard(&acme()));
+    let line = String::from_utf8(disk.peek(&shelf).unwrap()).unwrap();
+    disk.plant(&shelf, line.replace("Acme", "Bcme").as_bytes());
+    let card = paths::card(&acme(), None).unwrap();
+    let shard = cocli_core::digest::shard(&acme());
+    let swap = paths::swap(shard, cocli_core::digest::hash(card.as_bytes()));
+    disk.plant(&swap, b"saved by hand");
+    let left = leftovers(&disk, &lock(&disk), &still()).unwrap();
+    let [(_, aside)] = &left.aside[..] else { panic!("{left:?}") };
+    assert_eq!(disk.peek(aside).unwrap(), b"saved by hand");
 }
 
 #[test]
@@ -348,7 +371,7 @@ fn what_nobody_can_tell_whose_it_is_goes_aside_and_what_was_never_in_a_place_goe
     let disk = disk();
     disk.plant(".cocli/swap/3f-0123456789abcdef0123456789abcdef", b"a save");
     disk.plant(".cocli/swap/3f-fedcba9876543210fedcba9876543210.new", b"ours");
-    let left = leftovers(&disk, &lock(&disk), at(9)).unwrap();
+    let left = leftovers(&disk, &lock(&disk), &still()).unwrap();
     let [(swap, aside)] = &left.aside[..] else { panic!("{left:?}") };
     assert_eq!(swap, ".cocli/swap/3f-0123456789abcdef0123456789abcdef");
     assert_eq!(disk.read(aside).unwrap(), b"a save");
@@ -494,7 +517,7 @@ fn on_the_disk_of_this_machine_an_editor_loses_nothing() {
     assert_eq!(raced.bytes, b"saved meanwhile");
     if let Some(swap) = &raced.swap {
         assert_eq!(std::fs::read(&card).unwrap(), text(&new));
-        assert_eq!(leftovers(&disk, &held, at(9)).unwrap().files.len(), 1);
+        assert_eq!(leftovers(&disk, &held, &still()).unwrap().files.len(), 1);
         forget(&disk, &held, swap, &raced.bytes).unwrap();
     }
     let read = std::fs::read(&card).unwrap();

@@ -252,3 +252,14 @@ fn a_writer_on_a_full_disk() {
     let len = disk.stat("wal/20261123_pi1.usv").unwrap().unwrap().len;
     assert_eq!(len, written.to, "a partial record stands");
 }
+
+#[test]
+fn a_pause_lasts_also_for_a_thread_that_was_woken_before() {
+    let (_folder, disk) = real_home();
+    let time = std::time::Duration::from_millis(50);
+    std::thread::current().unpark();
+    #[expect(clippy::disallowed_methods, reason = "what is tested is that time passes")]
+    let began = std::time::Instant::now();
+    disk.pause(time);
+    assert!(began.elapsed() >= time);
+}

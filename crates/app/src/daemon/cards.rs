@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cocli_core::gossip::Holdings;
 use cocli_core::{Target, Vector};
-use cocli_node::{Home, NodeError, Placed, Revless, batches};
+use cocli_node::{Home, NodeError, Placed, batches};
 
 use super::changes::{Changes, Waiting};
 use super::compaction::Compaction;
@@ -61,8 +61,25 @@ impl Stir {
 #[derive(Debug)]
 struct Refused {
     why: String,
+    again: Again,
+}
+
+/// When something is tried again that came to nothing: ever later.
+#[derive(Debug)]
+struct Again {
     wait: Duration,
-    again: Instant,
+    at: Instant,
+}
+
+impl Again {
+    fn after(before: Option<&Self>, now: Instant) -> Self {
+        let wait = before.map_or(AGAIN_MIN, |before| (before.wait * 2).min(AGAIN_MAX));
+        Self { wait, at: now + wait }
+    }
+
+    fn is_now(&self, now: Instant) -> bool {
+        now >= self.at
+    }
 }
 
 struct Cards {
@@ -87,6 +104,8 @@ struct Cards {
     revless_came: Option<Stir>,
     /// Targets whose cards could not be put in place.
     refused: BTreeMap<Target, Refused>,
+    /// Targets whose edits wait for a person, and when their files are looked at again.
+    held: BTreeMap<Target, Again>,
     /// When the files of all cards are looked at.
     rescan: Instant,
     /// When all cards are compared with the state.
@@ -122,6 +141,7 @@ pub(super) fn start(
             revless: BTreeSet::new(),
             revless_came: None,
             refused: BTreeMap::new(),
+            held: BTreeMap::new(),
             rescan: now + RESCAN,
             compare: now + COMPARE,
             events,
@@ -181,7 +201,9 @@ impl Cards {
         let noted = self.noted.map(|stir| stir.ripe_at(QUIET, PATIENCE));
         let revless = self.revless_came.map(|stir| stir.ripe_at(REVLESS_QUIET, REVLESS_MAX));
         let changed = self.changed.values().map(|stir| stir.ripe_at(QUIET, RESTLESS_MAX));
-        noted.into_iter().chain(revless).chain(changed).fold(self.rescan, Instant::min)
+        let refused = self.refused.values().map(|refused| refused.again.at);
+        let all = noted.into_iter().chain(revless).chain(changed).chain(refused);
+        all.fold(self.rescan, Instant::min)
     }
 
     fn note(&mut self, event: CardEvent) {
@@ -205,6 +227,7 @@ impl Cards {
             CardEvent::Changed(path) => {
                 let Some(target) = self.home.target_of(&path) else { return };
                 self.refused.remove(&target);
+                self.held.remove(&target);
                 self.changed.entry(target).or_insert(Stir::new(now)).last = now;
                 return;
             }
@@ -262,8 +285,10 @@ impl Cards {
         }
         let ripe = self.ripe(now);
         self.due.extend(ripe);
-        let refused = |target: &Target| self.refused.get(target).is_some_and(|r| now < r.again);
-        self.due.retain(|target| !refused(target));
+        let refused = self.refused.iter().filter(|(_, refused)| refused.again.is_now(now));
+        self.due.extend(refused.map(|(target, _)| target.clone()));
+        let held = &self.held;
+        self.due.retain(|target| held.get(target).is_none_or(|again| again.is_now(now)));
         // A file that somebody is writing is looked at when it is quiet.
         let due: Vec<Target> =
             self.due.iter().filter(|target| !self.changed.contains_key(target)).cloned().collect();
@@ -274,6 +299,10 @@ impl Cards {
             self.failed(&error);
         }
         self.keep_revless(now);
+        for refused in self.refused.values_mut().filter(|refused| refused.again.is_now(now)) {
+            // Its file does not parse, or is being written: it comes by another way.
+            refused.again.at = now + refused.again.wait;
+        }
     }
 
     /// Targets whose files changed and have been quiet since, and are not as we put them in place.
@@ -294,7 +323,7 @@ impl Cards {
         if ripe.is_empty() {
             return;
         }
-        let taken = self.take_in(&ripe, Revless::Wait, now);
+        let taken = self.take_in(&ripe, now);
         self.due.extend(ripe);
         self.noted.get_or_insert(Stir::new(now));
         if let Err(error) = taken {
@@ -308,12 +337,18 @@ impl Cards {
             return;
         }
         self.revless_came = None;
-        let targets: Vec<Target> = std::mem::take(&mut self.revless).into_iter().collect();
-        let kept = self
-            .take_in(&targets, Revless::Taken, now)
-            .and_then(|left| self.put(targets, &left, now));
-        if let Err(error) = kept {
-            self.failed(&error);
+        let mut targets: Vec<Target> = std::mem::take(&mut self.revless).into_iter().collect();
+        match self.take_in_with(&targets, false, now) {
+            Ok(left) => {
+                for target in &left {
+                    let again = Again::after(self.held.get(target), now);
+                    self.held.insert(target.clone(), again);
+                }
+                targets.retain(|target| !left.contains(target));
+                self.due.extend(targets);
+                self.noted.get_or_insert(Stir::new(now));
+            }
+            Err(error) => self.failed(&error),
         }
     }
 
@@ -325,69 +360,82 @@ impl Cards {
 
     /// Hand edits of all of them first, since how many there are decides; then the cards, some at a
     /// time.
-    fn keep(&mut self, targets: Vec<Target>, now: Instant) -> Result<(), NodeError> {
-        let left = self.take_in(&targets, Revless::Wait, now)?;
-        self.put(targets, &left, now)
-    }
-
-    /// Takes in what people changed in them; gives those whose files are left alone.
-    fn take_in(
-        &mut self,
-        targets: &[Target],
-        revless: Revless,
-        now: Instant,
-    ) -> Result<BTreeSet<Target>, NodeError> {
-        let taken = self.home.session(clock::now())?.take_in_with(targets, revless)?;
-        if let Some(end) = taken.end {
-            let _ = self.events.send(Event::Edited(end));
-        }
-        for target in taken.revless {
-            if self.revless.insert(target) {
-                self.revless_came.get_or_insert(Stir::new(now)).last = now;
-            }
-        }
-        Ok(taken.left)
-    }
-
-    fn put(
-        &mut self,
-        mut targets: Vec<Target>,
-        left: &BTreeSet<Target>,
-        now: Instant,
-    ) -> Result<(), NodeError> {
-        targets.retain(|target| !left.contains(target));
+    fn keep(&mut self, mut targets: Vec<Target>, now: Instant) -> Result<(), NodeError> {
+        let left = self.take_in(&targets, now)?;
+        let put_off = |target: &Target| {
+            self.refused.get(target).is_some_and(|refused| !refused.again.is_now(now))
+        };
+        targets.retain(|target| !left.contains(target) && !put_off(target));
         for some in batches(targets) {
-            let placed = self.home.session(clock::now())?.place_these(&some)?;
+            let mut session = self.home.session(clock::now())?;
+            session.let_revless_wait();
+            let mut placed = session.place_these(&some)?;
+            let revless = session.revless();
+            drop(session);
+            self.note_revless(revless, now);
             if placed.behind.is_some() {
                 self.compare = self.rescan;
             }
             self.tell(&placed);
-            let broken = placed.broken.into_iter();
-            let refused: BTreeMap<Target, (String, String)> =
-                broken.filter_map(|broken| Some((self.target_of(&broken.0)?, broken))).collect();
-            let tried: BTreeSet<Target> = some.into_iter().collect();
-            self.refused
-                .retain(|target, _| refused.contains_key(target) || !tried.contains(target));
-            for (target, (path, why)) in refused {
-                self.refuse(target, &path, why, now);
-            }
+            self.refuse(std::mem::take(&mut placed.broken), some, now);
         }
         Ok(())
     }
 
-    fn target_of(&self, path: &str) -> Option<Target> {
-        self.home.target_of(&self.home.path().join(path))
+    /// Takes in what people changed in them; gives those whose files are left alone. Cards without a known
+    /// `_rev` are left for later.
+    fn take_in(&mut self, targets: &[Target], now: Instant) -> Result<BTreeSet<Target>, NodeError> {
+        self.take_in_with(targets, true, now)
+    }
+
+    fn take_in_with(
+        &mut self,
+        targets: &[Target],
+        revless_wait: bool,
+        now: Instant,
+    ) -> Result<BTreeSet<Target>, NodeError> {
+        let mut session = self.home.session(clock::now())?;
+        if revless_wait {
+            session.let_revless_wait();
+        }
+        let taken = session.take_in(targets)?;
+        let revless = session.revless();
+        drop(session);
+        if let Some(end) = taken.end {
+            let _ = self.events.send(Event::Edited(end));
+        }
+        self.note_revless(revless, now);
+        Ok(taken.left)
+    }
+
+    fn note_revless(&mut self, targets: Vec<Target>, now: Instant) {
+        for target in targets {
+            if self.revless.insert(target) {
+                self.revless_came.get_or_insert(Stir::new(now)).last = now;
+            }
+        }
     }
 
     /// A card that could not be put in place is not tried with every look: each try keeps a line of what it
     /// would show.
-    fn refuse(&mut self, target: Target, path: &str, why: String, now: Instant) {
-        let before = self.refused.get(&target);
-        let wait = before.map_or(AGAIN_MIN, |refused| (refused.wait * 2).min(AGAIN_MAX));
-        if before.is_none_or(|refused| refused.why != why) {
-            self.complain(&format!("{path}: {why}"));
+    fn refuse(&mut self, broken: Vec<(String, String)>, tried: Vec<Target>, now: Instant) {
+        let mut before: BTreeMap<Target, Refused> = BTreeMap::new();
+        for target in tried {
+            before.extend(self.refused.remove_entry(&target));
         }
-        self.refused.insert(target, Refused { why, wait, again: now + wait });
+        for (path, why) in broken {
+            let Some(target) = self.target_of(&path) else { continue };
+            let before = before.remove(&target);
+            if before.as_ref().is_none_or(|refused| refused.why != why) {
+                self.complain(&format!("{path}: {why}"));
+            }
+            let again = Again::after(before.as_ref().map(|refused| &refused.again), now);
+            self.refused.insert(target, Refused { why, again });
+        }
+    }
+
+    fn target_of(&self, path: &str) -> Option<Target> {
+        self.home.target_of(&self.home.path().join(path))
     }
 
     /// What could not be put in place; what waits for a person is shown by `status`.

@@ -59,13 +59,19 @@ impl Notes {
 
 fn write_each(queue: &Receiver<Note>, left_out: &AtomicU64, write: &impl Fn(&str)) {
     for note in queue {
-        match note {
-            Note::Text(text) => write(&text),
-            Note::End(done) => drop(done.send(())),
-        }
+        let end = match note {
+            Note::Text(text) => {
+                write(&text);
+                None
+            }
+            Note::End(done) => Some(done),
+        };
         let others = left_out.swap(0, Ordering::Relaxed);
         if others > 0 {
             write(&format!("{others} more notes found no room while nothing could be written"));
+        }
+        if let Some(done) = end {
+            let _ = done.send(());
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use cocli_core::{Causality, Entity, Instant, Kind, Target};
+use cocli_core::{Causality, Entity, Kind, Target};
 use cocli_store::card::place::{self, Leftover};
-use cocli_store::card::{self, Projection, quiet, tags};
+use cocli_store::card::{self, Projection, tags};
 use cocli_store::paths;
 
 use super::look::{Look, verdict};
 use super::shelves::by_shard;
-use super::{Files, Held, Revless, Shelves, TakenIn, Unasked, Verdict, held_as_many, kind_of};
+use super::{Files, Held, Shelves, TakenIn, Unasked, Verdict, held_as_many, kind_of};
 use crate::change::{Change, Intent};
 use crate::config::Project;
 use crate::error::Result;
@@ -25,14 +25,6 @@ impl Session<'_> {
     /// When the disk refuses. A card that does not parse is no error: it is left alone and told by
     /// [`Session::place`].
     pub fn take_in(&mut self, targets: &[Target]) -> Result<TakenIn> {
-        self.take_in_with(targets, Revless::Taken)
-    }
-
-    /// The same; cards without a known `_rev` may be left for later.
-    ///
-    /// # Errors
-    /// As [`Session::take_in`].
-    pub fn take_in_with(&mut self, targets: &[Target], revless: Revless) -> Result<TakenIn> {
         if self.home.config().cards.project == Project::None {
             return Ok(TakenIn::default());
         }
@@ -49,17 +41,19 @@ impl Session<'_> {
                 self.make_room();
             }
         }
-        let waiting = match revless {
-            Revless::Taken => Vec::new(),
-            Revless::Wait => unasked.drain(..).map(|card| card.target).collect(),
-        };
-        for target in &waiting {
-            self.leave.insert(target.clone());
-            self.looked.remove(target);
-        }
         self.ask(unasked, &mut changes)?;
-        let taken = self.write_edits(&changes)?;
-        Ok(TakenIn { left: self.leave.clone(), revless: waiting, ..taken })
+        Ok(TakenIn { left: self.leave.clone(), ..self.write_edits(&changes)? })
+    }
+
+    /// Leaves cards without a known `_rev` for later, since more of them may come: how many there are
+    /// decides. [`Session::revless`] tells which.
+    pub fn let_revless_wait(&mut self) {
+        self.revless.get_or_insert_default();
+    }
+
+    /// Cards that were left for later.
+    pub fn revless(&mut self) -> Vec<Target> {
+        self.revless.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// What was read of one batch is read again when it is put in place, unless it is little.
@@ -82,11 +76,11 @@ impl Session<'_> {
         // Of a person the state may name the file.
         self.load(targets.iter().filter(|target| kind_of(target) == Some(Kind::Person)))?;
         let touched = shelves.touched(targets, self.known());
-        let now = self.let_saves_end(shelves, &touched);
+        self.let_saves_end(shelves, &touched);
         self.load(touched.iter().copied())?;
         for target in touched {
             let (look, entity) = (shelves.look(target), self.entity(target)?);
-            match look.read_saved(target, &entity, now) {
+            match look.read_saved(target, &entity, &self.quiet) {
                 None => {}
                 Some(Err(broken)) => self.break_off(target, broken),
                 Some(Ok(files)) => self.weigh(look, target, files, &entity, changes, unasked),
@@ -96,7 +90,7 @@ impl Session<'_> {
     }
 
     /// An editor may be in the midst of a save.
-    fn let_saves_end(&self, shelves: &Shelves<'_>, touched: &[&Target]) -> Instant {
+    fn let_saves_end(&self, shelves: &Shelves<'_>, touched: &[&Target]) {
         let nothing = Entity::default();
         let files = |target: &&Target| {
             let entity = self.known().get(*target).unwrap_or(&nothing);
@@ -104,7 +98,7 @@ impl Session<'_> {
             card.into_iter().chain(paths::tags(target))
         };
         let files: Vec<String> = touched.iter().flat_map(files).collect();
-        quiet::wait(&*self.home.disk, self.now, files.iter().map(String::as_str))
+        self.quiet.wait(&*self.home.disk, files.iter().map(String::as_str));
     }
 
     /// Takes in all cards that somebody touched.
@@ -158,6 +152,14 @@ impl Session<'_> {
     /// Edits of cards without a known `_rev` are taken, unless the pool has too many of them.
     fn ask(&mut self, unasked: Vec<Unasked>, changes: &mut Vec<Change>) -> Result<()> {
         if unasked.is_empty() {
+            return Ok(());
+        }
+        if let Some(revless) = &mut self.revless {
+            for card in unasked {
+                self.leave.insert(card.target.clone());
+                self.looked.remove(&card.target);
+                revless.push(card.target);
+            }
             return Ok(());
         }
         let (_, all) = self.home.weigh_cards()?;
@@ -225,7 +227,7 @@ impl Session<'_> {
         if std::mem::replace(&mut self.swaps_seen, true) {
             return Ok(());
         }
-        let left = place::leftovers(&*self.home.disk, &self.lock, self.now)?;
+        let left = place::leftovers(&*self.home.disk, &self.lock, &self.quiet)?;
         self.met.aside.extend(left.aside);
         for left in left.files {
             let Leftover { target, path, bytes, swap, before } = left;

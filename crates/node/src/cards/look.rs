@@ -2,9 +2,9 @@
 
 use std::io;
 
-use cocli_core::{Entity, Entry, Field, Instant, Kind, Stamp, Target};
+use cocli_core::{Entity, Entry, Field, Kind, Stamp, Target};
 use cocli_store::card::kept::{FileMark, Head, History, Shelf};
-use cocli_store::card::{self, Basis, CardText, Edit, Taken, place, quiet, tags};
+use cocli_store::card::{self, Basis, CardText, Edit, Taken, place, quiet::Quiet, tags};
 use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
 
@@ -96,9 +96,9 @@ impl Look<'_> {
         &self,
         target: &Target,
         entity: &Entity,
-        now: Instant,
+        quiet: &Quiet,
     ) -> Option<Read> {
-        self.read_by(target, entity, &|path| quiet::read(self.disk, now, path))
+        self.read_by(target, entity, &|path| quiet.read(self.disk, path))
     }
 
     fn read_by(
@@ -121,10 +121,11 @@ impl Look<'_> {
         let tags_path = paths::tags(target);
         let files = || {
             let card = read(&path)?;
+            // Looked at before and after: who writes in between changes the mark.
+            let mark = || self.disk.stat(tags_path.as_deref()?).ok()?.map(FileMark::from);
+            let before = mark();
             let tags = tags_path.as_deref().map_or(Ok(None), read)?;
-            // Looked at after it was read: who writes in between changes the mark.
-            let mark = |path: &String| self.disk.stat(path).ok().flatten().map(FileMark::from);
-            let tags_mark = tags.as_ref().and(tags_path.as_ref()).and_then(mark);
+            let tags_mark = before.filter(|mark_before| mark() == Some(*mark_before));
             let (path, tags_path) = (path.clone(), tags_path.clone());
             Ok(Files { kind, path, card, tags_path, tags, tags_mark })
         };

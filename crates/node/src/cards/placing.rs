@@ -105,14 +105,15 @@ impl Session<'_> {
         if puts.is_empty() {
             return Ok(());
         }
-        let placed = match place::place(&*self.home.disk, &self.lock, self.now, &puts) {
-            Ok(placed) => placed,
-            // What was written stands in the journals; the cards follow when there is room.
-            Err(error) => {
-                self.met.behind = Some((puts.len(), error.to_string()));
-                return Ok(());
-            }
-        };
+        let placed =
+            match place::place(&*self.home.disk, &self.lock, (self.now, &self.quiet), &puts) {
+                Ok(placed) => placed,
+                // What was written stands in the journals; the cards follow when there is room.
+                Err(error) => {
+                    self.met.behind = Some((puts.len(), error.to_string()));
+                    return Ok(());
+                }
+            };
         for (put, placed) in puts.into_iter().zip(placed) {
             let placed = match placed {
                 Ok(placed) => placed,

@@ -33,6 +33,16 @@ enum Step {
     LookAndSave { at: u64, who: usize, edit: Edit, manner: Manner },
     /// The same, and one of its operations fails.
     LookAndFail { at: u64, mishap: Mishap, seed: u64 },
+    /// Both: a person saves, and then an operation fails.
+    LookSaveAndFail {
+        at: u64,
+        who: usize,
+        edit: Edit,
+        renamed: bool,
+        later: u64,
+        mishap: Mishap,
+        seed: u64,
+    },
     /// The power goes and comes back.
     Crash { seed: u64 },
 }
@@ -84,6 +94,10 @@ fn steps() -> impl Strategy<Value = Step> {
         }),
         4 => (1..90_u64, mishaps(), any::<u64>())
             .prop_map(|(at, mishap, seed)| Step::LookAndFail { at, mishap, seed }),
+        3 => ((1..90_u64, 0..2_usize, edits(), any::<bool>()), 0..40_u64, mishaps(), any::<u64>())
+            .prop_map(|((at, who, edit, renamed), later, mishap, seed)| {
+                Step::LookSaveAndFail { at, who, edit, renamed, later, mishap, seed }
+            }),
         1 => any::<u64>().prop_map(|seed| Step::Crash { seed }),
     ]
 }
@@ -109,6 +123,10 @@ fn live(exchanges: bool, steps: &[Step]) {
                 world.look();
             }
             Step::LookAndFail { at, mishap, seed } => world.look_and_fail(at, mishap, seed),
+            Step::LookSaveAndFail { at, who, edit, renamed, later, mishap, seed } => {
+                world.save(at, who, edit, Manner { renamed, slow: None });
+                world.look_and_fail(at + later, mishap, seed);
+            }
             Step::Crash { seed } => world.crash(seed),
         }
     }
@@ -129,6 +147,26 @@ fn a_card_that_may_not_be_written_is_named_until_it_is_in_its_place() {
     assert!(world.left_alone().is_empty());
     world.settle();
     world.check();
+}
+
+#[test]
+fn a_list_that_is_saved_right_behind_its_reading_is_not_taken_for_the_one_that_was_read() {
+    const LIST: usize = 1;
+    let saves = Manner { renamed: true, slow: None };
+    for later in 0..160 {
+        let mut world = World::new(true);
+        world.arrive_tag(0, false);
+        world.look();
+        world.next();
+        world.open(0, LIST);
+        world.save(0, 0, Edit::Tag, saves);
+        world.next();
+        // Another node's tag makes that the list is written anew.
+        world.arrive_tag(0, false);
+        world.catch_up_and_die(LIST, later);
+        world.settle();
+        world.check();
+    }
 }
 
 proptest! {

@@ -12,7 +12,7 @@ use cocli_core::{Instant, Target};
 
 use super::kept::{self, FileMark, History, Kept, Shelf};
 use super::projection::Projection;
-use super::quiet;
+use super::quiet::Quiet;
 use crate::disk::{Disk, FileKind};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::lock::HomeLock;
@@ -105,7 +105,7 @@ pub struct Leftovers {
 pub fn place(
     disk: &dyn Disk,
     lock: &HomeLock,
-    now: Instant,
+    (now, quiet): (Instant, &Quiet),
     batch: &[CardPut],
 ) -> Result<Vec<Result<CardPlaced>>> {
     let spots: Vec<Spots<'_>> = batch.iter().map(Spots::of).collect();
@@ -115,7 +115,7 @@ pub fn place(
         kept::sync(disk, &appended)
     });
     synced.inspect_err(|_| discard(disk, &spots))?;
-    Ok(by_side(&spots, |spots| spots.exchange(disk, now)))
+    Ok(by_side(&spots, |spots| spots.exchange(disk, quiet)))
 }
 
 /// Writes the new texts beside and gives the lines that are to be kept.
@@ -163,9 +163,9 @@ impl<'a> Spots<'a> {
         both.filter(|spot| !spot.is_there()).map(|spot| spot.fresh.clone())
     }
 
-    fn exchange(&self, disk: &dyn Disk, now: Instant) -> Result<CardPlaced> {
+    fn exchange(&self, disk: &dyn Disk, quiet: &Quiet) -> Result<CardPlaced> {
         let one = |spot: &Option<Spot<'_>>| {
-            spot.as_ref().map(|spot| spot.exchange(disk, now)).transpose()
+            spot.as_ref().map(|spot| spot.exchange(disk, quiet)).transpose()
         };
         Ok(CardPlaced { card: one(&self.card)?, tags: one(&self.tags)? })
     }
@@ -207,6 +207,9 @@ impl<'a> Spot<'a> {
     fn write(&self, disk: &dyn Disk) -> Result<FileMark> {
         if self.is_there() {
             let stat = disk.stat(&self.path).tried("look at", &self.path)?;
+            // Who saved since it was read is told apart by no mark, and met by `standing`.
+            let bytes = if_there(disk.read(&self.path)).tried("read", &self.path)?;
+            let stat = stat.filter(|_| bytes.as_ref() == Some(&self.put.text));
             return Ok(stat.map_or(FileMark { len: 0, modified_ns: 0 }, FileMark::from));
         }
         // A crash may have left one there: all of it goes.
@@ -216,12 +219,12 @@ impl<'a> Spot<'a> {
     }
 
     /// Puts the durable text in its place.
-    fn exchange(&self, disk: &dyn Disk, now: Instant) -> Result<Placed> {
+    fn exchange(&self, disk: &dyn Disk, quiet: &Quiet) -> Result<Placed> {
         let placed = self.try_exchange(disk)?;
         let Placed::Raced(Raced { bytes, swap }) = &placed else { return Ok(placed) };
         // Who wrote in that moment may not be done. They go on in the same file, wherever it is now.
         let path = swap.as_ref().unwrap_or(&self.path);
-        let read = if_there(quiet::read(disk, now, path)).tried("read", path)?;
+        let read = if_there(quiet.read(disk, path)).tried("read", path)?;
         let bytes = read.unwrap_or_else(|| bytes.clone());
         Ok(Placed::Raced(Raced { bytes, swap: swap.clone() }))
     }
@@ -323,7 +326,7 @@ pub fn is_under_way(disk: &dyn Disk, target: &Target, file: &str) -> bool {
 ///
 /// # Errors
 /// Of the disk.
-pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock, now: Instant) -> Result<Leftovers> {
+pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock, quiet: &Quiet) -> Result<Leftovers> {
     let mut left = Leftovers::default();
     for (name, kind) in disk.list(paths::SWAP).tried("list", paths::SWAP)? {
         if kind != FileKind::File {
@@ -335,7 +338,7 @@ pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock, now: Instant) -> Result<Left
             continue;
         }
         // The editor that had it open may have outlived us, and write to it still.
-        let bytes = quiet::read(disk, now, &swap).tried("read", &swap)?;
+        let bytes = quiet.read(disk, &swap).tried("read", &swap)?;
         let Some((history, path)) = owner(disk, &swap)? else {
             let aside = paths::nobodys(hash(&bytes));
             put_aside(disk, &swap, &aside)?;
@@ -378,7 +381,9 @@ fn owner(disk: &dyn Disk, swap: &str) -> Result<Option<(History, String)>> {
         let Ok(target) = Target::read(head.target) else { continue };
         for path in std::iter::once(head.file.into_owned()).chain(paths::tags(&target)) {
             if paths::swap(shard, hash(path.as_bytes())) == swap {
-                return Ok(Some((shelf.history(&target), path)));
+                // Of lines that cannot be restored nobody knows what they showed.
+                let history = shelf.history(&target);
+                return Ok(history.latest().is_some().then_some((history, path)));
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Files that somebody is about to save: an editor that writes in place may do it in several writes, and
 //! what stands there between two of them is nobody's text.
 
+use std::collections::HashMap;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cocli_core::Instant;
@@ -11,54 +13,79 @@ use crate::disk::Disk;
 
 /// A file that has not changed for this long counts as saved.
 const QUIET: Duration = Duration::from_millis(100);
-/// Pauses after which one that is written again and again is read as it is.
+/// Pauses of that length after which a file that is written again and again is read as it is.
 const PAUSES_MAX: usize = 20;
-/// Reads that somebody wrote into, after which it is taken as it is.
+/// Reads that somebody wrote into, after which a file is taken as it is.
 const READS_MAX: usize = 3;
 
-/// Waits until none of these files has changed for a tenth of a second: not at all when none did
-/// shortly before `now`, and two seconds at most. Gives `now`, moved on by what it waited.
-pub fn wait<'p>(
-    disk: &dyn Disk,
-    now: Instant,
-    paths: impl IntoIterator<Item = &'p str>,
-) -> Instant {
-    let mark = |path| disk.stat(path).ok().flatten().map(FileMark::from);
-    let quiet = i64::try_from(QUIET.as_micros()).unwrap_or(i64::MAX);
-    let since = now.micros().saturating_sub(quiet).saturating_mul(1_000);
-    let is_fresh = |mark: &Option<FileMark>| mark.is_some_and(|mark| mark.modified_ns > since);
-    let marked = paths.into_iter().map(|path| (path, mark(path)));
-    let mut restless: Vec<_> = marked.filter(|(_, mark)| is_fresh(mark)).collect();
-    let mut until = now;
-    for _ in 0..PAUSES_MAX {
-        if restless.is_empty() {
-            break;
-        }
-        disk.pause(QUIET);
-        until = until.micros().checked_add(quiet).and_then(Instant::from_micros).unwrap_or(until);
-        restless.retain_mut(|(path, before)| {
-            let after = mark(path);
-            let changed = *before != after;
-            *before = after;
-            changed
-        });
-    }
-    until
+/// Waits for saves to end: two seconds in all, however many files are restless.
+#[derive(Debug)]
+pub struct Quiet(Mutex<Waits>);
+
+#[derive(Debug)]
+struct Waits {
+    /// What did not change since is quiet; nanoseconds since 1970.
+    since_ns: i64,
+    pauses_left: usize,
+    /// Files that changed later, and then no more.
+    settled: HashMap<String, FileMark>,
 }
 
-/// Reads a file that nobody is writing: see [`wait`].
-///
-/// # Errors
-/// Of the disk.
-pub fn read(disk: &dyn Disk, mut now: Instant, path: &str) -> io::Result<Vec<u8>> {
-    let mark = || disk.stat(path).ok().flatten().map(FileMark::from);
-    for _ in 0..READS_MAX {
-        now = wait(disk, now, [path]);
-        let before = mark();
-        let bytes = disk.read(path)?;
-        if mark() == before {
-            return Ok(bytes);
+impl Quiet {
+    /// Nothing is waited for that changed a tenth of a second before `now` or earlier.
+    #[must_use]
+    pub fn new(now: Instant) -> Self {
+        let quiet = i64::try_from(QUIET.as_micros()).unwrap_or(i64::MAX);
+        let since_ns = now.micros().saturating_sub(quiet).saturating_mul(1_000);
+        let waits = Waits { since_ns, pauses_left: PAUSES_MAX, settled: HashMap::new() };
+        Self(Mutex::new(waits))
+    }
+
+    /// Waits until none of these files has changed for a tenth of a second, as long as patience lasts.
+    pub fn wait<'p>(&self, disk: &dyn Disk, paths: impl IntoIterator<Item = &'p str>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).wait(disk, paths);
+    }
+
+    /// Reads a file when nobody is writing it.
+    ///
+    /// # Errors
+    /// Of the disk.
+    pub fn read(&self, disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
+        for _ in 0..READS_MAX {
+            self.wait(disk, [path]);
+            let before = mark(disk, path);
+            let bytes = disk.read(path)?;
+            if mark(disk, path) == before {
+                return Ok(bytes);
+            }
+        }
+        disk.read(path)
+    }
+}
+
+impl Waits {
+    fn wait<'p>(&mut self, disk: &dyn Disk, paths: impl IntoIterator<Item = &'p str>) {
+        let marked = paths.into_iter().filter_map(|path| Some((path, mark(disk, path)?)));
+        let mut restless: Vec<(&str, FileMark)> = marked
+            .filter(|(path, mark)| {
+                mark.modified_ns > self.since_ns && self.settled.get(*path) != Some(mark)
+            })
+            .collect();
+        while !restless.is_empty() && self.pauses_left > 0 {
+            disk.pause(QUIET);
+            self.pauses_left -= 1;
+            restless.retain_mut(|(path, before)| {
+                let Some(after) = mark(disk, path) else { return false };
+                let changed = std::mem::replace(before, after) != after;
+                if !changed {
+                    self.settled.insert((*path).to_owned(), after);
+                }
+                changed
+            });
         }
     }
-    disk.read(path)
+}
+
+fn mark(disk: &dyn Disk, path: &str) -> Option<FileMark> {
+    disk.stat(path).ok().flatten().map(FileMark::from)
 }

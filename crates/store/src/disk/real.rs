@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use cap_std::ambient_authority;
@@ -327,9 +328,11 @@ impl Disk for RealDisk {
         }
     }
 
-    /// A thread that is woken early has paused less, which its caller sees by the file.
+    /// All of the time, also where something wakes this thread.
     fn pause(&self, time: Duration) {
-        std::thread::park_timeout(time);
+        let (nobody, never) = (Mutex::new(()), Condvar::new());
+        let held = nobody.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(never.wait_timeout_while(held, time, |()| true));
     }
 
     fn lock(&self, path: &str, wait: bool) -> io::Result<Option<Held>> {

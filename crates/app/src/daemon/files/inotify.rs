@@ -48,6 +48,8 @@ impl Watch {
             (folder.strip_prefix(&self.home).unwrap_or(&folder).to_path_buf(), deep)
         };
         let names: Vec<(PathBuf, bool)> = watched.into_iter().map(below).collect();
+        // Of a folder that is gone nobody may have told. One that is watched keeps its number.
+        self.folders = Folders::default();
         let mut room = true;
         for (name, _) in &names {
             room &= self.add(name) != Err(Errno::NOSPC);

@@ -349,14 +349,35 @@ impl World {
         self.note_saves();
     }
 
-    /// The first card that the look would put in place may not be written.
-    pub(super) fn look_refused(&mut self) {
+    /// The numbers of the operations that would do this, from 1.
+    fn when(&self, doing: impl Fn(&Home), what: &str) -> Option<u64> {
         let twin = self.disk.copy();
         twin.start_trace();
-        self.try_look(&Self::home_on(&twin)).unwrap();
+        doing(&Self::home_on(&twin));
         let trace = twin.trace();
-        let exchange = trace.iter().find(|line| line.contains(" exchange ")).unwrap();
-        let at = exchange.split(' ').next().unwrap().parse().unwrap();
+        let line = trace.iter().find(|line| line.contains(what))?;
+        line.split(' ').next()?.parse().ok()
+    }
+
+    /// A verb that looks at all cards; a person saves right behind its reading of a file, and it dies some
+    /// operations later.
+    pub(super) fn catch_up_and_die(&mut self, file: usize, later: u64) {
+        let now = self.instant();
+        let catch_up = |home: &Home| drop(home.catch_up(None, now));
+        let read = self.when(catch_up, &format!(" read {}", FILES[file].0)).unwrap();
+        // The next look at it tells that nobody wrote meanwhile, the one behind what its mark is.
+        self.save(read + 2, 0, Edit::Tag, Manner { renamed: true, slow: None });
+        self.disk.fail_at(read + later, Fault::Error, Times::ForGood);
+        catch_up(&self.home());
+        self.disk.heal();
+        self.disk.kill();
+        self.note_saves();
+    }
+
+    /// The first card that the look would put in place may not be written.
+    pub(super) fn look_refused(&mut self) {
+        let look = |home: &Home| assert!(self.try_look(home).unwrap());
+        let at = self.when(look, " exchange ").unwrap();
         self.disk.fail_at(at, Fault::Denied, Times::Once);
         self.try_look(&self.home()).unwrap();
         self.disk.heal();
