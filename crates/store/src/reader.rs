@@ -139,9 +139,20 @@ impl Reader {
     pub fn entity(&self, target: &Target) -> Result<Entity> {
         let mut found = self.base(target, false)?;
         let mut entity = found.remove(target).unwrap_or_default();
-        if self.delta.get().is_none()
-            && self.looks.fetch_add(1, Ordering::Relaxed) < SINGLE_LOOKS_MAX
-        {
+        self.add_news(target, &mut entity);
+        if target.may_expire() {
+            for month in self.months()? {
+                join(&mut entity, &month.entity(target)?);
+            }
+        }
+        Ok(entity)
+    }
+
+    /// Adds what the tail says of a target: it is searched, as long as few are asked for.
+    fn add_news(&self, target: &Target, entity: &mut Entity) {
+        let searched = self.delta.get().is_none()
+            && self.looks.fetch_add(1, Ordering::Relaxed) < SINGLE_LOOKS_MAX;
+        if searched {
             let needle = needle_of(target);
             self.each_in_tail(&needle, |met| {
                 if let Ok(datagram) = met.read
@@ -151,14 +162,8 @@ impl Reader {
                 }
             });
         } else if let Some(news) = self.delta().get(target) {
-            join(&mut entity, news);
+            join(entity, news);
         }
-        if target.may_expire() {
-            for month in self.months()? {
-                join(&mut entity, &month.entity(target)?);
-            }
-        }
-        Ok(entity)
     }
 
     /// Every datagram behind the checkpoint, winner or not.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use cocli_core::digest::shard as shard_of;
 use cocli_core::{Entity, Target};
 
-use super::{Delta, Reader, join, target_of};
+use super::{Delta, Reader, SINGLE_LOOKS_MAX, join, target_of};
 use crate::error::Result;
 use crate::side::by_side;
 
@@ -19,10 +19,14 @@ impl Reader {
     /// When the disk refuses.
     pub fn entities(&self, targets: &BTreeSet<Target>) -> Result<BTreeMap<Target, Entity>> {
         let mut all = self.covered(targets)?;
-        let delta = self.delta();
+        if targets.len() > SINGLE_LOOKS_MAX as usize {
+            self.delta();
+        }
         for target in targets {
-            if let Some(news) = delta.get(target) {
-                join(all.entry(target.clone()).or_default(), news);
+            let mut entity = all.remove(target).unwrap_or_default();
+            self.add_news(target, &mut entity);
+            if !entity.fields.is_empty() {
+                all.insert(target.clone(), entity);
             }
         }
         for target in targets.iter().filter(|target| target.may_expire()) {
