@@ -231,7 +231,10 @@ impl Cards {
                 self.changed.entry(target).or_insert(Stir::new(now)).last = now;
                 return;
             }
-            CardEvent::Look => self.rescan = now,
+            CardEvent::Look => {
+                self.rescan = now;
+                self.held.clear();
+            }
             CardEvent::Join | CardEvent::Trim(_) | CardEvent::Stop => return,
         }
         self.noted.get_or_insert(Stir::new(now)).last = now;
@@ -338,17 +341,20 @@ impl Cards {
         }
         self.revless_came = None;
         let mut targets: Vec<Target> = std::mem::take(&mut self.revless).into_iter().collect();
-        match self.take_in_with(&targets, false, now) {
-            Ok(left) => {
-                for target in &left {
-                    let again = Again::after(self.held.get(target), now);
-                    self.held.insert(target.clone(), again);
-                }
-                targets.retain(|target| !left.contains(target));
-                self.due.extend(targets);
-                self.noted.get_or_insert(Stir::new(now));
+        let left = match self.take_in_with(&targets, false, now) {
+            Ok(left) => left,
+            Err(error) => return self.failed(&error),
+        };
+        for target in &targets {
+            let before = self.held.remove(target);
+            if left.contains(target) {
+                self.held.insert(target.clone(), Again::after(before.as_ref(), now));
             }
-            Err(error) => self.failed(&error),
+        }
+        targets.retain(|target| !left.contains(target));
+        // At once: until they are in place they bear no known `_rev`, whatever comes meanwhile.
+        if let Err(error) = self.put(targets, false, now) {
+            self.failed(&error);
         }
     }
 
@@ -366,9 +372,20 @@ impl Cards {
             self.refused.get(target).is_some_and(|refused| !refused.again.is_now(now))
         };
         targets.retain(|target| !left.contains(target) && !put_off(target));
+        self.put(targets, true, now)
+    }
+
+    fn put(
+        &mut self,
+        targets: Vec<Target>,
+        revless_wait: bool,
+        now: Instant,
+    ) -> Result<(), NodeError> {
         for some in batches(targets) {
             let mut session = self.home.session(clock::now())?;
-            session.let_revless_wait();
+            if revless_wait {
+                session.let_revless_wait();
+            }
             let mut placed = session.place_these(&some)?;
             let revless = session.revless();
             drop(session);

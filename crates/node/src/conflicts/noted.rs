@@ -45,12 +45,19 @@ pub struct Losses {
     pub twins: Vec<Target>,
 }
 
+/// Whether the journals are soon asked of what came late: of few targets by the archive's index, else all of
+/// a history that is not long.
+fn is_quick(reader: &Reader, late: &Late) -> bool {
+    let targets: BTreeSet<&Target> = late.keys().map(|(target, _)| target).collect();
+    targets.len() <= super::ASKED_EACH_MAX || reader.manifest().bytes() <= SMALL_BYTES
+}
+
 impl Noted {
     /// What is noted up to the end of the journals; `None` when that is not known without reading them all.
     pub(crate) fn of(disk: &dyn Disk, reader: &Reader) -> cocli_store::Result<Option<Self>> {
         match Self::with_news(disk, reader)? {
-            Some((noted, late)) => noted.sure(reader, late).map(Some),
-            None => Ok(None),
+            Some((noted, late)) if is_quick(reader, &late) => noted.sure(reader, late).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -61,7 +68,7 @@ impl Noted {
             return Ok(None);
         }
         match Self::with_news(disk, reader)? {
-            Some((noted, late)) if small || late.is_empty() => noted.sure(reader, late).map(Some),
+            Some((noted, late)) if is_quick(reader, &late) => noted.sure(reader, late).map(Some),
             _ => Ok(None),
         }
     }

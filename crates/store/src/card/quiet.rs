@@ -1,7 +1,7 @@
 //! Files that somebody is about to save: an editor that writes in place may do it in several writes, and
 //! what stands there between two of them is nobody's text.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -15,10 +15,12 @@ use crate::disk::Disk;
 const QUIET: Duration = Duration::from_millis(100);
 /// Pauses of that length after which a file that is written again and again is read as it is.
 const PAUSES_MAX: usize = 20;
+/// Pauses in all.
+const PATIENCE: usize = 60;
 /// Reads that somebody wrote into, after which a file is taken as it is.
 const READS_MAX: usize = 3;
 
-/// Waits for saves to end: two seconds in all, however many files are restless.
+/// Waits for saves to end: two seconds for what is restless at a time, six in all.
 #[derive(Debug)]
 pub struct Quiet(Mutex<Waits>);
 
@@ -29,6 +31,8 @@ struct Waits {
     pauses_left: usize,
     /// Files that changed later, and then no more.
     settled: HashMap<String, FileMark>,
+    /// Files that did not come to rest: nobody waits for them again.
+    restless: HashSet<String>,
 }
 
 impl Quiet {
@@ -37,7 +41,8 @@ impl Quiet {
     pub fn new(now: Instant) -> Self {
         let quiet = i64::try_from(QUIET.as_micros()).unwrap_or(i64::MAX);
         let since_ns = now.micros().saturating_sub(quiet).saturating_mul(1_000);
-        let waits = Waits { since_ns, pauses_left: PAUSES_MAX, settled: HashMap::new() };
+        let (settled, restless) = (HashMap::new(), HashSet::new());
+        let waits = Waits { since_ns, pauses_left: PATIENCE, settled, restless };
         Self(Mutex::new(waits))
     }
 
@@ -68,10 +73,15 @@ impl Waits {
         let marked = paths.into_iter().filter_map(|path| Some((path, mark(disk, path)?)));
         let mut restless: Vec<(&str, FileMark)> = marked
             .filter(|(path, mark)| {
-                mark.modified_ns > self.since_ns && self.settled.get(*path) != Some(mark)
+                mark.modified_ns > self.since_ns
+                    && self.settled.get(*path) != Some(mark)
+                    && !self.restless.contains(*path)
             })
             .collect();
-        while !restless.is_empty() && self.pauses_left > 0 {
+        for _ in 0..PAUSES_MAX {
+            if restless.is_empty() || self.pauses_left == 0 {
+                break;
+            }
             disk.pause(QUIET);
             self.pauses_left -= 1;
             restless.retain_mut(|(path, before)| {
@@ -83,6 +93,7 @@ impl Waits {
                 changed
             });
         }
+        self.restless.extend(restless.into_iter().map(|(path, _)| path.to_owned()));
     }
 }
 

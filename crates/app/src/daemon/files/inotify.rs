@@ -48,14 +48,20 @@ impl Watch {
             (folder.strip_prefix(&self.home).unwrap_or(&folder).to_path_buf(), deep)
         };
         let names: Vec<(PathBuf, bool)> = watched.into_iter().map(below).collect();
-        // Of a folder that is gone nobody may have told. One that is watched keeps its number.
-        self.folders = Folders::default();
-        let mut room = true;
+        let (mut room, mut there) = (true, Vec::new());
         for (name, _) in &names {
-            room &= self.add(name) != Err(Errno::NOSPC);
+            match self.add(name) {
+                Ok(number) => there.push(number),
+                Err(error) => room &= error != Errno::NOSPC,
+            }
         }
         for (name, _) in names.iter().filter(|(_, deep)| *deep) {
-            room = room && self.add_below(name);
+            room = room && self.add_below(name, &mut there);
+        }
+        if room {
+            // Of a folder that is gone nobody may have told. One that is watched keeps its number.
+            there.sort_unstable();
+            self.folders.keep(&there);
         }
         if !room {
             self.notice();
@@ -74,7 +80,7 @@ impl Watch {
         let _ = self.events.send(Event::Notice(what));
     }
 
-    fn add(&mut self, name: &Path) -> Result<(), Errno> {
+    fn add(&mut self, name: &Path) -> Result<i32, Errno> {
         let wanted = WatchFlags::MODIFY
             | WatchFlags::CLOSE_WRITE
             | WatchFlags::CREATE
@@ -85,17 +91,20 @@ impl Watch {
             | WatchFlags::EXCL_UNLINK;
         let watched = inotify::add_watch(&self.inotify, self.home.join(name), wanted)?;
         self.folders.put(watched, name.as_os_str().as_bytes());
-        Ok(())
+        Ok(watched)
     }
 
     /// The folders of the entities in a collection; tells whether there was room for all.
-    fn add_below(&mut self, collection: &Path) -> bool {
+    fn add_below(&mut self, collection: &Path, there: &mut Vec<i32>) -> bool {
         let Ok(entries) = std::fs::read_dir(self.home.join(collection)) else { return true };
         for entry in entries.flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir())
-                && self.add(&collection.join(entry.file_name())) == Err(Errno::NOSPC)
-            {
-                return false;
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
+            match self.add(&collection.join(entry.file_name())) {
+                Ok(number) => there.push(number),
+                Err(Errno::NOSPC) => return false,
+                Err(_) => {}
             }
         }
         true
@@ -159,7 +168,7 @@ impl Watch {
             return true;
         }
         match self.add(name) {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Errno::NOSPC) => self.notice(),
             Err(_) => return true,
         }
@@ -214,6 +223,12 @@ impl Folders {
         if self.unused > self.names.len() / 2 {
             self.close_up();
         }
+    }
+
+    /// Drops all but these numbers, which are sorted.
+    fn keep(&mut self, numbers: &[i32]) {
+        self.places.retain(|(number, _)| numbers.binary_search(number).is_ok());
+        self.close_up();
     }
 
     /// Writes the names that are used anew.
