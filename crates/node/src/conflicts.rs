@@ -165,8 +165,7 @@ fn written_of(reader: &Reader, targets: &BTreeSet<Target>) -> cocli_store::Resul
         return Ok(all);
     }
     let names: HashSet<&[u8]> = targets.iter().map(|t| t.as_str().as_bytes()).collect();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    reader.recall(threads, &|_, target| names.contains(target))
+    reader.recall(&|_, target| names.contains(target))
 }
 
 /// The conflicts among all that was written of some targets.

@@ -7,6 +7,7 @@ use cocli_core::usv::{RS, US};
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::Reader;
 use cocli_store::names::{FIELDS, split};
+use cocli_store::side::processors;
 
 use crate::error::Result;
 use crate::home::Home;
@@ -111,8 +112,7 @@ fn best(
     look: &(dyn Fn(&[u8], &mut Best) + Sync),
 ) -> cocli_store::Result<BTreeSet<Candidate>> {
     let all = Mutex::new(Best { most, all: BTreeSet::new() });
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    reader.each_names(threads, &|names| {
+    reader.each_names(processors(), &|names| {
         let mut some = Best { most, all: BTreeSet::new() };
         look(names, &mut some);
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cocli_core::usv::US;
 use cocli_core::{Entity, Field, Kind, NameError, Target, Value};
+use cocli_store::side::processors;
 use serde_json::Value as Json;
 
 use crate::error::Result;
@@ -69,11 +70,10 @@ impl Home {
         let name = Field::read("name")?;
         let needles = all.iter().map(Condition::needles).find(|needles| !needles.is_empty());
         let needles = needles.unwrap_or_default();
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let prefix = format!("{collection}/");
         self.read(|reader| {
             let found = Mutex::new(Vec::new());
-            reader.search(threads, &prefix, &needles, &|target, entity| {
+            reader.search(processors(), &prefix, &needles, &|target, entity| {
                 let kind = Kind::of(&target);
                 if target.is_entity()
                     && entity.removed().is_none()

@@ -193,8 +193,7 @@ impl Home {
         &self,
         wanted: impl Fn(&[u8], &[u8]) -> bool + Sync,
     ) -> Result<Vec<Datagram>> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        self.read(|reader| reader.recall(threads, &wanted))
+        self.read(|reader| reader.recall(&wanted))
     }
 
     /// Where the whole records of each log end, synced or not.

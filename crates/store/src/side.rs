@@ -5,13 +5,23 @@ const THREADS_MAX: usize = 8;
 /// Up to so many things one thread is as fast as several, and does them in order.
 const ALONE: usize = 64;
 
+/// Threads that run at the same time on this machine.
+#[must_use]
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// As many threads as are of use where the disk has its part in the work.
+pub(crate) fn threads() -> usize {
+    processors().min(THREADS_MAX)
+}
+
 /// What `one` says of each thing, in their order: on all processors when there are many.
 ///
 /// # Panics
 /// When `one` does.
 pub fn by_side<T: Sync, R: Send>(things: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = processors.min(THREADS_MAX);
+    let threads = threads();
     if things.len() <= ALONE || threads == 1 {
         return things.iter().map(one).collect();
     }

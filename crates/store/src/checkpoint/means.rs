@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::side::threads;
+
 /// Memory that a compaction takes where nobody says otherwise, unless an eighth of the machine's is less.
 const MEMORY_BYTES: usize = 256 * MIB;
 /// Below this, what is new is merged into the shards that it touches, without runs.
@@ -13,8 +15,6 @@ const ALONE_BYTES: u64 = 256 * 1024;
 /// Bytes of new lines from which on files are synced while others are made. A file system takes less
 /// time for many small ones at once.
 const BESIDE_BYTES: u64 = 64 * MIB as u64;
-/// Threads that are of use: beyond them the disk is what takes the time.
-const THREADS_MAX: usize = 8;
 
 const MIB: usize = 1024 * 1024;
 
@@ -39,10 +39,9 @@ pub struct Means<'a> {
 
 impl Default for Means<'_> {
     fn default() -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             memory: memory_of_machine().map_or(MEMORY_BYTES, |all| (all / 8).min(MEMORY_BYTES)),
-            threads: threads.min(THREADS_MAX),
+            threads: threads(),
             alone_bytes: ALONE_BYTES,
             beside_bytes: BESIDE_BYTES,
             whole_bytes: WHOLE_BYTES,

@@ -10,6 +10,7 @@ use super::Reader;
 use crate::checkpoint::side_by_side;
 use crate::error::{Result, Tried};
 use crate::journal::{Section, Stretch};
+use crate::side::processors;
 
 /// Bytes of a journal that are read in one step.
 const STEP_BYTES: usize = 512 * 1024;
@@ -22,15 +23,11 @@ impl Reader {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn recall(
-        &self,
-        threads: usize,
-        wanted: &(dyn Fn(&[u8], &[u8]) -> bool + Sync),
-    ) -> Result<Vec<Datagram>> {
+    pub fn recall(&self, wanted: &(dyn Fn(&[u8], &[u8]) -> bool + Sync)) -> Result<Vec<Datagram>> {
         let steps: Vec<Section> =
             self.all()?.iter().flat_map(|section| section.pieces(STEP_BYTES)).collect();
         let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        side_by_side(threads.clamp(1, steps.len().max(1)), &|| {
+        side_by_side(processors().clamp(1, steps.len().max(1)), &|| {
             let mut some = Vec::new();
             while let Some(step) = steps.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let path = step.path();
