@@ -255,16 +255,12 @@ impl<'h> Session<'h> {
         Ok(Written { datagrams: datagrams.len(), unchanged, new, refused, end })
     }
 
-    /// What waits in the card of a target that is back, and of what stands below it, is weighed anew.
+    /// What waits in the card of a target that is back is weighed anew.
     fn weigh_again(&mut self, back: &Target) {
-        let (leave, held) = (&mut self.leave, &mut self.met.held);
-        held.retain(|held| {
-            let is_back = held.target.lineage().any(|above| above == back.as_str());
-            if is_back {
-                leave.remove(&held.target);
-            }
-            !is_back
-        });
+        let held = self.met.held.extract_if(.., |held| held.target == *back);
+        for held in held {
+            self.leave.remove(&held.target);
+        }
     }
 
     /// Works out the datagrams of one change, and takes them into the view.

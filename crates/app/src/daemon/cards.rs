@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cocli_core::gossip::Holdings;
 use cocli_core::{Target, Vector};
-use cocli_node::{Home, NodeError, Placed, batches};
+use cocli_node::{Home, NodeError, Placed, Session, batches};
 
 use super::changes::{Changes, Waiting};
 use super::compaction::Compaction;
@@ -326,7 +326,7 @@ impl Cards {
         if ripe.is_empty() {
             return;
         }
-        let taken = self.take_in(&ripe, now);
+        let taken = self.take_in(&ripe, true, now);
         self.due.extend(ripe);
         self.noted.get_or_insert(Stir::new(now));
         if let Err(error) = taken {
@@ -341,7 +341,7 @@ impl Cards {
         }
         self.revless_came = None;
         let mut targets: Vec<Target> = std::mem::take(&mut self.revless).into_iter().collect();
-        let left = match self.take_in_with(&targets, false, now) {
+        let left = match self.take_in(&targets, false, now) {
             Ok(left) => left,
             Err(error) => return self.failed(&error),
         };
@@ -367,7 +367,7 @@ impl Cards {
     /// Hand edits of all of them first, since how many there are decides; then the cards, some at a
     /// time.
     fn keep(&mut self, mut targets: Vec<Target>, now: Instant) -> Result<(), NodeError> {
-        let left = self.take_in(&targets, now)?;
+        let left = self.take_in(&targets, true, now)?;
         let put_off = |target: &Target| {
             self.refused.get(target).is_some_and(|refused| !refused.again.is_now(now))
         };
@@ -382,55 +382,49 @@ impl Cards {
         now: Instant,
     ) -> Result<(), NodeError> {
         for some in batches(targets) {
-            let mut session = self.home.session(clock::now())?;
-            if revless_wait {
-                session.let_revless_wait();
-            }
-            let mut placed = session.place_these(&some)?;
-            let revless = session.revless();
-            drop(session);
-            self.note_revless(revless, now);
+            let place = |session: &mut Session<'_>| session.place_these(&some);
+            let placed = self.in_session(revless_wait, now, place)?;
             if placed.behind.is_some() {
                 self.compare = self.rescan;
             }
             self.tell(&placed);
-            self.refuse(std::mem::take(&mut placed.broken), some, now);
+            self.refuse(placed.broken, some, now);
         }
         Ok(())
     }
 
-    /// Takes in what people changed in them; gives those whose files are left alone. Cards without a known
-    /// `_rev` are left for later.
-    fn take_in(&mut self, targets: &[Target], now: Instant) -> Result<BTreeSet<Target>, NodeError> {
-        self.take_in_with(targets, true, now)
-    }
-
-    fn take_in_with(
+    /// Takes in what people changed in them; gives those whose files are left alone.
+    fn take_in(
         &mut self,
         targets: &[Target],
         revless_wait: bool,
         now: Instant,
     ) -> Result<BTreeSet<Target>, NodeError> {
+        let taken = self.in_session(revless_wait, now, |session| session.take_in(targets))?;
+        if let Some(end) = taken.end {
+            let _ = self.events.send(Event::Edited(end));
+        }
+        Ok(taken.left)
+    }
+
+    /// Works on the home, and notes which cards without a known `_rev` were left for later, where they wait.
+    fn in_session<T>(
+        &mut self,
+        revless_wait: bool,
+        now: Instant,
+        work: impl FnOnce(&mut Session<'_>) -> Result<T, NodeError>,
+    ) -> Result<T, NodeError> {
         let mut session = self.home.session(clock::now())?;
         if revless_wait {
             session.let_revless_wait();
         }
-        let taken = session.take_in(targets)?;
-        let revless = session.revless();
-        drop(session);
-        if let Some(end) = taken.end {
-            let _ = self.events.send(Event::Edited(end));
-        }
-        self.note_revless(revless, now);
-        Ok(taken.left)
-    }
-
-    fn note_revless(&mut self, targets: Vec<Target>, now: Instant) {
-        for target in targets {
+        let done = work(&mut session)?;
+        for target in session.revless() {
             if self.revless.insert(target) {
                 self.revless_came.get_or_insert(Stir::new(now)).last = now;
             }
         }
+        Ok(done)
     }
 
     /// A card that could not be put in place is not tried with every look: each try keeps a line of what it

@@ -4,7 +4,7 @@ use std::io;
 
 use cocli_core::{Entity, Entry, Field, Kind, Stamp, Target};
 use cocli_store::card::kept::{FileMark, Head, History, Shelf};
-use cocli_store::card::{self, Basis, CardText, Edit, Taken, place, quiet::Quiet, tags};
+use cocli_store::card::{self, Basis, CardText, Edit, Taken, place, quiet, tags};
 use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
 
@@ -88,7 +88,7 @@ impl Look<'_> {
 
     /// Reads the files of a target; what cannot be read is an error text.
     pub(crate) fn read(&self, target: &Target, entity: &Entity) -> Option<Read> {
-        self.read_by(target, entity, &|path| self.disk.read(path))
+        self.read_by(target, entity, &|path| quiet::read(self.disk, path))
     }
 
     /// The same to take them in: what somebody is saving is read when that is done.
@@ -96,7 +96,7 @@ impl Look<'_> {
         &self,
         target: &Target,
         entity: &Entity,
-        quiet: &Quiet,
+        quiet: &quiet::Quiet,
     ) -> Option<Read> {
         self.read_by(target, entity, &|path| quiet.read(self.disk, path))
     }
@@ -105,27 +105,23 @@ impl Look<'_> {
         &self,
         target: &Target,
         entity: &Entity,
-        bytes_of: &dyn Fn(&str) -> io::Result<Vec<u8>>,
+        read_file: &dyn Fn(&str) -> io::Result<quiet::Marked>,
     ) -> Option<Read> {
         let kind = kind_of(target)?;
         let path = self.card_path(target, entity)?;
-        let read = |path: &str| match self.no_larger_than_a_card(path).and_then(|()| bytes_of(path))
-        {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => {
-                let error = StoreError::Io { path: path.to_string(), doing: "read", source };
-                Err((path.to_string(), error.to_string()))
-            }
-        };
+        let read =
+            |path: &str| match self.no_larger_than_a_card(path).and_then(|()| read_file(path)) {
+                Ok((bytes, mark)) => Ok((Some(bytes), mark)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((None, None)),
+                Err(source) => {
+                    let error = StoreError::Io { path: path.to_string(), doing: "read", source };
+                    Err((path.to_string(), error.to_string()))
+                }
+            };
         let tags_path = paths::tags(target);
         let files = || {
-            let card = read(&path)?;
-            // Looked at before and after: who writes in between changes the mark.
-            let mark = || self.disk.stat(tags_path.as_deref()?).ok()?.map(FileMark::from);
-            let before = mark();
-            let tags = tags_path.as_deref().map_or(Ok(None), read)?;
-            let tags_mark = before.filter(|mark_before| mark() == Some(*mark_before));
+            let (card, _) = read(&path)?;
+            let (tags, tags_mark) = tags_path.as_deref().map_or(Ok((None, None)), read)?;
             let (path, tags_path) = (path.clone(), tags_path.clone());
             Ok(Files { kind, path, card, tags_path, tags, tags_mark })
         };

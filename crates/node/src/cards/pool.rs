@@ -32,11 +32,7 @@ impl Home {
     /// # Errors
     /// When the disk cannot be read.
     pub fn card_changed(&self, target: &Target) -> Result<bool> {
-        if !self.keeps_cards() || kind_of(target).is_none() {
-            return Ok(false);
-        }
-        let shelves = Shelves::of(&*self.disk, target)?;
-        Ok(shelves.look(target).touched(target, &Entity::default()))
+        Ok(!self.cards_changed(std::slice::from_ref(target))?.is_empty())
     }
 
     /// Those of some targets whose files somebody touched since they were put in place, in the order in which

@@ -153,7 +153,7 @@ fn a_card_that_may_not_be_written_is_named_until_it_is_in_its_place() {
 fn a_list_that_is_saved_right_behind_its_reading_is_not_taken_for_the_one_that_was_read() {
     const LIST: usize = 1;
     let saves = Manner { renamed: true, slow: None };
-    for later in 0..160 {
+    for (behind, later) in (1..=2).flat_map(|behind| (0..160).map(move |later| (behind, later))) {
         let mut world = World::new(true);
         world.arrive_tag(0, false);
         world.look();
@@ -163,7 +163,7 @@ fn a_list_that_is_saved_right_behind_its_reading_is_not_taken_for_the_one_that_w
         world.next();
         // Another node's tag makes that the list is written anew.
         world.arrive_tag(0, false);
-        world.catch_up_and_die(LIST, later);
+        world.catch_up_and_die(LIST, behind, later);
         world.settle();
         world.check();
     }

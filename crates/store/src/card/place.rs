@@ -225,7 +225,7 @@ impl<'a> Spot<'a> {
         // Who wrote in that moment may not be done. They go on in the same file, wherever it is now.
         let path = swap.as_ref().unwrap_or(&self.path);
         let read = if_there(quiet.read(disk, path)).tried("read", path)?;
-        let bytes = read.unwrap_or_else(|| bytes.clone());
+        let bytes = read.map_or_else(|| bytes.clone(), |(bytes, _)| bytes);
         Ok(Placed::Raced(Raced { bytes, swap: swap.clone() }))
     }
 
@@ -338,14 +338,13 @@ pub fn leftovers(disk: &dyn Disk, _lock: &HomeLock, quiet: &Quiet) -> Result<Lef
             continue;
         }
         // The editor that had it open may have outlived us, and write to it still.
-        let bytes = quiet.read(disk, &swap).tried("read", &swap)?;
+        let (bytes, mark) = quiet.read(disk, &swap).tried("read", &swap)?;
         let Some((history, path)) = owner(disk, &swap)? else {
             let aside = paths::nobodys(hash(&bytes));
             put_aside(disk, &swap, &aside)?;
             left.aside.push((swap, aside));
             continue;
         };
-        let mark = disk.stat(&swap).tried("look at", &swap)?.map(FileMark::from);
         match leftover(&history, path, bytes, mark, swap.clone()) {
             Some(leftover) => left.files.push(leftover),
             None => disk.remove(&swap).tried("remove", &swap)?,

@@ -20,6 +20,9 @@ const PATIENCE: usize = 60;
 /// Reads that somebody wrote into, after which a file is taken as it is.
 const READS_MAX: usize = 3;
 
+/// The bytes of a file, and its mark, unless somebody wrote while they were read.
+pub type Marked = (Vec<u8>, Option<FileMark>);
+
 /// Waits for saves to end: two seconds for what is restless at a time, six in all.
 #[derive(Debug)]
 pub struct Quiet(Mutex<Waits>);
@@ -55,17 +58,26 @@ impl Quiet {
     ///
     /// # Errors
     /// Of the disk.
-    pub fn read(&self, disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
+    pub fn read(&self, disk: &dyn Disk, path: &str) -> io::Result<Marked> {
         for _ in 0..READS_MAX {
             self.wait(disk, [path]);
-            let before = mark(disk, path);
-            let bytes = disk.read(path)?;
-            if mark(disk, path) == before {
-                return Ok(bytes);
+            let (bytes, mark) = read(disk, path)?;
+            if mark.is_some() {
+                return Ok((bytes, mark));
             }
         }
-        disk.read(path)
+        read(disk, path)
     }
+}
+
+/// Reads a file as it is.
+///
+/// # Errors
+/// Of the disk.
+pub fn read(disk: &dyn Disk, path: &str) -> io::Result<Marked> {
+    let before = mark(disk, path);
+    let bytes = disk.read(path)?;
+    Ok((bytes, before.filter(|before| mark(disk, path) == Some(*before))))
 }
 
 impl Waits {

@@ -359,14 +359,13 @@ impl World {
         line.split(' ').next()?.parse().ok()
     }
 
-    /// A verb that looks at all cards; a person saves right behind its reading of a file, and it dies some
-    /// operations later.
-    pub(super) fn catch_up_and_die(&mut self, file: usize, later: u64) {
+    /// A verb that looks at all cards; a person saves so many operations behind its reading of a file, and
+    /// it dies some operations later.
+    pub(super) fn catch_up_and_die(&mut self, file: usize, behind: u64, later: u64) {
         let now = self.instant();
         let catch_up = |home: &Home| drop(home.catch_up(None, now));
         let read = self.when(catch_up, &format!(" read {}", FILES[file].0)).unwrap();
-        // The next look at it tells that nobody wrote meanwhile, the one behind what its mark is.
-        self.save(read + 2, 0, Edit::Tag, Manner { renamed: true, slow: None });
+        self.save(read + behind, 0, Edit::Tag, Manner { renamed: true, slow: None });
         self.disk.fail_at(read + later, Fault::Error, Times::ForGood);
         catch_up(&self.home());
         self.disk.heal();
