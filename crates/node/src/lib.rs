@@ -30,6 +30,13 @@ pub mod slug;
 mod split;
 mod undo;
 
+/// For tests in here, which share a file with those in `tests/`.
+#[cfg(test)]
+extern crate self as cocli_node;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 pub use cocli_store::Serving;
 pub use cocli_store::archive::Archived;
 pub use cocli_store::checkpoint::Turn;

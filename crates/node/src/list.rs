@@ -102,26 +102,11 @@ pub(crate) fn has_something(kind: Option<Kind>, entity: &Entity, name: &Field) -
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-    use cocli_core::{ClusterId, Epoch, Instant, NodeId};
+    use cocli_core::Instant;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::home::{Birth, Membership, Rim};
-
-    fn home(dir: &tempfile::TempDir) -> Home {
-        let membership =
-            Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
-        let birth = Birth {
-            node: NodeId::written("n").unwrap(),
-            membership,
-            identity: vec![0; 32],
-            identity_public: "00".into(),
-            cards: false,
-            maybe_known: false,
-        };
-        let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
-        Home::create(dir.path(), &birth, rim, now()).unwrap()
-    }
+    use crate::support::home;
 
     fn now() -> Instant {
         Instant::from_micros(1_795_435_200_000_000).unwrap()
@@ -164,7 +149,7 @@ mod tests {
             merged in 0..40_usize,
         ) {
             let dir = tempfile::tempdir().unwrap();
-            let home = home(&dir);
+            let home = home(dir.path(), "n", now());
             let path = dir.path().join("wal/20261101_scraper.usv");
             let text = |records: &[(usize, &str, &str)], from: usize| -> String {
                 let numbered = records.iter().zip(from..);

@@ -3,26 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use cocli_core::{
-    ClusterId, Day, Epoch, Field, Head, Instant, LogId, NodeId, Target, Value, Vector,
-};
+mod support;
+
+use cocli_core::{Day, Field, Head, Instant, LogId, Target, Value, Vector};
 use cocli_node::change::{Change, Intent};
-use cocli_node::{Beside, Birth, Home, Membership, Rim};
+use cocli_node::{Beside, Home};
 
 /// 2026-11-23T12:00:00Z.
 const START: i64 = 1_795_435_200_000_000;
 
 fn home(dir: &tempfile::TempDir) -> Home {
-    let birth = Birth {
-        node: NodeId::written("n").unwrap(),
-        membership: Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() },
-        identity: vec![0; 32],
-        identity_public: "00".into(),
-        cards: false,
-        maybe_known: false,
-    };
-    let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
-    Home::create(dir.path(), &birth, rim, Instant::from_micros(START).unwrap()).unwrap()
+    support::home(dir.path(), "n", Instant::from_micros(START).unwrap())
 }
 
 fn write(home: &Home, after: i64, target: &str, city: &str) -> Head {

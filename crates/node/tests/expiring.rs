@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use cocli_core::{ClusterId, Epoch, Field, Instant, NodeId, Target, Value};
+mod support;
+
+use cocli_core::{Field, Instant, Target, Value};
 use cocli_node::change::{Change, Intent};
-use cocli_node::{Birth, Home, Membership, NodeError, Rim};
+use cocli_node::{Home, NodeError};
 
 const DAY: i64 = 86_400_000_000;
 /// 2026-11-23T12:00:00Z.
@@ -16,18 +18,7 @@ fn at(days: i64) -> Instant {
 
 fn home() -> (Home, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let membership =
-        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
-    let birth = Birth {
-        node: NodeId::written("pi1").unwrap(),
-        membership,
-        identity: vec![0; 32],
-        identity_public: "00".into(),
-        cards: false,
-        maybe_known: false,
-    };
-    let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
-    (Home::create(dir.path(), &birth, rim, at(0)).unwrap(), dir)
+    (support::home(dir.path(), "pi1", at(0)), dir)
 }
 
 fn value(target: &str, field: &str, value: &str) -> (Target, Field, Value) {

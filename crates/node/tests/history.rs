@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use cocli_core::{ClusterId, Epoch, Field, Instant, NodeId, Target, Value};
+mod support;
+
+use cocli_core::{Field, Instant, Target, Value};
 use cocli_node::change::{Change, Intent};
-use cocli_node::{Birth, Home, Membership, NodeError, Rim, Wanted};
+use cocli_node::{Home, NodeError, Wanted};
 use cocli_store::archive::Trim;
 
 /// 2026-11-23T12:00:00Z.
@@ -16,24 +18,12 @@ fn at(days: i64) -> Instant {
     Instant::from_micros(START + days * DAY).unwrap()
 }
 
-fn rim() -> Rim {
-    Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) }
-}
-
 fn home(dir: &tempfile::TempDir, name: &str) -> Home {
-    let birth = Birth {
-        node: NodeId::written(name).unwrap(),
-        membership: Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() },
-        identity: vec![0; 32],
-        identity_public: "00".into(),
-        cards: false,
-        maybe_known: false,
-    };
-    Home::create(dir.path(), &birth, rim(), at(-1)).unwrap();
+    support::home(dir.path(), name, at(-1));
     let config = dir.path().join(".cocli/config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(config, format!("{text}\n[archive]\nbudget = \"0 B\"\n")).unwrap();
-    Home::open(dir.path(), rim()).unwrap()
+    Home::open(dir.path(), support::rim()).unwrap()
 }
 
 fn acme() -> Target {
@@ -87,7 +77,7 @@ fn journals_stay_in_wal_for_as_many_days_as_the_machine_says() {
     let dir = tempfile::tempdir().unwrap();
     put(&home(&dir, "n"), at(0), "city", Value::text("Paris"), false);
     std::fs::write(dir.path().join(".cocli/config.toml"), "[archive]\nafter = 30\n").unwrap();
-    let home = Home::open(dir.path(), rim()).unwrap();
+    let home = Home::open(dir.path(), support::rim()).unwrap();
     assert_eq!(compact_and_archive(&home, at(28)), 0);
     assert_eq!(compact_and_archive(&home, at(32)), 2);
 }

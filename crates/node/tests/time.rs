@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use cocli_core::{ClusterId, Datagram, Epoch, Field, Instant, NodeId, Stamp, Target, Value};
+use cocli_core::{Datagram, Field, Instant, Stamp, Target, Value};
+use cocli_node::Home;
 use cocli_node::change::{Change, Intent};
-use cocli_node::{Birth, Home, Membership, Rim};
 
 const HOUR: i64 = 3_600_000_000;
 /// 2026-11-23T23:58:00Z: days end while the test writes.
@@ -33,18 +35,8 @@ impl Cluster {
     fn new(seed: u64) -> Self {
         let nodes = [-3 * HOUR, 48 * HOUR, 0].into_iter().enumerate().map(|(n, skew)| {
             let dir = tempfile::tempdir().unwrap();
-            let (cluster, peers) = (ClusterId([7; 16]), Vec::new());
-            let birth = Birth {
-                node: NodeId::written(&format!("n{n}")).unwrap(),
-                membership: Membership { cluster, keys: Vec::new(), peers },
-                identity: vec![0; 32],
-                identity_public: "00".into(),
-                cards: false,
-                maybe_known: false,
-            };
-            let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
             let now = Instant::from_micros(START + skew).unwrap();
-            Node { home: Home::create(dir.path(), &birth, rim, now).unwrap(), dir, skew }
+            Node { home: support::home(dir.path(), &format!("n{n}"), now), dir, skew }
         });
         Self { nodes: nodes.collect(), passed: 0, seed, written: 3 }
     }

@@ -34,19 +34,6 @@ fn datagram() -> impl Strategy<Value = Datagram> {
     })
 }
 
-fn means(memory: usize, share: u64) -> Means<'static> {
-    let whole_bytes = if share == 8 { 64 << 20 } else { 0 };
-    Means {
-        memory,
-        threads: 1,
-        alone_bytes: 0,
-        beside_bytes: u64::MAX,
-        whole_bytes,
-        share,
-        progress: None,
-    }
-}
-
 fn compact(disk: &FakeDisk, name: &str, means: &Means<'_>) {
     let (mut journals, lock) = (open(disk, name).unwrap(), take_lock(disk).unwrap());
     checkpoint::compact_by(&lock, &mut journals, means).unwrap();

@@ -6,28 +6,15 @@ mod support;
 
 use cocli_core::State;
 use cocli_store::archive::{self, Moving};
-use cocli_store::checkpoint::{self, Begun, Incoming, Manifest, Means, Turn};
+use cocli_store::checkpoint::{self, Begun, Incoming, Manifest, Turn};
 use cocli_store::{Disk, FakeDisk, Reader, StoreError};
 use support::*;
 
 const MANIFEST: &str = "checkpoint/manifest.json";
 
-fn means(share: u64) -> Means<'static> {
-    let whole_bytes = if share == 8 { 64 << 20 } else { 0 };
-    Means {
-        memory: 1 << 20,
-        threads: 1,
-        alone_bytes: 0,
-        beside_bytes: u64::MAX,
-        whole_bytes,
-        share,
-        progress: None,
-    }
-}
-
 fn compact(disk: &FakeDisk, share: u64) -> cocli_store::Result<()> {
     let (mut journals, lock) = (open(disk, "pi1")?, take_lock(disk)?);
-    checkpoint::compact_by(&lock, &mut journals, &means(share)).map(|_| ())
+    checkpoint::compact_by(&lock, &mut journals, &means(1 << 20, share)).map(|_| ())
 }
 
 /// A home whose history before the newest records is gone, with shards and a run, and with journals
@@ -104,7 +91,7 @@ fn nothing_new_has_to_come_for_an_older_checkpoint_to_be_made_anew_beside_writer
     let turn = Turn::try_take(&disk).unwrap().unwrap();
     let begun = Begun::up_to(turn, &mut journals, &known).unwrap();
     assert!(begun.renews());
-    let merged = begun.merge(&mut journals, &means(8)).unwrap();
+    let merged = begun.merge(&mut journals, &means(1 << 20, 8)).unwrap();
     assert!(merged.place(&take_lock(&disk).unwrap(), &mut journals).unwrap().is_new());
     assert!(is_renewed(&disk));
     assert_eq!(state(&disk, "pi1").unwrap(), expected);

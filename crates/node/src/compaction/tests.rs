@@ -6,35 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cocli_core::{
-    Causality, ClusterId, Datagram, Entry, Epoch, Field, Head, LogId, NodeId, Stamp, Target, Value,
-    usv,
+    Causality, Datagram, Entry, Field, Head, LogId, NodeId, Stamp, Target, Value, usv,
 };
 use cocli_store::disk::{Held, Stat};
 use cocli_store::{Disk, FileKind, RealDisk, paths};
 
 use super::*;
-use crate::home::{Birth, Membership, Rim};
+use crate::support::{home, rim};
 
 fn now() -> Instant {
     Instant::from_micros(1_795_435_200_000_000).unwrap()
-}
-
-fn rim() -> Rim {
-    Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) }
-}
-
-fn home(path: &Path) -> Home {
-    let membership =
-        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
-    let birth = Birth {
-        node: NodeId::written("n").unwrap(),
-        membership,
-        identity: vec![0; 32],
-        identity_public: "00".into(),
-        cards: false,
-        maybe_known: false,
-    };
-    Home::create(path, &birth, rim(), now()).unwrap()
 }
 
 fn journal(node: &str) -> String {
@@ -152,7 +133,7 @@ impl Disk for Shared {
 fn counted_after(at: usize) -> (Option<usize>, usize) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().to_path_buf();
-    let other = home(&path);
+    let other = home(&path, "n", now());
     comes(&path, "attic", "acme", "Oslo");
     let merge = |home: &Home| home.merge_beside(None, &known(home), true, now());
     assert!(matches!(merge(&other).unwrap(), Beside::Merged(_)));

@@ -1,30 +1,15 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use cocli_core::{Causality, ClusterId, Day, Epoch, Instant, LogId, NodeId, usv};
+use cocli_core::{Causality, Day, Instant, LogId, NodeId, usv};
 use cocli_store::paths;
 use proptest::prelude::*;
 
 use super::*;
 use crate::conflicts::noted::Losses;
-use crate::home::{Birth, Membership, Rim};
+use crate::support::home;
 
 const CASES: u32 = 32;
 const LOGS: [&str; 5] = ["attic", "barn", "barn~abcdefgh", "cabin", "dock"];
-
-fn home(dir: &tempfile::TempDir) -> Home {
-    let membership =
-        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
-    let birth = Birth {
-        node: NodeId::written("n").unwrap(),
-        membership,
-        identity: vec![0; 32],
-        identity_public: "00".into(),
-        cards: false,
-        maybe_known: false,
-    };
-    let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
-    Home::create(dir.path(), &birth, rim, now()).unwrap()
-}
 
 fn now() -> Instant {
     Instant::from_micros(1_795_435_200_000_000).unwrap()
@@ -197,7 +182,7 @@ proptest! {
         let law = law(&all);
         for course in &courses {
             let dir = tempfile::tempdir().unwrap();
-            let home = home(&dir);
+            let home = home(dir.path(), "n", now());
             goes_through(&home, course, &logs);
             // It counts what the list has, wherever the checkpoint ends; where somebody says that he saw what
             // was written after him perhaps more.
@@ -222,7 +207,7 @@ proptest! {
 #[test]
 fn what_is_counted_is_read_from_the_note_and_not_from_the_journals() {
     let dir = tempfile::tempdir().unwrap();
-    let home = home(&dir);
+    let home = home(dir.path(), "n", now());
     let one = |node: usize, log: usize| Drawn {
         at: node as i64,
         node,
@@ -286,7 +271,7 @@ fn city(at: i64, node: &str, city: &str, saw: &[&Entry]) -> (Vec<u8>, Entry) {
 #[test]
 fn what_comes_after_those_who_saw_it_were_merged_and_replaced_is_not_counted() {
     let dir = tempfile::tempdir().unwrap();
-    let home = home(&dir);
+    let home = home(dir.path(), "n", now());
     let (attic, first) = city(1, "attic", "Oslo", &[]);
     let (over, second) = city(2, "barn", "Rome", &[&first]);
     let (again, _) = city(3, "barn", "Bern", &[&second]);

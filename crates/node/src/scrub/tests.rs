@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use cocli_core::{ClusterId, Day, Epoch, NodeId};
+use cocli_core::Day;
 
 use super::*;
-use crate::home::{Birth, Membership, Rim};
+use crate::support;
 
 fn at(hours: i64) -> Instant {
     Instant::from_micros(1_795_435_200_000_000 + hours * DAY_US / 24).unwrap()
@@ -18,18 +18,7 @@ fn barn() -> String {
 
 /// A home with a megabyte of another node's log, merged.
 fn home(dir: &tempfile::TempDir) -> Home {
-    let membership =
-        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
-    let birth = Birth {
-        node: NodeId::written("n").unwrap(),
-        membership,
-        identity: vec![0; 32],
-        identity_public: "00".into(),
-        cards: false,
-        maybe_known: false,
-    };
-    let rim = Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) };
-    let home = Home::create(dir.path(), &birth, rim, at(0)).unwrap();
+    let home = support::home(dir.path(), "n", at(0));
     let mut text = String::new();
     for n in 0..6_000 {
         let value = format!("{n} {}", "v".repeat(100));

@@ -14,6 +14,7 @@ use cocli_core::{
     Causality, ClusterId, Datagram, Day, Entry, Epoch, Field, Instant, LogId, NodeId, Stamp, State,
     Target, Value, usv,
 };
+use cocli_store::checkpoint::Means;
 use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::disk::{Disk, FakeDisk, SharedDisk};
 use cocli_store::{Command, HomeLock, Journals, Reader, Result, Written};
@@ -38,6 +39,20 @@ pub fn epoch(text: &str) -> Epoch {
 
 pub fn command() -> Command {
     Command { at: Instant::from_micros(5).unwrap(), verb: "set".to_owned() }
+}
+
+/// One thread within so much memory; runs stay up to one part in so many of the shards.
+pub fn means(memory: usize, share: u64) -> Means<'static> {
+    let whole_bytes = if share == 8 { 64 << 20 } else { 0 };
+    Means {
+        memory,
+        threads: 1,
+        alone_bytes: 0,
+        beside_bytes: u64::MAX,
+        whole_bytes,
+        share,
+        progress: None,
+    }
 }
 
 /// A datagram of its own field, so that it is seen in the state whatever else there is.

@@ -253,6 +253,15 @@ mod tests {
     use super::super::super::changes::Waiting;
     use super::*;
 
+    /// A home with one company's folder.
+    fn home() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["wal", "companies/old", "people"] {
+            std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+        }
+        dir
+    }
+
     #[test]
     fn folders_are_known_by_their_numbers_until_they_are_dropped() {
         let mut folders = Folders::default();
@@ -275,11 +284,8 @@ mod tests {
 
     #[test]
     fn when_the_systems_queue_runs_over_all_files_are_looked_at_and_new_folders_are_watched() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = home();
         let home = dir.path();
-        for folder in ["wal", "companies/old", "people"] {
-            std::fs::create_dir_all(home.join(folder)).unwrap();
-        }
         let (events, _heard) = channel();
         let (cards, changed) = channel();
         let changes = Changes::new(cards, Waiting::default());
@@ -308,11 +314,8 @@ mod tests {
 
     #[test]
     fn saves_are_heard_of_in_folders_that_were_there_and_in_new_ones() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = home();
         let home = dir.path();
-        for folder in ["wal", "companies/old", "people"] {
-            std::fs::create_dir_all(home.join(folder)).unwrap();
-        }
         let (events, heard) = channel();
         let (cards, changed) = channel();
         watch(home, events, Changes::new(cards, Waiting::default())).unwrap();

@@ -1,0 +1,30 @@
+//! A home that is alone in its cluster and keeps no cards.
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test file takes what it needs of this"
+)]
+
+use std::path::Path;
+
+use cocli_core::{ClusterId, Epoch, Instant, NodeId};
+use cocli_node::{Birth, Home, Membership, Rim};
+
+pub fn rim() -> Rim {
+    Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) }
+}
+
+/// Makes one in a folder, of the node of this name.
+pub fn home(path: &Path, name: &str, now: Instant) -> Home {
+    let membership =
+        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
+    let birth = Birth {
+        node: NodeId::written(name).unwrap(),
+        membership,
+        identity: vec![0; 32],
+        identity_public: "00".into(),
+        cards: false,
+        maybe_known: false,
+    };
+    Home::create(path, &birth, rim(), now).unwrap()
+}
