@@ -61,7 +61,8 @@ pub struct Replica {
     calls: Calls,
     /// Who has the other branch of a log that is being set aside, and our hash that lost.
     asides: BTreeMap<LogId, (Boot, BranchEnd)>,
-    holes: BTreeSet<(LogId, u64)>,
+    /// Where each ends that the engine knows.
+    holes: BTreeMap<(LogId, u64), u64>,
     /// From where on logs are held, as the engine was told.
     bases: BTreeMap<LogId, u64>,
     /// A rescan is with the writer; another is wanted behind it.
@@ -94,7 +95,7 @@ impl Replica {
             epochs: 0,
             calls: Calls::default(),
             asides: BTreeMap::new(),
-            holes: BTreeSet::new(),
+            holes: BTreeMap::new(),
             rescan: None,
             begun: false,
         })
@@ -507,19 +508,20 @@ impl Replica {
         inputs
     }
 
-    /// Holes that the engine does not know yet, and those that are whole again, by whatever way.
+    /// Holes that the engine does not know yet, or by another end, and those that are whole again, by whatever way.
     fn find_holes(&mut self) -> Vec<gossip::Input> {
         let mut inputs = Vec::new();
         let there = self.journals.holes();
         let is_there = |(log, position): &(LogId, u64)| {
             there.iter().any(|hole| hole.log == *log && hole.from.position == *position)
         };
-        for (log, position) in self.holes.extract_if(.., |hole| !is_there(hole)) {
+        for ((log, position), _) in self.holes.extract_if(.., |hole, _| !is_there(hole)) {
             inputs.push(gossip::Input::Healed { log, position });
         }
         for hole in there {
-            if self.holes.insert((hole.log.clone(), hole.from.position)) {
-                let (log, from, until) = (hole.log, hole.from, hole.until);
+            let (log, from, until) = (hole.log, hole.from, hole.until);
+            let known = self.holes.insert((log.clone(), from.position), until.position);
+            if known != Some(until.position) {
                 inputs.push(gossip::Input::Hole { log, from, until });
             }
         }

@@ -2,7 +2,7 @@
 //! still hold it, and not when it is asked for.
 
 use cocli_core::{Instant, LogId};
-use cocli_store::checkpoint::{self, Manifest};
+use cocli_store::checkpoint;
 use cocli_store::journal::Hole;
 use cocli_store::{Journals, paths};
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,8 @@ use crate::home::Home;
 const STEPS: u64 = 1200;
 /// Bytes that a step reads at least.
 const STEP_BYTES_MIN: u64 = 256 * 1024;
+/// Bytes that are read at most, but for one block, while the home's lock keeps others from writing.
+const LOCKED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// From the beginning of one reading to that of the next.
 const DAY_US: i64 = 86_400_000_000;
 
@@ -61,7 +63,7 @@ impl Home {
     /// for whoever reads it.
     ///
     /// # Errors
-    /// When the home cannot be read: the next step goes on there.
+    /// When something cannot be read: the next step goes on behind it.
     pub fn scrub_some(&self, now: Instant) -> Result<bool> {
         let mut scrub = self.scrubbed().unwrap_or_default();
         if scrub.place.is_none() {
@@ -74,92 +76,126 @@ impl Home {
             scrub.so_far = Scrubbed::default();
             scrub.place = Some(Place::Log(String::new(), 0));
         }
-        let fresh = self.read_some(&mut scrub)?;
+        let fresh = self.read_some(&mut scrub);
         if scrub.place.is_none() {
             scrub.last = Some((now.to_string(), scrub.so_far));
         }
         let text = serde_json::to_vec(&scrub).unwrap_or_default();
         // Where that is lost a reading begins anew.
         let _ = self.disk.put(paths::SCRUB, &text);
-        Ok(fresh)
+        fresh
     }
 
-    /// A step; gives whether it found holes.
+    /// A step; gives whether it found holes. It goes on behind what cannot be read, which the next reading meets
+    /// again.
     fn read_some(&self, scrub: &mut Scrub) -> Result<bool> {
         let mut journals = self.journals()?;
-        let known: Vec<_> = journals.holes();
-        let mut manifest = Manifest::read(&*self.disk).unwrap_or_default();
+        let known = journals.holes();
         let of_logs = journals.logs().map(|log| journals.end(log) - journals.begin(log));
-        let all = of_logs.sum::<u64>() + manifest.bytes();
+        let all = of_logs.sum::<u64>() + checkpoint::bytes(&*self.disk)?;
         let mut room = (all / STEPS).max(STEP_BYTES_MIN);
+        let (before, mut outcome) = (scrub.clone(), Ok(()));
         while let Some(place) = scrub.place.take() {
-            let (next, read, files) = match place {
-                Place::Log(log, from) => scrub_log(&mut journals, &log, from, room)?,
-                Place::Shard(shard) => self.scrub_shard(&mut manifest, shard)?,
+            let step = match place {
+                Place::Log(log, from) => scrub_log(&mut journals, &log, from, room),
+                Place::Shard(shard) => self.scrub_shard(shard),
             };
-            scrub.so_far.bytes += read;
-            scrub.so_far.files += files;
-            scrub.place = next;
-            room = room.saturating_sub(read);
-            if room == 0 {
+            scrub.so_far.bytes += step.read;
+            scrub.so_far.files += step.files;
+            scrub.place = step.next;
+            room = room.saturating_sub(step.read);
+            outcome = step.outcome;
+            if room == 0 || outcome.is_err() {
                 break;
             }
         }
         let mut seen = journals.holes();
         seen.retain(|hole| !known.contains(hole));
-        let fresh = if seen.is_empty() { 0 } else { self.note_holes(&seen)? };
-        scrub.so_far.blocks += fresh;
-        Ok(fresh > 0)
-    }
-
-    /// Looks at blocks once more that looked damaged, while nobody writes: a log may have been cut meanwhile,
-    /// or days gone. Gives how many are; others are asked for these.
-    fn note_holes(&self, seen: &[Hole]) -> Result<u64> {
-        let Some(lock) = self.lock_if_same()? else { return Ok(0) };
-        let mut journals = self.journals()?;
-        let known = journals.holes().len();
-        for hole in seen {
-            if hole.from.position >= journals.begin(&hole.log) {
-                journals.scrub_some(&hole.log, hole.from.position, 1)?;
+        match seen.iter().map(|hole| self.note(hole)).sum::<Result<u64>>() {
+            Ok(fresh) => {
+                scrub.so_far.blocks += fresh;
+                outcome.map(|()| fresh > 0)
+            }
+            Err(error) => {
+                // What could be read and not be noted is read again.
+                if outcome.is_ok() {
+                    *scrub = before;
+                }
+                Err(error)
             }
         }
-        journals.save_holes(&lock)?;
-        Ok(journals.holes().len().saturating_sub(known) as u64)
     }
 
-    fn scrub_shard(&self, manifest: &mut Manifest, shard: u8) -> Result<Step> {
-        loop {
-            let (bytes, damaged) = checkpoint::damaged_in(&*self.disk, manifest, shard)?;
-            let now = Manifest::read(&*self.disk).unwrap_or_default();
-            if damaged.is_empty() || now == *manifest {
-                let next = shard.checked_add(1).map(Place::Shard);
-                return Ok((next, bytes, damaged.len() as u64));
+    /// Looks once more at what looked damaged, while nobody writes: a log may have been cut meanwhile, or days
+    /// gone. Gives how many blocks are; others are asked for these.
+    fn note(&self, hole: &Hole) -> Result<u64> {
+        let (mut from, mut fresh) = (hole.from.position, 0);
+        while from < hole.until.position {
+            let Some(lock) = self.lock_if_same()? else { break };
+            let mut journals = self.journals()?;
+            let known = journals.damaged_blocks();
+            from = from.max(journals.begin(&hole.log));
+            let room = hole.until.position.saturating_sub(from).min(LOCKED_BYTES_MAX);
+            let came = journals.scrub_some(&hole.log, from, room)?;
+            journals.save_holes(&lock)?;
+            fresh += journals.damaged_blocks().saturating_sub(known) as u64;
+            if came <= from {
+                break;
             }
-            // A compaction took the files away that were looked for.
-            *manifest = now;
+            from = came;
+        }
+        Ok(fresh)
+    }
+
+    fn scrub_shard(&self, shard: u8) -> Step {
+        let next = shard.checked_add(1).map(Place::Shard);
+        match checkpoint::damaged_in(&*self.disk, shard) {
+            Ok((read, damaged)) => {
+                Step { next, read, files: damaged.len() as u64, outcome: Ok(()) }
+            }
+            Err(error) => Step { next, read: 0, files: 0, outcome: Err(error.into()) },
         }
     }
 }
 
-/// Where it goes on, bytes that were read, and damaged files.
-type Step = (Option<Place>, u64, u64);
+/// What was read at once.
+struct Step {
+    /// Where it goes on.
+    next: Option<Place>,
+    /// Bytes.
+    read: u64,
+    /// Damaged files.
+    files: u64,
+    /// Why not all of it could be read.
+    outcome: Result<()>,
+}
 
 /// Of the first log that is not before `name`; behind the last one comes the checkpoint.
-fn scrub_log(journals: &mut Journals, name: &str, from: u64, room: u64) -> Result<Step> {
+fn scrub_log(journals: &mut Journals, name: &str, from: u64, room: u64) -> Step {
     let mut names: Vec<(String, LogId)> =
         journals.logs().map(|log| (log.to_string(), log.clone())).collect();
     names.sort_unstable();
     let Some((of, log)) = names.into_iter().find(|(of, _)| of.as_str() >= name) else {
-        return Ok((Some(Place::Shard(0)), 0, 0));
+        return Step { next: Some(Place::Shard(0)), read: 0, files: 0, outcome: Ok(()) };
     };
     let from = if of == name { from } else { 0 }.max(journals.begin(&log));
-    let came = journals.scrub_some(&log, from, room)?.max(from);
-    let next = match came < journals.end(&log) && came > from {
-        true => Place::Log(of, came),
-        // Whatever name comes behind it.
-        false => Place::Log(format!("{of}\0"), 0),
+    let (came, outcome) = match journals.scrub_some(&log, from, room) {
+        Ok(came) => (came.max(from), Ok(())),
+        Err(error) => (from, Err(error.into())),
     };
-    Ok((Some(next), came - from, 0))
+    // Whatever name comes behind it.
+    let behind = Place::Log(format!("{of}\0"), 0);
+    let next = match came < journals.end(&log) {
+        true if came > from => Place::Log(of, came),
+        true => next_day(journals, &log, from).map_or(behind, |start| Place::Log(of, start)),
+        false => behind,
+    };
+    Step { next: Some(next), read: came - from, files: 0, outcome }
+}
+
+/// Where the first day begins that begins behind a position.
+fn next_day(journals: &Journals, log: &LogId, position: u64) -> Option<u64> {
+    journals.days(log).map(|(_, start, _)| start).find(|start| *start > position)
 }
 
 #[cfg(test)]

@@ -95,10 +95,12 @@ fn a_daemon_archives_by_itself() {
 fn what_rots_where_nobody_looks_is_found_by_a_daemon_and_healed_by_another() {
     let one = Home::new();
     let two = member(&one, "pi2");
-    let records: String = (0..700)
+    let records: String = (0..1_000)
         .map(|n| {
             let (target, value) = (n % 50, "v".repeat(100));
-            format!("2026-01-01T08:00:00Z\x1fold\x1fcompanies/c{target}\x1ff{n}\x1f{value}\x1f\x1e")
+            format!(
+                "2026-01-01T08:00:00Z\x1fold\x1fcompanies/c{target}\x1ff\x1f{n} {value}\x1f\x1e"
+            )
         })
         .collect();
     std::fs::write(one.path.join("wal/20260101_old.usv"), records).unwrap();
@@ -116,15 +118,18 @@ fn what_rots_where_nobody_looks_is_found_by_a_daemon_and_healed_by_another() {
         || archived(&two).into_iter().find(|path| path.to_str().unwrap().contains("_old@"));
     let rotten = journal().unwrap_or_else(|| path.clone());
     let mut bytes = std::fs::read(&rotten).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
+    // Several blocks of a journal, side by side; in the archive they stand in one frame.
+    let block = 64 * 1024;
+    for at in (block / 2..bytes.len()).step_by(block) {
+        bytes[at] ^= 1;
+    }
     std::fs::write(&rotten, bytes).unwrap();
     let first = daemon(&one, &[]);
     let _second = daemon(&two, &[&first.address]);
     until(|| std::fs::read(&path).is_ok_and(|bytes| bytes == sound));
     let status = two.run(&["--json", "status"]).out;
     let status: serde_json::Value = serde_json::from_str(status.lines().next().unwrap()).unwrap();
-    assert_eq!(status["read_through"]["so_far"]["blocks"], 1, "{status}");
-    until(|| two.run(&["status"]).out.contains("damaged: 1 block of a journal"));
+    assert!(status["read_through"]["so_far"]["blocks"].as_u64() >= Some(2), "{status}");
+    until(|| two.run(&["status"]).out.contains(" blocks of journals"));
     assert!(two.run(&["doctor"]).out.contains("was read through on"));
 }

@@ -70,7 +70,7 @@ pub enum Input {
     /// Own writes go to `log` from now on: the old one ends at `trusted`, and what stood behind it
     /// is the beginning of the new. Answer to `Doubt`, or by the home's own decision.
     NewEpoch { log: LogId, trusted: Head, copied: Head },
-    /// A block of a log is damaged here: fetch what lies between.
+    /// Blocks of a log are damaged here: fetch what lies between. One that is known may have another end.
     Hole { log: LogId, from: Head, until: Head },
     /// The hole that began at `position` is healed.
     Healed { log: LogId, position: u64 },

@@ -114,6 +114,12 @@ impl Journals {
         holes
     }
 
+    /// Blocks that were found damaged, of all logs; those of missing and shortened journals are not among them.
+    #[must_use]
+    pub fn damaged_blocks(&self) -> usize {
+        self.holes.gaps.values().map(BTreeSet::len).sum()
+    }
+
     /// The gaps of a log, joined, between marks.
     pub(crate) fn gaps(&self, id: &LogId) -> Vec<Gap> {
         let Some(log) = self.logs.get(id) else { return Vec::new() };

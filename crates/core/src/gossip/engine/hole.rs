@@ -26,9 +26,10 @@ struct Hole {
 pub(super) struct Holes(BTreeMap<(LogId, u64), Hole>);
 
 impl Holes {
+    /// One that was found, or that reaches to another end than it did: who is asked for it goes on.
     pub(super) fn found(&mut self, log: LogId, from: Head, until: Head) {
         let hole = Hole { from, until, peer: None, not_before: 0, waits: false };
-        self.0.entry((log, from.position)).or_insert(hole);
+        self.0.entry((log, from.position)).or_insert(hole).until = until;
     }
 
     pub(super) fn healed(&mut self, log: &LogId, position: u64) {
