@@ -111,6 +111,10 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     Ok(())
 }
 
+/// By so many steps a process beside writers leaves the processors to others: one step costs it a tenth of its
+/// share where they are wanted. It goes on all the same, as it holds the home's lock in the end.
+const YIELDING: i32 = 10;
+
 /// A daemon may be at it: what that merges is not merged again.
 pub(super) fn turn(context: &Context, home: &Home) -> Result<Turn, Failure> {
     if let Some(turn) = home.try_turn()? {
@@ -122,6 +126,8 @@ pub(super) fn turn(context: &Context, home: &Home) -> Result<Turn, Failure> {
 
 /// What a daemon has done by a process of its own, whose memory goes with it.
 fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
+    // Where that is refused it takes its equal share.
+    let _ = rustix::process::nice(YIELDING);
     let mut durable = Vector::default();
     for line in std::io::stdin().lines() {
         let line = line?;

@@ -13,6 +13,10 @@ use crate::commands::compact::Told;
 
 /// Bytes that come before it is worth a look whether they are many.
 const LOOK_BYTES: u64 = 1024 * 1024;
+/// While as many come in less than this, more is on its way: all of it is merged at once.
+const REST: Duration = Duration::from_secs(1);
+/// But it waits no longer than this, however much comes.
+const BURST: Duration = Duration::from_secs(10);
 /// What came is merged after this however little it is.
 const OLD: Duration = Duration::from_secs(600);
 /// From one look to the next, at least.
@@ -31,6 +35,8 @@ pub(super) struct Compaction {
     durable: Vector,
     /// Bytes that came since the last look.
     grown: u64,
+    /// What comes in a burst, and when that has passed.
+    burst: (u64, Instant),
     /// When something came that is not merged.
     since: Option<Instant>,
     /// Not before.
@@ -64,6 +70,7 @@ impl Compaction {
             home: home.to_owned(),
             durable,
             grown: LOOK_BYTES,
+            burst: (0, now),
             since: Some(now),
             from: now,
             running: None,
@@ -75,8 +82,12 @@ impl Compaction {
 
     /// A log is durable up to there.
     pub(super) fn note(&mut self, log: &LogId, head: Head, now: Instant) {
-        let before = self.durable.position(log);
-        self.grown = self.grown.saturating_add(head.position.saturating_sub(before));
+        let came = head.position.saturating_sub(self.durable.position(log));
+        self.grown = self.grown.saturating_add(came);
+        self.burst.0 = self.burst.0.saturating_add(came);
+        if self.burst.0 >= LOOK_BYTES {
+            self.burst = (0, now + REST);
+        }
         self.durable.0.insert(log.clone(), head);
         self.since.get_or_insert(now);
     }
@@ -102,13 +113,25 @@ impl Compaction {
         if self.running.is_some() {
             return Some(now + LOOK);
         }
-        let old = self.since? + OLD;
-        Some(if self.join || self.grown >= LOOK_BYTES { self.from } else { old.max(self.from) })
+        let since = self.since?;
+        Some(match self.grown >= LOOK_BYTES {
+            _ if self.join => self.from,
+            true => self.passed(since).max(self.from),
+            false => self.from.max(since + OLD),
+        })
+    }
+
+    /// When what comes at once has come.
+    fn passed(&self, since: Instant) -> Instant {
+        self.burst.1.min(since + BURST)
     }
 
     /// Whether cards are better looked at when it has ended.
     pub(super) fn holds_cards(&self, now: Instant) -> bool {
-        self.running.as_ref().is_some_and(|running| now < running.begun + CARDS_WAIT)
+        match &self.running {
+            Some(running) => now < running.begun + CARDS_WAIT,
+            None => self.since.is_some_and(|since| now < self.passed(since)),
+        }
     }
 
     /// Begins to merge, if it is worth a look, and sees whether that has ended. What fails is tried again
@@ -240,7 +263,7 @@ mod tests {
         compaction.note(&log, head(LOOK_BYTES / 2), now + PAUSE);
         assert_eq!(compaction.next(now), Some(now + PAUSE + OLD));
         compaction.note(&log, head(LOOK_BYTES), now + 2 * PAUSE);
-        assert_eq!(compaction.next(now), Some(now));
+        assert_eq!(compaction.next(now), Some(now + 2 * PAUSE + REST));
     }
 
     #[test]
@@ -252,5 +275,28 @@ mod tests {
             (compaction.grown, compaction.from) = (0, now + PATIENCE);
             assert_eq!(compaction.next(now), Some(next));
         }
+    }
+
+    #[test]
+    fn what_comes_at_once_is_merged_when_it_has_come_or_after_ten_seconds() {
+        let now = clock::monotonic();
+        let log = LogId::read("barn").unwrap();
+        let head = |position| Head { position, hash: ChainHash([0; 16]) };
+        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
+        assert_eq!(compaction.next(now), Some(now), "what an earlier daemon left");
+        (compaction.grown, compaction.since) = (0, None);
+        compaction.note(&log, head(1000), now);
+        assert_eq!(compaction.next(now), Some(now + OLD), "little may wait");
+        assert!(!compaction.holds_cards(now));
+        let mut last = now;
+        for n in 1..40_u32 {
+            last = now + n * REST / 2;
+            compaction.note(&log, head(u64::from(n) * 2 * LOOK_BYTES), last);
+            let next = (last + REST).min(now + BURST);
+            assert_eq!(compaction.next(last), Some(next));
+            assert_eq!(compaction.holds_cards(last), last < next);
+        }
+        compaction.join(last);
+        assert_eq!(compaction.next(last), Some(now), "nobody waits to be joined");
     }
 }
