@@ -15,6 +15,8 @@ use crate::failure::{Exit, Failure};
 
 /// Version of the lines; a door of another version says so and closes.
 pub(crate) const VERSION: u64 = 1;
+/// The verb of who tells that the own log grew.
+pub(crate) const WAKE: &str = "wake";
 /// A longer path does not fit a socket's address everywhere.
 const PATH_BYTES_MAX: usize = 100;
 /// Seconds that a daemon may take for an answer that waits for nothing.
@@ -121,7 +123,7 @@ fn send(home: &Home, request: &Json) -> io::Result<Option<UnixStream>> {
 /// Tells a running daemon that the own log grew, and waits for no answer. That none runs, or that it is
 /// slow, changes nothing of what was written: it finds it by its own rescan.
 pub(crate) fn wake(home: &Home, end: &End) {
-    let _ = send(home, &place(end, "wake"));
+    let _ = send(home, &place(end, WAKE));
 }
 
 /// Waits until `nodes` others hold the log durably up to `end`; tells how many do.

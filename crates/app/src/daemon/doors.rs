@@ -1,4 +1,4 @@
-//! The daemon's side of the door: one line in, one line out, a thread each.
+//! The daemon's side of the door: one line in, one line out, a thread each but for who only wakes it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -8,6 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use cocli_node::{Home, Serving};
+use rustix::net::RecvFlags;
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
@@ -17,6 +18,9 @@ use crate::failure::{Exit, Failure};
 
 /// Bytes of a request.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Bytes that are looked at of who only wakes the daemon.
+const WAKE_BYTES_MAX: usize = 1024;
 
 /// How long somebody who knocked may take to say what for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -59,19 +63,41 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
         callers::each(
             || listener.accept(),
             |(socket, _)| {
+                let said = said(&socket);
+                if wakes(&said, &name, &events) {
+                    return;
+                }
                 let (events, name) = (events.clone(), name.clone());
-                let _ = callers::serve(move || serve(socket, &name, &events));
+                let _ = callers::serve(move || serve(socket, &said, &name, &events));
             },
         );
     });
     Ok(Door { path, _serving: serving })
 }
 
-fn serve(mut socket: UnixStream, name: &str, events: &Sender<Event>) {
+/// What somebody who knocked has said by now.
+fn said(socket: &UnixStream) -> Vec<u8> {
+    let mut said = vec![0; WAKE_BYTES_MAX];
+    let there = rustix::net::recv(socket, &mut said[..], RecvFlags::DONTWAIT);
+    said.truncate(there.map_or(0, |(bytes, _)| bytes));
+    said
+}
+
+/// Who only wakes the daemon, as each write does, waits for no answer: it takes no thread. Whether it was one.
+fn wakes(said: &[u8], name: &str, events: &Sender<Event>) -> bool {
+    let line = std::str::from_utf8(said).ok().filter(|said| said.ends_with('\n'));
+    let request = line.and_then(|line| request(line, name).ok());
+    let Some(request) = request.filter(|it| it["verb"] == door::WAKE) else { return false };
+    events.send(Event::Door { request, answer: channel().0 }).is_ok()
+}
+
+/// What somebody wants who has `said` the beginning of it by now.
+fn serve(mut socket: UnixStream, said: &[u8], name: &str, events: &Sender<Event>) {
     // Whoever knocks and says nothing keeps no thread.
     let _ = socket.set_read_timeout(Some(PATIENCE));
     let mut line = String::new();
-    if BufReader::new((&socket).take(LINE_BYTES_MAX)).read_line(&mut line).is_err() {
+    let all = said.chain(&socket).take(LINE_BYTES_MAX);
+    if BufReader::new(all).read_line(&mut line).is_err() {
         return;
     }
     let answer = match request(&line, name) {
@@ -84,7 +110,6 @@ fn serve(mut socket: UnixStream, name: &str, events: &Sender<Event>) {
                 .unwrap_or(json!({"error": "the daemon ends"}))
         }
     };
-    // Who only wakes the daemon does not wait for this.
     let _ = socket.write_all(format!("{answer}\n").as_bytes());
 }
 

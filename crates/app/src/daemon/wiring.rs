@@ -25,6 +25,7 @@ use super::udp::Traffic;
 use super::writer::Jobs;
 use super::{CardEvent, Event, cards, doors, files, keeper, nearby, scrub, udp, writer};
 use crate::clock;
+use crate::door;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::ring::Held;
@@ -431,7 +432,7 @@ impl Wiring {
                 let _ = answer.send(json!({}));
             }
             ("keys", _) => drop(answer.send(self.take_up_keys())),
-            ("wake", Ok(log)) => {
+            (door::WAKE, Ok(log)) => {
                 let _ = answer.send(json!({}));
                 self.step(Input::Woken { log, position });
             }
@@ -596,7 +597,6 @@ mod tests {
     use cocli_node::{Birth, Membership};
 
     use super::*;
-    use crate::door;
 
     #[test]
     fn a_daemon_that_lost_a_thread_says_which_and_ends_with_its_door_closed() {
