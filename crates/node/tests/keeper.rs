@@ -4,10 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cocli_core::{ClusterId, Day, Instant, NodeId};
+use cocli_core::{ClusterId, Day, Instant, LogId, NodeId};
 use cocli_node::replica::{Came, Keeper, Part};
-use cocli_store::checkpoint::{self, Wanted};
-use cocli_store::{Command, FakeDisk, HomeLock, Journals, paths};
+use cocli_store::checkpoint::{self, Manifest, Wanted};
+use cocli_store::{Command, FakeDisk, HomeLock, Journals, StoreError, paths};
 
 fn home() -> FakeDisk {
     let disk = FakeDisk::new();
@@ -16,18 +16,33 @@ fn home() -> FakeDisk {
 }
 
 fn journals(disk: &FakeDisk) -> Journals {
-    Journals::open(Arc::new(disk.clone()), ClusterId([7; 16]), NodeId::read("pi1").unwrap())
-        .unwrap()
+    journals_of(disk, "pi1")
 }
 
-/// A home with a checkpoint.
+fn journals_of(disk: &FakeDisk, node: &str) -> Journals {
+    let node = NodeId::read(node).unwrap();
+    Journals::open(Arc::new(disk.clone()), ClusterId([7; 16]), node).unwrap()
+}
+
+fn join(disk: &FakeDisk) -> cocli_store::Result<bool> {
+    let lock = HomeLock::try_take(disk, "test").unwrap();
+    let command = Command { at: Instant::from_micros(5).unwrap(), verb: "join".into() };
+    let means = checkpoint::Means::within(1 << 20);
+    checkpoint::join(&lock, &mut journals(disk), &means, &command)
+}
+
 fn other() -> FakeDisk {
+    other_of("pi1")
+}
+
+/// A home with a checkpoint, of what that node wrote.
+fn other_of(node: &str) -> FakeDisk {
     let disk = home();
-    let mut journals = journals(&disk);
+    let mut journals = journals_of(&disk, node);
     let lock = HomeLock::try_take(&disk, "test").unwrap();
     for (number, name) in ["Apple", "Pear", "Plum"].into_iter().enumerate() {
         let record = format!(
-            "2026-11-23T08:00:00.00000{number}+00:00\x1fpi1\x1fcompanies/c{number}\x1fname\x1f{name}\x1f\x1e"
+            "2026-11-23T08:00:00.00000{number}+00:00\x1f{node}\x1fcompanies/c{number}\x1fname\x1f{name}\x1f\x1e"
         );
         let command = Command { at: Instant::from_micros(5).unwrap(), verb: "set".into() };
         let day = Day::read("20261123").unwrap();
@@ -48,6 +63,11 @@ fn wanted(came: Came) -> Option<Wanted> {
 
 /// All of a checkpoint, as a peer gives it.
 fn bring(from: &FakeDisk, keeper: &mut Keeper) -> Came {
+    bring_for(from, keeper, BTreeSet::new())
+}
+
+/// As [`bring`], for logs that are to go on from it.
+fn bring_for(from: &FakeDisk, keeper: &mut Keeper, logs: BTreeSet<LogId>) -> Came {
     let mut came = keeper.keep(Part::Manifest(told(from)));
     loop {
         came = match wanted(came) {
@@ -59,7 +79,7 @@ fn bring(from: &FakeDisk, keeper: &mut Keeper) -> Came {
                 let entries = checkpoint::odd_behind(from, behind.as_ref(), 100).unwrap();
                 keeper.keep(Part::Odd(entries))
             }
-            None => return keeper.keep(Part::Whole(BTreeSet::new())),
+            None => return keeper.keep(Part::Whole(logs)),
         };
     }
 }
@@ -90,11 +110,31 @@ fn what_is_whole_and_waits_is_joined_and_not_fetched_again() {
     assert_eq!(keeper.keep(Part::Manifest(told(&there))), Came::Whole);
     assert_eq!(here.files(), files);
     assert!(checkpoint::waits(&here).unwrap());
-    let mut view = journals(&here);
-    let lock = HomeLock::try_take(&here, "test").unwrap();
-    let command = Command { at: Instant::from_micros(5).unwrap(), verb: "join".into() };
-    let means = checkpoint::Means::within(1 << 20);
-    assert!(checkpoint::join(&lock, &mut view, &means, &command).unwrap());
+    assert!(join(&here).unwrap());
     assert!(!checkpoint::waits(&here).unwrap());
     assert!(matches!(keeper.keep(Part::Manifest(told(&there))), Came::Next { .. }));
+}
+
+#[test]
+fn one_that_does_not_make_up_for_what_is_lost_here_keeps_no_other_out() {
+    let (here, there, mac) = (home(), other_of("pi2"), other_of("mac"));
+    let mut keeper = Keeper::new(Arc::new(here.clone()));
+    let logs = || BTreeSet::from([LogId::read("pi2").unwrap()]);
+    assert_eq!(bring_for(&there, &mut keeper, logs()), Came::Whole);
+    assert!(join(&here).unwrap());
+    assert_eq!(journals(&here).bases().count(), 1);
+    let expected = Manifest::read(&here).unwrap().digest();
+    // The medium loses the only word of what was before the base.
+    here.plant("checkpoint/manifest.json", b"torn");
+    assert_eq!(bring(&mac, &mut keeper), Came::Whole);
+    let refused = join(&here).unwrap_err();
+    assert!(matches!(refused, StoreError::Unheld { .. }), "{refused}");
+    // Also of a daemon that was started again.
+    for keeper in [&mut keeper, &mut Keeper::new(Arc::new(here.clone()))] {
+        let came = keeper.keep(Part::Manifest(told(&there)));
+        assert!(matches!(came, Came::Next { .. }), "{came:?}");
+    }
+    assert_eq!(bring_for(&there, &mut keeper, logs()), Came::Whole);
+    assert!(join(&here).unwrap());
+    assert_eq!(Manifest::read(&here).unwrap().digest(), expected);
 }

@@ -9,10 +9,13 @@ use std::collections::BTreeSet;
 use cocli_core::{Datagram, LogId, SortedFile, State, Value};
 use cocli_store::archive::{self, Moving};
 use cocli_store::checkpoint::{self, Incoming, Manifest, Means, Taken, Turn, Wanted};
+use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::journal::Placed;
 use cocli_store::{Disk, FakeDisk, Result, StoreError};
 use proptest::prelude::*;
 use support::*;
+
+const MANIFEST: &str = "checkpoint/manifest.json";
 
 const NODES: [&str; 3] = ["pi1", "pi2", "mac"];
 
@@ -465,6 +468,74 @@ fn what_is_damaged_where_history_is_gone_is_made_from_another_nodes_checkpoint()
         let (mut journals, lock) = (open(&disk, "pi1").unwrap(), take_lock(&disk).unwrap());
         assert_eq!(checkpoint::repair(&lock, &mut journals, 1 << 20).unwrap().rebuilt, 0, "{path}");
     }
+}
+
+/// Flips a bit of a file.
+fn damage(disk: &FakeDisk, path: &str) {
+    let mut bytes = disk.peek(path).unwrap();
+    bytes[3] ^= 1;
+    disk.plant(path, &bytes);
+}
+
+#[test]
+fn one_that_does_not_cover_what_is_lost_here_makes_way_for_one_that_does() {
+    let ((here, there, _), mac) = (two_homes(), home());
+    assert!(bring((&there, "pi2"), &here, 400).unwrap());
+    assert!(join(&here, "pi1", &means(1 << 20, 8)).unwrap());
+    let expected = state(&here, "pi1").unwrap();
+    // It never heard of the log that begins at a base here.
+    append(&mac, "mac", "20261122", &batch("mac", 500, 30)).unwrap();
+    compact(&mac, "mac", &means(1 << 20, 8));
+    let all = merged(&[&expected, &state_of(&batch("mac", 500, 30))]);
+    for (rules, path) in [
+        (1, sorted_files(&here)[0].clone()),
+        (0, sorted_files(&here)[0].clone()),
+        (1, MANIFEST.to_owned()),
+    ] {
+        let disk = here.copy();
+        let text = String::from_utf8(disk.peek(MANIFEST).unwrap()).unwrap();
+        let told = text.replace("\"rules\":1", &format!("\"rules\":{rules}"));
+        disk.plant(MANIFEST, told.as_bytes());
+        // Where nothing is lost it is of use.
+        let sound = disk.copy();
+        assert!(bring((&mac, "mac"), &sound, 400).unwrap());
+        assert!(join(&sound, "pi1", &means(1 << 20, 8)).unwrap());
+        assert_eq!(state(&sound, "pi1").unwrap(), all, "{rules} {path}");
+
+        damage(&disk, &path);
+        assert!(bring((&mac, "mac"), &disk, 400).unwrap());
+        let refused = join(&disk, "pi1", &means(1 << 20, 8)).unwrap_err();
+        assert!(matches!(refused, StoreError::Unheld { .. }), "{rules} {path}: {refused}");
+        assert!(!checkpoint::waits(&disk).unwrap(), "{rules} {path}");
+        assert_eq!(disk.list("checkpoint/incoming").unwrap(), [], "{rules} {path}");
+        assert!(bring((&there, "pi2"), &disk, 400).unwrap());
+        assert!(join(&disk, "pi1", &means(1 << 20, 8)).unwrap(), "{rules} {path}");
+        assert_eq!(state(&disk, "pi1").unwrap(), expected, "{rules} {path}");
+    }
+}
+
+#[test]
+fn one_that_does_not_cover_all_that_is_gone_here_stays_when_the_disk_is_full() {
+    let ((here, there, _), mac) = (two_homes(), home());
+    assert!(bring((&there, "pi2"), &here, 400).unwrap());
+    assert!(join(&here, "pi1", &means(1 << 20, 8)).unwrap());
+    append(&mac, "mac", "20261122", &batch("mac", 500, 30)).unwrap();
+    compact(&mac, "mac", &means(1 << 20, 8));
+    assert!(bring((&mac, "mac"), &here, 400).unwrap());
+    let mut refused = 0;
+    for k in 1.. {
+        let disk = here.copy();
+        disk.fail_at(k, Fault::NoSpace, Times::Once);
+        let joined = join(&disk, "pi1", &means(1 << 20, 8));
+        if disk.ops() < k {
+            break;
+        }
+        if let Err(error) = joined {
+            assert!(checkpoint::waits(&disk).unwrap(), "{k}: {error}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 5, "{refused}");
 }
 
 #[test]

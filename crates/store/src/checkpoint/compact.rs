@@ -10,7 +10,7 @@ use cocli_core::{Entity, Head, LogId, Month, Target, Vector};
 
 use super::fold::{Fold, Folded, sync_all};
 use super::gather::{Gathered, gather};
-use super::join::Joining;
+use super::join::{Joining, make_way};
 use super::manifest::{Manifest, RunInfo, held_from_start};
 use super::means::Means;
 use super::odd::OddList;
@@ -195,7 +195,7 @@ impl Begun {
     ///
     /// # Errors
     /// When the journals, the manifest or what came cannot be read. [`StoreError::Unheld`] when the manifest is
-    /// lost and the history is not held.
+    /// lost and the history is not held: what came and does not make up for that is taken away.
     pub fn up_to(turn: Turn, journals: &mut Journals, known: &Vector) -> Result<Self> {
         Self::of_month(turn, journals, known, None)
     }
@@ -236,7 +236,9 @@ impl Begun {
                 }
             }
         } else {
-            before.covers_bases(journals)?;
+            let covers = joining.as_ref().map(|joining| joining.covers_bases);
+            let covered = before.covers_bases(journals);
+            covered.inspect_err(|error| make_way(&*disk, covers, error))?;
         }
         let until = |log: &LogId, end: u64| end.min(durable.get(log).copied().unwrap_or(0));
         let sections = journals.behind(month, &frontier, &before.holes, until);
@@ -301,7 +303,9 @@ impl Begun {
         let (disk, month) = (self.disk.clone(), self.before.month);
         // What a killed one left takes room that this one needs.
         remove_unnamed(&*disk, month)?;
-        self.write(journals, means, all).inspect_err(|_| {
+        let covers = self.joining.as_ref().map(|joining| joining.covers_bases);
+        self.write(journals, means, all).inspect_err(|error| {
+            make_way(&*disk, covers, error);
             let _ = remove_unnamed(&*disk, month);
         })
     }

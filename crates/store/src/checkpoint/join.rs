@@ -209,6 +209,15 @@ impl Joining {
     }
 }
 
+/// After a join that failed: where a part of the checkpoint here is lost for good, what came and `covers` less
+/// than that must not keep out another one, which may cover it.
+pub(super) fn make_way(disk: &dyn Disk, covers: Option<bool>, error: &StoreError) {
+    if covers == Some(false) && matches!(error, StoreError::Unheld { .. }) {
+        // Where this fails the next try comes here again.
+        let _ = incoming::clear(disk);
+    }
+}
+
 /// Compares the lines that came, merged, with what their manifest says of them, and gives the odd records
 /// that came along.
 fn adds_up(disk: &dyn Disk, came: &Came) -> Result<Vec<OddRecord>> {
