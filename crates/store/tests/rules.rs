@@ -4,7 +4,8 @@
 
 mod support;
 
-use cocli_core::State;
+use cocli_core::limits::RECORD_BYTES_MAX;
+use cocli_core::{State, usv};
 use cocli_store::archive::{self, Moving};
 use cocli_store::checkpoint::{self, Begun, Incoming, Manifest, Turn};
 use cocli_store::{Disk, FakeDisk, Reader, StoreError};
@@ -119,6 +120,45 @@ fn what_was_odd_before_the_base_is_merged_when_it_can_be_read_and_else_stays_odd
     let state = state(&disk, "pi1").unwrap();
     assert!(state.winner(&legible.target, &legible.field).is_some());
     assert!(state.winner(&damaged.target, &damaged.field).is_none());
+    let left = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap().odd().unwrap();
+    assert_eq!(left.iter().map(|odd| odd.position).collect::<Vec<_>>(), [2, 3]);
+}
+
+/// A record of a value that is as long as what is kept of one that is too long.
+fn record_of(bytes: usize, target: &str) -> (cocli_core::Datagram, Vec<u8>) {
+    let of = |value: &str| put("pi2", target, "text", value, 7);
+    let rest = bytes_of([&of("")]).len() - 1;
+    let datagram = of(&"v".repeat(bytes - rest));
+    let record = bytes_of([&datagram]);
+    assert_eq!(record.len() - 1, bytes);
+    (datagram, record)
+}
+
+#[test]
+fn a_whole_odd_record_is_told_from_the_beginning_of_a_longer_one_by_its_reason() {
+    let (disk, _) = trimmed();
+    let entry = |at: u64, why: &str, record: &[u8]| {
+        let head = format!("pi1\u{1f}{at}\u{1f}{why}\u{1f}");
+        [head.as_bytes(), record, b"\x1e\n"].concat()
+    };
+    let (whole, record) = record_of(4096, "companies/whole");
+    let (cut, long) = record_of(4200, "companies/cut");
+    // A form without a check, of which any beginning can be read.
+    let plain: Vec<u8> = long.rsplitn(2, |b| *b == 0x1f).last().unwrap().to_vec();
+    assert!(usv::read(&plain[..4096]).is_ok());
+    let long = |bytes: usize| usv::Odd::TooLong(bytes).to_string();
+    let odd = [
+        entry(1, "the record has 9 fields: expected 5 to 8 in a known order", &record[..4096]),
+        entry(2, &long(RECORD_BYTES_MAX + 1), &plain[..4096]),
+        // By rules that allowed less.
+        entry(3, "the record has 5000 bytes: expected at most 4500", &plain[..4096]),
+    ];
+    disk.plant("checkpoint/odd.usv", &odd.concat());
+    set_rules(&disk, 0);
+    compact(&disk, 8).unwrap();
+    let state = state(&disk, "pi1").unwrap();
+    assert!(state.winner(&whole.target, &whole.field).is_some());
+    assert!(state.winner(&cut.target, &cut.field).is_none());
     let left = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap().odd().unwrap();
     assert_eq!(left.iter().map(|odd| odd.position).collect::<Vec<_>>(), [2, 3]);
 }

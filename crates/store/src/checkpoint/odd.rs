@@ -14,7 +14,7 @@ use crate::journal::{Met, is_rot, replace};
 use crate::paths;
 
 /// Kept of a record that is longer than any may be.
-pub(super) const EXCERPT_BYTES: usize = 4096;
+const EXCERPT_BYTES: usize = 4096;
 
 /// One odd record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +78,13 @@ impl OddList {
 }
 
 impl OddRecord {
+    /// Whether only its beginning was kept: the reason says how many bytes it had, with its RS.
+    pub(super) fn is_excerpt(&self) -> bool {
+        let told = self.why.strip_prefix("the record has ");
+        let told = told.and_then(|told| told.split_once(" bytes")?.0.parse().ok());
+        told.is_some_and(|bytes: usize| bytes > self.bytes.len() + 1)
+    }
+
     /// Its entry in the list.
     fn put(&self, text: &mut Vec<u8>) {
         text.extend_from_slice(self.log.to_string().as_bytes());

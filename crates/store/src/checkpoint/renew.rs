@@ -7,7 +7,7 @@ use cocli_core::usv::{self, Line, Odd};
 
 use super::compact::is_damage;
 use super::manifest::{Manifest, held_from_start};
-use super::odd::{EXCERPT_BYTES, OddList, OddRecord};
+use super::odd::{OddList, OddRecord};
 use super::shard::lines;
 use super::source::END;
 use super::spill::{Open, Spill};
@@ -59,7 +59,7 @@ pub(super) fn retell(
 /// What was odd by older rules, and can be read by now. What is damaged was judged by what stood behind it, and
 /// an excerpt is no record.
 fn legible(odd: &OddRecord) -> Option<Datagram> {
-    let judged = odd.why == Odd::Check.to_string() || odd.bytes.len() == EXCERPT_BYTES;
+    let judged = odd.why == Odd::Check.to_string() || odd.is_excerpt();
     if judged { None } else { usv::read(&odd.bytes).ok() }
 }
 
