@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use cocli_core::limits::TAIL_BYTES_MAX;
 use cocli_core::{Instant, Month, Vector};
-use cocli_store::checkpoint::{Begun, Compacted, Means, Turn};
+use cocli_store::checkpoint::{self, Begun, Compacted, Means, Turn};
 use cocli_store::{HomeLock, Reader};
 
 use crate::conflicts::noted::Noted;
@@ -103,7 +103,7 @@ impl Home {
             }
             return Ok(Beside::Little);
         }
-        if month.is_none() && begun.outlives_own(&journals) {
+        if month.is_none() && checkpoint::outlives_own(&mut journals)? {
             self.session(now)?.salvage()?;
         }
         let usual = self.means();

@@ -5,7 +5,7 @@
 mod support;
 
 use cocli_core::limits::RECORD_BYTES_MAX;
-use cocli_core::{State, usv};
+use cocli_core::{Datagram, State, usv};
 use cocli_store::archive::{self, Moving};
 use cocli_store::checkpoint::{self, Begun, Incoming, Manifest, Turn};
 use cocli_store::{Disk, FakeDisk, Reader, StoreError};
@@ -163,12 +163,12 @@ fn a_whole_odd_record_is_told_from_the_beginning_of_a_longer_one_by_its_reason()
     assert_eq!(left.iter().map(|odd| odd.position).collect::<Vec<_>>(), [2, 3]);
 }
 
-#[test]
-fn lines_that_newer_rules_cannot_read_are_kept_aside() {
-    let (disk, expected) = trimmed();
-    // A shard whose only line is none by the rules of today.
-    let line =
-        b"2026-11-20T08:00:00.000000+00:00\x1fpi1\x1fcompanies/x\x1f no field\x1fv\x1f-\x1e\n";
+const ILLEGIBLE: &[u8] =
+    b"2026-11-20T08:00:00.000000+00:00\x1fpi1\x1fcompanies/x\x1f no field\x1fv\x1f-\x1e\n";
+
+/// Makes the checkpoint one of older rules, with a shard more, whose only line is none by those of today.
+fn add_illegible(disk: &FakeDisk) {
+    let line = ILLEGIBLE;
     let hash = cocli_core::digest::hash(line);
     let mut digest = cocli_core::StateDigest::default();
     digest.add(&line[..line.len() - 2]);
@@ -179,7 +179,7 @@ fn lines_that_newer_rules_cannot_read_are_kept_aside() {
         .find(|n| !form["shards"].as_array().unwrap().iter().any(|one| one["shard"] == n.as_str()));
     let shard = shard.unwrap();
     disk.plant(&format!("checkpoint/{shard}-{hash:032x}.usv"), line);
-    let mut all = Manifest::read(&disk).unwrap().digest();
+    let mut all = Manifest::read(disk).unwrap().digest();
     all.join(digest);
     form["digest"] = all.to_string().into();
     form["lines"] = (form["lines"].as_u64().unwrap() + 1).into();
@@ -189,10 +189,21 @@ fn lines_that_newer_rules_cannot_read_are_kept_aside() {
         "digest": digest.to_string(),
     }));
     disk.plant(MANIFEST, &serde_json::to_vec(&form).unwrap());
+}
+
+/// What was kept aside of a checkpoint.
+fn aside(disk: &FakeDisk) -> Option<Vec<u8>> {
+    let kept = |path: &String| path.starts_with(".cocli/aside/checkpoint-");
+    disk.peek(&disk.files().into_iter().find(kept)?)
+}
+
+#[test]
+fn lines_that_newer_rules_cannot_read_are_kept_aside() {
+    let (disk, expected) = trimmed();
+    add_illegible(&disk);
     compact(&disk, 8).unwrap();
     assert_eq!(state(&disk, "pi1").unwrap(), expected);
-    let aside = disk.files().into_iter().find(|path| path.starts_with(".cocli/aside/checkpoint-"));
-    assert_eq!(disk.peek(&aside.unwrap()).unwrap(), line);
+    assert_eq!(aside(&disk).unwrap(), ILLEGIBLE);
 }
 
 #[test]
@@ -227,6 +238,85 @@ fn a_checkpoint_of_newer_rules_is_left_alone_and_the_error_says_what_to_do() {
     set_rules(&whole, 7);
     assert_eq!(state(&whole, "pi1").unwrap(), state_of(&batch("pi1", 0, 8)));
     drop(expected);
+}
+
+/// A home that was restored from a backup, but for its checkpoint, which is of those rules; what it wrote since
+/// that backup, and its state before.
+fn set_back(backup: &FakeDisk, rules: u32) -> (FakeDisk, Vec<Datagram>, State) {
+    let (disk, newer) = (backup.copy(), backup.copy());
+    let since = batch("pi1", 7, 5);
+    append(&newer, "pi1", "20261122", &since).unwrap();
+    compact(&newer, 8).unwrap();
+    let files = |disk: &FakeDisk| {
+        let files = disk.files().into_iter();
+        files.filter(|path| path.starts_with("checkpoint/")).collect::<Vec<_>>()
+    };
+    files(&disk).iter().for_each(|path| disk.unplant(path));
+    for path in files(&newer) {
+        disk.plant(&path, &newer.peek(&path).unwrap());
+    }
+    if rules != checkpoint::RULES {
+        set_rules(&disk, rules);
+    }
+    (disk, since, state(&newer, "pi1").unwrap())
+}
+
+fn salvage(disk: &FakeDisk) -> usize {
+    let lock = take_lock(disk).unwrap();
+    checkpoint::salvage(&lock, &mut open(disk, "pi1").unwrap(), &command()).unwrap()
+}
+
+/// What the journals alone say.
+fn of_journals(disk: &FakeDisk) -> State {
+    let bytes: Vec<u8> = disk
+        .files()
+        .iter()
+        .filter(|path| path.starts_with("wal/"))
+        .flat_map(|path| disk.peek(path).unwrap())
+        .collect();
+    let mut state = State::default();
+    state.extend(usv::records(&bytes).map(|record| usv::read(record.bytes).unwrap()));
+    state
+}
+
+#[test]
+fn what_only_a_checkpoint_of_any_rules_holds_of_the_own_log_is_written_into_it_again() {
+    let whole = home();
+    append(&whole, "pi1", "20261122", &batch("pi1", 0, 8)).unwrap();
+    for (what, backup, rules) in [
+        ("all journals", &whole, 0),
+        ("all journals", &whole, 1),
+        ("all journals", &whole, 7),
+        ("bases", &trimmed().0, 0),
+        ("bases", &trimmed().0, 1),
+    ] {
+        let (disk, since, expected) = set_back(backup, rules);
+        assert_eq!(held(&of_journals(&disk), &since), 0, "{what} {rules}");
+        assert!(checkpoint::outlives_own(&mut open(&disk, "pi1").unwrap()).unwrap());
+        let salvaged = salvage(&disk);
+        assert!(salvaged >= since.len(), "{what} {rules}");
+        assert_eq!(held(&of_journals(&disk), &since), since.len(), "{what} {rules}");
+        // Once: what is appended stands in the log then.
+        assert_eq!(salvage(&disk), 0, "{what} {rules}");
+        compact(&disk, 8).unwrap();
+        assert!(!checkpoint::outlives_own(&mut open(&disk, "pi1").unwrap()).unwrap());
+        assert_eq!(state(&disk, "pi1").unwrap(), expected, "{what} {rules}");
+        if what == "all journals" {
+            assert_eq!(salvaged, since.len(), "{rules}");
+        }
+    }
+}
+
+#[test]
+fn lines_that_no_log_holds_any_more_and_newer_rules_cannot_read_are_kept_aside() {
+    let whole = home();
+    append(&whole, "pi1", "20261122", &batch("pi1", 0, 8)).unwrap();
+    let (disk, since, expected) = set_back(&whole, checkpoint::RULES);
+    add_illegible(&disk);
+    assert_eq!(salvage(&disk), since.len());
+    compact(&disk, 8).unwrap();
+    assert_eq!(state(&disk, "pi1").unwrap(), expected);
+    assert_eq!(aside(&disk).unwrap(), ILLEGIBLE);
 }
 
 #[test]

@@ -36,8 +36,12 @@ fn comes(path: &Path, node: &str, company: &str, city: &str) {
 
 /// All that came, as what is durable.
 fn known(home: &Home) -> Vector {
+    known_of(home, &["attic", "barn"])
+}
+
+fn known_of(home: &Home, nodes: &[&str]) -> Vector {
     let mut known = Vector::default();
-    for node in ["attic", "barn"] {
+    for node in nodes {
         let bytes = std::fs::read(home.path().join(journal(node))).unwrap_or_default();
         let log = LogId::read(node).unwrap();
         let mut head = Head::start(&home.cluster(), &log);
@@ -164,6 +168,28 @@ fn what_a_compaction_notes_goes_with_its_own_checkpoint_whatever_others_merge_me
         let (counted, _) = counted_after(at);
         assert_eq!(counted, Some(1), "{at} of {done}");
     }
+}
+
+#[test]
+fn what_only_a_checkpoint_of_other_rules_holds_of_the_own_log_comes_back_into_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_path_buf();
+    let here = home(&path, "n", now());
+    comes(&path, "n", "acme", "Oslo");
+    let (journal, manifest) = (path.join(journal("n")), path.join(paths::manifest(None)));
+    let backup = std::fs::read(&journal).unwrap();
+    comes(&path, "n", "bolt", "Rome");
+    let merge = || here.merge_beside(None, &known_of(&here, &["n"]), true, now());
+    assert!(matches!(merge().unwrap(), Beside::Merged(_)));
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("\"rules\":1", "\"rules\":0")).unwrap();
+    std::fs::write(&journal, backup).unwrap();
+    std::fs::remove_dir_all(path.join(paths::MARKS)).unwrap();
+    assert!(matches!(merge().unwrap(), Beside::Merged(_)));
+    assert!(std::fs::read_to_string(&journal).unwrap().contains("Rome"));
+    let target = Target::read("companies/bolt").unwrap();
+    let city = |reader: &Reader| reader.entity(&target);
+    assert!(here.read(city).unwrap().fields.get(&Field::read("city").unwrap()).is_some());
 }
 
 #[test]

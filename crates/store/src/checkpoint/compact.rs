@@ -262,13 +262,6 @@ impl Begun {
         joining.map_or(Ok(Vec::new()), |joining| joining.left_behind(&*self.disk, means))
     }
 
-    /// Whether the checkpoint covers more of this node's own logs than they hold: [`super::salvage`] has to
-    /// come first, as the next checkpoint no longer tells.
-    #[must_use]
-    pub fn outlives_own(&self, journals: &Journals) -> bool {
-        super::salvage::outlives_own(&self.before, &self.frontier, &journals.own().node)
-    }
-
     /// Bytes of journals to merge.
     #[must_use]
     pub fn bytes(&self) -> u64 {

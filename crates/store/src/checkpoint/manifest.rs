@@ -248,12 +248,20 @@ impl Manifest {
 
     /// As `read`, of the logs that expire with a month.
     pub(crate) fn read_of(disk: &dyn Disk, month: Option<Month>) -> Result<Self> {
+        let Some(read) = Self::of_any_rules(disk, month)? else {
+            return Ok(Self::of_month(month));
+        };
+        if read.rules == RULES { Ok(read) } else { read.of_other_rules(disk) }
+    }
+
+    /// As it stands there, whatever rules it was made by; nothing where none does.
+    pub(super) fn of_any_rules(disk: &dyn Disk, month: Option<Month>) -> Result<Option<Self>> {
         let path = paths::manifest(month);
         let bytes = match disk.read(&path) {
             Err(error) if is_rot(&error) => Some(Vec::new()),
             read => if_there(read).tried("read", &path)?,
         };
-        let Some(bytes) = bytes else { return Ok(Self::of_month(month)) };
+        let Some(bytes) = bytes else { return Ok(None) };
         let read = Self::of_text(month, &bytes).ok_or_else(|| StoreError::Damaged {
             path,
             offset: 0,
@@ -261,7 +269,7 @@ impl Manifest {
                 "expected a manifest of version {VERSION}; `cocli compact` makes it anew"
             ),
         })?;
-        if read.rules == RULES { Ok(read) } else { read.of_other_rules(disk) }
+        Ok(Some(read))
     }
 
     /// What one that was made by other reading rules is good for.

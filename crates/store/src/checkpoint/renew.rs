@@ -50,10 +50,18 @@ pub(super) fn retell(
         add(&mut open, &datagram)?;
     }
     open.close()?;
-    if !illegible.is_empty() {
-        put_aside_as(disk, &paths::aside_lines(hash(&illegible)), &illegible)?;
+    put_lines_aside(disk, &illegible)
+}
+
+/// Keeps lines that these rules cannot read, for those who can.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn put_lines_aside(disk: &dyn Disk, lines: &[u8]) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    put_aside_as(disk, &paths::aside_lines(hash(lines)), lines)
 }
 
 /// What was odd by older rules, and can be read by now. What is damaged was judged by what stood behind it, and

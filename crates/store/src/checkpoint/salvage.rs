@@ -3,57 +3,90 @@
 use std::collections::BTreeSet;
 
 use cocli_core::digest::hash;
-use cocli_core::{NodeId, Vector, usv};
+use cocli_core::{Datagram, Vector, usv};
 
-use super::Piece;
+use super::compact::is_damage;
 use super::manifest::Manifest;
+use super::renew::put_lines_aside;
 use super::shard::lines;
+use super::source::END;
+use crate::disk::Disk;
 use crate::error::{Result, Tried};
 use crate::journal::{Command, Journals};
 use crate::lock::HomeLock;
 
-/// Whether a checkpoint covers more of a node's own logs than they hold, by the part of its frontier that
-/// stands.
-pub(super) fn outlives_own(manifest: &Manifest, standing: &Vector, node: &NodeId) -> bool {
-    let mut own = manifest.frontier.0.keys().filter(|log| log.node == *node);
-    own.any(|log| standing.get(log).is_none())
+/// Whether the checkpoint, by whatever reading rules it was made, covers more of this node's own logs than
+/// they hold: [`salvage`] has to come before the next compaction, whose checkpoint no longer tells.
+///
+/// # Errors
+/// When it, or one of these logs, cannot be read.
+pub fn outlives_own(journals: &mut Journals) -> Result<bool> {
+    outliving(journals).map(|manifest| manifest.is_some())
+}
+
+/// The checkpoint that does. One that is damaged tells nothing.
+fn outliving(journals: &mut Journals) -> Result<Option<Manifest>> {
+    let manifest = match Manifest::of_any_rules(&**journals.disk(), None) {
+        Err(error) if is_damage(&error) => None,
+        read => read?,
+    };
+    let Some(manifest) = manifest else { return Ok(None) };
+    let heads = manifest.frontier.0.iter();
+    let own = heads.filter(|(log, _)| log.node == journals.own().node);
+    let own = Vector(own.map(|(log, head)| (log.clone(), *head)).collect());
+    let stands = journals.standing(&own)? == own;
+    Ok((!stands).then_some(manifest))
 }
 
 /// Appends the state lines that no journal holds to the own log, when the checkpoint covers more of
 /// this node's logs than they hold: otherwise nobody else would ever see them. Gives how many. Cut
-/// off, it can be done again; records that stand twice merge as one.
+/// off, it can be done again; records that stand twice merge as one. Lines of other reading rules that
+/// those of today cannot read are kept aside.
 ///
 /// # Errors
 /// When the journals cannot be read or the disk refuses.
 pub fn salvage(lock: &HomeLock, journals: &mut Journals, command: &Command) -> Result<usize> {
     journals.refresh()?;
+    let Some(manifest) = outliving(journals)? else { return Ok(0) };
     let disk = journals.disk().clone();
-    let manifest = Manifest::read_or_empty(&*disk, None)?;
-    let standing = journals.standing(&manifest.frontier)?;
-    if !outlives_own(&manifest, &standing, &journals.own().node) {
-        return Ok(0);
-    }
-    // What is damaged is made anew from the journals.
-    let pieces = manifest.touched().into_iter().flat_map(|shard| manifest.pieces(shard));
-    let pieces: Vec<Piece> = pieces.collect();
-    let read = || pieces.iter().flat_map(|piece| piece.read(&*disk));
-    let mut nowhere: BTreeSet<u128> =
-        read().flat_map(|bytes| lines(&bytes).map(hash).collect::<Vec<_>>()).collect();
+    let (mut nowhere, mut illegible) = (BTreeSet::new(), Vec::new());
+    each_line(&*disk, &manifest, |line| match usv::read_line(line) {
+        Ok(datagram) => drop(nowhere.insert(name(&datagram))),
+        Err(_) => illegible.extend([line, &END[..]].concat()),
+    })?;
+    put_lines_aside(&*disk, &illegible)?;
     for section in journals.all_sections(None) {
         let path = section.path();
         section.load(&*disk).tried("read", &path)?.each(|met| {
-            if let Ok(d) = met.read {
-                nowhere.remove(&hash(usv::line_of(&d.target, &d.field, &d.entry).as_bytes()));
+            if let Ok(datagram) = met.read {
+                nowhere.remove(&name(&datagram));
             }
         });
     }
     let mut batch = Vec::new();
-    for bytes in read() {
-        let lost = lines(&bytes).filter(|line| nowhere.contains(&hash(line)));
-        for datagram in lost.filter_map(|line| usv::read_line(line).ok()) {
+    each_line(&*disk, &manifest, |line| {
+        let read = usv::read_line(line).ok();
+        if let Some(datagram) = read.filter(|datagram| nowhere.contains(&name(datagram))) {
             usv::write(&datagram, &mut batch);
         }
-    }
+    })?;
     journals.append_verbatim(lock, &batch, (None, command.at.day()), command)?;
     Ok(nowhere.len())
+}
+
+/// By what a record is known again, in whichever form it came.
+fn name(datagram: &Datagram) -> u128 {
+    hash(usv::line_of(&datagram.target, &datagram.field, &datagram.entry).as_bytes())
+}
+
+/// The lines of a checkpoint. What is damaged is made anew from the journals.
+fn each_line(disk: &dyn Disk, manifest: &Manifest, mut take: impl FnMut(&[u8])) -> Result<()> {
+    for piece in manifest.touched().into_iter().flat_map(|shard| manifest.pieces(shard)) {
+        let bytes = match piece.read(disk) {
+            Err(error) if is_damage(&error) => continue,
+            read => read?,
+        };
+        lines(&bytes).for_each(&mut take);
+    }
+    Ok(())
 }
