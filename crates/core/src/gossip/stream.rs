@@ -85,6 +85,8 @@ pub enum Answer {
     },
     /// Odd records, as they are listed; nothing when no more follow.
     Odd(Vec<u8>),
+    /// It is held here and cannot be read now: who asks gives up, and learns nothing by it.
+    Unreadable,
 }
 
 /// The place in the journals is damaged, cannot be read now, or is not held here: it says nothing about
@@ -113,9 +115,11 @@ pub trait Logs {
     /// Whole lines of one of its files from `offset` on, at most `max` bytes (but at least one line); `None`
     /// when the file is no longer there.
     fn lines(&mut self, file: SortedFile, offset: u64, max: usize) -> Option<Vec<u8>>;
-    /// Whole entries of the list of odd records behind one, at most `max` bytes (but at least one entry);
-    /// `None` when it cannot be read.
-    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Option<Vec<u8>>;
+    /// Whole entries of the list of odd records behind one, at most `max` bytes (but at least one entry).
+    ///
+    /// # Errors
+    /// When it cannot be read: nothing is known of what it holds.
+    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Result<Vec<u8>, Unreadable>;
 }
 
 /// Answers a question from the journals held here.
@@ -169,7 +173,8 @@ pub fn answer(logs: &mut dyn Logs, question: &Question) -> Answer {
         }
         Question::Odd { behind, max } => {
             let max = usize::try_from(*max).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-            logs.odd(behind.as_ref(), max).map_or(Answer::Lacks, Answer::Odd)
+            // Whoever is told that none can be told of goes on without.
+            logs.odd(behind.as_ref(), max).map_or(Answer::Unreadable, Answer::Odd)
         }
     }
 }
@@ -304,6 +309,7 @@ impl Answer {
                 out.push(9);
                 out.extend_from_slice(entries);
             }
+            Self::Unreadable => out.push(10),
         }
         out
     }
@@ -325,6 +331,7 @@ impl Answer {
             [8] => Self::Below(cut.number()?),
             [7] => Self::Lines { file: cut.file()?, offset: cut.number()?, bytes: cut.rest() },
             [9] => Self::Odd(cut.rest()),
+            [10] => Self::Unreadable,
             _ => return None,
         };
         cut.0.is_empty().then_some(answer)

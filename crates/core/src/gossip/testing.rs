@@ -124,8 +124,8 @@ impl Logs for MemoryLogs {
         None
     }
 
-    fn odd(&mut self, _: Option<&(LogId, u64)>, _: usize) -> Option<Vec<u8>> {
-        None
+    fn odd(&mut self, _: Option<&(LogId, u64)>, _: usize) -> Result<Vec<u8>, Unreadable> {
+        Ok(Vec::new())
     }
 
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {

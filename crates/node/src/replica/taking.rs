@@ -95,6 +95,9 @@ impl Taking {
                 self.ask_manifest(now, out);
                 return Ok(());
             }
+            Some(Answer::Unreadable) => {
+                return Err(End::Cut("it cannot read what it was asked for".to_owned()));
+            }
             _ => return Err(End::Cut("it has no checkpoint to give".to_owned())),
         };
         out.push(Output::Keep(part));
@@ -128,4 +131,34 @@ impl Taking {
 /// What the engine is told of an end.
 pub(super) fn ended(taking: &Taking, end: &End) -> Input {
     Input::CheckpointEnded { peer: taking.peer, whole: *end == End::Whole }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use super::*;
+
+    #[test]
+    fn without_its_odd_records_nothing_is_taken_of_who_has_some_and_cannot_read_them() {
+        let boot = Boot(7);
+        let to = SocketAddr::from(([127, 0, 0, 1], 7));
+        for (answer, expected) in [
+            (Answer::Odd(b"entries".to_vec()), Ok(Part::Odd(b"entries".to_vec()))),
+            // As a version says it that does not know the question.
+            (Answer::Lacks, Ok(Part::Odd(Vec::new()))),
+            (Answer::Unreadable, Err(End::Cut("it cannot read what it was asked for".to_owned()))),
+        ] {
+            let mut taking = Taking::begin(0, (1, boot, to), Vec::new(), &mut Vec::new());
+            let wanted = Some(Wanted::Odd(None));
+            let asks = Came::Next { wanted, came: 9, all: 9 };
+            taking.came(0, asks, &mut Vec::new()).unwrap();
+            let mut out = Vec::new();
+            let next = taking.answered(0, &answer.write(), &mut out);
+            match expected {
+                Ok(part) => assert_eq!((next, out), (Ok(()), vec![Output::Keep(part)])),
+                Err(end) => assert_eq!((next, out), (Err(end), Vec::new())),
+            }
+        }
+    }
 }

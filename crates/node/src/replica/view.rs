@@ -55,12 +55,47 @@ impl Logs for View<'_> {
         checkpoint::piece(&**self.journals.disk(), file, offset, max).ok().flatten()
     }
 
-    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Option<Vec<u8>> {
-        checkpoint::odd_behind(&**self.journals.disk(), behind, max).ok()
+    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Result<Vec<u8>, Unreadable> {
+        checkpoint::odd_behind(&**self.journals.disk(), behind, max).map_err(|_| Unreadable)
     }
 
     /// What the marks say, which costs no reading.
     fn heads(&mut self, log: &LogId, after: u64, before: u64) -> Vec<Head> {
         self.journals.marks_between(log, after, before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use std::sync::Arc;
+
+    use cocli_core::gossip::stream::{Answer, Question, answer};
+    use cocli_core::{ClusterId, NodeId};
+    use cocli_store::disk::fake::{Fault, Times};
+    use cocli_store::{FakeDisk, paths};
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_odd_records_that_cannot_be_read_is_not_told_as_one_that_is_not_there() {
+        let disk = FakeDisk::new();
+        disk.plant_folder(paths::OWN);
+        let node = NodeId::read("pi1").unwrap();
+        let shared = Arc::new(disk.clone());
+        let mut journals = Journals::open(shared, ClusterId([7; 16]), node).unwrap();
+        let vector = Vector::default();
+        let mut view = View { journals: &mut journals, vector: &vector };
+        let question = Question::Odd { behind: None, max: 100 };
+        assert_eq!(answer(&mut view, &question), Answer::Odd(Vec::new()));
+        let entry = "pi1\u{1f}7\u{1f}why\u{1f}what\u{1e}\n";
+        disk.plant(&paths::odd(None), entry.as_bytes());
+        assert_eq!(answer(&mut view, &question), Answer::Odd(entry.as_bytes().to_vec()));
+        for fault in [Fault::Error, Fault::Denied] {
+            disk.fail_at(1, fault, Times::Once);
+            assert_eq!(answer(&mut view, &question), Answer::Unreadable, "{fault:?}");
+        }
+        assert_eq!(answer(&mut view, &question), Answer::Odd(entry.as_bytes().to_vec()));
     }
 }

@@ -166,7 +166,8 @@ fn questions_and_answers_about_checkpoints_read_back() {
         let lines = Answer::Lines { file, offset: 9, bytes: b"lines".to_vec() };
         let manifest = Answer::Manifest(b"{}".to_vec());
         let odd = Answer::Odd(b"entries".to_vec());
-        for answer in [lines, manifest, odd, Answer::Odd(Vec::new()), Answer::Below(4711)] {
+        let others = [Answer::Odd(Vec::new()), Answer::Below(4711), Answer::Unreadable];
+        for answer in [lines, manifest, odd].into_iter().chain(others) {
             assert_eq!(Answer::read(&answer.write()), Some(answer));
         }
     }
@@ -219,7 +220,7 @@ impl Logs for Based {
         self.0.lines(file, offset, max)
     }
 
-    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Option<Vec<u8>> {
+    fn odd(&mut self, behind: Option<&(LogId, u64)>, max: usize) -> Result<Vec<u8>, Unreadable> {
         self.0.odd(behind, max)
     }
 }
