@@ -8,6 +8,7 @@ use cocli_core::limits::RECORD_BYTES_MAX;
 use cocli_core::{Datagram, State, usv};
 use cocli_store::archive::{self, Moving};
 use cocli_store::checkpoint::{self, Begun, Incoming, Manifest, Turn};
+use cocli_store::disk::fake::{Fault, Times};
 use cocli_store::{Disk, FakeDisk, Reader, StoreError};
 use support::*;
 
@@ -98,30 +99,116 @@ fn nothing_new_has_to_come_for_an_older_checkpoint_to_be_made_anew_beside_writer
     assert_eq!(state(&disk, "pi1").unwrap(), expected);
 }
 
-#[test]
-fn what_was_odd_before_the_base_is_merged_when_it_can_be_read_and_else_stays_odd() {
+/// An entry of the list of odd records.
+fn entry(at: u64, why: &str, record: &[u8]) -> Vec<u8> {
+    let head = format!("pi1\u{1f}{at}\u{1f}{why}\u{1f}");
+    [head.as_bytes(), record.strip_suffix(b"\x1e").unwrap_or(record), b"\x1e\n"].concat()
+}
+
+fn listed(disk: &FakeDisk) -> Vec<u64> {
+    let odd = Reader::open(&mut open(disk, "pi1").unwrap()).unwrap().odd().unwrap();
+    odd.iter().map(|odd| odd.position).collect()
+}
+
+/// A home with a checkpoint of older rules, and odd records of before its base: the first can be read by now,
+/// the second was damaged, the third can not.
+fn with_odd() -> (FakeDisk, [Datagram; 2]) {
     let (disk, _) = trimmed();
-    let legible = put("pi2", "companies/odd", "name", "Odd", 7);
-    let record = bytes_of([&legible]);
-    let entry = |at: u64, why: &str, record: &[u8]| {
-        let head = format!("pi1\u{1f}{at}\u{1f}{why}\u{1f}");
-        [head.as_bytes(), record.strip_suffix(b"\x1e").unwrap(), b"\x1e\n"].concat()
-    };
-    let damaged = put("pi2", "companies/torn", "name", "To", 7);
-    let torn = "the record does not fit its check: it was damaged";
+    let [legible, damaged] = ["odd", "torn"].map(|name| {
+        let target = format!("companies/{name}");
+        put("pi2", &target, "name", "Odd", 7)
+    });
     let odd = [
-        entry(1, "the record has 9 fields: expected 5 to 8 in a known order", &record),
-        entry(2, torn, &bytes_of([&damaged])),
+        entry(
+            1,
+            "the record has 9 fields: expected 5 to 8 in a known order",
+            &bytes_of([&legible]),
+        ),
+        entry(2, "the record does not fit its check: it was damaged", &bytes_of([&damaged])),
         entry(3, "the record has 1 fields: expected 5 to 8 in a known order", b"nothing\x1e"),
     ];
     disk.plant("checkpoint/odd.usv", &odd.concat());
     set_rules(&disk, 0);
+    (disk, [legible, damaged])
+}
+
+#[test]
+fn what_was_odd_before_the_base_is_merged_when_it_can_be_read_and_else_stays_odd() {
+    let (disk, [legible, damaged]) = with_odd();
     compact(&disk, 8).unwrap();
     let state = state(&disk, "pi1").unwrap();
     assert!(state.winner(&legible.target, &legible.field).is_some());
     assert!(state.winner(&damaged.target, &damaged.field).is_none());
-    let left = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap().odd().unwrap();
-    assert_eq!(left.iter().map(|odd| odd.position).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(listed(&disk), [2, 3]);
+}
+
+#[test]
+fn what_was_odd_is_merged_and_no_longer_listed_wherever_that_was_cut_off() {
+    let (disk, [legible, _]) = with_odd();
+    at_every_step(
+        &disk,
+        |disk| {
+            let _ = compact(disk, 8);
+            Vec::new()
+        },
+        |disk, _, what| {
+            let merged = |disk: &FakeDisk| {
+                held(&state(disk, "pi1").unwrap(), std::slice::from_ref(&legible))
+            };
+            assert!(merged(disk) == 1 || listed(disk) == [1, 2, 3], "{what}");
+            compact(disk, 8).unwrap_or_else(|error| panic!("{what}: {error}"));
+            assert_eq!((merged(disk), listed(disk)), (1, vec![2, 3]), "{what}");
+        },
+    );
+}
+
+#[test]
+fn a_record_that_the_list_says_can_be_read_by_now_is_merged_by_whoever_finds_it() {
+    for share in [8, 0] {
+        let disk = trimmed().0;
+        let legible = put("pi2", "companies/odd", "name", "Odd", 7);
+        let taken = entry(1, "it can be read by now", &bytes_of([&legible]));
+        let other = entry(2, "the record has 9 fields", &bytes_of([&legible]));
+        disk.plant("checkpoint/odd.usv", &[taken, other].concat());
+        compact(&disk, share).unwrap();
+        assert_eq!(held(&state(&disk, "pi1").unwrap(), &[legible]), 1, "{share}");
+        assert_eq!(listed(&disk), [2], "{share}");
+    }
+}
+
+#[test]
+fn no_older_manifest_comes_back_when_what_it_lacks_is_listed_no_more() {
+    let (disk, [legible, _]) = with_odd();
+    disk.sync_all().unwrap();
+    let traced = disk.copy();
+    traced.start_trace();
+    compact(&traced, 8).unwrap();
+    let renamed = |op: &String| op.contains("rename") && op.ends_with(MANIFEST);
+    let placed = traced.trace().iter().position(renamed).unwrap() as u64 + 1;
+    // The new manifest is in its place, and not durable there.
+    disk.fail_at(placed + 1, Fault::Error, Times::ForGood);
+    compact(&disk, 8).unwrap_err();
+    disk.kill();
+    disk.heal();
+    assert!(is_renewed(&disk));
+    let merged =
+        |disk: &FakeDisk| held(&state(disk, "pi1").unwrap(), std::slice::from_ref(&legible));
+    for k in 1.. {
+        let again = disk.copy();
+        again.fail_at(k, Fault::Crash, Times::Once);
+        let _ = compact(&again, 8);
+        let through = again.ops() < k;
+        for seed in 0..8 {
+            let disk = again.copy();
+            disk.crash(k * 8 + seed);
+            assert!(merged(&disk) == 1 || listed(&disk) == [1, 2, 3], "{k} {seed}");
+            compact(&disk, 8).unwrap();
+            assert_eq!((merged(&disk), listed(&disk)), (1, vec![2, 3]), "{k} {seed}");
+        }
+        if through {
+            break;
+        }
+    }
 }
 
 /// A record of a value that is as long as what is kept of one that is too long.
@@ -137,10 +224,6 @@ fn record_of(bytes: usize, target: &str) -> (cocli_core::Datagram, Vec<u8>) {
 #[test]
 fn a_whole_odd_record_is_told_from_the_beginning_of_a_longer_one_by_its_reason() {
     let (disk, _) = trimmed();
-    let entry = |at: u64, why: &str, record: &[u8]| {
-        let head = format!("pi1\u{1f}{at}\u{1f}{why}\u{1f}");
-        [head.as_bytes(), record, b"\x1e\n"].concat()
-    };
     let (whole, record) = record_of(4096, "companies/whole");
     let (cut, long) = record_of(4200, "companies/cut");
     // A form without a check, of which any beginning can be read.
@@ -159,8 +242,7 @@ fn a_whole_odd_record_is_told_from_the_beginning_of_a_longer_one_by_its_reason()
     let state = state(&disk, "pi1").unwrap();
     assert!(state.winner(&whole.target, &whole.field).is_some());
     assert!(state.winner(&cut.target, &cut.field).is_none());
-    let left = Reader::open(&mut open(&disk, "pi1").unwrap()).unwrap().odd().unwrap();
-    assert_eq!(left.iter().map(|odd| odd.position).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(listed(&disk), [2, 3]);
 }
 
 const ILLEGIBLE: &[u8] =

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cocli_core::digest::shard as shard_of;
 use cocli_core::limits::TAIL_BYTES_MAX;
-use cocli_core::{Entity, Head, LogId, Month, Target, Vector};
+use cocli_core::{Datagram, Entity, Head, LogId, Month, Target, Vector};
 
 use super::fold::{Fold, Folded, sync_all};
 use super::gather::{Gathered, gather};
@@ -320,6 +320,7 @@ impl Begun {
                 ..self.before.clone()
             },
             joining: self.joining.as_ref(),
+            taken: Vec::new(),
             done: Compacted::default(),
             fresh: Vec::new(),
             synced: true,
@@ -335,13 +336,14 @@ impl Begun {
             }
             work.write(journals)
         })?;
-        let Work { manifest, done, .. } = work;
+        let Work { manifest, taken, done, .. } = work;
         Ok(Merged {
             turn: self.turn,
             disk: self.disk,
             before: self.before,
             manifest,
             joining: self.joining,
+            taken: !taken.is_empty(),
             written,
             done,
         })
@@ -356,6 +358,8 @@ struct Work<'a> {
     before: &'a Manifest,
     manifest: Manifest,
     joining: Option<&'a Joining>,
+    /// What was odd by older reading rules, and is merged along.
+    taken: Vec<Datagram>,
     done: Compacted,
     /// New files that are not durable yet, unless they are `synced`.
     fresh: Vec<String>,
@@ -381,6 +385,7 @@ impl Work<'_> {
         if self.before.is_older() {
             self.renew(spill)?;
         }
+        renew::add_taken(spill, &self.taken)?;
         let touched = spill.touched();
         if let Some(joining) = self.joining {
             self.done.joined = true;
@@ -424,9 +429,13 @@ impl Work<'_> {
         }
         gathered.odd.into_iter().for_each(|one| odd.add(one));
         self.joining.iter().flat_map(|joining| joining.odd()).for_each(|one| odd.add(one.clone()));
+        if self.before.is_older() {
+            renew::say_taken(&mut odd);
+        }
         if odd != before {
             odd.write(self.disk, self.before.month)?;
         }
+        self.taken = renew::taken(&odd);
         self.take_gaps(journals, gathered.gaps);
         for section in sections {
             let end = section.end();
@@ -497,6 +506,7 @@ impl Work<'_> {
     fn fold_again(&mut self, journals: &mut Journals, sections: &[Section]) -> Result<()> {
         let spill = Spill::new(self.disk, self.means.memory, self.workers);
         gather(self.disk, sections, None, (&spill, self.workers), &|_| ())?;
+        renew::add_taken(&spill, &self.taken)?;
         let touched = spill.touched();
         self.fold(journals, &spill, touched, false)
     }
@@ -518,6 +528,7 @@ impl Work<'_> {
         let (nothing, month) = (Vector::default(), self.before.month);
         let sections = journals.behind(month, &nothing, &BTreeMap::new(), until);
         let again = gather(self.disk, &sections, Some(damaged), (&spill, self.workers), &|_| ())?;
+        renew::add_taken(&spill, &self.taken)?;
         self.take_gaps(journals, again.gaps);
         for shard in damaged {
             self.manifest.shards.remove(shard);

@@ -23,6 +23,8 @@ pub struct Merged {
     pub(super) before: Manifest,
     pub(super) manifest: Manifest,
     pub(super) joining: Option<Joining>,
+    /// It holds what was odd by older reading rules.
+    pub(super) taken: bool,
     /// The new manifest, beside its place; none where nothing is new.
     pub(super) written: Option<String>,
     /// What was done.
@@ -62,9 +64,11 @@ impl Merged {
         Ok(Placed { merged: self, new: true })
     }
 
-    /// Whether nothing is new, and no log has to be moved.
+    /// Whether nothing is new, no log has to be moved, and nothing goes from the list of odd records.
     fn is_done(&self) -> bool {
-        self.written.is_none() && self.joining.iter().all(|joining| joining.moves.is_empty())
+        self.written.is_none()
+            && !self.taken
+            && self.joining.iter().all(|joining| joining.moves.is_empty())
     }
 
     /// Whether the logs are as the new manifest says, or will be.
@@ -112,9 +116,9 @@ impl Placed {
         let (disk, month) = (&*self.merged.disk, self.merged.before.month);
         if self.new && self.merged.written.is_some() {
             sync_manifest(disk, month)?;
-            if self.merged.before.is_older() {
-                renew::forget_legible(disk)?;
-            }
+        }
+        if self.new && self.merged.taken {
+            renew::forget_taken(disk, month)?;
         }
         if self.new && self.merged.joining.is_some() {
             incoming::clear(disk)?;

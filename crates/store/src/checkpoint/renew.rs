@@ -1,13 +1,14 @@
 //! A checkpoint of older reading rules where history is not held any more: its lines are winners with their
 //! stamps, so they are taken as records are; and what was odd may be read by now.
 
-use cocli_core::Datagram;
 use cocli_core::digest::{hash, text_hash};
 use cocli_core::usv::{self, Line, Odd};
+use cocli_core::{Datagram, Month};
 
 use super::compact::is_damage;
 use super::manifest::{Manifest, held_from_start};
 use super::odd::{OddList, OddRecord};
+use super::place::sync_manifest;
 use super::shard::lines;
 use super::source::END;
 use super::spill::{Open, Spill};
@@ -16,8 +17,7 @@ use crate::error::Result;
 use crate::journal::put_aside_as;
 use crate::paths;
 
-/// Gathers all that an older checkpoint holds, and what was odd before the bases and can be read by now.
-/// Lines that these rules cannot read are kept aside. Where another node's checkpoint `covers` all that is
+/// Gathers all that an older checkpoint holds. Lines that these rules cannot read are kept aside. Where another node's checkpoint `covers` all that is
 /// before the bases, damaged parts may be missing.
 ///
 /// # Errors
@@ -46,9 +46,6 @@ pub(super) fn retell(
             }
         }
     }
-    for datagram in OddList::read(disk, None)?.0.values().filter_map(legible) {
-        add(&mut open, &datagram)?;
-    }
     open.close()?;
     put_lines_aside(disk, &illegible)
 }
@@ -64,6 +61,10 @@ pub(super) fn put_lines_aside(disk: &dyn Disk, lines: &[u8]) -> Result<()> {
     put_aside_as(disk, &paths::aside_lines(hash(lines)), lines)
 }
 
+/// The reason of a record that is merged along, from before the manifest that covers it is there until that is
+/// durable. Whoever finds one merges it once more: who wrote it may have died between the two.
+const TAKEN: &str = "it can be read by now";
+
 /// What was odd by older rules, and can be read by now. What is damaged was judged by what stood behind it, and
 /// an excerpt is no record.
 fn legible(odd: &OddRecord) -> Option<Datagram> {
@@ -71,15 +72,39 @@ fn legible(odd: &OddRecord) -> Option<Datagram> {
     if judged { None } else { usv::read(&odd.bytes).ok() }
 }
 
-/// Takes what can be read by now from the list, once the checkpoint that holds it is durable.
+/// Says in the list what can be read by now. That comes to the disk before the manifest does.
+pub(super) fn say_taken(list: &mut OddList) {
+    let taken = list.0.values_mut().filter(|odd| legible(odd).is_some());
+    taken.for_each(|odd| TAKEN.clone_into(&mut odd.why));
+}
+
+/// What the list says that of.
+pub(super) fn taken(list: &OddList) -> Vec<Datagram> {
+    list.0.values().filter(|odd| odd.why == TAKEN).filter_map(legible).collect()
+}
+
+/// Gathers that.
+///
+/// # Errors
+/// When the disk refuses.
+pub(super) fn add_taken(spill: &Spill<'_>, taken: &[Datagram]) -> Result<()> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let mut open = spill.open();
+    taken.iter().try_for_each(|datagram| add(&mut open, datagram))?;
+    open.close()
+}
+
+/// Takes it from the list, once the checkpoint that holds it is durable.
 ///
 /// # Errors
 /// When the disk refuses: it is listed, and merged all the same.
-pub(super) fn forget_legible(disk: &dyn Disk) -> Result<()> {
-    let mut odd = OddList::read(disk, None)?;
-    let before = odd.0.len();
-    odd.0.retain(|_, odd| legible(odd).is_none());
-    if odd.0.len() == before { Ok(()) } else { odd.write(disk, None) }
+pub(super) fn forget_taken(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
+    sync_manifest(disk, month)?;
+    let mut odd = OddList::read(disk, month)?;
+    odd.0.retain(|_, odd| odd.why != TAKEN);
+    odd.write(disk, month)
 }
 
 fn add(open: &mut Open<'_, '_>, datagram: &Datagram) -> Result<()> {
