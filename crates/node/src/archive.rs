@@ -40,6 +40,8 @@ pub struct LetGo {
     pub bytes: u64,
     /// The oldest day that is beyond the budget and stays.
     pub kept: Option<Kept>,
+    /// Somebody else compacted, or archived: nothing was looked at.
+    pub busy: bool,
 }
 
 /// A day that too few others hold.
@@ -79,22 +81,22 @@ impl Home {
     }
 
     /// Removes what the archive holds beyond `[archive] budget`: the oldest days, and only those of which `held`
-    /// says that they are held elsewhere. Gives what went. While somebody else compacts or archives it
-    /// does nothing.
+    /// says that they are held elsewhere. Gives what went; `None` while somebody else compacts or archives: it
+    /// does nothing then.
     ///
     /// # Errors
     /// When the disk refuses; each log has its old base or its new one then.
-    pub fn trim_archive(&self, held: &Held<'_>) -> Result<Vec<Going>> {
-        let Some(budget) = self.config().archive.budget else { return Ok(Vec::new()) };
-        let Some(_turn) = self.try_turn()? else { return Ok(Vec::new()) };
+    pub fn trim_archive(&self, held: &Held<'_>) -> Result<Option<Vec<Going>>> {
+        let Some(budget) = self.config().archive.budget else { return Ok(Some(Vec::new())) };
+        let Some(_turn) = self.try_turn()? else { return Ok(None) };
         let mut journals = self.journals()?;
         let going = archive::plan(&mut journals, budget, held)?;
         if going.is_empty() {
-            return Ok(going);
+            return Ok(Some(going));
         }
-        let Some(lock) = self.lock_if_same()? else { return Ok(Vec::new()) };
+        let Some(lock) = self.lock_if_same()? else { return Ok(Some(Vec::new())) };
         archive::trim(&lock, &mut journals, &going)?;
-        Ok(going)
+        Ok(Some(going))
     }
 
     /// As [`Home::trim_archive`], of days that two others hold, on the same chain.
@@ -126,8 +128,9 @@ impl Home {
             }
             holders >= HOLDERS_MIN
         };
-        let bytes = self.trim_archive(&held)?.iter().map(|going| going.bytes).sum();
-        Ok(LetGo { bytes, kept: kept.into_inner() })
+        let gone = self.trim_archive(&held)?;
+        let bytes = gone.iter().flatten().map(|going| going.bytes).sum();
+        Ok(LetGo { bytes, kept: kept.into_inner(), busy: gone.is_none() })
     }
 
     /// The home's lock; none where the home is another cluster's by now.

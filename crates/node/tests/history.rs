@@ -5,9 +5,10 @@
 
 mod support;
 
+use cocli_core::gossip::Holdings;
 use cocli_core::{Field, Instant, Target, Value};
 use cocli_node::change::{Change, Intent};
-use cocli_node::{Home, NodeError, Wanted};
+use cocli_node::{Home, LetGo, NodeError, Wanted};
 use cocli_store::archive::Trim;
 
 /// 2026-11-23T12:00:00Z.
@@ -91,7 +92,7 @@ fn what_only_history_that_is_gone_could_tell_is_said_and_not_guessed() {
     put(&home, at(1), "city", Value::text("Lyon"), false);
     compact_and_archive(&home, at(400));
     let old = |trim: &Trim<'_>| trim.day <= at(0).day();
-    assert_eq!(home.trim_archive(&old).unwrap().len(), 2);
+    assert_eq!(home.trim_archive(&old).unwrap().unwrap().len(), 2);
     assert_eq!(home.history_lost_until().unwrap(), Some(at(0).day()));
     let forgotten = city(&home, at(0)).unwrap_err();
     assert!(
@@ -106,6 +107,21 @@ fn what_only_history_that_is_gone_could_tell_is_said_and_not_guessed() {
     let plan = session.plan_undo(&Wanted::default()).unwrap();
     assert!(plan.changes.is_empty(), "{plan:?}");
     assert_eq!(plan.forgotten, [(acme(), Field::read("city").unwrap())]);
+}
+
+#[test]
+fn nothing_goes_while_somebody_else_compacts_and_that_is_said_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(&dir, "n");
+    put(&home, at(0), "city", Value::text("Paris"), false);
+    compact_and_archive(&home, at(400));
+    let look = || home.let_history_go(&Holdings::new()).unwrap();
+    let turn = home.turn().unwrap();
+    assert_eq!(look(), LetGo { bytes: 0, kept: None, busy: true });
+    drop(turn);
+    let looked = look();
+    assert!(!looked.busy);
+    assert_eq!(looked.kept.unwrap().holders, 0);
 }
 
 #[test]

@@ -551,7 +551,9 @@ impl Wiring {
     /// What keeps history that is beyond the archive's budget, once that was looked at.
     fn archive(&self) -> Option<Json> {
         let kept = |kept: &Kept| json!({"log": kept.log.to_string(), "day": kept.day.number(), "holders": kept.holders});
-        self.let_go.as_ref().map(|let_go| json!({"kept": let_go.kept.as_ref().map(kept)}))
+        let looked =
+            |let_go: &LetGo| json!({"kept": let_go.kept.as_ref().map(kept), "busy": let_go.busy});
+        self.let_go.as_ref().map(looked)
     }
 
     fn status(&self) -> Json {

@@ -44,6 +44,10 @@ fn why(daemon: Option<&Json>) -> String {
     let Some(looked) = daemon.get("archive").filter(|looked| !looked.is_null()) else {
         return "a daemon looks every 5 minutes what may go".to_owned();
     };
+    if looked.get("busy").and_then(Json::as_bool) == Some(true) {
+        return "somebody else compacted when the daemon looked, which it does every 5 minutes"
+            .to_owned();
+    }
     let Some(kept) = kept(Some(looked)) else {
         return "the next days are damaged, or not merged yet (`cocli doctor`)".to_owned();
     };
@@ -85,7 +89,10 @@ mod tests {
         };
         assert!(beyond(None).contains("while a daemon runs"));
         assert!(beyond(Some(json!({"archive": null}))).contains("every 5 minutes"));
-        assert!(beyond(Some(json!({"archive": {"kept": null}}))).contains("`cocli doctor`"));
+        let damaged = beyond(Some(json!({"archive": {"kept": null, "busy": false}})));
+        assert!(damaged.contains("`cocli doctor`"), "{damaged}");
+        let busy = beyond(Some(json!({"archive": {"kept": null, "busy": true}})));
+        assert!(busy.starts_with("somebody else compacted"), "{busy}");
         let kept = |holders| {
             let kept = json!({"log": "pi1", "day": 20_261_101, "holders": holders});
             beyond(Some(json!({"archive": {"kept": kept}})))
