@@ -1,9 +1,8 @@
 //! Records that break a rule: kept with where they came from, in nobody's way.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
-use cocli_core::limits::{RECORD_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX};
+use cocli_core::limits::RECORD_BYTES_MAX;
 use cocli_core::usv::{RS, US};
 use cocli_core::{LogId, Month};
 
@@ -12,6 +11,10 @@ use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
 use crate::journal::{Met, is_rot, replace};
 use crate::paths;
+
+mod behind;
+
+pub use behind::odd_behind;
 
 /// Kept of a record that is longer than any may be.
 const EXCERPT_BYTES: usize = 4096;
@@ -29,9 +32,12 @@ pub struct OddRecord {
     pub bytes: Vec<u8>,
 }
 
-/// The list in the file. An entry is known by its log and position.
+/// Log and position: by these an entry is known, and entries stand in their order.
+type Key = (LogId, u64);
+
+/// The list in the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct OddList(pub(crate) BTreeMap<(LogId, u64), OddRecord>);
+pub(crate) struct OddList(pub(crate) BTreeMap<Key, OddRecord>);
 
 /// The entry for a record that was met and could not be read.
 pub(crate) fn of_met(met: &Met<'_>) -> Option<OddRecord> {
@@ -96,28 +102,6 @@ impl OddRecord {
     }
 }
 
-/// What the list has behind an entry, for another node: whole entries, at most `max` bytes, but at least one.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn odd_behind(disk: &dyn Disk, behind: Option<&(LogId, u64)>, max: usize) -> Result<Vec<u8>> {
-    let list = OddList::read(disk, None)?;
-    let (mut text, mut entry) = (Vec::new(), Vec::new());
-    let first = behind.map_or(Bound::Unbounded, Bound::Excluded);
-    for odd in list.0.range((first, Bound::Unbounded)).map(|(_, odd)| odd) {
-        entry.clear();
-        odd.put(&mut entry);
-        if !text.is_empty() && text.len() + entry.len() > max {
-            break;
-        }
-        // No message holds it.
-        if entry.len() < STREAM_MESSAGE_BYTES_MAX {
-            text.append(&mut entry);
-        }
-    }
-    Ok(text)
-}
-
 /// Entries as another node tells them, all of them in order; none where one of them is no entry.
 pub(super) fn entries(text: &[u8]) -> Option<Vec<OddRecord>> {
     let body = text.strip_suffix(&END)?;
@@ -130,10 +114,20 @@ pub(super) fn entries(text: &[u8]) -> Option<Vec<OddRecord>> {
 
 fn read_entry(entry: &[u8]) -> Option<OddRecord> {
     let entry = entry.strip_prefix(b"\n").unwrap_or(entry);
-    let mut parts = entry.splitn(4, |b| *b == US);
-    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok());
-    let log = LogId::read(text()?).ok()?;
-    let position = text()?.parse().ok()?;
-    let why = text()?.to_owned();
+    let (log, position) = read_key(entry)?;
+    let mut parts = entry.splitn(4, |b| *b == US).skip(2);
+    let why = std::str::from_utf8(parts.next()?).ok()?.to_owned();
     Some(OddRecord { log, position, why, bytes: parts.next()?.to_vec() })
 }
+
+/// What an entry is known by, of its start.
+fn read_key(entry: &[u8]) -> Option<Key> {
+    let mut parts = entry.splitn(3, |b| *b == US);
+    let mut text = || parts.next().and_then(|part| std::str::from_utf8(part).ok());
+    let key = (LogId::read(text()?).ok()?, text()?.parse().ok()?);
+    // The whole of its position.
+    parts.next().map(|_| key)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The checkpoint as it is told to another node: its manifest, and pieces of its files.
 
 use cocli_core::SortedFile;
-use cocli_core::limits::{MANIFEST_BYTES_MAX, RECORD_BYTES_MAX};
+use cocli_core::limits::{MANIFEST_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX};
 
 use super::manifest::Manifest;
 use super::source::END;
@@ -68,10 +68,10 @@ pub(super) fn lines_at(
             false => memchr::memmem::rfind(&bytes, &END),
         };
         let end = end.map(|end| end + END.len());
-        if end.is_some() || short || want > RECORD_BYTES_MAX {
+        if end.is_some() || short || want >= STREAM_MESSAGE_BYTES_MAX {
             bytes.truncate(end.unwrap_or(0));
             return Ok(Some(bytes));
         }
-        want = want.max(1) * 4;
+        want = (want.max(1) * 4).min(STREAM_MESSAGE_BYTES_MAX);
     }
 }
