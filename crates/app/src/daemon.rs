@@ -58,8 +58,8 @@ enum Event {
     Door { request: Json, answer: Sender<Json> },
     /// A job of the writer ended.
     Done(Box<JobDone>),
-    /// What came of a part of another node's checkpoint.
-    Kept(Came),
+    /// What came of a part of another node's checkpoint, that came over this call.
+    Kept { call: u64, came: Came },
     /// The cards thread wrote datagrams of hand edits.
     Edited(cocli_node::End),
     /// Files changed; the cards thread knows them too.

@@ -184,7 +184,7 @@ impl Replica {
                 self.want_rescan(out);
                 vec![gossip::Input::Tick]
             }
-            Input::Kept(came) => self.calls.came(now, came, out),
+            Input::Kept { call, came } => self.calls.came(now, call, came, out),
             Input::Done(done) => self.on_done(done, out),
             Input::Question { stream, bytes } => {
                 out.push(self.answer(stream, &bytes));

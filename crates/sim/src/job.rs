@@ -70,15 +70,15 @@ impl World {
         self.next_job(at);
     }
 
-    /// The keeper's thread takes a part.
-    pub(crate) fn keeps(&mut self, at: usize, life: u64, part: Part) {
+    /// The keeper's thread takes a part that came over a call.
+    pub(crate) fn keeps(&mut self, at: usize, life: u64, call: u64, part: Part) {
         if self.machines[at].life != life {
             return;
         }
         let Some(daemon) = self.machines[at].daemon.as_mut() else { return };
-        let came = daemon.keeper.keep(part);
+        let came = daemon.keeper.keep(call, part);
         self.note(|| format!("{at}: {came:?}"));
-        self.step(at, Input::Kept(came));
+        self.step(at, Input::Kept { call, came });
     }
 
     /// What a daemon has done by a process of its own: joins the checkpoint that came, if one is whole.

@@ -60,6 +60,7 @@ pub(crate) enum Event {
     Keeps {
         at: usize,
         life: u64,
+        call: u64,
         part: Box<Part>,
     },
     Question {
@@ -370,7 +371,7 @@ impl World {
             }
             Event::JobRuns { at, life, job } => self.run_job(at, life, *job),
             Event::JobDone { at, life, done } => self.job_done(at, life, *done),
-            Event::Keeps { at, life, part } => self.keeps(at, life, *part),
+            Event::Keeps { at, life, call, part } => self.keeps(at, life, call, *part),
             Event::SyncRuns { at, life, syncing } => self.sync_runs(at, life, *syncing),
             Event::Question { to, life, asker, bytes } => self.question(to, life, asker, bytes),
             Event::Answer { asker, bytes } => self.answered(asker, Some(bytes)),
@@ -492,10 +493,10 @@ impl World {
                 }
                 self.next_job(at);
             }
-            Output::Keep(part) => {
+            Output::Keep { call, part } => {
                 let life = self.machines[at].life;
                 let delay = self.chance.between(0, self.options.disk_ms * 1000);
-                self.after(delay, Event::Keeps { at, life, part: Box::new(part) });
+                self.after(delay, Event::Keeps { at, life, call, part: Box::new(part) });
             }
             Output::Ask { call, to, bytes } => self.ask(at, call, to, bytes),
             Output::Answer { stream, bytes, .. } => self.answer(stream, bytes),

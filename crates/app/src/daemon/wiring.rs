@@ -91,7 +91,7 @@ struct Wiring {
     side: Arc<Side>,
     events: Sender<Event>,
     jobs: Jobs,
-    keeper: Sender<Part>,
+    keeper: Sender<(u64, Part)>,
     /// Everything is read through once a day, as long as it lives.
     _scrub: Sender<()>,
     cards: Sender<CardEvent>,
@@ -302,7 +302,7 @@ impl Wiring {
             }
             Event::Door { request, answer } => self.door(&request, answer),
             Event::Done(done) => self.step(Input::Done(*done)),
-            Event::Kept(came) => self.step(Input::Kept(came)),
+            Event::Kept { call, came } => self.step(Input::Kept { call, came }),
             Event::Edited(end) => {
                 self.step(Input::Woken { log: end.log, position: end.head.position });
             }
@@ -369,7 +369,7 @@ impl Wiring {
                 }
             }
             Output::Job(job) => self.jobs.give(job),
-            Output::Keep(part) => drop(self.keeper.send(part)),
+            Output::Keep { call, part } => drop(self.keeper.send((call, part))),
             Output::Ask { call, to, bytes } => {
                 let (side, events) = (&self.side, &self.events);
                 self.calls

@@ -83,9 +83,16 @@ impl Calls {
         self.taking = Some(Taking::begin(now, (self.next, peer, to), logs, out));
     }
 
-    /// What the writer kept of it.
-    pub(super) fn came(&mut self, now: Micros, came: Came, out: &mut Vec<Output>) -> Vec<Input> {
-        let next = self.taking.as_mut().map(|taking| taking.came(now, came, out));
+    /// What came of a part of it that the keeper was given. Of a call that ended nothing is taken.
+    pub(super) fn came(
+        &mut self,
+        now: Micros,
+        id: u64,
+        came: Came,
+        out: &mut Vec<Output>,
+    ) -> Vec<Input> {
+        let taking = self.taking.as_mut().filter(|taking| taking.call == id);
+        let next = taking.map(|taking| taking.came(now, came, out));
         next.map_or(Vec::new(), |next| self.went(next, out))
     }
 
@@ -273,3 +280,6 @@ impl Calls {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

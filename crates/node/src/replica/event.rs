@@ -26,8 +26,8 @@ pub enum Input {
     Rescan,
     /// A job of the writer thread ended.
     Done(JobDone),
-    /// What came of what was given to the keeper.
-    Kept(Came),
+    /// What came of what was given to the keeper for a call; the call may have ended meanwhile.
+    Kept { call: u64, came: Came },
     /// A stream that a peer opened brought a message: answer it with `Answer`. Keeps no state here.
     Question { stream: u64, bytes: Vec<u8> },
     /// The answer to an `Ask`.
@@ -59,8 +59,9 @@ pub enum Output {
     Send { to: SocketAddr, bytes: Vec<u8> },
     /// Give it to the writer thread, which runs jobs in order.
     Job(Job),
-    /// Give it to the keeper, which has a thread of its own: a part of another node's checkpoint.
-    Keep(Part),
+    /// Give it to the keeper, which has a thread of its own: a part of another node's checkpoint, that
+    /// came over this call. `Kept` says what came of it.
+    Keep { call: u64, part: Part },
     /// Send a message over the stream of this call; open it to `to` when it is a new call.
     Ask { call: u64, to: SocketAddr, bytes: Vec<u8> },
     /// Close the stream of this call; nothing is to come back.

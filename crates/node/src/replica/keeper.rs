@@ -10,6 +10,8 @@ use super::event::{Came, Part};
 #[derive(Debug)]
 pub struct Keeper {
     disk: SharedDisk,
+    /// The call over which the manifest came.
+    call: Option<u64>,
     incoming: Option<Incoming>,
 }
 
@@ -17,11 +19,17 @@ impl Keeper {
     /// A keeper for a home; nothing is looked at yet.
     #[must_use]
     pub fn new(disk: SharedDisk) -> Self {
-        Self { disk, incoming: None }
+        Self { disk, call: None, incoming: None }
     }
 
-    /// Takes a part, and says what is wanted next.
-    pub fn keep(&mut self, part: Part) -> Came {
+    /// Takes a part that came over a call, and says what is wanted next. What came over another call than
+    /// the manifest is not taken.
+    pub fn keep(&mut self, call: u64, part: Part) -> Came {
+        if matches!(part, Part::Manifest(_)) {
+            self.call = Some(call);
+        } else if self.call != Some(call) {
+            return Came::Refused(NONE.to_owned());
+        }
         self.try_keep(part).unwrap_or_else(|error| Came::Refused(error.to_string()))
     }
 

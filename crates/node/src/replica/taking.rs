@@ -76,6 +76,10 @@ impl Taking {
         out.push(Output::Ask { call: self.call, to: self.to, bytes: question.write() });
     }
 
+    fn keep(&self, part: Part, out: &mut Vec<Output>) {
+        out.push(Output::Keep { call: self.call, part });
+    }
+
     /// An answer of the peer: the keeper takes it.
     pub(super) fn answered(&mut self, now: Micros, bytes: &[u8], out: &mut Vec<Output>) -> Next {
         let asked = self.deadline.take().is_some();
@@ -100,7 +104,7 @@ impl Taking {
             }
             _ => return Err(End::Cut("it has no checkpoint to give".to_owned())),
         };
-        out.push(Output::Keep(part));
+        self.keep(part, out);
         Ok(())
     }
 
@@ -118,7 +122,7 @@ impl Taking {
                     Some(Wanted::Odd(behind)) => {
                         self.ask(now, &Question::Odd { behind, max }, out);
                     }
-                    None => out.push(Output::Keep(Part::Whole(self.logs.clone()))),
+                    None => self.keep(Part::Whole(self.logs.clone()), out),
                 }
                 Ok(())
             }
