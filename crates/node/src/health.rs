@@ -2,7 +2,7 @@
 
 use cocli_core::limits::TAIL_BYTES_MAX;
 use cocli_core::schema::POOL;
-use cocli_core::{Field, Instant, StateDigest, Target, Value, Vector};
+use cocli_core::{Field, Instant, Month, StateDigest, Target, Value, Vector};
 use cocli_store::checkpoint::{Means, Turn};
 use cocli_store::{Command, Journals, Reader, StoreError, checkpoint};
 
@@ -10,7 +10,7 @@ use crate::archive::{self, History};
 use crate::cards::{Held, Placed};
 use crate::change::{Change, Intent};
 use crate::conflicts::noted::{Losses, Noted};
-use crate::error::Result;
+use crate::error::{NodeError, Result};
 use crate::home::Home;
 use crate::session::Session;
 
@@ -194,21 +194,24 @@ pub(crate) fn troubles(journals: &Journals) -> Vec<(String, String)> {
 
 impl Session<'_> {
     /// Merges the journals into the checkpoint; `progress` hears how many bytes are read, and of how
-    /// many. The turn is to be taken before the session is begun ([`Home::turn`]). When the session is over
-    /// [`Home::expire_if_due`] and [`Home::archive`] are due.
+    /// many. Of a month whose expiring logs cannot be merged `complain` hears; all else is. The turn is to be
+    /// taken before the session is begun ([`Home::turn`]). When the session is over [`Home::expire_if_due`] and
+    /// [`Home::archive`] are due.
     ///
     /// # Errors
-    /// When the disk refuses: the checkpoint is the old one then.
+    /// When the disk refuses: the checkpoint of what stays is the old one then.
     pub fn compact(
         &mut self,
         turn: Turn,
         progress: Option<&(dyn Fn(u64, u64) + Sync)>,
+        complain: &mut dyn FnMut(Month, NodeError),
     ) -> Result<(checkpoint::Compacted, Health)> {
         self.take_in_foreign()?;
         self.salvage()?;
         let noted = self.noted_quickly();
         let means = Means { progress, ..self.home.means() };
-        let done = turn.compact(&self.lock, &mut self.journals, &means)?;
+        let mut of_month = |month, error: StoreError| complain(month, error.into());
+        let done = turn.compact(&self.lock, &mut self.journals, &means, &mut of_month)?;
         let reader = Reader::open(&mut self.journals)?;
         // This session holds the lock without which no checkpoint is put in place.
         noted.iter().for_each(|noted| self.home.note_lost_of(noted, reader.manifest().id()));
@@ -248,9 +251,12 @@ impl Session<'_> {
     /// As [`Session::compact`].
     pub fn compact_if_free(&mut self) -> Result<bool> {
         let Some(turn) = Turn::try_take(&*self.home.disk)? else { return Ok(false) };
-        self.compact(turn, None)?;
+        let mut failed = None;
+        self.compact(turn, None, &mut |_, error| {
+            failed.get_or_insert(error);
+        })?;
         self.tail_bytes = 0;
-        Ok(true)
+        failed.map_or(Ok(true), Err)
     }
 
     /// Looks at everything; with the turn to `repair`, mends what needs no decision.
@@ -319,7 +325,15 @@ impl Session<'_> {
 
     fn repair_checkpoint(&mut self, turn: Turn, findings: &mut Vec<Finding>) -> Result<()> {
         let means = self.home.means();
-        match turn.repair(&self.lock, &mut self.journals, &means) {
+        let mut of_month = |month, error: StoreError| {
+            findings.push(Finding {
+                place: cocli_store::paths::checkpoint(Some(month)),
+                what: format!("heartbeats and tasks of {month} are not merged: {error}"),
+                outcome: Outcome::Open,
+                next: None,
+            });
+        };
+        match turn.repair(&self.lock, &mut self.journals, &means, &mut of_month) {
             // What cannot be made anew is named below.
             Err(StoreError::Unheld { .. }) => {}
             done => {

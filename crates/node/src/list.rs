@@ -162,7 +162,7 @@ mod tests {
             let merged = merged.min(records.len());
             std::fs::write(&path, text(&records[..merged], 0)).unwrap();
             let turn = home.turn().unwrap();
-            home.session(now()).unwrap().compact(turn, None).unwrap();
+            home.session(now()).unwrap().compact(turn, None, &mut |_, _| {}).unwrap();
             let all = text(&records[..merged], 0) + &text(&records[merged..], merged);
             std::fs::write(&path, all).unwrap();
             let state = home.state().unwrap();

@@ -39,7 +39,7 @@ fn put(home: &Home, now: Instant, field: &str, value: Value, revive: bool) {
 
 fn compact_and_archive(home: &Home, now: Instant) -> usize {
     let turn = home.turn().unwrap();
-    home.session(now).unwrap().compact(turn, None).unwrap();
+    home.session(now).unwrap().compact(turn, None, &mut |_, error| panic!("{error}")).unwrap();
     home.archive(now).unwrap().days
 }
 

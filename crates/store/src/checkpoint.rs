@@ -26,7 +26,9 @@ mod tell;
 mod turn;
 
 pub(crate) use compact::from_journals;
-pub use compact::{Begun, Compacted, Pending, compact, compact_by, pending, repair, repair_by};
+pub use compact::{
+    Begun, Compacted, Complain, Pending, compact, compact_by, pending, repair, repair_by,
+};
 pub use damage::{Damage, bytes, damaged, damaged_in};
 pub(crate) use gather::side_by_side;
 pub use incoming::{Incoming, Taken, Wanted, waits};

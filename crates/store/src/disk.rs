@@ -18,7 +18,7 @@ pub use real::RealDisk;
 pub type SharedDisk = Arc<dyn Disk>;
 
 /// A lock as long as it lives.
-pub type Held = Box<dyn Any + Send>;
+pub type Held = Box<dyn Any + Send + Sync>;
 
 /// What a name on the disk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -177,6 +177,28 @@ fn a_compaction_touches_only_the_months_that_grew_and_makes_damaged_ones_anew() 
 }
 
 #[test]
+fn a_month_that_cannot_be_merged_is_told_of_and_all_else_is_merged() {
+    let disk = home();
+    append(&disk, "pi1", "20261130", &batch("pi1", 1, 3)).unwrap();
+    append_expiring(&disk, "pi1", "20261030", &[beat("pi1", "a", 1)], "xxxxxxxx").unwrap();
+    append_expiring(&disk, "pi1", "20261130", &[beat("pi2", "b", 2)], "xxxxxxxx").unwrap();
+    let manifest = |month: &str| disk.peek(&format!("checkpoint/{month}manifest.json"));
+    disk.plant_folder("checkpoint/202610/manifest.json.new");
+    let mut journals = open(&disk, "pi1").unwrap();
+    let (mut told, turn) = (Vec::new(), checkpoint::Turn::try_take(&disk).unwrap().unwrap());
+    let lock = take_lock(&disk).unwrap();
+    let done = turn.compact(&lock, &mut journals, &means(1 << 20, 8), &mut |month, error| {
+        told.push((month, error.to_string()));
+    });
+    assert_eq!(done.unwrap().records, 3);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, month("202610"));
+    assert!(manifest("").is_some() && manifest("202611/").is_some());
+    assert!(manifest("202610/").is_none());
+    assert!(checkpoint::Turn::try_take(&disk).unwrap().is_some(), "the turn is given back");
+}
+
+#[test]
 fn a_range_of_an_expiring_log_is_taken_like_any_other_and_on_no_other_day() {
     let (one, two) = (home(), home());
     append_expiring(&one, "pi1", "20261123", &[beat("pi1", "a", 1)], "xxxxxxxx").unwrap();

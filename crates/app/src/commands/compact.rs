@@ -1,7 +1,7 @@
 //! `cocli compact`: journals into the checkpoint, the checkpoint into the cards.
 
-use cocli_core::{ChainHash, Head, LogId, Vector};
-use cocli_node::{Beside, Home, Placed, Turn};
+use cocli_core::{ChainHash, Head, LogId, Month, Vector};
+use cocli_node::{Beside, Home, NodeError, Placed, Turn};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -78,7 +78,9 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
         bar.set_length(all);
         bar.set_position(read);
     };
-    let compacted = session.compact(turn, Some(&told));
+    let mut failed = Vec::new();
+    let compacted =
+        session.compact(turn, Some(&told), &mut |month, error| failed.push((month, error)));
     bar.finish_and_clear();
     let (done, after) = compacted?;
     let placed = if args.no_cards { Placed::default() } else { session.place_all()? };
@@ -108,7 +110,23 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
             },
         )),
     }
-    Ok(())
+    tell_of_failed(context, &failed)
+}
+
+/// Months whose heartbeats and tasks could not be merged.
+fn tell_of_failed(context: &Context, failed: &[(Month, NodeError)]) -> Result<(), Failure> {
+    if failed.is_empty() {
+        return Ok(());
+    }
+    failed.iter().for_each(|(month, error)| not_merged(context, *month, error));
+    let months = counted(failed.len(), "month", "months");
+    let message = format!("heartbeats and tasks of {months} are not merged; all else is");
+    Err(Failure::new(Exit::Failed, message).hint("`cocli doctor` looks for what is damaged"))
+}
+
+fn not_merged(context: &Context, month: Month, error: &NodeError) {
+    let why = chain(error);
+    context.screen.note(format!("heartbeats and tasks of {month} are not merged: {why}"));
 }
 
 /// By so many steps a process beside writers leaves the processors to others: one step costs it a tenth of its
@@ -142,10 +160,7 @@ fn beside(context: &Context, home: &Home, due: bool) -> Result<(), Failure> {
         })?;
         durable.0.extend([entry]);
     }
-    let complain = |month, error| {
-        let why = chain(&error);
-        context.screen.note(format!("heartbeats and tasks of {month} are not merged: {why}"));
-    };
+    let complain = |month, error| not_merged(context, month, &error);
     let ended = match home.compact_beside(&durable, due, clock::now(), &complain) {
         Err(error) if error.is_unheld() => {
             context.screen.line(Told::Unheld.line());

@@ -89,3 +89,23 @@ fn a_month_that_cannot_go_is_told_as_that_and_nothing_else_fails() {
     assert_eq!(beside.out.trim_end(), "little");
     beside.ok();
 }
+
+#[test]
+fn a_month_that_cannot_be_merged_stops_neither_what_stays_nor_other_months() {
+    let home = Home::new();
+    home.run(&["add", "company", "Apple"]).ok();
+    plant(&home, "209910", "pi9", &[("nodes/pi9", "beat", "hot")]);
+    plant(&home, "209911", "pi8", &[("nodes/pi8", "beat", "warm")]);
+    // Its manifest cannot be written.
+    let stands = home.file("checkpoint/209910/manifest.json.new");
+    std::fs::create_dir_all(&stands).unwrap();
+    let run = home.run(&["compact"]).fails(1, "209910 are not merged");
+    assert!(run.out.contains("merged into"), "{}", run.out);
+    assert!(run.err.contains("all else is"), "{}", run.err);
+    assert!(home.file("checkpoint/manifest.json").exists());
+    assert!(home.file("checkpoint/209911/manifest.json").exists());
+    assert_eq!(home.run(&["get", "nodes/pi9", "beat"]).ok(), "hot\n");
+    std::fs::remove_dir(stands).unwrap();
+    home.run(&["compact"]).ok();
+    assert!(home.file("checkpoint/209910/manifest.json").exists());
+}

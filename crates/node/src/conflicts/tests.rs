@@ -137,7 +137,7 @@ fn comes(home: &Home, log: usize, records: &[Vec<u8>]) {
 
 fn compact(home: &Home) {
     let turn = home.turn().unwrap();
-    home.session(now()).unwrap().compact(turn, None).unwrap();
+    home.session(now()).unwrap().compact(turn, None, &mut |_, error| panic!("{error}")).unwrap();
 }
 
 fn goes_through(home: &Home, acts: &[Act], logs: &[Vec<Vec<u8>>]) {

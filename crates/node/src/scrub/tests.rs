@@ -28,7 +28,7 @@ fn home(dir: &tempfile::TempDir) -> Home {
     }
     std::fs::write(dir.path().join(barn()), text).unwrap();
     let turn = home.turn().unwrap();
-    home.session(at(0)).unwrap().compact(turn, None).unwrap();
+    home.session(at(0)).unwrap().compact(turn, None, &mut |_, error| panic!("{error}")).unwrap();
     home
 }
 

@@ -77,6 +77,9 @@ pub fn pending(journals: &mut Journals, means: &Means<'_>) -> Result<Pending> {
     Ok(Pending { bytes, logs: logs.len(), run })
 }
 
+/// Hears of a month whose expiring logs could not be merged, and why.
+pub type Complain<'a> = dyn FnMut(Month, StoreError) + 'a;
+
 /// How far each log is durable.
 type Durable = BTreeMap<LogId, u64>;
 
@@ -87,7 +90,8 @@ type Delta = BTreeMap<u8, BTreeMap<Target, Entity>>;
 /// bytes. Killed anywhere it leaves the old checkpoint or the new one.
 ///
 /// # Errors
-/// When the disk refuses: the checkpoint is the old one.
+/// When the disk refuses: the checkpoint is the old one, unless it was a month's that could not be merged, and
+/// not what stays.
 pub fn compact(lock: &HomeLock, journals: &mut Journals, memory: usize) -> Result<Compacted> {
     compact_by(lock, journals, &Means::within(memory))
 }
@@ -101,7 +105,8 @@ pub fn compact_by(
     journals: &mut Journals,
     means: &Means<'_>,
 ) -> Result<Compacted> {
-    my_turn(journals)?.compact(lock, journals, means)
+    let turn = my_turn(journals)?;
+    with_each_month(|complain| turn.compact(lock, journals, means, complain))
 }
 
 /// As [`compact`], and reads every shard and run: those that are damaged are made anew.
@@ -117,7 +122,19 @@ pub fn repair(lock: &HomeLock, journals: &mut Journals, memory: usize) -> Result
 /// # Errors
 /// As [`compact`].
 pub fn repair_by(lock: &HomeLock, journals: &mut Journals, means: &Means<'_>) -> Result<Compacted> {
-    my_turn(journals)?.repair(lock, journals, means)
+    let turn = my_turn(journals)?;
+    with_each_month(|complain| turn.repair(lock, journals, means, complain))
+}
+
+/// Merges, and gives the first trouble of a month as its own.
+fn with_each_month(
+    merge: impl FnOnce(&mut Complain<'_>) -> Result<Compacted>,
+) -> Result<Compacted> {
+    let mut first = None;
+    let done = merge(&mut |_, error| {
+        first.get_or_insert(error);
+    })?;
+    first.map_or(Ok(done), Err)
 }
 
 pub(super) fn my_turn(journals: &Journals) -> Result<Turn> {
@@ -126,53 +143,63 @@ pub(super) fn my_turn(journals: &Journals) -> Result<Turn> {
 }
 
 impl Turn {
-    /// As [`compact_by`], by who has the turn already.
+    /// As [`compact_by`], by who has the turn already. Of a month that cannot be merged `complain` hears; all
+    /// else is.
     ///
     /// # Errors
-    /// As [`compact_by`].
+    /// When the disk refuses: the checkpoint of what stays is the old one.
     pub fn compact(
         self,
         lock: &HomeLock,
         journals: &mut Journals,
         means: &Means<'_>,
+        complain: &mut Complain<'_>,
     ) -> Result<Compacted> {
-        merge_new(self, lock, journals, (means, false))
+        merge_new(&self, lock, journals, (means, false), complain)
     }
 
-    /// As [`repair_by`], by who has the turn already.
+    /// As [`repair_by`], by who has the turn already, and as [`Turn::compact`].
     ///
     /// # Errors
-    /// As [`repair_by`].
+    /// As [`Turn::compact`].
     pub fn repair(
         self,
         lock: &HomeLock,
         journals: &mut Journals,
         means: &Means<'_>,
+        complain: &mut Complain<'_>,
     ) -> Result<Compacted> {
-        merge_new(self, lock, journals, (means, true))
+        merge_new(&self, lock, journals, (means, true), complain)
     }
 }
 
 fn merge_new(
-    turn: Turn,
+    turn: &Turn,
     lock: &HomeLock,
     journals: &mut Journals,
     (means, all): (&Means<'_>, bool),
+    complain: &mut Complain<'_>,
 ) -> Result<Compacted> {
     journals.refresh()?;
     journals.sync(lock)?;
     let logs = journals.logs().cloned().collect::<Vec<_>>();
     let durable: Durable =
         logs.into_iter().map(|log| (log.clone(), journals.durable(&log))).collect();
-    let mut turn = Some(turn);
     let mut done = Compacted::default();
     // What stays comes last: its figures are what a person asked for.
     for month in journals.months().into_iter().map(Some).chain([None]) {
-        let Some(mine) = turn.take() else { break };
-        let begun = Begun::new(mine, journals, &durable, month, None)?;
-        let merged = begun.merge_all(journals, means, all)?;
-        done = Compacted { rebuilt: done.rebuilt + merged.done.rebuilt, ..merged.done };
-        turn = Some(merged.place(lock, journals)?.end()?);
+        let mut merge = || {
+            let begun = Begun::new(turn.again(), journals, &durable, month, None)?;
+            let merged = begun.merge_all(journals, means, all)?;
+            let one = merged.done;
+            merged.place(lock, journals)?.clean_up()?;
+            Ok(one)
+        };
+        match (merge(), month) {
+            (Ok(one), _) => done = Compacted { rebuilt: done.rebuilt + one.rebuilt, ..one },
+            (Err(error), Some(month)) => complain(month, error),
+            (Err(error), None) => return Err(error),
+        }
     }
     Ok(done)
 }
