@@ -2,7 +2,7 @@
 //! difference is written (law 5), sets element by element (law 8), each stamped after all that it
 //! must beat (law 4).
 
-use cocli_core::entity::Member;
+use cocli_core::entity::{DELETED, Member};
 use cocli_core::schema::Type;
 use cocli_core::stamp::next_instant;
 use cocli_core::value::Plain;
@@ -46,6 +46,12 @@ impl Change {
     #[must_use]
     pub fn new(target: Target, field: Field, intent: Intent) -> Self {
         Self { target, field, intent, seen: None }
+    }
+
+    /// Whether it removes the target.
+    pub(crate) fn removes(&self) -> bool {
+        let put = |value: &Value| self.field.as_str() == DELETED && !value.is_null();
+        matches!(&self.intent, Intent::Put(value) if put(value))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use cocli_core::digest::shard;
 use cocli_core::entity::DELETED;
 use cocli_core::{Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target, Value, usv};
 use cocli_store::card::quiet::Quiet;
@@ -37,6 +38,23 @@ pub struct Written {
     pub end: End,
 }
 
+/// Changes of many targets for which what is known of these is held at once.
+const CHANGES_AT_ONCE: usize = 1024;
+
+/// What changes come to, before it is appended.
+#[derive(Default)]
+struct Made {
+    /// Whether removed targets come back.
+    revive: bool,
+    datagrams: Vec<Datagram>,
+    /// Where those of a target stand among these, as far as that was noted.
+    places: HashMap<Target, Vec<usize>>,
+    indexed: usize,
+    unchanged: usize,
+    new: Vec<Target>,
+    refused: Vec<(Target, Entry)>,
+}
+
 /// A home under its lock. Dropping it gives the lock back.
 #[derive(Debug)]
 pub struct Session<'h> {
@@ -54,6 +72,8 @@ pub struct Session<'h> {
     pub(crate) tail_bytes: u64,
     /// Files that were read and taken in, not yet put in place.
     pub(crate) looked: HashMap<Target, Files>,
+    /// What a person decided of edits that waited: what their files may still say beyond what is known.
+    pub(crate) decided: HashMap<Target, Vec<Change>>,
     /// Targets whose files are left alone: they do not parse, or wait for a person.
     pub(crate) leave: BTreeSet<Target>,
     /// Whether what a crash left of cards was looked at.
@@ -81,6 +101,7 @@ impl<'h> Session<'h> {
             whole: None,
             tail_bytes: 0,
             looked: HashMap::new(),
+            decided: HashMap::new(),
             leave: BTreeSet::new(),
             swaps_seen: false,
             revless: None,
@@ -223,36 +244,89 @@ impl<'h> Session<'h> {
     /// # Errors
     /// When a change has no meaning, or the disk refuses: nothing is written then.
     pub fn write(&mut self, verb: &str, changes: &[Change], revive: bool) -> Result<Written> {
-        self.load(changes.iter().map(|change| &change.target))?;
-        let writer = Writer { node: self.home.node().clone(), wall: self.now };
-        let mut datagrams = Vec::new();
-        let (mut unchanged, mut new, mut refused) = (0, Vec::new(), Vec::new());
+        let changes: Vec<&Change> = changes.iter().collect();
+        self.write_batches(verb, &[&changes], revive)
+    }
+
+    /// As [`Session::write`], of many targets: it holds what is known of some of them at a time. Their order in
+    /// the log is that of their shards, and what removes comes last.
+    ///
+    /// # Errors
+    /// As [`Session::write`].
+    pub fn write_many(
+        &mut self,
+        verb: &str,
+        mut changes: Vec<&Change>,
+        revive: bool,
+    ) -> Result<Written> {
+        // What is removed again would be brought back by what is written below it after that.
+        changes.sort_by_cached_key(|change| (change.removes(), shard(&change.target)));
+        let batches: Vec<&[&Change]> = changes.chunks(CHANGES_AT_ONCE).collect();
+        self.write_batches(verb, &batches, revive)
+    }
+
+    fn write_batches(
+        &mut self,
+        verb: &str,
+        batches: &[&[&Change]],
+        revive: bool,
+    ) -> Result<Written> {
         let deleted = Field::read(DELETED)?;
-        for change in changes {
-            if change.field != deleted
-                && let Some((above, entry)) = self.removed(&change.target)
-            {
-                if !revive {
-                    refused.push((change.target.clone(), entry));
-                    continue;
-                }
-                let back = Change::new(above, deleted.clone(), Intent::Put(Value::null()));
-                self.apply(&writer, &back, &mut datagrams)?;
+        let mut made = Made { revive, ..Made::default() };
+        for (number, batch) in batches.iter().enumerate() {
+            if number > 0 {
+                self.forget_entities();
             }
-            let known = self.entities.get(&change.target).is_some_and(|e| !e.fields.is_empty());
-            if self.apply(&writer, change, &mut datagrams)? == 0 {
-                unchanged += 1;
-            } else if !known {
-                new.push(change.target.clone());
+            self.load(batch.iter().map(|change| &change.target))?;
+            self.merge_pending(&mut made);
+            for change in *batch {
+                self.make(change, &deleted, &mut made)?;
             }
+            self.touched.extend(batch.iter().map(|change| change.target.clone()));
         }
-        self.touched.extend(changes.iter().map(|change| change.target.clone()));
+        let Made { datagrams, unchanged, new, refused, .. } = made;
         self.touched.extend(datagrams.iter().map(|datagram| datagram.target.clone()));
         let end = self.append(verb, &datagrams)?;
         let back = datagrams.iter().filter(|d| d.field == deleted && d.entry.value.is_null());
         back.for_each(|d| self.weigh_again(&d.target));
         self.merge(&datagrams);
         Ok(Written { datagrams: datagrams.len(), unchanged, new, refused, end })
+    }
+
+    /// What earlier batches make of targets that were loaded anew is not in the journals yet.
+    fn merge_pending(&mut self, made: &mut Made) {
+        for (at, datagram) in made.datagrams.iter().enumerate().skip(made.indexed) {
+            made.places.entry(datagram.target.clone()).or_default().push(at);
+        }
+        made.indexed = made.datagrams.len();
+        for (target, entity) in &mut self.entities {
+            for at in made.places.get(target).into_iter().flatten() {
+                let Datagram { field, entry, .. } = &made.datagrams[*at];
+                entity.merge(field.clone(), entry.clone());
+            }
+        }
+    }
+
+    /// Makes the datagrams of one change.
+    fn make(&mut self, change: &Change, deleted: &Field, made: &mut Made) -> Result<()> {
+        let writer = Writer { node: self.home.node().clone(), wall: self.now };
+        if change.field != *deleted
+            && let Some((above, entry)) = self.removed(&change.target)
+        {
+            if !made.revive {
+                made.refused.push((change.target.clone(), entry));
+                return Ok(());
+            }
+            let back = Change::new(above, deleted.clone(), Intent::Put(Value::null()));
+            self.apply(&writer, &back, &mut made.datagrams)?;
+        }
+        let known = self.entities.get(&change.target).is_some_and(|e| !e.fields.is_empty());
+        if self.apply(&writer, change, &mut made.datagrams)? == 0 {
+            made.unchanged += 1;
+        } else if !known {
+            made.new.push(change.target.clone());
+        }
+        Ok(())
     }
 
     /// What waits in the card of a target that is back is weighed anew.

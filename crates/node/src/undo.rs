@@ -1,8 +1,9 @@
 //! Taking back what was written: which values stood there before, and who changed them since.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cocli_core::{Causality, Datagram, Entity, Entry, Field, Instant, Kind, NodeId, Target, Value};
+use cocli_store::Reader;
 
 use crate::change::{Change, Intent};
 use crate::error::{NodeError, Result};
@@ -72,6 +73,24 @@ fn is_told(before: &Entity, entries: &[&Entry], field: &Field, history: &[Datagr
     saw.any(|stamp| history.iter().any(|d| d.field == *field && d.entry.stamp == stamp))
 }
 
+/// What is to be taken back of each target, and what is known of the same fields.
+type Undone = BTreeMap<Target, (Vec<Datagram>, Vec<Datagram>)>;
+
+/// All that was ever written to the fields that are taken back: a field's value comes of its elements, too,
+/// and of no other field.
+fn history_of(reader: &Reader, undone: &Undone) -> cocli_store::Result<Vec<Datagram>> {
+    let bases = |(undone, _): &(Vec<Datagram>, _)| {
+        undone.iter().map(|d| d.field.base().as_bytes().to_vec()).collect::<BTreeSet<_>>()
+    };
+    let fields: HashMap<&[u8], BTreeSet<Vec<u8>>> =
+        undone.iter().map(|(target, all)| (target.as_str().as_bytes(), bases(all))).collect();
+    let wanted = |_: &[u8], target: &[u8], field: &[u8]| {
+        let base = field.split(|b| *b == b'.').next().unwrap_or_default();
+        fields.get(target).is_some_and(|fields| fields.contains(base))
+    };
+    reader.recall_fields(&wanted)
+}
+
 /// What is to be taken back.
 #[derive(Debug, Default)]
 pub struct Wanted {
@@ -104,13 +123,11 @@ impl Session<'_> {
             (None, None) => self.last_command(wanted.target.is_none(), |d| wanted.fits(d))?,
             (node, _) => self.written_by(node.as_ref().unwrap_or(self.home.node()), wanted)?,
         };
-        let mut all: BTreeMap<Target, (Vec<Datagram>, Vec<Datagram>)> = BTreeMap::new();
+        let mut all = Undone::new();
         for d in undone {
             all.entry(d.target.clone()).or_default().0.push(d);
         }
-        let names: HashSet<&[u8]> = all.keys().map(|target| target.as_str().as_bytes()).collect();
-        let history = self.home.recall(|_, target| names.contains(target))?;
-        for d in history {
+        for d in self.home.read(|reader| history_of(reader, &all))? {
             if let Some((_, history)) = all.get_mut(&d.target) {
                 history.push(d);
             }

@@ -72,7 +72,7 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
         screen.note("nothing was changed: without `--dry-run` it is done");
         return Ok(());
     }
-    let written = session.write("undo", &plan.changes, true)?;
+    let written = session.write_many("undo", plan.changes.iter().collect(), true)?;
     let placed = session.place();
     drop(session);
     door::wake(&home, &written.end);

@@ -3,7 +3,7 @@
 use cocli_core::{Entry, Target};
 
 use super::shelves::by_shard;
-use super::{Files, Shelves, Verdict, kind_of};
+use super::{Shelves, Verdict, kind_of};
 use crate::change::Change;
 use crate::error::Result;
 use crate::session::{End, Session};
@@ -19,7 +19,6 @@ pub struct Waiting {
     pub changes: Vec<Change>,
     /// Who removed the target meanwhile: then nothing can be accepted.
     pub removed: Option<Entry>,
-    files: Files,
 }
 
 /// What was decided.
@@ -49,6 +48,7 @@ impl Session<'_> {
             for target in some {
                 waiting.extend(self.waiting_in(&shelves, target, only.is_some())?);
             }
+            self.forget_entities();
         }
         waiting.sort_by(|a, b| a.target.cmp(&b.target));
         Ok(waiting)
@@ -69,8 +69,8 @@ impl Session<'_> {
             Verdict::Edits { changes, known: false } if !entity.fields.is_empty() => changes,
             Verdict::Edits { .. } | Verdict::Broken { .. } => return Ok(None),
         };
-        let (path, removed) = (files.path.clone(), entity.removed().cloned());
-        let waiting = Waiting { target: target.clone(), path, changes, removed, files };
+        let removed = entity.removed().cloned();
+        let waiting = Waiting { target: target.clone(), path: files.path, changes, removed };
         Ok((!waiting.changes.is_empty()).then_some(waiting))
     }
 
@@ -83,14 +83,35 @@ impl Session<'_> {
         waiting.retain(|card| !accept || card.removed.is_none());
         let mut datagrams = 0;
         if accept {
-            let changes = waiting.iter_mut().flat_map(|card| std::mem::take(&mut card.changes));
-            datagrams = self.write("accept", &changes.collect::<Vec<_>>(), false)?.datagrams;
+            let changes = waiting.iter().flat_map(|card| &card.changes).collect();
+            datagrams = self.write_many("accept", changes, false)?.datagrams;
         }
-        for card in waiting {
-            self.leave.remove(&card.target);
-            self.touched.insert(card.target.clone());
-            self.looked.insert(card.target, card.files);
+        for Waiting { target, changes, .. } in waiting {
+            self.leave.remove(&target);
+            self.touched.insert(target.clone());
+            self.decided.insert(target, if accept { Vec::new() } else { changes });
         }
         Ok(Decided { datagrams, end: self.end()? })
+    }
+
+    /// Reads the files of which was decided, to put others in their place. What was saved since is an edit like
+    /// any other.
+    pub(super) fn read_decided(&mut self, shelves: &Shelves<'_>, targets: &[Target]) -> Result<()> {
+        let targets: Vec<&Target> =
+            targets.iter().filter(|target| self.decided.contains_key(*target)).collect();
+        self.load(targets.iter().copied())?;
+        for target in targets {
+            let decided = self.decided.remove(target).unwrap_or_default();
+            let (look, entity) = (shelves.look(target), self.entity(target)?);
+            let Some(Ok(files)) = look.read(target, &entity) else { continue };
+            let says = match look.examine(target, &files, &entity) {
+                Verdict::Held { changes, .. } | Verdict::Edits { changes, .. } => changes,
+                Verdict::Broken { .. } => continue,
+            };
+            if says == decided {
+                self.looked.insert(target.clone(), files);
+            }
+        }
+        Ok(())
     }
 }

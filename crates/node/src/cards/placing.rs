@@ -43,6 +43,7 @@ impl Session<'_> {
     }
 
     fn place_some(&mut self, shelves: &Shelves<'_>, targets: &[Target]) -> Result<()> {
+        self.read_decided(shelves, targets)?;
         self.take_in(targets)?;
         self.load(targets)?;
         for target in targets {

@@ -15,8 +15,8 @@ use crate::side::processors;
 /// Bytes of a journal that are read in one step.
 const STEP_BYTES: usize = 512 * 1024;
 
-/// Says of a node and a target whether what the one wrote of the other is wanted.
-type Wanted<'a> = dyn Fn(&[u8], &[u8]) -> bool + Sync + 'a;
+/// Says of a node, a target and a field whether what the first wrote of the others is wanted.
+type Wanted<'a> = dyn Fn(&[u8], &[u8], &[u8]) -> bool + Sync + 'a;
 
 impl Reader {
     /// Every datagram of a node (the first) and target (the second) that is wanted, a winner or not, in no order; twice where it stands in two logs.
@@ -24,6 +24,14 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn recall(&self, wanted: &(dyn Fn(&[u8], &[u8]) -> bool + Sync)) -> Result<Vec<Datagram>> {
+        self.recall_fields(&|node, target, _| wanted(node, target))
+    }
+
+    /// As [`Reader::recall`], of a node, a target and a field (the third).
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn recall_fields(&self, wanted: &Wanted<'_>) -> Result<Vec<Datagram>> {
         let steps: Vec<Section> =
             self.all()?.iter().flat_map(|section| section.pieces(STEP_BYTES)).collect();
         let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -41,8 +49,10 @@ impl Reader {
 }
 
 fn recall_from(stretch: &Stretch, wanted: &Wanted<'_>, all: &mut Vec<Datagram>) {
-    let fits =
-        |d: &Datagram| wanted(d.entry.stamp.node.as_str().as_bytes(), d.target.as_str().as_bytes());
+    let fits = |d: &Datagram| {
+        let (node, target) = (&d.entry.stamp.node, &d.target);
+        wanted(node.as_str().as_bytes(), target.as_str().as_bytes(), d.field.as_str().as_bytes())
+    };
     for block in stretch.blocks() {
         if block.damaged {
             stretch.each_of(&block, &mut |met| all.extend(met.read.ok().filter(fits)));
@@ -50,7 +60,7 @@ fn recall_from(stretch: &Stretch, wanted: &Wanted<'_>, all: &mut Vec<Datagram>) 
         }
         usv::split(&stretch.bytes[block.range.clone()], |found| match found {
             Found::Plain(plain) => {
-                if wanted(node_of(&plain.line), plain.line.target()) {
+                if wanted(node_of(&plain.line), plain.line.target(), plain.line.field()) {
                     all.extend(usv::read_line(plain.line.bytes));
                 }
             }
