@@ -160,7 +160,7 @@ mod tests {
             let mut out = Vec::new();
             let next = taking.answered(0, &answer.write(), &mut out);
             match expected {
-                Ok(part) => assert_eq!((next, out), (Ok(()), vec![Output::Keep(part)])),
+                Ok(part) => assert_eq!((next, out), (Ok(()), vec![Output::Keep { call: 1, part }])),
                 Err(end) => assert_eq!((next, out), (Err(end), Vec::new())),
             }
         }
