@@ -21,8 +21,9 @@ pub(crate) fn threads() -> usize {
 /// # Panics
 /// When `one` does.
 pub fn by_side<T: Sync, R: Send>(things: &[T], one: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = threads();
-    if things.len() <= ALONE || threads == 1 {
+    // The system takes longer to say how many threads there are than a few things take.
+    let threads = if things.len() <= ALONE { 1 } else { threads() };
+    if threads == 1 {
         return things.iter().map(one).collect();
     }
     let one = &one;

@@ -171,12 +171,11 @@ impl Stretch {
         (1..cuts.len()).map(move |end| self.judged(cuts[end - 1]..cuts[end]))
     }
 
-    /// The block that holds a byte.
-    pub(crate) fn block_of(&self, at: usize) -> Block {
+    /// Where the block that holds a byte begins and ends.
+    fn block_of(&self, at: usize) -> Range<usize> {
         let points = self.section.points.iter().map(|(at, _)| *at);
         let start = points.clone().filter(|point| *point <= at).max().unwrap_or(0);
-        let end = points.filter(|point| *point > at).min().unwrap_or(self.section.len);
-        self.judged(start..end)
+        start..points.filter(|point| *point > at).min().unwrap_or(self.section.len)
     }
 
     fn judged(&self, range: Range<usize>) -> Block {
@@ -235,21 +234,25 @@ impl Stretch {
         needle: &memchr::memmem::Finder<'_>,
         mut take: impl FnMut(Met<'_>),
     ) {
-        let mut from = 0;
+        let (mut from, mut judged) = (0, None::<Block>);
         while let Some(hit) = needle.find(&self.bytes[from..]) {
             let hit = from + hit;
-            let mut block = self.block_of(hit);
-            let start = memchr::memrchr(usv::RS, &self.bytes[block.range.start..hit])
-                .map_or(block.range.start, |at| block.range.start + at + 1);
-            let end = memchr::memchr(usv::RS, &self.bytes[hit..block.range.end]);
+            let range = self.block_of(hit);
+            let there = range.start..range.end.min(self.bytes.len());
+            let start = memchr::memrchr(usv::RS, &self.bytes[there.start..hit])
+                .map_or(there.start, |at| there.start + at + 1);
+            let end = memchr::memchr(usv::RS, &self.bytes[hit..there.end]);
             let Some(end) = end.map(|at| hit + at + 1) else {
-                from = block.range.end.max(hit + 1);
+                from = there.end.max(hit + 1);
                 continue;
             };
             let record = Record { at: start, bytes: &self.bytes[start..end] };
-            // One that checks itself needs no word from the rest of its block.
-            block.damaged &= !usv::is_checked(record.bytes);
-            self.take_piece(record, block.damaged, &mut take);
+            // One that checks itself needs no word from the rest of its block, which takes long to read.
+            let damaged = !usv::is_checked(record.bytes) && {
+                let last = judged.take().filter(|last| last.range.start == range.start);
+                judged.get_or_insert(last.unwrap_or_else(|| self.judged(range))).damaged
+            };
+            self.take_piece(record, damaged, &mut take);
             from = end;
         }
     }
