@@ -36,7 +36,7 @@ const SETS: usize = 256;
 const WAYS: usize = 4;
 
 /// How many, how often.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
     /// Nanoseconds after which one more may come.
     pub(crate) every: u64,
@@ -93,12 +93,15 @@ impl Sieve {
     }
 
     /// From now on these are the addresses of peers, and those where one is hoped for. Who was
-    /// expected before keeps what is left of its share.
+    /// expected before as the same keeps what is left of its share; who has become the other has all of the new one.
     pub fn expect(&mut self, peers: &[SocketAddr], hoped: &[SocketAddr]) {
         let before = std::mem::take(&mut self.expected);
-        let left = |address| before.get(address).map_or(Bucket::default(), |(_, left)| *left);
-        let hoped = hoped.iter().map(|address| (*address, (HOPED, left(address))));
-        let peers = peers.iter().map(|address| (*address, (PEER, left(address))));
+        let share = |address, rate| {
+            let left = before.get(address).filter(|(was, _)| *was == rate);
+            (rate, left.map_or(Bucket::default(), |(_, left)| *left))
+        };
+        let hoped = hoped.iter().map(|address| (*address, share(address, HOPED)));
+        let peers = peers.iter().map(|address| (*address, share(address, PEER)));
         // Who is both is a peer.
         self.expected = hoped.chain(peers).collect();
     }
@@ -210,6 +213,16 @@ mod tests {
             sieve.admits((std::net::Ipv4Addr::from_bits(ms), 1).into(), then);
         }
         assert!((160..=192).contains(&came), "16 a second and a burst of 32: {came}");
+    }
+
+    #[test]
+    fn who_turns_out_to_be_a_peer_is_heard_at_once_though_its_hellos_used_up_a_small_share() {
+        let (now, one) = (start(), at([192, 0, 2, 1], 9999));
+        let mut sieve = Sieve::new(now);
+        sieve.expect(&[], &[one]);
+        while sieve.admits(one, now) {}
+        sieve.expect(&[one], &[]);
+        assert!(sieve.admits(one, now));
     }
 
     #[test]

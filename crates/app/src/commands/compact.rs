@@ -131,7 +131,7 @@ fn not_merged(context: &Context, month: Month, error: &NodeError) {
 
 /// By so many steps a process beside writers leaves the processors to others: one step costs it a tenth of its
 /// share where they are wanted. It goes on all the same, as it holds the home's lock in the end.
-const YIELDING: i32 = 10;
+const YIELDING: i32 = 5;
 
 /// A daemon may be at it: what that merges is not merged again.
 pub(super) fn turn(context: &Context, home: &Home) -> Result<Turn, Failure> {
