@@ -167,8 +167,12 @@ pub const STALL_MAX_US: u64 = 60_000_000;
 pub const WANT_MIN_US: u64 = 20_000;
 /// Longest time-out of a want.
 pub const WANT_MAX_US: u64 = 1_000_000;
-/// Wants in a row that bring nothing before the time-out grows.
-pub const LOSSES_PLAUSIBLE: u8 = 20;
+/// Time in which wants that bring nothing are explained by lost packets; but for so many at least, and at most.
+pub const LOSSES_US: u64 = 4_000_000;
+/// Wants in a row that bring nothing and are held for losses, at least.
+pub const LOSSES_MIN: u8 = 10;
+/// The same, at most.
+pub const LOSSES_MAX: u8 = 20;
 /// Time in which a holder that failed is passed over.
 pub const PASS_OVER_US: u64 = 5_000_000;
 /// Round trips above twice the shortest by more than this are far.

@@ -76,14 +76,20 @@ impl Home {
             scrub.so_far = Scrubbed::default();
             scrub.place = Some(Place::Log(String::new(), 0));
         }
+        // A reading that nobody came back from is not tried again before the next day.
+        self.keep(&Scrub { place: None, ..scrub.clone() });
         let fresh = self.read_some(&mut scrub);
         if scrub.place.is_none() {
             scrub.last = Some((now.to_string(), scrub.so_far));
         }
-        let text = serde_json::to_vec(&scrub).unwrap_or_default();
+        self.keep(&scrub);
+        fresh
+    }
+
+    fn keep(&self, scrub: &Scrub) {
+        let text = serde_json::to_vec(scrub).unwrap_or_default();
         // Where that is lost a reading begins anew.
         let _ = self.disk.put(paths::SCRUB, &text);
-        fresh
     }
 
     /// A step; gives whether it found holes. It goes on behind what cannot be read, which the next reading meets
@@ -92,7 +98,8 @@ impl Home {
         let mut journals = self.journals()?;
         let known = journals.holes();
         let of_logs = journals.logs().map(|log| journals.end(log) - journals.begin(log));
-        let all = of_logs.sum::<u64>() + checkpoint::bytes(&*self.disk)?;
+        // What cannot be read is met in its turn.
+        let all = of_logs.sum::<u64>() + checkpoint::bytes(&*self.disk).unwrap_or_default();
         let mut room = (all / STEPS).max(STEP_BYTES_MIN);
         let (before, mut outcome) = (scrub.clone(), Ok(()));
         while let Some(place) = scrub.place.take() {

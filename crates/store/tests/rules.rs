@@ -390,6 +390,15 @@ fn what_only_a_checkpoint_of_any_rules_holds_of_the_own_log_is_written_into_it_a
 }
 
 #[test]
+fn what_newer_rules_made_is_for_those_who_can_read_it_where_history_is_gone() {
+    let (disk, ..) = set_back(&trimmed().0, 7);
+    let before = of_journals(&disk);
+    assert!(!checkpoint::outlives_own(&mut open(&disk, "pi1").unwrap()).unwrap());
+    assert_eq!(salvage(&disk), 0);
+    assert_eq!(of_journals(&disk), before);
+}
+
+#[test]
 fn lines_that_no_log_holds_any_more_and_newer_rules_cannot_read_are_kept_aside() {
     let whole = home();
     append(&whole, "pi1", "20261122", &batch("pi1", 0, 8)).unwrap();

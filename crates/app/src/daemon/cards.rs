@@ -168,7 +168,7 @@ impl Cards {
             if self.compaction.is_unheld() {
                 let _ = self.events.send(Event::StateLost);
             }
-            if self.compaction.holds_cards(now) {
+            if self.compaction.holds_cards(now).is_some() {
                 self.take_in_ripe(now);
             } else if now >= self.next_look() {
                 self.work(now);
@@ -189,18 +189,24 @@ impl Cards {
 
     /// When there is something to do.
     fn next(&self, now: Instant) -> Instant {
-        let compaction = self.compaction.next(now);
-        if self.compaction.holds_cards(now) {
-            return compaction.unwrap_or(now);
-        }
-        compaction.map_or(self.next_look(), |next| next.min(self.next_look()))
+        let look = match self.compaction.holds_cards(now) {
+            // What is ripe and could not be taken in waits as well.
+            Some(until) => self.changed_ripe().filter(|ripe| *ripe > now).fold(until, Instant::min),
+            None => self.next_look(),
+        };
+        self.compaction.next(now).map_or(look, |next| next.min(look))
+    }
+
+    /// When each file that changed has come to rest.
+    fn changed_ripe(&self) -> impl Iterator<Item = Instant> {
+        self.changed.values().map(|stir| stir.ripe_at(QUIET, RESTLESS_MAX))
     }
 
     /// When there is something to do about cards.
     fn next_look(&self) -> Instant {
         let noted = self.noted.map(|stir| stir.ripe_at(QUIET, PATIENCE));
         let revless = self.revless_came.map(|stir| stir.ripe_at(REVLESS_QUIET, REVLESS_MAX));
-        let changed = self.changed.values().map(|stir| stir.ripe_at(QUIET, RESTLESS_MAX));
+        let changed = self.changed_ripe();
         let refused = self.refused.values().map(|refused| refused.again.at);
         let all = noted.into_iter().chain(revless).chain(changed).chain(refused);
         all.fold(self.rescan, Instant::min)

@@ -13,7 +13,7 @@ use crate::commands::compact::Told;
 
 /// Bytes that come before it is worth a look whether they are many.
 const LOOK_BYTES: u64 = 1024 * 1024;
-/// While as many come in less than this, more is on its way: all of it is merged at once.
+/// When as many come in less than this, more is on its way: all of it is merged at once.
 const REST: Duration = Duration::from_secs(1);
 /// But it waits no longer than this, however much comes.
 const BURST: Duration = Duration::from_secs(10);
@@ -35,8 +35,9 @@ pub(super) struct Compaction {
     durable: Vector,
     /// Bytes that came since the last look.
     grown: u64,
-    /// What comes in a burst, and when that has passed.
-    burst: (u64, Instant),
+    burst: Burst,
+    /// Since when cards are held, without a moment in which they were not.
+    held: Option<Instant>,
     /// When something came that is not merged.
     since: Option<Instant>,
     /// Not before.
@@ -50,10 +51,30 @@ pub(super) struct Compaction {
     unheld: bool,
 }
 
+/// What comes at once.
+struct Burst {
+    /// Bytes that came since a moment, which is less than [`REST`] ago.
+    bytes: u64,
+    from: Instant,
+    /// When it has passed.
+    until: Instant,
+}
+
+impl Burst {
+    fn note(&mut self, came: u64, now: Instant) {
+        if now >= self.from + REST {
+            (self.bytes, self.from) = (0, now);
+        }
+        self.bytes = self.bytes.saturating_add(came);
+        if self.bytes >= LOOK_BYTES {
+            *self = Self { bytes: 0, from: now, until: now + REST };
+        }
+    }
+}
+
 /// A process that compacts.
 struct Running {
     child: Child,
-    begun: Instant,
     /// Since when what it merges waits.
     since: Instant,
     /// It merges however little there is.
@@ -70,7 +91,8 @@ impl Compaction {
             home: home.to_owned(),
             durable,
             grown: LOOK_BYTES,
-            burst: (0, now),
+            burst: Burst { bytes: 0, from: now, until: now },
+            held: None,
             since: Some(now),
             from: now,
             running: None,
@@ -84,10 +106,7 @@ impl Compaction {
     pub(super) fn note(&mut self, log: &LogId, head: Head, now: Instant) {
         let came = head.position.saturating_sub(self.durable.position(log));
         self.grown = self.grown.saturating_add(came);
-        self.burst.0 = self.burst.0.saturating_add(came);
-        if self.burst.0 >= LOOK_BYTES {
-            self.burst = (0, now + REST);
-        }
+        self.burst.note(came, now);
         self.durable.0.insert(log.clone(), head);
         self.since.get_or_insert(now);
     }
@@ -123,20 +142,35 @@ impl Compaction {
 
     /// When what comes at once has come.
     fn passed(&self, since: Instant) -> Instant {
-        self.burst.1.min(since + BURST)
+        self.burst.until.min(since + BURST)
     }
 
-    /// Whether cards are better looked at when it has ended.
-    pub(super) fn holds_cards(&self, now: Instant) -> bool {
-        match &self.running {
-            Some(running) => now < running.begun + CARDS_WAIT,
-            None => self.since.is_some_and(|since| now < self.passed(since)),
+    /// Until when cards are better not looked at, as what they are read from is being merged, or about to be;
+    /// nothing where they need not wait, or have waited long.
+    pub(super) fn holds_cards(&self, now: Instant) -> Option<Instant> {
+        let until = self.merges_at(now)?;
+        let most = self.held.unwrap_or(now) + CARDS_WAIT;
+        (now < most).then_some(until.min(most))
+    }
+
+    /// When what came at once is merged, if that is not yet: while a process is at it, when it is looked at next.
+    fn merges_at(&self, now: Instant) -> Option<Instant> {
+        if self.running.is_some() {
+            return Some(now + LOOK);
         }
+        let long = self.since.filter(|_| self.grown >= LOOK_BYTES);
+        long.map(|since| self.passed(since)).filter(|passed| now < *passed)
     }
 
     /// Begins to merge, if it is worth a look, and sees whether that has ended. What fails is tried again
     /// when it is old. Gives what a person should know.
     pub(super) fn work(&mut self, now: Instant) -> Option<String> {
+        let told = self.go_on(now);
+        self.held = self.merges_at(now).map(|_| self.held.unwrap_or(now));
+        told
+    }
+
+    fn go_on(&mut self, now: Instant) -> Option<String> {
         if let Some(mut running) = self.running.take() {
             match running.child.try_wait() {
                 Ok(None) => self.running = Some(running),
@@ -150,7 +184,7 @@ impl Compaction {
         (self.grown, self.since) = (0, None);
         let join = std::mem::take(&mut self.join);
         match self.begin(due) {
-            Ok(child) => self.running = Some(Running { child, begun: now, since, due, join }),
+            Ok(child) => self.running = Some(Running { child, since, due, join }),
             Err(error) => return Some(self.failed(&error.to_string(), now)),
         }
         None
@@ -263,7 +297,7 @@ mod tests {
         compaction.note(&log, head(LOOK_BYTES / 2), now + PAUSE);
         assert_eq!(compaction.next(now), Some(now + PAUSE + OLD));
         compaction.note(&log, head(LOOK_BYTES), now + 2 * PAUSE);
-        assert_eq!(compaction.next(now), Some(now + 2 * PAUSE + REST));
+        assert_eq!(compaction.next(now), Some(now));
     }
 
     #[test]
@@ -287,16 +321,54 @@ mod tests {
         (compaction.grown, compaction.since) = (0, None);
         compaction.note(&log, head(1000), now);
         assert_eq!(compaction.next(now), Some(now + OLD), "little may wait");
-        assert!(!compaction.holds_cards(now));
+        assert_eq!(compaction.holds_cards(now), None);
         let mut last = now;
         for n in 1..40_u32 {
             last = now + n * REST / 2;
             compaction.note(&log, head(u64::from(n) * 2 * LOOK_BYTES), last);
             let next = (last + REST).min(now + BURST);
             assert_eq!(compaction.next(last), Some(next));
-            assert_eq!(compaction.holds_cards(last), last < next);
+            assert_eq!(compaction.holds_cards(last), Some(next).filter(|next| last < *next));
         }
         compaction.join(last);
         assert_eq!(compaction.next(last), Some(now), "nobody waits to be joined");
+    }
+
+    #[test]
+    fn what_comes_little_by_little_is_no_burst_and_holds_no_cards() {
+        let now = clock::monotonic();
+        let log = LogId::read("barn").unwrap();
+        let head = |position| Head { position, hash: ChainHash([0; 16]) };
+        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
+        (compaction.grown, compaction.since) = (0, None);
+        for n in 1..100_u32 {
+            let then = now + n * REST;
+            compaction.note(&log, head(u64::from(n) * LOOK_BYTES / 3), then);
+            assert_eq!(compaction.holds_cards(then), None, "{n}");
+        }
+        // Most of a burst, and what makes it one, are not the same.
+        compaction.grown = 0;
+        let then = now + 100 * REST;
+        compaction.note(&log, head(100 * LOOK_BYTES / 3), then);
+        assert_eq!(compaction.next(then), Some((now + REST + OLD).max(then)));
+        assert_eq!(compaction.holds_cards(then), None);
+    }
+
+    #[test]
+    fn however_long_much_comes_cards_are_held_for_a_minute_at_most() {
+        let now = clock::monotonic();
+        let log = LogId::read("barn").unwrap();
+        let head = |position| Head { position, hash: ChainHash([0; 16]) };
+        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
+        let mut held = None;
+        for n in 1..1_000_u32 {
+            let then = now + n * REST / 4;
+            compaction.note(&log, head(u64::from(n) * LOOK_BYTES), then);
+            // As after each merge.
+            (compaction.grown, compaction.since) = (2 * LOOK_BYTES, Some(then));
+            compaction.held = compaction.merges_at(then).map(|_| compaction.held.unwrap_or(then));
+            held = compaction.holds_cards(then).map(|_| then).or(held);
+        }
+        assert!(held.is_some_and(|last| last < now + REST + CARDS_WAIT), "{held:?}");
     }
 }

@@ -124,3 +124,36 @@ fn request(line: &str, name: &str) -> Result<Json, String> {
     }
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use super::*;
+
+    #[test]
+    fn a_whole_wake_takes_no_thread_and_everything_else_is_served_with_what_was_said_of_it() {
+        let (events, heard) = channel();
+        let wake = "{\"door\":1,\"home\":\"n\",\"log\":\"n\",\"position\":7,\"verb\":\"wake\"}\n";
+        let (mut caller, socket) = UnixStream::pair().unwrap();
+        assert!(!wakes(&said(&socket), "n", &events), "nothing was said yet");
+        caller.write_all(&wake.as_bytes()[..20]).unwrap();
+        let first = said(&socket);
+        assert_eq!(first, wake.as_bytes()[..20]);
+        assert!(!wakes(&first, "n", &events), "half of it");
+        caller.write_all(&wake.as_bytes()[20..]).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| serve(socket, &first, "n", &events));
+            let Ok(Event::Door { request, answer }) = heard.recv() else { panic!("no request") };
+            assert_eq!(request["verb"], door::WAKE);
+            answer.send(json!({})).unwrap();
+        });
+        assert!(wakes(wake.as_bytes(), "n", &events));
+        let Ok(Event::Door { request, .. }) = heard.try_recv() else { panic!("no wake") };
+        assert_eq!(request["position"], 7);
+        assert!(!wakes(wake.as_bytes(), "another home", &events));
+        assert!(!wakes(wake.replace("wake", "stop").as_bytes(), "n", &events));
+        assert!(!wakes(b"\xff\n", "n", &events));
+        assert!(heard.try_recv().is_err());
+    }
+}

@@ -8,8 +8,8 @@ use super::event::Micros;
 use super::window::Window;
 use crate::frame::Boot;
 use crate::limits::{
-    ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, LOSSES_PLAUSIBLE, STREAM_ROUND_TRIPS,
-    STREAM_SILENT_US, STREAM_SLOW_US, WANT_MAX_US, WANT_MIN_US,
+    ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, LOSSES_MAX, LOSSES_MIN, LOSSES_US,
+    STREAM_ROUND_TRIPS, STREAM_SILENT_US, STREAM_SLOW_US, WANT_MAX_US, WANT_MIN_US,
 };
 use crate::name::{LogId, NodeId};
 use crate::vector::{Head, Vector};
@@ -292,7 +292,17 @@ impl Peer {
     /// How long to wait for the answer to a want after so many failures. Some in a row are no more than
     /// lost packets, after which waiting longer helps nobody.
     pub(crate) fn patience(&self, failures: u8) -> Micros {
-        let base = self.rtt.map_or(WANT_MIN_US, |rtt| (4 * rtt).max(WANT_MIN_US));
-        (base << failures.saturating_sub(LOSSES_PLAUSIBLE).min(6)).min(WANT_MAX_US)
+        let more = failures.saturating_sub(self.losses());
+        (self.answers_in() << more.min(6)).min(WANT_MAX_US)
+    }
+
+    /// How many failures in a row may be no more than lost packets.
+    pub(crate) fn losses(&self) -> u8 {
+        let fit = u8::try_from(LOSSES_US / self.answers_in().max(1)).unwrap_or(u8::MAX);
+        fit.clamp(LOSSES_MIN, LOSSES_MAX)
+    }
+
+    fn answers_in(&self) -> Micros {
+        self.rtt.map_or(WANT_MIN_US, |rtt| (4 * rtt).max(WANT_MIN_US))
     }
 }

@@ -365,7 +365,7 @@ impl Begun {
         })?;
         let Work { manifest, taken, done, .. } = work;
         Ok(Merged {
-            turn: self.turn,
+            _turn: self.turn,
             disk: self.disk,
             before: self.before,
             manifest,

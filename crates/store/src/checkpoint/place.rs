@@ -18,7 +18,8 @@ use crate::{names, paths};
 
 /// A compaction whose files are durable and wait to be named.
 pub struct Merged {
-    pub(super) turn: Turn,
+    /// Nobody else compacts before this has ended.
+    pub(super) _turn: Turn,
     pub(super) disk: SharedDisk,
     pub(super) before: Manifest,
     pub(super) manifest: Manifest,
@@ -108,11 +109,6 @@ impl Placed {
     /// # Errors
     /// When the disk refuses: what is left over goes with the next compaction.
     pub fn clean_up(self) -> Result<()> {
-        self.end().map(|_| ())
-    }
-
-    /// Gives the turn back.
-    pub(super) fn end(self) -> Result<Turn> {
         let (disk, month) = (&*self.merged.disk, self.merged.before.month);
         if self.new && self.merged.written.is_some() {
             sync_manifest(disk, month)?;
@@ -123,8 +119,7 @@ impl Placed {
         if self.new && self.merged.joining.is_some() {
             incoming::clear(disk)?;
         }
-        remove_unnamed(disk, month)?;
-        Ok(self.merged.turn)
+        remove_unnamed(disk, month)
     }
 }
 

@@ -17,8 +17,8 @@ use crate::error::Result;
 use crate::journal::put_aside_as;
 use crate::paths;
 
-/// Gathers all that an older checkpoint holds. Lines that these rules cannot read are kept aside. Where another node's checkpoint `covers` all that is
-/// before the bases, damaged parts may be missing.
+/// Gathers all that an older checkpoint holds. Lines that these rules cannot read are kept aside. Where another
+/// node's checkpoint `covers` all that is before the bases, damaged parts may be missing.
 ///
 /// # Errors
 /// When the disk refuses. [`StoreError::Unheld`](crate::StoreError::Unheld) when a part is damaged.
@@ -103,7 +103,8 @@ pub(super) fn add_taken(spill: &Spill<'_>, taken: &[Datagram]) -> Result<()> {
 pub(super) fn forget_taken(disk: &dyn Disk, month: Option<Month>) -> Result<()> {
     sync_manifest(disk, month)?;
     let mut odd = OddList::read(disk, month)?;
-    odd.0.retain(|_, odd| odd.why != TAKEN);
+    // One that only newer rules can read was taken by these, and not by who reads here.
+    odd.0.retain(|_, odd| odd.why != TAKEN || legible(odd).is_none());
     odd.write(disk, month)
 }
 

@@ -6,13 +6,13 @@ use cocli_core::digest::hash;
 use cocli_core::{Datagram, Vector, usv};
 
 use super::compact::is_damage;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, RULES};
 use super::renew::put_lines_aside;
 use super::shard::lines;
 use super::source::END;
 use crate::disk::Disk;
 use crate::error::{Result, Tried};
-use crate::journal::{Command, Journals};
+use crate::journal::{Command, Journals, read_bases};
 use crate::lock::HomeLock;
 
 /// Whether the checkpoint, by whatever reading rules it was made, covers more of this node's own logs than
@@ -24,13 +24,17 @@ pub fn outlives_own(journals: &mut Journals) -> Result<bool> {
     outliving(journals).map(|manifest| manifest.is_some())
 }
 
-/// The checkpoint that does. One that is damaged tells nothing.
+/// The checkpoint that does. One that is damaged tells nothing; one of newer rules that covers bases is for those
+/// who can read it.
 fn outliving(journals: &mut Journals) -> Result<Option<Manifest>> {
     let manifest = match Manifest::of_any_rules(&**journals.disk(), None) {
         Err(error) if is_damage(&error) => None,
         read => read?,
     };
     let Some(manifest) = manifest else { return Ok(None) };
+    if manifest.rules > RULES && !read_bases(&**journals.disk())?.is_empty() {
+        return Ok(None);
+    }
     let heads = manifest.frontier.0.iter();
     let own = heads.filter(|(log, _)| log.node == journals.own().node);
     let own = Vector(own.map(|(log, head)| (log.clone(), *head)).collect());

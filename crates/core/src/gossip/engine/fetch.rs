@@ -8,9 +8,10 @@ use crate::frame::{Boot, Message, Range};
 use crate::gossip::event::{BranchEnd, FetchEnd, Micros, Output};
 use crate::gossip::gap::{Ask, Gap, Place};
 use crate::gossip::inbox::Taken;
+use crate::gossip::peer::Peer;
 use crate::limits::{
-    COMMIT_US, COMPARE_US, DOUBT_US, GAP_BYTES_MAX, LOGS_MAX, LOSSES_PLAUSIBLE, NEAR_US,
-    OVERTAKE_US, PASS_OVER_US, STREAM_REST_US, STREAM_SILENT_US, WANT_BYTES_MAX, WANTED_HOLES,
+    COMMIT_US, COMPARE_US, DOUBT_US, GAP_BYTES_MAX, LOGS_MAX, NEAR_US, OVERTAKE_US, PASS_OVER_US,
+    STREAM_REST_US, STREAM_SILENT_US, WANT_BYTES_MAX, WANTED_HOLES,
 };
 use crate::name::LogId;
 use crate::vector::Head;
@@ -178,8 +179,8 @@ impl Engine {
             // The wait for the answer was the pause.
             gap.failed(0);
             // Of one who is heard only the packets were lost, unless it goes on.
-            let plausible = gap.failures <= LOSSES_PLAUSIBLE;
-            if !plausible || self.peers.get(peer).is_none_or(|peer| peer.heard <= asked) {
+            let lost = |peer: &Peer| gap.failures <= peer.losses() && peer.heard > asked;
+            if !self.peers.get(peer).is_some_and(lost) {
                 self.pass_over(peer, log, self.now + PASS_OVER_US);
             }
         }
@@ -319,27 +320,28 @@ impl Engine {
             return;
         }
         let long = gap.long == Some(from.position);
+        let Some(peer) = self.peers.get(holder) else { return };
+        let (losses, patience) = (peer.losses(), peer.patience(gap.failures));
+        let (to, stream_patience) = (peer.address(), peer.stream_patience());
         // Where one way goes on failing, the other may be open.
         let better = match far - from.position > GAP_BYTES_MAX {
             true => gap.failures % 3 != 2,
-            false => gap.failures > LOSSES_PLAUSIBLE && gap.failures % 2 == 1,
+            false => gap.failures > losses && gap.failures % 2 == 1,
         };
         let stream = long || (better && self.now >= gap.streams_from);
         let place = if stream { Place::Stream } else { Place::Want };
         if !self.may_take(place, log, gap, turn) {
             return;
         }
-        let Some(peer) = self.peers.get(holder) else { return };
         let until = self.inbox.early_from(log).unwrap_or(u64::MAX);
         if stream {
             gap.ask = Some(Ask::Stream { peer: holder, from: from.position });
-            let to = peer.address();
-            let patience = if long { STREAM_SILENT_US } else { peer.stream_patience() };
+            let patience = if long { STREAM_SILENT_US } else { stream_patience };
             let log = log.clone();
             out.push(Output::Fetch { log, from, until, patience, peer: holder, to });
         } else {
             let full = far.min(until).min(from.position + WANT_BYTES_MAX);
-            let deadline = self.now + peer.patience(gap.failures);
+            let deadline = self.now + patience;
             gap.ask = Some(Ask::Want { peer: holder, from, full, asked: self.now, deadline });
             // Under loss there are many holes: each on its own turn would take a round trip for each.
             let holes = self.inbox.holes(log, WANTED_HOLES);
