@@ -213,13 +213,13 @@ def archived():
         took, rss, _ = measure(["sh", "-c", 'cat "$@" | zstd -q -5 -T2 -o "$0" && sync "$0"', os.path.join(FOLDER, "z"), *journals])
         rival = f"; zstd -5 -T2 {took:.2f} s, {os.path.getsize(os.path.join(FOLDER, 'z')) / 1e6:.0f} MB"
     settle("")
-    took, rss, _ = measure(cocli("compact", "--no-cards"))
+    took, _, anon = measure(cocli("compact", "--no-cards"))
     held = os.path.join(HOME, "archive")
     packed = sum(os.path.getsize(os.path.join(held, name)) for name in os.listdir(held))
-    print(f"into the archive: {plain / 1e6:.0f} MB, {took:.2f} s, {packed / 1e6:.0f} MB there, maxrss {rss:.0f} MiB{rival}")
+    print(f"into the archive: {plain / 1e6:.0f} MB, {took:.2f} s, {packed / 1e6:.0f} MB there, RssAnon {anon:.0f} MiB{rival}")
     empty_checkpoint()
-    took, rss, _ = measure(cocli("compact", "--no-cards"))
-    print(f"full merge from the archive: {took:.2f} s, maxrss {rss:.0f} MiB")
+    took, _, anon = measure(cocli("compact", "--no-cards"))
+    print(f"full merge from the archive: {took:.2f} s, RssAnon {anon:.0f} MiB")
 
 
 def main():

@@ -607,5 +607,5 @@ fn machines_that_let_their_history_go_at_any_time_end_level_with_nothing_lost() 
         }
         joins += report.joins;
     }
-    assert!(joins > 5, "{joins}");
+    assert!(joins > 2, "{joins}");
 }

@@ -749,12 +749,8 @@ fn numbers_in_the_document_are_those_of_the_code() {
         format!("at most {ASKED_PEERS} of them"),
         format!("At most {MEMBERSHIP_BYTES} bytes with the sender"),
         format!("longer ago than {}", ms(COMMIT_US)),
-        format!(
-            "at least {}; after as many failures in a row as fit {}",
-            ms(WANT_MIN_US),
-            seconds(LOSSES_US)
-        ),
-        format!("at least {LOSSES_MIN} and at most {LOSSES_MAX}, which lost packets"),
+        format!("at least {}; after as many", ms(WANT_MIN_US)),
+        format!("fit {}, at least {LOSSES_MIN} and at most {LOSSES_MAX}", seconds(LOSSES_US)),
         format!("doubled with each up to {}", seconds(WANT_MAX_US)),
         format!("passed over for {}", seconds(PASS_OVER_US)),
         format!("told within {}", ms(RETELL_US)),

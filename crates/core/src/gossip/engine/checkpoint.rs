@@ -23,7 +23,7 @@ pub(super) struct Taking {
     peer: Option<Boot>,
     not_before: Micros,
     failures: u8,
-    /// Who failed last: others are asked first.
+    /// Who failed last, or gave one that may not do: others are asked first.
     failed: Option<Boot>,
     /// The state here is damaged: anybody's is wanted.
     pub(super) state_lost: bool,
@@ -170,7 +170,9 @@ impl Engine {
         let Taking { failures, .. } = self.taking;
         let pause = (CHECKPOINT_MIN_US << failures.min(8)).min(CHECKPOINT_MAX_US);
         self.taking = match whole {
-            true => Taking { not_before: self.now + JOIN_US, ..Taking::default() },
+            true => {
+                Taking { not_before: self.now + JOIN_US, failed: Some(boot), ..Taking::default() }
+            }
             false => Taking {
                 peer: None,
                 not_before: self.now + pause,
