@@ -106,7 +106,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::support::home;
+    use crate::support::{compact, home};
 
     fn now() -> Instant {
         Instant::from_micros(1_795_435_200_000_000).unwrap()
@@ -161,8 +161,7 @@ mod tests {
             };
             let merged = merged.min(records.len());
             std::fs::write(&path, text(&records[..merged], 0)).unwrap();
-            let turn = home.turn().unwrap();
-            home.session(now()).unwrap().compact(turn, None, &mut |_, _| {}).unwrap();
+            compact(&home, now());
             let all = text(&records[..merged], 0) + &text(&records[merged..], merged);
             std::fs::write(&path, all).unwrap();
             let state = home.state().unwrap();

@@ -272,6 +272,7 @@ impl<'h> Session<'h> {
         revive: bool,
     ) -> Result<Written> {
         let deleted = Field::read(DELETED)?;
+        let writer = Writer { node: self.home.node().clone(), wall: self.now };
         let mut made = Made { revive, ..Made::default() };
         for (number, batch) in batches.iter().enumerate() {
             if number > 0 {
@@ -280,7 +281,7 @@ impl<'h> Session<'h> {
             self.load(batch.iter().map(|change| &change.target))?;
             self.merge_pending(&mut made);
             for change in *batch {
-                self.make(change, &deleted, &mut made)?;
+                self.make((&writer, &deleted), change, &mut made)?;
             }
             self.touched.extend(batch.iter().map(|change| change.target.clone()));
         }
@@ -295,6 +296,9 @@ impl<'h> Session<'h> {
 
     /// What earlier batches make of targets that were loaded anew is not in the journals yet.
     fn merge_pending(&mut self, made: &mut Made) {
+        if made.datagrams.is_empty() {
+            return;
+        }
         for (at, datagram) in made.datagrams.iter().enumerate().skip(made.indexed) {
             made.places.entry(datagram.target.clone()).or_default().push(at);
         }
@@ -308,8 +312,12 @@ impl<'h> Session<'h> {
     }
 
     /// Makes the datagrams of one change.
-    fn make(&mut self, change: &Change, deleted: &Field, made: &mut Made) -> Result<()> {
-        let writer = Writer { node: self.home.node().clone(), wall: self.now };
+    fn make(
+        &mut self,
+        (writer, deleted): (&Writer, &Field),
+        change: &Change,
+        made: &mut Made,
+    ) -> Result<()> {
         if change.field != *deleted
             && let Some((above, entry)) = self.removed(&change.target)
         {
@@ -318,10 +326,10 @@ impl<'h> Session<'h> {
                 return Ok(());
             }
             let back = Change::new(above, deleted.clone(), Intent::Put(Value::null()));
-            self.apply(&writer, &back, &mut made.datagrams)?;
+            self.apply(writer, &back, &mut made.datagrams)?;
         }
         let known = self.entities.get(&change.target).is_some_and(|e| !e.fields.is_empty());
-        if self.apply(&writer, change, &mut made.datagrams)? == 0 {
+        if self.apply(writer, change, &mut made.datagrams)? == 0 {
             made.unchanged += 1;
         } else if !known {
             made.new.push(change.target.clone());

@@ -45,8 +45,7 @@ fn a_compaction_beside_writers_hands_on_what_only_the_checkpoint_still_holds() {
     let home = home(&dir);
     write(&home, 1, "companies/acme", "Paris");
     let now = Instant::from_micros(START + 5_000_000).unwrap();
-    let turn = home.turn().unwrap();
-    home.session(now).unwrap().compact(turn, None, &mut |_, error| panic!("{error}")).unwrap();
+    support::compact(&home, now);
     // A journal set back, as by hand, and bytes of another log that wait to be merged.
     let wal = dir.path().join("wal");
     for file in std::fs::read_dir(&wal).unwrap() {

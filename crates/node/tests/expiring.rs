@@ -73,11 +73,7 @@ fn heartbeats_of_a_year_leave_four_or_five_months_and_the_task_that_is_open() {
         home.session(at(day)).unwrap().record_expiring("beat", &beat).unwrap();
         home.expire_if_due(at(day)).unwrap();
         if day % 25 == 0 {
-            let turn = home.turn().unwrap();
-            home.session(at(day))
-                .unwrap()
-                .compact(turn, None, &mut |_, error| panic!("{error}"))
-                .unwrap();
+            support::compact(&home, at(day));
         }
     }
     let journals = std::fs::read_dir(dir.path().join("wal")).unwrap();

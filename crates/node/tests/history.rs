@@ -38,8 +38,7 @@ fn put(home: &Home, now: Instant, field: &str, value: Value, revive: bool) {
 }
 
 fn compact_and_archive(home: &Home, now: Instant) -> usize {
-    let turn = home.turn().unwrap();
-    home.session(now).unwrap().compact(turn, None, &mut |_, error| panic!("{error}")).unwrap();
+    support::compact(home, now);
     home.archive(now).unwrap().days
 }
 

@@ -11,6 +11,10 @@ use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::counted;
 
+/// By so many steps (`nice`) a process beside writers leaves the processors to others; by no more, as others wait
+/// for the home's lock that it holds in the end.
+const YIELDING: i32 = 5;
+
 /// How a compaction beside writers ended, as its process tells the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -128,10 +132,6 @@ fn not_merged(context: &Context, month: Month, error: &NodeError) {
     let why = chain(error);
     context.screen.note(format!("heartbeats and tasks of {month} are not merged: {why}"));
 }
-
-/// By so many steps a process beside writers leaves the processors to others: one step costs it a tenth of its
-/// share where they are wanted. It goes on all the same, as it holds the home's lock in the end.
-const YIELDING: i32 = 5;
 
 /// A daemon may be at it: what that merges is not merged again.
 pub(super) fn turn(context: &Context, home: &Home) -> Result<Turn, Failure> {

@@ -166,8 +166,13 @@ impl Compaction {
     /// when it is old. Gives what a person should know.
     pub(super) fn work(&mut self, now: Instant) -> Option<String> {
         let told = self.go_on(now);
-        self.held = self.merges_at(now).map(|_| self.held.unwrap_or(now));
+        self.hold(now);
         told
+    }
+
+    /// Notes whether cards are held, so that they are not for long in one go.
+    fn hold(&mut self, now: Instant) {
+        self.held = self.merges_at(now).map(|_| self.held.unwrap_or(now));
     }
 
     fn go_on(&mut self, now: Instant) -> Option<String> {
@@ -285,18 +290,34 @@ mod tests {
     use super::*;
     use crate::clock;
 
+    /// To which nothing came that is not merged.
+    fn at_rest(now: Instant) -> Compaction {
+        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
+        (compaction.grown, compaction.since) = (0, None);
+        compaction
+    }
+
+    /// Another node's log is durable up to there.
+    fn comes(compaction: &mut Compaction, position: u64, now: Instant) {
+        let head = Head { position, hash: ChainHash([0; 16]) };
+        compaction.note(&LogId::read("barn").unwrap(), head, now);
+    }
+
+    #[test]
+    fn what_an_earlier_daemon_left_is_due_at_once() {
+        let now = clock::monotonic();
+        let compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
+        assert_eq!(compaction.next(now), Some(now));
+    }
+
     #[test]
     fn what_came_is_due_at_once_when_it_is_long_and_after_a_while_when_it_is_not() {
         let now = clock::monotonic();
-        let log = LogId::read("pi1").unwrap();
-        let head = |position| Head { position, hash: ChainHash([0; 16]) };
-        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
-        assert_eq!(compaction.next(now), Some(now));
-        (compaction.grown, compaction.since) = (0, None);
+        let mut compaction = at_rest(now);
         assert_eq!(compaction.next(now), None);
-        compaction.note(&log, head(LOOK_BYTES / 2), now + PAUSE);
+        comes(&mut compaction, LOOK_BYTES / 2, now + PAUSE);
         assert_eq!(compaction.next(now), Some(now + PAUSE + OLD));
-        compaction.note(&log, head(LOOK_BYTES), now + 2 * PAUSE);
+        comes(&mut compaction, LOOK_BYTES, now + 2 * PAUSE);
         assert_eq!(compaction.next(now), Some(now));
     }
 
@@ -314,18 +335,14 @@ mod tests {
     #[test]
     fn what_comes_at_once_is_merged_when_it_has_come_or_after_ten_seconds() {
         let now = clock::monotonic();
-        let log = LogId::read("barn").unwrap();
-        let head = |position| Head { position, hash: ChainHash([0; 16]) };
-        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
-        assert_eq!(compaction.next(now), Some(now), "what an earlier daemon left");
-        (compaction.grown, compaction.since) = (0, None);
-        compaction.note(&log, head(1000), now);
+        let mut compaction = at_rest(now);
+        comes(&mut compaction, 1000, now);
         assert_eq!(compaction.next(now), Some(now + OLD), "little may wait");
         assert_eq!(compaction.holds_cards(now), None);
         let mut last = now;
         for n in 1..40_u32 {
             last = now + n * REST / 2;
-            compaction.note(&log, head(u64::from(n) * 2 * LOOK_BYTES), last);
+            comes(&mut compaction, u64::from(n) * 2 * LOOK_BYTES, last);
             let next = (last + REST).min(now + BURST);
             assert_eq!(compaction.next(last), Some(next));
             assert_eq!(compaction.holds_cards(last), Some(next).filter(|next| last < *next));
@@ -337,19 +354,16 @@ mod tests {
     #[test]
     fn what_comes_little_by_little_is_no_burst_and_holds_no_cards() {
         let now = clock::monotonic();
-        let log = LogId::read("barn").unwrap();
-        let head = |position| Head { position, hash: ChainHash([0; 16]) };
-        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
-        (compaction.grown, compaction.since) = (0, None);
+        let mut compaction = at_rest(now);
         for n in 1..100_u32 {
             let then = now + n * REST;
-            compaction.note(&log, head(u64::from(n) * LOOK_BYTES / 3), then);
+            comes(&mut compaction, u64::from(n) * LOOK_BYTES / 3, then);
             assert_eq!(compaction.holds_cards(then), None, "{n}");
         }
         // Most of a burst, and what makes it one, are not the same.
         compaction.grown = 0;
         let then = now + 100 * REST;
-        compaction.note(&log, head(100 * LOOK_BYTES / 3), then);
+        comes(&mut compaction, 100 * LOOK_BYTES / 3, then);
         assert_eq!(compaction.next(then), Some((now + REST + OLD).max(then)));
         assert_eq!(compaction.holds_cards(then), None);
     }
@@ -357,16 +371,14 @@ mod tests {
     #[test]
     fn however_long_much_comes_cards_are_held_for_a_minute_at_most() {
         let now = clock::monotonic();
-        let log = LogId::read("barn").unwrap();
-        let head = |position| Head { position, hash: ChainHash([0; 16]) };
-        let mut compaction = Compaction::new(Path::new("home"), Vector::default(), false, now);
+        let mut compaction = at_rest(now);
         let mut held = None;
         for n in 1..1_000_u32 {
             let then = now + n * REST / 4;
-            compaction.note(&log, head(u64::from(n) * LOOK_BYTES), then);
+            comes(&mut compaction, u64::from(n) * LOOK_BYTES, then);
             // As after each merge.
             (compaction.grown, compaction.since) = (2 * LOOK_BYTES, Some(then));
-            compaction.held = compaction.merges_at(then).map(|_| compaction.held.unwrap_or(then));
+            compaction.hold(then);
             held = compaction.holds_cards(then).map(|_| then).or(held);
         }
         assert!(held.is_some_and(|last| last < now + REST + CARDS_WAIT), "{held:?}");

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::conflicts::noted::Losses;
-use crate::support::home;
+use crate::support::{self, home};
 
 const CASES: u32 = 32;
 const LOGS: [&str; 5] = ["attic", "barn", "barn~abcdefgh", "cabin", "dock"];
@@ -136,8 +136,7 @@ fn comes(home: &Home, log: usize, records: &[Vec<u8>]) {
 }
 
 fn compact(home: &Home) {
-    let turn = home.turn().unwrap();
-    home.session(now()).unwrap().compact(turn, None, &mut |_, error| panic!("{error}")).unwrap();
+    support::compact(home, now());
 }
 
 fn goes_through(home: &Home, acts: &[Act], logs: &[Vec<Vec<u8>>]) {

@@ -27,8 +27,7 @@ fn home(dir: &tempfile::TempDir) -> Home {
             .unwrap();
     }
     std::fs::write(dir.path().join(barn()), text).unwrap();
-    let turn = home.turn().unwrap();
-    home.session(at(0)).unwrap().compact(turn, None, &mut |_, error| panic!("{error}")).unwrap();
+    support::compact(&home, at(0));
     home
 }
 

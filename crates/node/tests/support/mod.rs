@@ -1,5 +1,6 @@
 //! A home that is alone in its cluster and keeps no cards.
 #![allow(
+    dead_code,
     unreachable_pub,
     clippy::unwrap_used,
     reason = "each test file takes what it needs of this"
@@ -27,4 +28,11 @@ pub fn home(path: &Path, name: &str, now: Instant) -> Home {
         maybe_known: false,
     };
     Home::create(path, &birth, rim(), now).unwrap()
+}
+
+/// Merges all that came, months too.
+pub fn compact(home: &Home, now: Instant) {
+    let turn = home.turn().unwrap();
+    let mut session = home.session(now).unwrap();
+    session.compact(turn, None, &mut |month, error| panic!("{month}: {error}")).unwrap();
 }

@@ -248,10 +248,11 @@ impl Stretch {
             };
             let record = Record { at: start, bytes: &self.bytes[start..end] };
             // One that checks itself needs no word from the rest of its block, which takes long to read.
-            let damaged = !usv::is_checked(record.bytes) && {
-                let last = judged.take().filter(|last| last.range.start == range.start);
-                judged.get_or_insert(last.unwrap_or_else(|| self.judged(range))).damaged
-            };
+            let damaged = !usv::is_checked(record.bytes)
+                && match &judged {
+                    Some(last) if last.range.start == range.start => last.damaged,
+                    _ => judged.insert(self.judged(range)).damaged,
+                };
             self.take_piece(record, damaged, &mut take);
             from = end;
         }
