@@ -2,6 +2,8 @@
 //!
 //! XXH3-128 throughout: it tells rot, forks and clones, and is no proof against who holds the key.
 
+mod link;
+
 use alloc::string::ToString;
 use core::fmt;
 
@@ -133,12 +135,10 @@ impl ChainHash {
 
     /// h(n) = H(h(n-1), day, H(record)); `record` runs to its RS and includes it.
     #[must_use]
+    #[inline]
     pub fn next(self, day: Day, record: &[u8]) -> Self {
-        let mut link = [0; 36];
-        link[..16].copy_from_slice(&self.0);
-        link[16..20].copy_from_slice(&day.number().to_be_bytes());
-        link[20..].copy_from_slice(&hash(record).to_be_bytes());
-        Self(hash(&link).to_be_bytes())
+        let before = u128::from_be_bytes(self.0);
+        Self(link::hash(before, day.number(), hash(record)).to_be_bytes())
     }
 
     /// The hash after all the records of `bytes`, which must end where a record ends.

@@ -5,6 +5,7 @@
 //! [`super::read_in`]; that both say the same is a property test.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::{RS, Record};
 use crate::digest::{check, text_hash};
@@ -23,6 +24,8 @@ pub struct Plain<'a> {
     pub line: Line<'a>,
     /// XXH3-64 of the entity: its lowest byte is the shard.
     pub entity_hash: u64,
+    /// XXH3-64 of the target.
+    pub target_hash: u64,
 }
 
 /// A state line with the places of its names.
@@ -52,18 +55,32 @@ impl<'a> Line<'a> {
         Some(Self { bytes, target, target_end, field_end })
     }
 
+    /// Where the target stands in its bytes.
+    #[must_use]
+    #[inline]
+    pub fn target_range(&self) -> Range<usize> {
+        usize::from(self.target)..usize::from(self.target_end)
+    }
+
+    /// Where the field stands in its bytes.
+    #[must_use]
+    #[inline]
+    pub fn field_range(&self) -> Range<usize> {
+        usize::from(self.target_end) + 1..usize::from(self.field_end)
+    }
+
     /// The target's bytes.
     #[must_use]
     #[inline]
     pub fn target(&self) -> &'a [u8] {
-        &self.bytes[usize::from(self.target)..usize::from(self.target_end)]
+        &self.bytes[self.target_range()]
     }
 
     /// The field's bytes.
     #[must_use]
     #[inline]
     pub fn field(&self) -> &'a [u8] {
-        &self.bytes[usize::from(self.target_end) + 1..usize::from(self.field_end)]
+        &self.bytes[self.field_range()]
     }
 
     /// What lines are sorted by: target, then field.
@@ -86,7 +103,7 @@ pub enum Found<'a> {
 /// Hands every whole record of a block to `take`, in order. Bytes behind the last RS are left out.
 pub fn split<'a>(block: &'a [u8], mut take: impl FnMut(Found<'a>)) {
     let index = Index::of(block);
-    let readable = core::str::from_utf8(block).is_ok();
+    let readable = block.is_ascii() || core::str::from_utf8(block).is_ok();
     let (mut memo, mut start, mut at) = (Memo::default(), 0, 0);
     let mut special = 0;
     while at < index.separators.len() {
@@ -107,8 +124,7 @@ pub fn split<'a>(block: &'a [u8], mut take: impl FnMut(Found<'a>)) {
             special += 1;
         }
         let clean = index.specials.get(special).is_none_or(|word| *word as usize > end / WORD);
-        let fields = fields.filter(|_| clean).map(|places| places.map(|place| place - start));
-        take(match fields.and_then(|fields| memo.plain(record, fields)) {
+        take(match fields.filter(|_| clean).and_then(|fields| memo.plain(record, fields)) {
             Some(plain) => Found::Plain(plain),
             None => Found::Other(record),
         });
@@ -164,13 +180,12 @@ impl Index {
     }
 
     /// The next record's separators, if they are five US and an RS.
-    fn six(&self, at: usize, block: &[u8]) -> Option<[usize; 5]> {
+    fn six(&self, at: usize, block: &[u8]) -> Option<&[u32; 6]> {
         let six = self.separators[at..].first_chunk::<6>()?;
         let byte = |place: usize| block[six[place] as usize];
         // The two differ in the lowest bit only.
         let all = byte(0) & byte(1) & byte(2) & byte(3) & byte(4);
-        (all == super::US && byte(5) == RS)
-            .then(|| [six[0], six[1], six[2], six[3], six[4]].map(|place| place as usize))
+        (all == super::US && byte(5) == RS).then_some(six)
     }
 }
 
@@ -194,17 +209,24 @@ fn classes(word: &[u8; WORD]) -> (u64, bool) {
     (mask, special != 0)
 }
 
+/// Bytes of `YYYY-MM-DDT`.
+const DAY_BYTES: usize = 11;
+
 /// What was found right in the record before: the next one often has it too.
 #[derive(Default)]
 struct Memo<'a> {
     /// `YYYY-MM-DDT`.
-    day: &'a [u8],
+    day: [u8; DAY_BYTES],
     node: &'a [u8],
 }
 
 impl<'a> Memo<'a> {
-    fn plain(&mut self, record: Record<'a>, fields: [usize; 5]) -> Option<Plain<'a>> {
-        let [time_end, node_end, target_end, field_end, value_end] = fields;
+    /// A record whose separators stand in these places of its block.
+    #[inline]
+    fn plain(&mut self, record: Record<'a>, places: &[u32; 6]) -> Option<Plain<'a>> {
+        let end = |field: usize| places[field] as usize - record.at;
+        let (time_end, node_end, target_end) = (end(0), end(1), end(2));
+        let (field_end, value_end) = (end(3), end(4));
         let bytes = record.bytes;
         let hash_at = bytes.len().checked_sub(10).filter(|at| *at > value_end)?;
         let line = &bytes[..hash_at];
@@ -228,12 +250,14 @@ impl<'a> Memo<'a> {
             target_end: u16::try_from(target_end).ok()?,
             field_end: u16::try_from(field_end).ok()?,
         };
-        Some(Plain { record, line, entity_hash: text_hash(&target[..entity_end]) })
+        let entity_hash = text_hash(&target[..entity_end]);
+        let target_hash = if entity_end == target.len() { entity_hash } else { text_hash(target) };
+        Some(Plain { record, line, entity_hash, target_hash })
     }
 
     /// `YYYY-MM-DDThh:mm:ss.ffffff+00:00`, and such a moment there is.
     fn is_time(&mut self, text: &'a [u8]) -> bool {
-        let Some((day, time)) = text.split_at_checked(11).filter(|_| text.len() == 32) else {
+        let Some((day, time)) = text.split_first_chunk().filter(|_| text.len() == 32) else {
             return false;
         };
         let [
@@ -264,12 +288,12 @@ impl<'a> Memo<'a> {
             && below(*m1, *m2, 60)
             && below(*s1, *s2, 60)
             && fraction.iter().all(u8::is_ascii_digit);
-        if !fits || day == self.day {
+        if !fits || *day == self.day {
             return fits;
         }
         let known = core::str::from_utf8(text).ok().and_then(Instant::read).is_some();
         if known {
-            self.day = day;
+            self.day = *day;
         }
         known
     }
@@ -296,13 +320,14 @@ impl<'a> Memo<'a> {
 
 /// Where the entity of a target ends; `None` when it is none.
 fn entity_end(target: &[u8]) -> Option<usize> {
-    let pooled = target.starts_with(b"companies/") || target.starts_with(b"people/");
+    let slug = target.strip_prefix(b"companies/").or_else(|| target.strip_prefix(b"people/"));
+    let class = if slug.is_some() { LOWER_SEGMENT } else { SEGMENT };
+    if slug.is_some_and(|slug| is_segment(slug, class)) {
+        return Some(target.len());
+    }
     let (mut segments, mut end, mut start) = (0, 0, 0);
     for segment in target.split(|b| *b == b'/') {
-        let fits = (1..=SEGMENT_BYTES_MAX).contains(&segment.len())
-            && CLASSES[usize::from(segment[0])] & FIRST != 0
-            && all(segment, if pooled { LOWER_SEGMENT } else { SEGMENT });
-        if !fits {
+        if !is_segment(segment, class) {
             return None;
         }
         segments += 1;
@@ -314,16 +339,23 @@ fn entity_end(target: &[u8]) -> Option<usize> {
     (2..=SEGMENTS_MAX).contains(&segments).then_some(end)
 }
 
+fn is_segment(text: &[u8], class: u8) -> bool {
+    (1..=SEGMENT_BYTES_MAX).contains(&text.len())
+        && CLASSES[usize::from(text[0])] & FIRST != 0
+        && all(text, class)
+}
+
 /// A plain name, or that, `.` and an element in which nothing is encoded.
 fn is_field(text: &[u8]) -> bool {
-    let (base, element) = match memchr::memchr(b'.', text) {
-        Some(dot) => (&text[..dot], Some(&text[dot + 1..])),
-        None => (text, None),
+    let is_name = |name: &[u8]| {
+        (1..=FIELD_BYTES_MAX).contains(&name.len()) && !name[0].is_ascii_digit() && all(name, NAME)
     };
-    (1..=FIELD_BYTES_MAX).contains(&base.len())
-        && !base[0].is_ascii_digit()
-        && all(base, NAME)
-        && element.is_none_or(|e| (1..=ELEMENT_BYTES_MAX).contains(&e.len()) && all(e, ELEMENT))
+    is_name(text)
+        || memchr::memchr(b'.', text).is_some_and(|dot| {
+            let element = &text[dot + 1..];
+            let fits = (1..=ELEMENT_BYTES_MAX).contains(&element.len()) && all(element, ELEMENT);
+            fits && is_name(&text[..dot])
+        })
 }
 
 /// Eight lower-case hex digits; `None` for anything else.

@@ -357,7 +357,6 @@ impl Begun {
             return Err(error);
         }
         let written = std::thread::scope(|scope| {
-            // To take away a long file takes long.
             if workers > 1 {
                 scope.spawn(|| spill.remove());
             }

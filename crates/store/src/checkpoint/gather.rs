@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use cocli_core::LogId;
 use cocli_core::digest::text_hash;
-use cocli_core::usv::{self, Found, Line};
+use cocli_core::usv::{self, Found, Plain};
 
 use super::odd::{OddRecord, of_met};
-use super::spill::{Open, Spill};
+use super::spill::{Open, Spill, shard_of_hash};
 use crate::disk::Disk;
 use crate::error::{Result, Tried};
 use crate::journal::{Block, Gap, Met, Section, Stretch};
@@ -122,7 +122,10 @@ impl Worker<'_, '_, '_> {
             match found {
                 Found::Plain(plain) => {
                     records += 1;
-                    result = self.add(&plain.line, plain.entity_hash);
+                    // What is fine is not copied: that would wait for the line, which goes to a cold place.
+                    if let Err(error) = self.add(&plain) {
+                        result = Err(error);
+                    }
                 }
                 Found::Other(record) => stretch.each_in(block, record, &mut |met| {
                     records += 1;
@@ -138,13 +141,20 @@ impl Worker<'_, '_, '_> {
             self.odd.extend(of_met(met));
             return Ok(());
         };
-        let text = usv::line(datagram);
-        let entity = text_hash(datagram.target.entity().as_bytes());
-        Line::of(text.as_bytes()).map_or(Ok(()), |line| self.add(&line, entity))
+        if self.wants(text_hash(datagram.target.entity().as_bytes())) {
+            self.open.add_datagram(datagram)?;
+        }
+        Ok(())
     }
 
-    fn add(&mut self, line: &Line<'_>, entity_hash: u64) -> Result<()> {
-        let wanted = self.only.is_none_or(|only| only.contains(&((entity_hash & 0xff) as u8)));
-        if wanted { self.open.add(line, entity_hash) } else { Ok(()) }
+    fn add(&mut self, plain: &Plain<'_>) -> Result<()> {
+        if !self.wants(plain.entity_hash) {
+            return Ok(());
+        }
+        self.open.add(&plain.line, plain.entity_hash, plain.target_hash)
+    }
+
+    fn wants(&self, entity_hash: u64) -> bool {
+        self.only.is_none_or(|only| only.contains(&shard_of_hash(entity_hash)))
     }
 }

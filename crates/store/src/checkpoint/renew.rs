@@ -1,8 +1,8 @@
 //! A checkpoint of older reading rules where history is not held any more: its lines are winners with their
 //! stamps, so they are taken as records are; and what was odd may be read by now.
 
-use cocli_core::digest::{hash, text_hash};
-use cocli_core::usv::{self, Line, Odd};
+use cocli_core::digest::hash;
+use cocli_core::usv::{self, Odd};
 use cocli_core::{Datagram, Month};
 
 use super::compact::is_damage;
@@ -11,7 +11,7 @@ use super::odd::{OddList, OddRecord};
 use super::place::sync_manifest;
 use super::shard::lines;
 use super::source::END;
-use super::spill::{Open, Spill};
+use super::spill::Spill;
 use crate::disk::Disk;
 use crate::error::Result;
 use crate::journal::put_aside_as;
@@ -41,7 +41,7 @@ pub(super) fn retell(
         };
         for line in lines(&bytes) {
             match usv::read_line(line) {
-                Ok(datagram) => add(&mut open, &datagram)?,
+                Ok(datagram) => open.add_datagram(&datagram)?,
                 Err(_) => illegible.extend([line, &END[..]].concat()),
             }
         }
@@ -92,7 +92,7 @@ pub(super) fn add_taken(spill: &Spill<'_>, taken: &[Datagram]) -> Result<()> {
         return Ok(());
     }
     let mut open = spill.open();
-    taken.iter().try_for_each(|datagram| add(&mut open, datagram))?;
+    taken.iter().try_for_each(|datagram| open.add_datagram(datagram))?;
     open.close()
 }
 
@@ -106,10 +106,4 @@ pub(super) fn forget_taken(disk: &dyn Disk, month: Option<Month>) -> Result<()> 
     // One that only newer rules can read was taken by these, and not by who reads here.
     odd.0.retain(|_, odd| odd.why != TAKEN || legible(odd).is_none());
     odd.write(disk, month)
-}
-
-fn add(open: &mut Open<'_, '_>, datagram: &Datagram) -> Result<()> {
-    let text = usv::line(datagram);
-    let entity = text_hash(datagram.target.entity().as_bytes());
-    Line::of(text.as_bytes()).map_or(Ok(()), |line| open.add(&line, entity))
 }

@@ -4,9 +4,11 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use cocli_core::Datagram;
 use cocli_core::digest::{hash, text_hash};
-use cocli_core::usv::Line;
+use cocli_core::usv::{self, Line};
 
+use super::gather::side_by_side;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::paths;
@@ -15,6 +17,9 @@ use crate::paths;
 pub(super) const SHARDS: usize = cocli_core::limits::SHARDS;
 /// Bytes of lines of one shard that a worker holds back, at most.
 const CHUNK_BYTES_MAX: usize = 128 * 1024;
+/// Bytes of lines of one shard that a worker puts together before they go to their chunk: those of all shards
+/// stay in the caches of a core, and a chunk, which does not, is met once for many lines.
+const STAGE_BYTES: usize = 2048;
 /// What stands before a line in a chunk: its length, the hash of its target, the places of its names.
 const HEAD_BYTES: usize = 14;
 
@@ -58,7 +63,18 @@ impl<'a> Spill<'a> {
     pub(super) fn open(&self) -> Open<'_, 'a> {
         let worker = self.opened.fetch_add(1, Ordering::Relaxed);
         let chunks = vec![Vec::new(); SHARDS];
-        Open { spill: self, worker, written: 0, chunks, bytes: 0, lines: [0; SHARDS] }
+        let stages = vec![0; SHARDS * STAGE_BYTES];
+        let staged = [0; SHARDS];
+        Open {
+            spill: self,
+            worker,
+            written: 0,
+            stages,
+            staged,
+            chunks,
+            bytes: 0,
+            lines: [0; SHARDS],
+        }
     }
 
     /// The shards that lines were gathered of.
@@ -111,9 +127,13 @@ impl<'a> Spill<'a> {
         Ok(bytes)
     }
 
-    /// Removes the files. Those that a crash left behind go with the next compaction.
+    /// Removes the files beside each other: to take away a long one takes long. Those that a crash left behind
+    /// go with the next compaction.
     pub(super) fn remove(&self) -> Result<()> {
-        (0..self.opened.load(Ordering::Relaxed)).try_for_each(|worker| {
+        let next = AtomicUsize::new(0);
+        let opened = self.opened.load(Ordering::Relaxed);
+        side_by_side(opened.max(1), &|| {
+            let worker = next.fetch_add(1, Ordering::Relaxed);
             let path = paths::spill(worker);
             if_there(self.disk.remove(&path)).tried("remove", &path).map(|_| ())
         })
@@ -126,36 +146,68 @@ pub(super) struct Open<'s, 'a> {
     worker: usize,
     /// Bytes of the worker's file.
     written: u64,
+    /// A stage for each shard, and the bytes that are used of it.
+    stages: Vec<u8>,
+    staged: [usize; SHARDS],
     chunks: Vec<Vec<u8>>,
     bytes: u64,
     lines: [u64; SHARDS],
 }
 
 impl Open<'_, '_> {
-    /// Adds a line whose entity has this hash.
-    pub(super) fn add(&mut self, line: &Line<'_>, entity_hash: u64) -> Result<()> {
-        let shard = (entity_hash & 0xff) as usize;
+    /// Adds a line whose entity and target have these hashes.
+    pub(super) fn add(
+        &mut self,
+        line: &Line<'_>,
+        entity_hash: u64,
+        target_hash: u64,
+    ) -> Result<()> {
+        let shard = usize::from(shard_of_hash(entity_hash));
+        let head = head(line, (target_hash >> 32) as u32);
         let need = HEAD_BYTES + line.bytes.len();
-        if self.chunks[shard].len() + need > self.spill.chunk_bytes
-            && !self.chunks[shard].is_empty()
-        {
+        self.bytes += line.bytes.len() as u64;
+        self.lines[shard] += 1;
+        if self.staged[shard] + need > STAGE_BYTES {
+            self.unstage(shard)?;
+        }
+        if need > STAGE_BYTES {
+            return self.append(shard, &[&head, line.bytes].concat());
+        }
+        let from = shard * STAGE_BYTES + self.staged[shard];
+        let place = &mut self.stages[from..from + need];
+        place[..HEAD_BYTES].copy_from_slice(&head);
+        place[HEAD_BYTES..].copy_from_slice(line.bytes);
+        self.staged[shard] += need;
+        Ok(())
+    }
+
+    /// Adds the state line of a datagram.
+    pub(super) fn add_datagram(&mut self, datagram: &Datagram) -> Result<()> {
+        let (text, target) = (usv::line(datagram), &datagram.target);
+        let hashes = (text_hash(target.entity().as_bytes()), text_hash(target.as_str().as_bytes()));
+        Line::of(text.as_bytes()).map_or(Ok(()), |line| self.add(&line, hashes.0, hashes.1))
+    }
+
+    /// What waits in the stage of a shard goes to its chunk.
+    fn unstage(&mut self, shard: usize) -> Result<()> {
+        let stages = std::mem::take(&mut self.stages);
+        let from = shard * STAGE_BYTES;
+        let len = std::mem::take(&mut self.staged[shard]);
+        let done = self.append(shard, &stages[from..from + len]);
+        self.stages = stages;
+        done
+    }
+
+    fn append(&mut self, shard: usize, bytes: &[u8]) -> Result<()> {
+        let (len, most) = (self.chunks[shard].len(), self.spill.chunk_bytes);
+        if len > 0 && len + bytes.len() > most {
             self.put(shard)?;
         }
         let chunk = &mut self.chunks[shard];
-        if chunk.capacity() == 0 {
-            chunk.reserve_exact(need.max(self.spill.chunk_bytes));
+        if chunk.capacity() == 0 && !bytes.is_empty() {
+            chunk.reserve_exact(bytes.len().max(most));
         }
-        let mut head = [0; HEAD_BYTES];
-        let target_hash = (text_hash(line.target()) >> 32) as u32;
-        head[..4].copy_from_slice(&(line.bytes.len() as u32).to_le_bytes());
-        head[4..8].copy_from_slice(&target_hash.to_le_bytes());
-        head[8..10].copy_from_slice(&line.target.to_le_bytes());
-        head[10..12].copy_from_slice(&line.target_end.to_le_bytes());
-        head[12..14].copy_from_slice(&line.field_end.to_le_bytes());
-        chunk.extend_from_slice(&head);
-        chunk.extend_from_slice(line.bytes);
-        self.bytes += line.bytes.len() as u64;
-        self.lines[shard] += 1;
+        chunk.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -184,6 +236,7 @@ impl Open<'_, '_> {
     /// Hands over what is left.
     pub(super) fn close(mut self) -> Result<()> {
         for shard in 0..SHARDS {
+            self.unstage(shard)?;
             if !self.chunks[shard].is_empty() {
                 self.put(shard)?;
             }
@@ -192,6 +245,22 @@ impl Open<'_, '_> {
         self.spill.bytes.fetch_add(self.bytes, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// The shard of an entity that has this hash.
+pub(super) fn shard_of_hash(entity_hash: u64) -> u8 {
+    (entity_hash & 0xff) as u8
+}
+
+/// What stands before a line in a chunk.
+pub(super) fn head(line: &Line<'_>, target_hash: u32) -> [u8; HEAD_BYTES] {
+    let mut head = [0; HEAD_BYTES];
+    head[..4].copy_from_slice(&(line.bytes.len() as u32).to_le_bytes());
+    head[4..8].copy_from_slice(&target_hash.to_le_bytes());
+    head[8..10].copy_from_slice(&line.target.to_le_bytes());
+    head[10..12].copy_from_slice(&line.target_end.to_le_bytes());
+    head[12..].copy_from_slice(&line.field_end.to_le_bytes());
+    head
 }
 
 /// The lines of chunks, with the hash of each one's target.
