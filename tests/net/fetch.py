@@ -63,6 +63,12 @@ def reached(node, position):
         raise SystemExit(f"n{node.host}: {answer}")
 
 
+def merged(node):
+    """Waits until the daemon has merged what it holds: that is not what is measured, and takes both cores."""
+    while not os.path.exists(os.path.join(node.home, "checkpoint", "manifest.json")):
+        time.sleep(0.5)
+
+
 def memory(node):
     with open(f"/proc/{node.daemon.pid}/status") as status:
         return max(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
@@ -106,6 +112,7 @@ def main(folder, megabytes):
     first.start(2)
     try:
         reached(first, size)
+        merged(first)
         print(f"the first node took {size / 1e6:.0f} MB in, {memory(first):.0f} MiB at most", flush=True)
         copies, fetches = [], []
         for number in range(ROUNDS + 1):

@@ -41,7 +41,7 @@ mod tests;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use snow::TransportState;
 
@@ -59,8 +59,10 @@ pub const HANDSHAKE_TIME: Duration = Duration::from_secs(5);
 /// For the next bytes of a stream.
 pub const IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// Bytes after which [`Stream::recv_telling`] tells of more.
+/// Bytes after which [`Hears::more`] is called.
 pub const TOLD_BYTES: usize = 32 * 1024;
+/// How often it is called, at most: who hears it is woken.
+pub const TOLD_EVERY: Duration = Duration::from_millis(250);
 
 /// Bytes of a frame at most, by the rules of Noise.
 const FRAME_MAX: usize = 65_535;
@@ -115,6 +117,24 @@ pub struct Stream {
     wire: Box<[u8]>,
     /// What the first frame of a message holds.
     plain: Box<[u8]>,
+}
+
+/// Who hears of a message while it comes.
+pub trait Hears {
+    /// Its first part, and how long it will be. What it gives is sent back at once, while the rest comes.
+    fn begins(&mut self, start: &[u8], length: usize) -> Option<&'static [u8]>;
+
+    /// Some more has come ([`TOLD_BYTES`], at most each [`TOLD_EVERY`]): whoever waits does not wait in vain.
+    fn more(&mut self);
+}
+
+/// Nobody.
+impl Hears for () {
+    fn begins(&mut self, _start: &[u8], _length: usize) -> Option<&'static [u8]> {
+        None
+    }
+
+    fn more(&mut self) {}
 }
 
 /// Ends a stream from another thread.
@@ -195,20 +215,19 @@ impl Stream {
     /// `Silent` when nothing came in time (the stream is as it was); `Closed` when the other side
     /// has ended the stream between two messages; else the stream is broken.
     pub fn recv(&mut self, max: usize) -> Result<Vec<u8>, StreamError> {
-        self.recv_telling(max, &mut || {})
+        self.recv_heard(max, &mut ())
     }
 
-    /// As [`Stream::recv`]; `came` is called each time that some more of the message has come
-    /// ([`TOLD_BYTES`]), so that whoever waits knows that it does not wait in vain.
+    /// As [`Stream::recv`]; `hears` is told while the message comes.
     ///
     /// # Errors
-    /// As [`Stream::recv`].
-    pub fn recv_telling(
+    /// As [`Stream::recv`], and as [`Stream::send`] of what is sent back.
+    pub fn recv_heard(
         &mut self,
         max: usize,
-        came: &mut dyn FnMut(),
+        hears: &mut dyn Hears,
     ) -> Result<Vec<u8>, StreamError> {
-        let mut coming = Coming { untold: 0, came };
+        let mut coming = Coming { untold: 0, told: now(), hears };
         let outcome =
             if self.spent { Err(Broken::Spent) } else { self.recv_parts(max, &mut coming) };
         self.settle(outcome)
@@ -274,6 +293,7 @@ impl Stream {
             return Err(Broken::Malformed("a message longer than it said"));
         }
         let mut message = first.to_vec();
+        self.hear(&message, bytes, coming)?;
         while message.len() < bytes {
             let sealed = self.recv_frame(false, coming)?;
             let (from, part) = (message.len(), sealed - TAG_BYTES);
@@ -284,8 +304,19 @@ impl Stream {
             message.resize(from + sealed, 0);
             let opened = self.noise.read_message(&self.wire[..sealed], &mut message[from..]);
             message.truncate(from + opened.map_err(|_| Broken::Changed)?);
+            if from == 0 {
+                self.hear(&message, bytes, coming)?;
+            }
         }
         Ok(message)
+    }
+
+    fn hear(&mut self, start: &[u8], length: usize, coming: &mut Coming<'_>) -> Result<(), Broken> {
+        let answer = if start.is_empty() { None } else { coming.hears.begins(start, length) };
+        let Some(answer) = answer else { return Ok(()) };
+        let length =
+            u32::try_from(answer.len()).map_err(|_| Broken::Malformed("an answer too long"))?;
+        self.send_parts(length, answer)
     }
 
     /// Reads one sealed frame into `wire`: how many bytes it has, [`TAG_BYTES`] at least. Only the first
@@ -308,20 +339,26 @@ impl Stream {
     }
 }
 
-/// What has come of a message and was not told of yet.
+/// Who hears of a message, what has come since it last did, and when that was.
 struct Coming<'a> {
     untold: usize,
-    came: &'a mut dyn FnMut(),
+    told: Instant,
+    hears: &'a mut dyn Hears,
 }
 
 impl Coming<'_> {
     fn more(&mut self, bytes: usize) {
         self.untold += bytes;
-        if self.untold >= TOLD_BYTES {
-            self.untold = 0;
-            (self.came)();
+        if self.untold >= TOLD_BYTES && self.told.elapsed() >= TOLD_EVERY {
+            (self.untold, self.told) = (0, now());
+            self.hears.more();
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "who is woken is not woken for each packet")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Why bytes stopped coming, and how many had come.

@@ -8,13 +8,13 @@ pub(super) const MORE: &[u8] = &[4];
 /// Whether a chunk that came before it was asked for is the answer to this question.
 pub(super) fn answers(early: &[u8], question: &[u8]) -> bool {
     let Some(Question::Fetch { log, from, .. }) = Question::read(question) else { return false };
-    Answer::place(early).is_some_and(|(of, start, _)| (of, start) == (log, from))
+    Answer::place(early, early.len()).is_some_and(|(of, start, _)| (of, start) == (log, from))
 }
 
-/// Whether what was asked for goes on behind this answer.
-pub(super) fn goes_on(question: &[u8], answer: &[u8]) -> bool {
+/// Whether what was asked for goes on behind an answer that starts so and has so many bytes.
+pub(super) fn goes_on(question: &[u8], start: &[u8], length: usize) -> bool {
     let Some(Question::Fetch { until, .. }) = Question::read(question) else { return false };
-    Answer::place(answer).is_some_and(|(.., end)| end < until)
+    Answer::place(start, length).is_some_and(|(.., end)| end < until)
 }
 
 #[cfg(test)]
@@ -47,8 +47,17 @@ mod tests {
             assert!(!answers(&chunk, &other));
         }
         assert!(!answers(&Answer::End.write(), &ask("pi", head(10, 1), 99)));
-        assert!(goes_on(&ask("pi", head(10, 1), 13), &chunk));
-        assert!(!goes_on(&ask("pi", head(10, 1), 12), &chunk));
-        assert!(!goes_on(&ask("pi", head(10, 1), 13), &Answer::Lacks.write()));
+        let goes_on = |until, answer: &[u8]| {
+            let question = ask("pi", head(10, 1), until);
+            let whole = goes_on(&question, answer, answer.len());
+            // Its head says as much, and less says nothing.
+            let start = &answer[..answer.len() - 2.min(answer.len())];
+            assert_eq!(goes_on(&question, start, answer.len()), whole);
+            assert!(!goes_on(&question, &start[..start.len() - start.len().min(1)], answer.len()));
+            whole
+        };
+        assert!(goes_on(13, &chunk));
+        assert!(!goes_on(12, &chunk));
+        assert!(!goes_on(13, &Answer::Lacks.write()));
     }
 }

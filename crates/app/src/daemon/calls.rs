@@ -4,7 +4,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cocli_net::{Closer, Gate, Guests, Identity, Party, Ring, Stream, Timeouts, accept, connect};
+use cocli_net::{
+    Closer, Gate, Guests, Hears, Identity, Party, Ring, Stream, Timeouts, accept, connect,
+};
 
 use super::ahead::{MORE, answers, goes_on};
 use super::alive::Alive;
@@ -196,31 +198,72 @@ fn carry(
     (line, questions): (&Line, &Receiver<Vec<u8>>),
     events: &Sender<Event>,
 ) -> Option<()> {
-    let mut stream = connect(to, &side.party(&side.keys.now().ring)).ok()?;
+    let stream = connect(to, &side.party(&side.keys.now().ring)).ok()?;
     line.open(&stream)?;
-    let mut coming = || drop(events.send(Event::Coming { call }));
+    let mut carried = Carried { call, stream, events, owed: false };
     let mut early: Option<Vec<u8>> = None;
     while let Ok(question) = questions.recv() {
-        if !side.admits(&stream, &[]) {
+        if !side.admits(&carried.stream, &[]) {
             return None;
         }
         let bytes = match early.take().filter(|early| answers(early, &question)) {
             Some(early) => early,
-            None => {
-                stream.send(&question).ok()?;
-                stream.recv_telling(MESSAGE_BYTES_MAX, &mut coming).ok()?
-            }
+            None => carried.ask(&question)?,
         };
-        let goes_on = goes_on(&question, &bytes);
-        if goes_on {
-            stream.send(MORE).ok()?;
-        }
         events.send(Event::Answer { call, bytes: Some(bytes) }).ok()?;
-        if goes_on {
-            early = Some(stream.recv_telling(MESSAGE_BYTES_MAX, &mut coming).ok()?);
+        if carried.owed {
+            early = Some(carried.recv(&question)?);
         }
     }
     Some(())
+}
+
+/// A stream that answers come over.
+struct Carried<'a> {
+    call: u64,
+    stream: Stream,
+    events: &'a Sender<Event>,
+    /// What follows the last answer was asked for, and has not come.
+    owed: bool,
+}
+
+impl Carried<'_> {
+    fn ask(&mut self, question: &[u8]) -> Option<Vec<u8>> {
+        while self.owed {
+            // It is of another question.
+            self.recv(&[])?;
+        }
+        self.stream.send(question).ok()?;
+        self.recv(question)
+    }
+
+    /// The next answer. As soon as it is seen that a chunk is not the last one, the next is asked for.
+    fn recv(&mut self, question: &[u8]) -> Option<Vec<u8>> {
+        let mut coming = Coming { call: self.call, question, events: self.events, asked: false };
+        let bytes = self.stream.recv_heard(MESSAGE_BYTES_MAX, &mut coming).ok()?;
+        self.owed = coming.asked;
+        Some(bytes)
+    }
+}
+
+/// An answer while it comes.
+struct Coming<'a> {
+    call: u64,
+    question: &'a [u8],
+    events: &'a Sender<Event>,
+    /// What follows it was asked for.
+    asked: bool,
+}
+
+impl Hears for Coming<'_> {
+    fn begins(&mut self, start: &[u8], length: usize) -> Option<&'static [u8]> {
+        self.asked = goes_on(self.question, start, length);
+        self.asked.then_some(MORE)
+    }
+
+    fn more(&mut self) {
+        let _ = self.events.send(Event::Coming { call: self.call });
+    }
 }
 
 #[cfg(test)]

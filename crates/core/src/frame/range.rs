@@ -101,11 +101,9 @@ impl Range {
         out.extend_from_slice(&self.bytes);
     }
 
-    /// As [`Range::read`], without its records: of which log, where it begins, and where it ends.
-    pub(crate) fn place(cut: &mut Cut<'_>) -> Option<(LogId, Head, u64)> {
-        let (log, _, head) = Self::read_head(cut)?;
-        let bytes = core::mem::take(&mut cut.0);
-        Some((log, head, head.position.saturating_add(bytes.len() as u64)))
+    /// As [`Range::read`], up to its records: of which log, and where it begins.
+    pub(crate) fn place(cut: &mut Cut<'_>) -> Option<(LogId, Head)> {
+        Self::read_head(cut).map(|(log, _, head)| (log, head))
     }
 
     fn read_head(cut: &mut Cut<'_>) -> Option<(LogId, Day, Head)> {

@@ -267,12 +267,14 @@ impl Question {
 }
 
 impl Answer {
-    /// Of the bytes of a chunk: of which log it is, where it begins, and where it ends. Nothing of what
-    /// it holds is looked at.
+    /// Of the start of a chunk, and how many bytes it has in all: of which log it is, where it begins, and where
+    /// it ends. Nothing of what it holds is looked at.
     #[must_use]
-    pub fn place(bytes: &[u8]) -> Option<(LogId, Head, u64)> {
-        let mut cut = Cut(bytes);
-        if cut.array()? == [1] { Range::place(&mut cut) } else { None }
+    pub fn place(start: &[u8], length: usize) -> Option<(LogId, Head, u64)> {
+        let mut cut = Cut(start);
+        let (log, from) = if cut.array()? == [1] { Range::place(&mut cut)? } else { return None };
+        let bytes = length.checked_sub(start.len() - cut.0.len())?;
+        Some((log, from, from.position.saturating_add(bytes as u64)))
     }
 
     /// Its bytes.

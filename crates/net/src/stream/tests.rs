@@ -371,17 +371,67 @@ fn a_message_may_take_longer_than_the_time_out_as_long_as_its_frames_come() {
     assert!(got.unwrap() == message);
 }
 
-#[test]
-fn of_a_long_message_it_is_told_that_more_has_come_and_of_a_short_one_nothing() {
-    let (mut one, mut two) = streams();
-    let mut told = 0;
-    for (bytes, times) in [(100, 0..=0), (10 * TOLD_BYTES, 5..=10)] {
-        thread::scope(|scope| {
-            scope.spawn(|| one.send(&vec![7; bytes]).unwrap());
-            two.recv_telling(bytes, &mut || told += 1).unwrap();
-        });
-        assert!(times.contains(&told), "{told} times for {bytes} bytes");
+/// What was told of a message while it came.
+#[derive(Default)]
+struct Heard {
+    starts: Vec<(usize, usize)>,
+    more: u128,
+    answer: Option<&'static [u8]>,
+}
+
+impl Hears for Heard {
+    fn begins(&mut self, start: &[u8], length: usize) -> Option<&'static [u8]> {
+        self.starts.push((start.len(), length));
+        self.answer
     }
+
+    fn more(&mut self) {
+        self.more += 1;
+    }
+}
+
+#[test]
+fn of_a_long_message_it_is_told_that_more_has_come_and_not_for_each_part_or_for_a_trickle() {
+    let (mut one, mut two) = streams();
+    for (part, expected) in [(TOLD_BYTES / 4, 1..=5), (100, 0..=0)] {
+        let (parts, mut heard, began) = (20, Heard::default(), now());
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                one.send_frame(&u32::try_from(parts * part).unwrap().to_be_bytes()).unwrap();
+                for _ in 0..parts {
+                    thread::park_timeout(TOLD_EVERY / 10);
+                    one.send_frame(&vec![7; part]).unwrap();
+                }
+            });
+            two.recv_heard(parts * part, &mut heard).unwrap();
+        });
+        let most = began.elapsed().as_millis() / TOLD_EVERY.as_millis();
+        assert!(expected.contains(&heard.more) && heard.more <= most, "{} of {most}", heard.more);
+        assert_eq!(heard.starts, [(part, parts * part)]);
+    }
+}
+
+#[test]
+fn a_message_is_answered_while_most_of_it_is_still_to_come() {
+    let (mut one, mut two) = streams();
+    let message = vec![7; 3 * PART_MAX];
+    let mut heard = Heard { answer: Some(b"more"), ..Heard::default() };
+    let got = thread::scope(|scope| {
+        let got = scope.spawn(|| two.recv_heard(message.len(), &mut heard));
+        one.send_frame(&u32::try_from(message.len()).unwrap().to_be_bytes()).unwrap();
+        one.send_frame(&message[..PART_MAX]).unwrap();
+        // The rest comes after the answer.
+        assert_eq!(one.recv(9).unwrap(), b"more");
+        message[PART_MAX..].chunks(PART_MAX).for_each(|part| one.send_frame(part).unwrap());
+        got.join().unwrap()
+    });
+    assert!(got.unwrap() == message);
+    assert_eq!(heard.starts, [(PART_MAX, message.len())]);
+    // A short one, that is all in its first frame.
+    one.send(b"short").unwrap();
+    assert_eq!(two.recv_heard(9, &mut heard).unwrap(), b"short");
+    assert_eq!(heard.starts[1..], [(5, 5)]);
+    assert_eq!(one.recv(9).unwrap(), b"more");
 }
 
 #[test]
