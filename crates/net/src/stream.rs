@@ -24,8 +24,8 @@
 //!
 //! A **message** is one frame or several: the plaintext of its first begins with 4 bytes, the
 //! message's length; then the message, in parts of any length from 1 byte (0 in the first frame).
-//! The length is held against the receiver's ceiling when the first frame is open, and memory grows
-//! only with what has come. An end of the connection between two messages cannot be told from one
+//! The length is held against the receiver's ceiling when the first frame is open, and above 512 KiB memory
+//! grows only with what has come. An end of the connection between two messages cannot be told from one
 //! that somebody on the way forged: what must be complete has to say so itself.
 //!
 //! The whole handshake has one deadline, of [`HANDSHAKE_TIME`], however the bytes dribble in; at
@@ -67,6 +67,8 @@ pub const TOLD_EVERY: Duration = Duration::from_millis(250);
 /// Bytes of a frame at most, by the rules of Noise.
 const FRAME_MAX: usize = 65_535;
 const TAG_BYTES: usize = 16;
+/// Bytes of a message that there is room for before they have come.
+const ROOM_BYTES: usize = 512 * 1024;
 /// Bytes of plaintext in a frame.
 const PART_MAX: usize = FRAME_MAX - TAG_BYTES;
 const PREFIX_BYTES: usize = 2;
@@ -292,7 +294,8 @@ impl Stream {
         if first.len() > bytes {
             return Err(Broken::Malformed("a message longer than it said"));
         }
-        let mut message = first.to_vec();
+        let mut message = Vec::with_capacity(bytes.saturating_add(TAG_BYTES).min(ROOM_BYTES));
+        message.extend_from_slice(first);
         self.hear(&message, bytes, coming)?;
         while message.len() < bytes {
             let sealed = self.recv_frame(false, coming)?;

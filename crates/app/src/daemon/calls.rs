@@ -271,6 +271,9 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::Duration;
 
+    use cocli_core::frame::Range;
+    use cocli_core::gossip::stream::{Answer, Question};
+    use cocli_core::{ChainHash, Day, Head, LogId};
     use cocli_net::{Broken, Key, listen_at};
 
     use super::*;
@@ -320,5 +323,58 @@ mod tests {
         let (events, _queue) = channel();
         assert_eq!(carry(1, to, &here, (&line, &questions), &events), None);
         assert!(matches!(answers.join().unwrap().what, Broken::Closed));
+    }
+
+    /// A chunk of `pi` with so many bytes before it.
+    fn chunk(position: u64) -> Vec<u8> {
+        let (log, day) = (LogId::read("pi").unwrap(), Day::read("20261123").unwrap());
+        let hash_before = ChainHash([7; 16]);
+        Answer::Chunk(Range { log, day, position, hash_before, bytes: vec![b'x', 0x1e] }).write()
+    }
+
+    fn fetch(position: u64, until: u64) -> Vec<u8> {
+        let from = Head { position, hash: ChainHash([7; 16]) };
+        Question::Fetch { log: LogId::read("pi").unwrap(), from, until, max: 9 }.write()
+    }
+
+    #[test]
+    fn what_was_asked_ahead_answers_the_question_for_its_place_and_no_other_one() {
+        let key = Key::fresh().unwrap();
+        let (here, there) = (side(key.clone()), side(key));
+        let listener = listen_at((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let to = listener.local_addr().unwrap();
+        // What is asked there, in this order, and what is answered.
+        let script = [
+            (fetch(10, 99), chunk(10)),
+            (MORE.to_vec(), chunk(12)),
+            (MORE.to_vec(), chunk(14)),
+            (MORE.to_vec(), chunk(16)),
+            (Question::Checkpoint.write(), Answer::Lacks.write()),
+        ];
+        let answers = std::thread::spawn(move || {
+            let (tcp, from) = listener.accept().unwrap();
+            let pass = Gate::default().enter(&tcp, from).unwrap();
+            let ring = there.keys.now().ring.clone();
+            let mut stream = accept(tcp, from, &there.party(&ring), pass).unwrap();
+            for (question, answer) in script {
+                assert_eq!(stream.recv(QUESTION_BYTES_MAX).unwrap(), question);
+                stream.send(&answer).unwrap();
+            }
+        });
+        let (events, queue) = channel();
+        let call = call(1, to, here, events);
+        for (question, answer) in [
+            (fetch(10, 99), chunk(10)),
+            (fetch(12, 99), chunk(12)),
+            // The two chunks behind are on their way, and nobody's answer.
+            (Question::Checkpoint.write(), Answer::Lacks.write()),
+        ] {
+            call.ask(question);
+            match queue.recv_timeout(Duration::from_secs(20)).unwrap() {
+                Event::Answer { call: 1, bytes: Some(bytes) } => assert_eq!(bytes, answer),
+                other => panic!("{other:?}"),
+            }
+        }
+        answers.join().unwrap();
     }
 }
