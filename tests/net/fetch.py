@@ -64,9 +64,12 @@ def reached(node, position):
 
 
 def merged(node):
-    """Waits until the daemon has merged what it holds: that is not what is measured, and takes both cores."""
-    while not os.path.exists(os.path.join(node.home, "checkpoint", "manifest.json")):
-        time.sleep(0.5)
+    """Waits until the daemon has merged all that it holds: that is not what is measured, and takes both cores."""
+    until = time.monotonic() + 300
+    while json.loads(node.run("--json", "status"))["tail_bytes"]:
+        if time.monotonic() > until:
+            raise SystemExit(f"n{node.host} merges nothing")
+        time.sleep(2)
 
 
 def memory(node):

@@ -36,7 +36,14 @@ pub fn text_hash(text: &[u8]) -> u64 {
 /// The base shard of a target: the lowest byte of XXH3-64 of its entity.
 #[must_use]
 pub fn shard(target: &Target) -> u8 {
-    (xxh3_64(target.entity().as_bytes()) & 0xff) as u8
+    shard_of_hash(text_hash(target.entity().as_bytes()))
+}
+
+/// The base shard of an entity with this hash.
+#[must_use]
+#[inline]
+pub fn shard_of_hash(entity_hash: u64) -> u8 {
+    (entity_hash & 0xff) as u8
 }
 
 /// XXH3-128 of bytes that come in pieces.

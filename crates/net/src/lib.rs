@@ -49,8 +49,8 @@ pub use seal::{
 pub use sieve::Sieve;
 pub use stream::{
     Broken, Closer, Gate, Guests, HALF_OPEN_MAX, HANDSHAKE_TIME, Hears, IDLE_TIME, Identity,
-    OPEN_MAX, OPEN_MAX_OF_ONE, Party, Pass, Seat, Stream, StreamError, Timeouts, accept, connect,
-    connect_under,
+    OPEN_MAX, OPEN_MAX_OF_ONE, Party, Pass, Seat, Stream, StreamError, TOLD_EVERY, Timeouts,
+    accept, connect, connect_under,
 };
 pub use ticket::{PEERS_MAX, Ticket, TicketError};
 pub use udp::{Udp, send_long};

@@ -62,7 +62,7 @@ pub const IDLE_TIME: Duration = Duration::from_secs(30);
 /// Bytes after which [`Hears::more`] is called.
 pub const TOLD_BYTES: usize = 32 * 1024;
 /// How often it is called, at most: who hears it is woken.
-pub const TOLD_EVERY: Duration = Duration::from_millis(250);
+pub const TOLD_EVERY: Duration = Duration::from_millis(100);
 
 /// Bytes of a frame at most, by the rules of Noise.
 const FRAME_MAX: usize = 65_535;
@@ -200,14 +200,9 @@ impl Stream {
     /// # Errors
     /// `TooLong` above 4 GiB (the stream is as it was); else the stream is broken.
     pub fn send(&mut self, message: &[u8]) -> Result<(), StreamError> {
-        let outcome = match u32::try_from(message.len()) {
-            _ if self.spent => Err(Broken::Spent),
-            Ok(length) => self.send_parts(length, message),
-            Err(_) => {
-                let what = Broken::TooLong { bytes: message.len(), max: u32::MAX as usize };
-                return Err(StreamError { peer: self.peer, what });
-            }
-        };
+        let length = length_of(message).map_err(|what| StreamError { peer: self.peer, what })?;
+        let outcome =
+            if self.spent { Err(Broken::Spent) } else { self.send_parts(length, message) };
         self.settle(outcome)
     }
 
@@ -316,10 +311,7 @@ impl Stream {
 
     fn hear(&mut self, start: &[u8], length: usize, coming: &mut Coming<'_>) -> Result<(), Broken> {
         let answer = if start.is_empty() { None } else { coming.hears.begins(start, length) };
-        let Some(answer) = answer else { return Ok(()) };
-        let length =
-            u32::try_from(answer.len()).map_err(|_| Broken::Malformed("an answer too long"))?;
-        self.send_parts(length, answer)
+        answer.map_or(Ok(()), |answer| self.send_parts(length_of(answer)?, answer))
     }
 
     /// Reads one sealed frame into `wire`: how many bytes it has, [`TAG_BYTES`] at least. Only the first
@@ -340,6 +332,11 @@ impl Stream {
         read_all(&mut self.tcp, sealed, coming).map_err(|s| s.broken("a frame", bytes, idle))?;
         Ok(bytes)
     }
+}
+
+fn length_of(message: &[u8]) -> Result<u32, Broken> {
+    let too_long = |_| Broken::TooLong { bytes: message.len(), max: u32::MAX as usize };
+    u32::try_from(message.len()).map_err(too_long)
 }
 
 /// Who hears of a message, what has come since it last did, and when that was.

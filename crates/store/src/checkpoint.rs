@@ -30,7 +30,6 @@ pub use compact::{
     Begun, Compacted, Complain, Pending, compact, compact_by, pending, repair, repair_by,
 };
 pub use damage::{Damage, bytes, damaged, damaged_in};
-pub(crate) use gather::side_by_side;
 pub use incoming::{Incoming, Taken, Wanted, waits};
 pub use join::join;
 pub use manifest::{Manifest, RULES};

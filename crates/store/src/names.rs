@@ -10,11 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use cocli_core::digest::hash;
 use cocli_core::usv::{Line, RS, US};
 
-use crate::checkpoint::{ShardInfo, lines, side_by_side};
+use crate::checkpoint::{ShardInfo, lines};
 use crate::disk::Disk;
 use crate::error::{Result, StoreError};
 use crate::paths;
 use crate::reader::{Delta, Reader};
+use crate::side::side_by_side;
 
 /// The fields whose values are names.
 pub const FIELDS: [&str; 3] = ["name", "domain", "email"];

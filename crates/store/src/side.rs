@@ -1,5 +1,7 @@
 //! The same for many things, side by side.
 
+use crate::error::Result;
+
 /// Threads that are of use: beyond them the disk is what takes the time.
 const THREADS_MAX: usize = 8;
 /// Up to so many things one thread is as fast as several, and does them in order.
@@ -36,6 +38,16 @@ pub fn by_side<T: Sync, R: Send>(things: &[T], one: impl Fn(&T) -> R + Sync) -> 
             Err(panic) => std::panic::resume_unwind(panic),
         });
         ends.collect::<Vec<Vec<R>>>().into_iter().flatten().collect()
+    })
+}
+
+/// Runs `work` on so many threads, this one among them, and gives the first error.
+pub(crate) fn side_by_side(workers: usize, work: &(dyn Fn() -> Result<()> + Sync)) -> Result<()> {
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+        let first = work();
+        let died = |panic| std::panic::resume_unwind(panic);
+        others.into_iter().map(|other| other.join().unwrap_or_else(died)).fold(first, Result::and)
     })
 }
 

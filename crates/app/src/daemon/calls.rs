@@ -4,8 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cocli_core::limits::{RECORD_BYTES_MAX, STREAM_SLOW_US};
 use cocli_net::{
-    Closer, Gate, Guests, Hears, Identity, Party, Ring, Stream, Timeouts, accept, connect,
+    Closer, Gate, Guests, Hears, Identity, KeyId, Party, Ring, Stream, TOLD_EVERY, Timeouts,
+    accept, connect,
 };
 
 use super::ahead::{MORE, answers, goes_on};
@@ -15,10 +17,13 @@ use super::keys::Keys;
 use super::{Event, callers};
 
 /// Bytes of one message over a stream: a chunk holds one record at the most.
-const MESSAGE_BYTES_MAX: usize = cocli_core::limits::RECORD_BYTES_MAX + 64 * 1024;
+const MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + 64 * 1024;
 
 /// Bytes of a question: the longest tells a new key and who is given it.
 const QUESTION_BYTES_MAX: usize = handover::BYTES_MAX;
+
+// Whoever waits for more is told well before it takes the stream for slow.
+const _: () = assert!(10 * TOLD_EVERY.as_micros() <= STREAM_SLOW_US as u128);
 
 /// The answer to a question, and what will be asked after it, where that is known.
 #[derive(Debug)]
@@ -47,10 +52,10 @@ impl Side {
 
     /// Whether the key that let both sides in still does, and the other side is not left out: a stream must
     /// not outlive either. Under a retired key only a new one is handed on.
-    fn admits(&self, stream: &Stream, bytes: &[u8]) -> bool {
-        let (held, key) = (self.keys.now(), stream.key_id());
+    fn admits(&self, (key, remote): (KeyId, [u8; 32]), bytes: &[u8]) -> bool {
+        let held = self.keys.now();
         held.ring.find(key).is_some()
-            && !held.refuses_key(&stream.remote_key())
+            && !held.refuses_key(&remote)
             && (asks_for_keys(bytes) || !held.retires(key))
     }
 }
@@ -91,9 +96,10 @@ fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) 
     let (answer, answers) = channel();
     let ask =
         |bytes: Vec<u8>| events.send(Event::Question { bytes, answer: answer.clone() }).is_ok();
+    let other = (stream.key_id(), stream.remote_key());
     let mut ahead: Option<Vec<u8>> = None;
     while let Ok(question) = stream.recv(QUESTION_BYTES_MAX) {
-        if !side.admits(&stream, &question) {
+        if !side.admits(other, &question) {
             return;
         }
         if asks_for_keys(&question) {
@@ -115,7 +121,7 @@ fn answer(mut stream: Stream, side: &Side, post: &Post, events: &Sender<Event>) 
         if ahead.as_ref().is_some_and(|next| !ask(next.clone())) {
             return;
         }
-        if !side.admits(&stream, &[]) || stream.send(&bytes).is_err() {
+        if !side.admits(other, &[]) || stream.send(&bytes).is_err() {
             return;
         }
     }
@@ -200,10 +206,11 @@ fn carry(
 ) -> Option<()> {
     let stream = connect(to, &side.party(&side.keys.now().ring)).ok()?;
     line.open(&stream)?;
-    let mut carried = Carried { call, stream, events, owed: false };
+    let other = (stream.key_id(), stream.remote_key());
+    let mut carried = Carried { call, side, stream, other, events, owed: false };
     let mut early: Option<Vec<u8>> = None;
     while let Ok(question) = questions.recv() {
-        if !side.admits(&carried.stream, &[]) {
+        if !side.admits(other, &[]) {
             return None;
         }
         let bytes = match early.take().filter(|early| answers(early, &question)) {
@@ -212,7 +219,7 @@ fn carry(
         };
         events.send(Event::Answer { call, bytes: Some(bytes) }).ok()?;
         if carried.owed {
-            early = Some(carried.recv(&question)?);
+            early = Some(carried.recv(Some(&question))?);
         }
     }
     Some(())
@@ -221,7 +228,10 @@ fn carry(
 /// A stream that answers come over.
 struct Carried<'a> {
     call: u64,
+    side: &'a Side,
     stream: Stream,
+    /// The key that let both sides in, and the other's own.
+    other: (KeyId, [u8; 32]),
     events: &'a Sender<Event>,
     /// What follows the last answer was asked for, and has not come.
     owed: bool,
@@ -229,35 +239,40 @@ struct Carried<'a> {
 
 impl Carried<'_> {
     fn ask(&mut self, question: &[u8]) -> Option<Vec<u8>> {
-        while self.owed {
+        if self.owed {
             // It is of another question.
-            self.recv(&[])?;
+            self.recv(None)?;
         }
         self.stream.send(question).ok()?;
-        self.recv(question)
+        self.recv(Some(question))
     }
 
-    /// The next answer. As soon as it is seen that a chunk is not the last one, the next is asked for.
-    fn recv(&mut self, question: &[u8]) -> Option<Vec<u8>> {
-        let mut coming = Coming { call: self.call, question, events: self.events, asked: false };
-        let bytes = self.stream.recv_heard(MESSAGE_BYTES_MAX, &mut coming).ok()?;
-        self.owed = coming.asked;
+    /// The next answer. As soon as it is seen that a chunk is not the last one of its question, the next is
+    /// asked for.
+    fn recv(&mut self, question: Option<&[u8]>) -> Option<Vec<u8>> {
+        let Self { call, side, other, events, .. } = *self;
+        let mut arriving = Arriving { call, side, other, question, events, asked: false };
+        let bytes = self.stream.recv_heard(MESSAGE_BYTES_MAX, &mut arriving).ok()?;
+        self.owed = arriving.asked;
         Some(bytes)
     }
 }
 
 /// An answer while it comes.
-struct Coming<'a> {
+struct Arriving<'a> {
     call: u64,
-    question: &'a [u8],
+    side: &'a Side,
+    other: (KeyId, [u8; 32]),
+    question: Option<&'a [u8]>,
     events: &'a Sender<Event>,
     /// What follows it was asked for.
     asked: bool,
 }
 
-impl Hears for Coming<'_> {
+impl Hears for Arriving<'_> {
     fn begins(&mut self, start: &[u8], length: usize) -> Option<&'static [u8]> {
-        self.asked = goes_on(self.question, start, length);
+        let goes_on = self.question.is_some_and(|question| goes_on(question, start, length));
+        self.asked = goes_on && self.side.admits(self.other, &[]);
         self.asked.then_some(MORE)
     }
 

@@ -216,7 +216,7 @@ const DAY_BYTES: usize = 11;
 #[derive(Default)]
 struct Memo<'a> {
     /// `YYYY-MM-DDT`.
-    day: [u8; DAY_BYTES],
+    day: Option<[u8; DAY_BYTES]>,
     node: &'a [u8],
 }
 
@@ -288,12 +288,12 @@ impl<'a> Memo<'a> {
             && below(*m1, *m2, 60)
             && below(*s1, *s2, 60)
             && fraction.iter().all(u8::is_ascii_digit);
-        if !fits || *day == self.day {
+        if !fits || self.day == Some(*day) {
             return fits;
         }
         let known = core::str::from_utf8(text).ok().and_then(Instant::read).is_some();
         if known {
-            self.day = *day;
+            self.day = Some(*day);
         }
         known
     }

@@ -8,12 +8,13 @@ use cocli_core::{ChainHash, Day, Instant, LogId};
 
 use super::piece::verify;
 use super::writing::{piece_of, write};
-use crate::checkpoint::{Manifest, Turn, side_by_side};
+use crate::checkpoint::{Manifest, Turn};
 use crate::disk::{Disk, Stat};
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::journal::{DayFile, Gap, Journals};
 use crate::lock::HomeLock;
 use crate::paths;
+use crate::side::side_by_side;
 
 /// The newest journal of a log may still grow: it goes when nobody wrote to it for so long.
 const REST_US: i64 = DAY_US;

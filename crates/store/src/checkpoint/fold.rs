@@ -6,7 +6,6 @@ use std::sync::{Mutex, PoisonError, mpsc};
 
 use super::ShardInfo;
 use super::compact::is_damage;
-use super::gather::side_by_side;
 use super::join::Joining;
 use super::manifest::Manifest;
 use super::means::Means;
@@ -17,6 +16,7 @@ use super::spill::Spill;
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
 use crate::paths;
+use crate::side::side_by_side;
 
 /// Bytes of a shard that are read or written in one step, at most.
 const STEP_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::LogId;
-use cocli_core::digest::text_hash;
+use cocli_core::digest::{shard as shard_of, shard_of_hash};
 use cocli_core::usv::{self, Found, Plain};
 
 use super::odd::{OddRecord, of_met};
-use super::spill::{Open, Spill, shard_of_hash};
+use super::spill::{Open, Spill};
 use crate::disk::Disk;
 use crate::error::{Result, Tried};
 use crate::journal::{Block, Gap, Met, Section, Stretch};
+use crate::side::side_by_side;
 
 /// Bytes of a journal that are read in one step: what the caches of a core hold.
 const PIECE_BYTES: usize = 512 * 1024;
@@ -66,16 +67,6 @@ pub(super) fn gather(
     Ok(sum)
 }
 
-/// Runs `work` on so many threads, this one among them, and gives the first error.
-pub(crate) fn side_by_side(workers: usize, work: &(dyn Fn() -> Result<()> + Sync)) -> Result<()> {
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-        let first = work();
-        let died = |panic| std::panic::resume_unwind(panic);
-        others.into_iter().map(|other| other.join().unwrap_or_else(died)).fold(first, Result::and)
-    })
-}
-
 struct Worker<'w, 's, 'a> {
     only: Option<&'w BTreeSet<u8>>,
     open: Open<'s, 'a>,
@@ -122,7 +113,7 @@ impl Worker<'_, '_, '_> {
             match found {
                 Found::Plain(plain) => {
                     records += 1;
-                    // What is fine is not copied: that would wait for the line, which goes to a cold place.
+                    // No assignment when all is well: to move the result would wait for the stores of the line.
                     if let Err(error) = self.add(&plain) {
                         result = Err(error);
                     }
@@ -141,20 +132,20 @@ impl Worker<'_, '_, '_> {
             self.odd.extend(of_met(met));
             return Ok(());
         };
-        if self.wants(text_hash(datagram.target.entity().as_bytes())) {
-            self.open.add_datagram(datagram)?;
+        match self.wants(shard_of(&datagram.target)) {
+            true => self.open.add_datagram(datagram),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn add(&mut self, plain: &Plain<'_>) -> Result<()> {
-        if !self.wants(plain.entity_hash) {
-            return Ok(());
+        match self.wants(shard_of_hash(plain.entity_hash)) {
+            true => self.open.add(&plain.line, plain.entity_hash, plain.target_hash),
+            false => Ok(()),
         }
-        self.open.add(&plain.line, plain.entity_hash, plain.target_hash)
     }
 
-    fn wants(&self, entity_hash: u64) -> bool {
-        self.only.is_none_or(|only| only.contains(&shard_of_hash(entity_hash)))
+    fn wants(&self, shard: u8) -> bool {
+        self.only.is_none_or(|only| only.contains(&shard))
     }
 }

@@ -10,7 +10,6 @@ use cocli_core::digest::hash;
 use cocli_core::limits::RUNS_MAX;
 use cocli_core::usv::Line;
 
-use super::gather::side_by_side;
 use super::manifest::{Manifest, RunInfo};
 use super::means::Means;
 use super::shard::find_each;
@@ -20,6 +19,7 @@ use super::spill::Spill;
 use crate::disk::Disk;
 use crate::error::{Result, Tried, if_there};
 use crate::paths;
+use crate::side::side_by_side;
 
 /// Which runs are merged with `bytes` of new lines into one, by their places; `None` when everything
 /// is to be folded into the base.

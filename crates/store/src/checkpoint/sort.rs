@@ -116,9 +116,8 @@ impl<'a> Winners<'a> {
         }
     }
 
-    /// Of a target that may be new, or has the hash of another one; of a field that may have the start of
-    /// another one.
-    #[cold]
+    /// Looks for the target, and for the field among all of its lines: either may be new, or only begin or hash
+    /// as another one does.
     fn add_slowly(&mut self, one: &Waiting<'a>) {
         let place = self.place(one.hash, one.line.target());
         let group = self.table[place];
@@ -132,7 +131,7 @@ impl<'a> Winners<'a> {
             return;
         }
         let mut at = self.groups[group as usize].first as usize;
-        while self.lines[at].field() != one.line.field() {
+        while self.links[at].field != one.field || self.lines[at].field() != one.line.field() {
             let next = self.links[at].next;
             if next == NONE {
                 self.links[at].next = self.lines.len() as u32;

@@ -5,21 +5,21 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::Datagram;
-use cocli_core::digest::{hash, text_hash};
+use cocli_core::digest::{hash, shard_of_hash, text_hash};
 use cocli_core::usv::{self, Line};
 
-use super::gather::side_by_side;
 use crate::disk::Disk;
 use crate::error::{Result, StoreError, Tried, if_there};
 use crate::paths;
+use crate::side::side_by_side;
 
 /// Base shards.
 pub(super) const SHARDS: usize = cocli_core::limits::SHARDS;
-/// Bytes of lines of one shard that a worker holds back, at most.
+/// Bytes of lines of one shard that a worker holds back, at most; one line may be longer.
 const CHUNK_BYTES_MAX: usize = 128 * 1024;
-/// Bytes of lines of one shard that a worker puts together before they go to their chunk: those of all shards
-/// stay in the caches of a core, and a chunk, which does not, is met once for many lines.
-const STAGE_BYTES: usize = 2048;
+/// Bytes of lines of one shard that a worker puts together before they go to their chunk, at most: those of all
+/// shards stay in the caches of a core, and a chunk, which does not, is met once for many lines.
+const STAGE_BYTES_MAX: usize = 2048;
 /// What stands before a line in a chunk: its length, the hash of its target, the places of its names.
 const HEAD_BYTES: usize = 14;
 
@@ -36,6 +36,8 @@ pub(super) struct Spill<'a> {
     shards: Vec<Mutex<Vec<Chunk>>>,
     /// Bytes that may stay in memory.
     room: u64,
+    workers: usize,
+    stage_bytes: usize,
     chunk_bytes: usize,
     held: AtomicU64,
     opened: AtomicUsize,
@@ -47,11 +49,14 @@ impl<'a> Spill<'a> {
     /// `memory` is shared by chunks that stay and by what `workers` hold back.
     pub(super) fn new(disk: &'a dyn Disk, memory: usize, workers: usize) -> Self {
         let each = memory / 4 / (workers.max(1) * SHARDS);
+        let stage_bytes = (each / 2).min(STAGE_BYTES_MAX);
         Self {
             disk,
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             room: (memory / 2) as u64,
-            chunk_bytes: each.min(CHUNK_BYTES_MAX),
+            workers,
+            stage_bytes,
+            chunk_bytes: (each - stage_bytes).min(CHUNK_BYTES_MAX),
             held: AtomicU64::new(0),
             opened: AtomicUsize::new(0),
             lines: [const { AtomicU64::new(0) }; SHARDS],
@@ -63,7 +68,7 @@ impl<'a> Spill<'a> {
     pub(super) fn open(&self) -> Open<'_, 'a> {
         let worker = self.opened.fetch_add(1, Ordering::Relaxed);
         let chunks = vec![Vec::new(); SHARDS];
-        let stages = vec![0; SHARDS * STAGE_BYTES];
+        let stages = vec![0; SHARDS * self.stage_bytes];
         let staged = [0; SHARDS];
         Open {
             spill: self,
@@ -130,12 +135,16 @@ impl<'a> Spill<'a> {
     /// Removes the files beside each other: to take away a long one takes long. Those that a crash left behind
     /// go with the next compaction.
     pub(super) fn remove(&self) -> Result<()> {
-        let next = AtomicUsize::new(0);
-        let opened = self.opened.load(Ordering::Relaxed);
-        side_by_side(opened.max(1), &|| {
-            let worker = next.fetch_add(1, Ordering::Relaxed);
-            let path = paths::spill(worker);
-            if_there(self.disk.remove(&path)).tried("remove", &path).map(|_| ())
+        let (next, opened) = (AtomicUsize::new(0), self.opened.load(Ordering::Relaxed));
+        side_by_side(self.workers.min(opened), &|| {
+            loop {
+                let worker = next.fetch_add(1, Ordering::Relaxed);
+                if worker >= opened {
+                    return Ok(());
+                }
+                let path = paths::spill(worker);
+                if_there(self.disk.remove(&path)).tried("remove", &path)?;
+            }
         })
     }
 }
@@ -164,16 +173,16 @@ impl Open<'_, '_> {
     ) -> Result<()> {
         let shard = usize::from(shard_of_hash(entity_hash));
         let head = head(line, (target_hash >> 32) as u32);
-        let need = HEAD_BYTES + line.bytes.len();
+        let (need, most) = (HEAD_BYTES + line.bytes.len(), self.spill.stage_bytes);
         self.bytes += line.bytes.len() as u64;
         self.lines[shard] += 1;
-        if self.staged[shard] + need > STAGE_BYTES {
+        if self.staged[shard] + need > most {
             self.unstage(shard)?;
         }
-        if need > STAGE_BYTES {
-            return self.append(shard, &[&head, line.bytes].concat());
+        if need > most {
+            return self.append(shard, &head, line.bytes);
         }
-        let from = shard * STAGE_BYTES + self.staged[shard];
+        let from = shard * most + self.staged[shard];
         let place = &mut self.stages[from..from + need];
         place[..HEAD_BYTES].copy_from_slice(&head);
         place[HEAD_BYTES..].copy_from_slice(line.bytes);
@@ -191,23 +200,25 @@ impl Open<'_, '_> {
     /// What waits in the stage of a shard goes to its chunk.
     fn unstage(&mut self, shard: usize) -> Result<()> {
         let stages = std::mem::take(&mut self.stages);
-        let from = shard * STAGE_BYTES;
+        let from = shard * self.spill.stage_bytes;
         let len = std::mem::take(&mut self.staged[shard]);
-        let done = self.append(shard, &stages[from..from + len]);
+        let done = self.append(shard, &[], &stages[from..from + len]);
         self.stages = stages;
         done
     }
 
-    fn append(&mut self, shard: usize, bytes: &[u8]) -> Result<()> {
-        let (len, most) = (self.chunks[shard].len(), self.spill.chunk_bytes);
-        if len > 0 && len + bytes.len() > most {
+    /// Puts bytes into the chunk of a shard, the `head` before the rest.
+    fn append(&mut self, shard: usize, head: &[u8], rest: &[u8]) -> Result<()> {
+        let (len, more) = (self.chunks[shard].len(), head.len() + rest.len());
+        if len > 0 && len + more > self.spill.chunk_bytes {
             self.put(shard)?;
         }
         let chunk = &mut self.chunks[shard];
-        if chunk.capacity() == 0 && !bytes.is_empty() {
-            chunk.reserve_exact(bytes.len().max(most));
+        if chunk.capacity() == 0 && more > 0 {
+            chunk.reserve_exact(more.max(self.spill.chunk_bytes));
         }
-        chunk.extend_from_slice(bytes);
+        chunk.extend_from_slice(head);
+        chunk.extend_from_slice(rest);
         Ok(())
     }
 
@@ -247,11 +258,6 @@ impl Open<'_, '_> {
     }
 }
 
-/// The shard of an entity that has this hash.
-pub(super) fn shard_of_hash(entity_hash: u64) -> u8 {
-    (entity_hash & 0xff) as u8
-}
-
 /// What stands before a line in a chunk.
 pub(super) fn head(line: &Line<'_>, target_hash: u32) -> [u8; HEAD_BYTES] {
     let mut head = [0; HEAD_BYTES];
@@ -276,4 +282,64 @@ pub(super) fn lines(chunk: &[u8]) -> impl Iterator<Item = (u32, Line<'_>)> {
         let line = Line { bytes, target: two(8), target_end: two(10), field_end: two(12) };
         Some((four(4), line))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::disk::fake::FakeDisk;
+
+    /// Two targets, of shards 3 and 200.
+    const HASHES: [u64; 2] = [0x1111_0003, 0x2222_00c8];
+
+    fn long(len: usize) -> Vec<u8> {
+        let mut text = b"t\x1fn\x1fc/a\x1ff\x1f".to_vec();
+        text.resize(text.len().max(len), b'x');
+        text
+    }
+
+    proptest! {
+        /// Whatever fits where: stages, chunks, memory, file.
+        #[test]
+        fn every_line_comes_out_once_of_its_shard(
+            lines in prop::collection::vec((0..2_usize, prop_oneof![0..60_usize, 2025..2045_usize, 1000..6000_usize]), 0..80),
+            memory in prop_oneof![0..4096_usize, 1_000_000..8_000_000_usize, Just(256 << 20)],
+            workers in 1..4_usize,
+        ) {
+            let disk = FakeDisk::new();
+            disk.make_folder(paths::CHECKPOINT).unwrap();
+            let spill = Spill::new(&disk, memory, workers);
+            let mut open: Vec<_> = (0..workers).map(|_| spill.open()).collect();
+            let mut expected = [Vec::new(), Vec::new()];
+            for (at, (shard, len)) in lines.iter().enumerate() {
+                let text = long(*len);
+                let line = Line::of(&text).unwrap();
+                open[at % workers].add(&line, HASHES[*shard], 7 << 32).unwrap();
+                expected[*shard].push(text);
+            }
+            open.into_iter().for_each(|one| one.close().unwrap());
+            prop_assert_eq!(spill.bytes(), expected.iter().flatten().map(|line| line.len() as u64).sum::<u64>());
+            for (hash, mut expected) in HASHES.into_iter().zip(expected) {
+                let mut found = Vec::new();
+                spill
+                    .each_part(shard_of_hash(hash), 10_000, |part| {
+                        for (hash, line) in part.iter().flat_map(|chunk| super::lines(chunk)) {
+                            assert_eq!(hash, 7);
+                            found.push(line.bytes.to_vec());
+                        }
+                        Ok(())
+                    })
+                    .unwrap();
+                found.sort();
+                expected.sort();
+                prop_assert_eq!(found, expected);
+            }
+            spill.remove().unwrap();
+            for worker in 0..workers {
+                prop_assert!(disk.stat(&paths::spill(worker)).unwrap().is_none());
+            }
+        }
+    }
 }

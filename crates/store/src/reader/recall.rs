@@ -7,10 +7,9 @@ use cocli_core::Datagram;
 use cocli_core::usv::{self, Found, Line, US};
 
 use super::Reader;
-use crate::checkpoint::side_by_side;
 use crate::error::{Result, Tried};
 use crate::journal::{Section, Stretch};
-use crate::side::processors;
+use crate::side::{processors, side_by_side};
 
 /// Bytes of a journal that are read in one step.
 const STEP_BYTES: usize = 512 * 1024;

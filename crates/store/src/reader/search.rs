@@ -10,8 +10,9 @@ use cocli_core::{Entity, Target};
 use memchr::memmem::Finder;
 
 use super::{Delta, Reader, join, target_of};
-use crate::checkpoint::{self, side_by_side};
+use crate::checkpoint;
 use crate::error::{Result, StoreError};
+use crate::side::side_by_side;
 
 /// New winners by shard.
 type News<'a> = BTreeMap<u8, Vec<(&'a Target, &'a Entity)>>;
