@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A node that was away for long: a log of many bytes comes to it over a stream, from the start of its daemon
-until it is durable there; and by turns, the rival, a copy of the same file over plain TCP to a synced file.
-Prints seconds, the ratio, and the most memory that each daemon took.
+until it is durable there; and by turns, the rivals, copies of the same file over plain TCP to a synced file: one
+that reads and sends, as ours must, and one by sendfile, for which the bytes never leave the kernel.
+Prints seconds, the ratios, and the most memory that each daemon took.
 
 usage: tests/net/fetch.py BINARY [MEGABYTES]      (as root; build it first: cargo build --release)
 
@@ -13,13 +14,19 @@ from hosts import NET, Node, inside, network, possible
 
 ROUNDS = 3
 LOG = "scraper"
+HOW = ("a copy that reads and sends", "sendfile")
 SENDS = """
 import os, socket, sys
-with socket.create_server(("", 7000)) as server, open(sys.argv[1], "rb") as file:
+buffer = bytearray(1 << 20)
+with socket.create_server(("", 7000)) as server, open(sys.argv[1], "rb", 0) as file:
     print("ready", flush=True)
     client, _ = server.accept()
     with client:
-        client.sendfile(file)
+        if sys.argv[2] == "sendfile":
+            client.sendfile(file)
+        else:
+            while count := file.readinto(buffer):
+                client.sendall(memoryview(buffer)[:count])
 """
 TAKES = """
 import os, socket, sys
@@ -94,10 +101,10 @@ def ours(first, folder, ticket, position):
     return took, peak
 
 
-def plain(source, folder):
+def plain(source, folder, how):
     target = os.path.join(folder, "copy")
     os.sync()
-    sender = subprocess.Popen(inside(1, sys.executable, "-c", SENDS, source), stdout=subprocess.PIPE)
+    sender = subprocess.Popen(inside(1, sys.executable, "-c", SENDS, source, how), stdout=subprocess.PIPE)
     sender.stdout.readline()
     began = time.monotonic()
     subprocess.run(inside(2, sys.executable, "-c", TAKES, f"{NET}.1", target), check=True)
@@ -117,17 +124,20 @@ def main(folder, megabytes):
         reached(first, size)
         merged(first)
         print(f"the first node took {size / 1e6:.0f} MB in, {memory(first):.0f} MiB at most", flush=True)
-        copies, fetches = [], []
+        copies, fetches = {how: [] for how in HOW}, []
         for number in range(ROUNDS + 1):
             took, peak = ours(first, folder, ticket, size)
-            copy = plain(path, folder)
-            print(f"round {number}: fetched in {took:.2f} s ({size / took / 1e6:.0f} MB/s, {peak:.0f} MiB at most),"
-                  f" copied over TCP in {copy:.2f} s ({size / copy / 1e6:.0f} MB/s)", flush=True)
-            if number:
-                fetches.append(took)
-                copies.append(copy)
-        share = statistics.median(copies) / statistics.median(fetches)
-        print(f"{share:.0%} of the copy's rate (goal 40 %); the node that serves {memory(first):.0f} MiB at most (goal 64)")
+            print(f"round {number}: fetched in {took:.2f} s ({size / took / 1e6:.0f} MB/s, {peak:.0f} MiB at most)", end="")
+            for how in HOW:
+                copy = plain(path, folder, how)
+                print(f", {how} over TCP in {copy:.2f} s ({size / copy / 1e6:.0f} MB/s)", end="", flush=True)
+                copies[how].append(copy)
+            print()
+            fetches.append(took)
+        for how in HOW:
+            share = statistics.median(copies[how][1:]) / statistics.median(fetches[1:])
+            print(f"{share:.0%} of the rate of {how} (goal 40 %)")
+        print(f"the node that serves: {memory(first):.0f} MiB at most (goal 64)")
     finally:
         first.stop()
 
