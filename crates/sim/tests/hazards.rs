@@ -597,7 +597,7 @@ fn holders_killed_while_they_give_their_state_leave_the_rest_to_others() {
 #[test]
 fn machines_that_let_their_history_go_at_any_time_end_level_with_nothing_lost() {
     let mut joins = 0;
-    for seed in 0..120 {
+    for seed in 0..180 {
         let report = cocli_sim::run(Options::trimming(seed));
         if !report.failures.is_empty() {
             // The same once more, line by line.
@@ -607,5 +607,5 @@ fn machines_that_let_their_history_go_at_any_time_end_level_with_nothing_lost() 
         }
         joins += report.joins;
     }
-    assert!(joins > 2, "{joins}");
+    assert!(joins > 5, "{joins}");
 }
