@@ -356,7 +356,7 @@ impl Coming<'_> {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "who is woken is not woken for each packet")]
+#[expect(clippy::disallowed_methods, reason = "bytes dribble, and somebody waits for them")]
 fn now() -> Instant {
     Instant::now()
 }

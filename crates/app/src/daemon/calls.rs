@@ -299,19 +299,27 @@ mod tests {
         Arc::new(Side { keys, cluster: [0; 16], identity: Identity::fresh().unwrap() })
     }
 
+    /// Two sides of one cluster, and the door of the second.
+    fn sides() -> (Arc<Side>, Arc<Side>, TcpListener) {
+        let key = Key::fresh().unwrap();
+        (side(key.clone()), side(key), listen_at((Ipv4Addr::LOCALHOST, 0).into()).unwrap())
+    }
+
+    fn let_in(listener: &TcpListener, side: &Side) -> Stream {
+        let (tcp, from) = listener.accept().unwrap();
+        let pass = Gate::default().enter(&tcp, from).unwrap();
+        let ring = side.keys.now().ring.clone();
+        accept(tcp, from, &side.party(&ring), pass).unwrap()
+    }
+
     #[test]
     fn a_call_that_is_hung_up_ends_at_once_though_its_answer_is_on_its_way() {
-        let key = Key::fresh().unwrap();
-        let (here, there) = (side(key.clone()), side(key));
-        let listener = listen_at((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let (here, there, listener) = sides();
         let to = listener.local_addr().unwrap();
         let (events, _queue) = channel();
         let call = call(1, to, here, events);
         call.ask(vec![1]);
-        let (tcp, from) = listener.accept().unwrap();
-        let pass = Gate::default().enter(&tcp, from).unwrap();
-        let ring = there.keys.now().ring.clone();
-        let mut stream = accept(tcp, from, &there.party(&ring), pass).unwrap();
+        let mut stream = let_in(&listener, &there);
         assert_eq!(stream.recv(9).unwrap(), [1]);
         stream.set_idle(Duration::from_secs(20)).unwrap();
         drop(call);
@@ -321,18 +329,11 @@ mod tests {
 
     #[test]
     fn a_call_that_is_hung_up_before_somebody_answers_asks_nothing() {
-        let key = Key::fresh().unwrap();
         let line = Line::default();
         line.end();
-        let (here, there) = (side(key.clone()), side(key));
-        let listener = listen_at((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let (here, there, listener) = sides();
         let to = listener.local_addr().unwrap();
-        let answers = std::thread::spawn(move || {
-            let (tcp, from) = listener.accept().unwrap();
-            let pass = Gate::default().enter(&tcp, from).unwrap();
-            let ring = there.keys.now().ring.clone();
-            accept(tcp, from, &there.party(&ring), pass).unwrap().recv(9).unwrap_err()
-        });
+        let answers = std::thread::spawn(move || let_in(&listener, &there).recv(9).unwrap_err());
         let (asks, questions) = channel();
         asks.send(vec![1]).unwrap();
         let (events, _queue) = channel();
@@ -354,9 +355,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_ahead_answers_the_question_for_its_place_and_no_other_one() {
-        let key = Key::fresh().unwrap();
-        let (here, there) = (side(key.clone()), side(key));
-        let listener = listen_at((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let (here, there, listener) = sides();
         let to = listener.local_addr().unwrap();
         // What is asked there, in this order, and what is answered.
         let script = [
@@ -367,10 +366,7 @@ mod tests {
             (Question::Checkpoint.write(), Answer::Lacks.write()),
         ];
         let answers = std::thread::spawn(move || {
-            let (tcp, from) = listener.accept().unwrap();
-            let pass = Gate::default().enter(&tcp, from).unwrap();
-            let ring = there.keys.now().ring.clone();
-            let mut stream = accept(tcp, from, &there.party(&ring), pass).unwrap();
+            let mut stream = let_in(&listener, &there);
             for (question, answer) in script {
                 assert_eq!(stream.recv(QUESTION_BYTES_MAX).unwrap(), question);
                 stream.send(&answer).unwrap();

@@ -9,7 +9,7 @@ use snow::{Builder, HandshakeState, TransportState};
 use super::error::{Broken, StreamError};
 use super::gate::Pass;
 use super::identity::Parts;
-use super::{Party, Stream};
+use super::{Party, Stream, now};
 use crate::key::{KEY_ID_BYTES, Key, KeyId};
 use crate::udp::plain;
 
@@ -197,11 +197,6 @@ impl Deadline {
     fn late(&self, expected: &'static str) -> Broken {
         Broken::Late { after: self.time, expected }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a handshake must end even when its bytes dribble")]
-fn now() -> Instant {
-    Instant::now()
 }
 
 /// A connection whose every wait ends at the deadline.

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::LogId;
-use cocli_core::digest::{shard as shard_of, shard_of_hash};
-use cocli_core::usv::{self, Found, Plain};
+use cocli_core::usv::{self, Found};
 
 use super::odd::{OddRecord, of_met};
 use super::spill::{Open, Spill};
@@ -42,7 +41,7 @@ pub(super) fn gather(
     let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
     let all = Mutex::new(Vec::new());
     let work = || -> Result<()> {
-        let mut worker = Worker { only, open: spill.open(), odd: Vec::new() };
+        let mut worker = Worker { open: spill.open(only), odd: Vec::new() };
         while !failed.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(piece) = pieces.get(at) else { break };
@@ -67,13 +66,12 @@ pub(super) fn gather(
     Ok(sum)
 }
 
-struct Worker<'w, 's, 'a> {
-    only: Option<&'w BTreeSet<u8>>,
+struct Worker<'s, 'a> {
     open: Open<'s, 'a>,
     odd: Vec<OddRecord>,
 }
 
-impl Worker<'_, '_, '_> {
+impl Worker<'_, '_> {
     fn read(&mut self, disk: &dyn Disk, piece: &Section) -> Result<Gathered> {
         let path = piece.path();
         let stretch = piece.load(disk).tried("read", &path)?;
@@ -114,7 +112,8 @@ impl Worker<'_, '_, '_> {
                 Found::Plain(plain) => {
                     records += 1;
                     // No assignment when all is well: to move the result would wait for the stores of the line.
-                    if let Err(error) = self.add(&plain) {
+                    let (entity, target) = (plain.entity_hash, plain.target_hash);
+                    if let Err(error) = self.open.add(&plain.line, entity, target) {
                         result = Err(error);
                     }
                 }
@@ -132,20 +131,6 @@ impl Worker<'_, '_, '_> {
             self.odd.extend(of_met(met));
             return Ok(());
         };
-        match self.wants(shard_of(&datagram.target)) {
-            true => self.open.add_datagram(datagram),
-            false => Ok(()),
-        }
-    }
-
-    fn add(&mut self, plain: &Plain<'_>) -> Result<()> {
-        match self.wants(shard_of_hash(plain.entity_hash)) {
-            true => self.open.add(&plain.line, plain.entity_hash, plain.target_hash),
-            false => Ok(()),
-        }
-    }
-
-    fn wants(&self, shard: u8) -> bool {
-        self.only.is_none_or(|only| only.contains(&shard))
+        self.open.add_datagram(datagram)
     }
 }

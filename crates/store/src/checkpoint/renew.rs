@@ -28,7 +28,7 @@ pub(super) fn retell(
     spill: &Spill<'_>,
     covers: bool,
 ) -> Result<()> {
-    let (mut open, mut illegible) = (spill.open(), Vec::new());
+    let (mut open, mut illegible) = (spill.open(None), Vec::new());
     for piece in old.touched().into_iter().flat_map(|shard| old.pieces(shard)) {
         let bytes = match piece.read(disk) {
             Err(error) if is_damage(&error) => {
@@ -91,7 +91,7 @@ pub(super) fn add_taken(spill: &Spill<'_>, taken: &[Datagram]) -> Result<()> {
     if taken.is_empty() {
         return Ok(());
     }
-    let mut open = spill.open();
+    let mut open = spill.open(None);
     taken.iter().try_for_each(|datagram| open.add_datagram(datagram))?;
     open.close()
 }

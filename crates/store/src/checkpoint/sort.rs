@@ -98,21 +98,19 @@ impl<'a> Winners<'a> {
 
     fn add(&mut self, one: &Waiting<'a>) {
         let with = one.with as usize;
-        let (Some(known), Some(link)) = (self.lines.get_mut(with), self.links.get(with)) else {
-            return self.add_slowly(one);
-        };
-        if link.field == one.field {
-            if known.key() != one.line.key() {
-                return self.add_slowly(one);
+        let known = self.lines.get(with).zip(self.links.get(with));
+        match known {
+            Some((known, link)) if link.field == one.field && known.key() == one.line.key() => {
+                self.keep_greater(with, one);
             }
-            if one.line.bytes > known.bytes {
-                *known = one.line;
+            Some((known, link))
+                if link.field != one.field
+                    && link.next == NONE
+                    && known.target() == one.line.target() =>
+            {
+                self.follow(with, one);
             }
-        } else if link.next == NONE && known.target() == one.line.target() {
-            self.links[with].next = self.lines.len() as u32;
-            self.push(one);
-        } else {
-            self.add_slowly(one);
+            _ => self.add_slowly(one),
         }
     }
 
@@ -134,14 +132,24 @@ impl<'a> Winners<'a> {
         while self.links[at].field != one.field || self.lines[at].field() != one.line.field() {
             let next = self.links[at].next;
             if next == NONE {
-                self.links[at].next = self.lines.len() as u32;
-                return self.push(one);
+                return self.follow(at, one);
             }
             at = next as usize;
         }
+        self.keep_greater(at, one);
+    }
+
+    /// Of one target and field.
+    fn keep_greater(&mut self, at: usize, one: &Waiting<'a>) {
         if one.line.bytes > self.lines[at].bytes {
             self.lines[at] = one.line;
         }
+    }
+
+    /// Behind the last line of its target.
+    fn follow(&mut self, last: usize, one: &Waiting<'a>) {
+        self.links[last].next = self.lines.len() as u32;
+        self.push(one);
     }
 
     fn push(&mut self, one: &Waiting<'a>) {

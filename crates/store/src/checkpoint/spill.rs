@@ -1,6 +1,7 @@
 //! Lines that wait to be merged, by shard: in memory as far as it reaches, then in a file of each
 //! worker that is thrown away. What is read back from it is checked: it may be the medium that rots.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -64,14 +65,15 @@ impl<'a> Spill<'a> {
         }
     }
 
-    /// A worker's own open chunks.
-    pub(super) fn open(&self) -> Open<'_, 'a> {
+    /// A worker's own open chunks, of `only` these shards, where it is given.
+    pub(super) fn open<'s>(&'s self, only: Option<&'s BTreeSet<u8>>) -> Open<'s, 'a> {
         let worker = self.opened.fetch_add(1, Ordering::Relaxed);
         let chunks = vec![Vec::new(); SHARDS];
         let stages = vec![0; SHARDS * self.stage_bytes];
         let staged = [0; SHARDS];
         Open {
             spill: self,
+            only,
             worker,
             written: 0,
             stages,
@@ -135,16 +137,14 @@ impl<'a> Spill<'a> {
     /// Removes the files beside each other: to take away a long one takes long. Those that a crash left behind
     /// go with the next compaction.
     pub(super) fn remove(&self) -> Result<()> {
-        let (next, opened) = (AtomicUsize::new(0), self.opened.load(Ordering::Relaxed));
+        let opened = self.opened.load(Ordering::Relaxed);
+        let (files, next) =
+            ((0..opened).map(paths::spill).collect::<Vec<_>>(), AtomicUsize::new(0));
         side_by_side(self.workers.min(opened), &|| {
-            loop {
-                let worker = next.fetch_add(1, Ordering::Relaxed);
-                if worker >= opened {
-                    return Ok(());
-                }
-                let path = paths::spill(worker);
-                if_there(self.disk.remove(&path)).tried("remove", &path)?;
+            while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if_there(self.disk.remove(path)).tried("remove", path)?;
             }
+            Ok(())
         })
     }
 }
@@ -152,6 +152,7 @@ impl<'a> Spill<'a> {
 /// What one worker has not handed over yet.
 pub(super) struct Open<'s, 'a> {
     spill: &'s Spill<'a>,
+    only: Option<&'s BTreeSet<u8>>,
     worker: usize,
     /// Bytes of the worker's file.
     written: u64,
@@ -164,14 +165,18 @@ pub(super) struct Open<'s, 'a> {
 }
 
 impl Open<'_, '_> {
-    /// Adds a line whose entity and target have these hashes.
+    /// Adds a line whose entity and target have these hashes, if it is of a wanted shard.
     pub(super) fn add(
         &mut self,
         line: &Line<'_>,
         entity_hash: u64,
         target_hash: u64,
     ) -> Result<()> {
-        let shard = usize::from(shard_of_hash(entity_hash));
+        let shard = shard_of_hash(entity_hash);
+        if self.only.is_some_and(|only| !only.contains(&shard)) {
+            return Ok(());
+        }
+        let shard = usize::from(shard);
         let head = head(line, (target_hash >> 32) as u32);
         let (need, most) = (HEAD_BYTES + line.bytes.len(), self.spill.stage_bytes);
         self.bytes += line.bytes.len() as u64;
@@ -311,7 +316,7 @@ mod tests {
             let disk = FakeDisk::new();
             disk.make_folder(paths::CHECKPOINT).unwrap();
             let spill = Spill::new(&disk, memory, workers);
-            let mut open: Vec<_> = (0..workers).map(|_| spill.open()).collect();
+            let mut open: Vec<_> = (0..workers).map(|_| spill.open(None)).collect();
             let mut expected = [Vec::new(), Vec::new()];
             for (at, (shard, len)) in lines.iter().enumerate() {
                 let text = long(*len);
