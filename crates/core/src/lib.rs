@@ -8,6 +8,7 @@
 
 extern crate alloc;
 
+pub mod bucket;
 pub mod conflict;
 pub mod datagram;
 pub mod digest;

@@ -1,0 +1,142 @@
+//! What is asked of an object store, in words, and what stands in it: docs/bucket.md.
+//!
+//! Objects are numbered and created once: create-if-absent is all that correctness rests on. Only a lease
+//! that its owner renews, and the mirror for people, are ever written twice.
+
+pub mod key;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+pub use key::Key;
+
+/// An object store, as this program asks it. Calls wait for the answer; each may be made from any thread.
+pub trait Bucket: Send + Sync {
+    /// The bytes of an object; `None` when there is no such object.
+    ///
+    /// # Errors
+    /// When that is not known.
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, Failure>;
+
+    /// Creates an object. It is whole and durable then, or not there.
+    ///
+    /// # Errors
+    /// When that is not known: it may have been created all the same.
+    fn create(&self, key: &Key, bytes: &[u8]) -> Result<Created, Failure>;
+
+    /// Puts an object in place of the one that is there, if any: a lease, by its owner, or the mirror.
+    ///
+    /// # Errors
+    /// When that is not known: it may stand there all the same.
+    fn replace(&self, key: &Key, bytes: &[u8]) -> Result<(), Failure>;
+
+    /// All objects whose key begins with a folder's, in the order of their keys. Nothing that must be right
+    /// may depend on it: a listing may lag, and not everybody may ask for one.
+    ///
+    /// # Errors
+    /// When it cannot be had whole.
+    fn list(&self, folder: &Key) -> Result<Vec<Listed>, Failure>;
+
+    /// The names of the folders right below one: of `wal/` the nodes.
+    ///
+    /// # Errors
+    /// When it cannot be had whole.
+    fn folders(&self, folder: &Key) -> Result<Vec<String>, Failure>;
+
+    /// Removes objects; one that is not there is none that fails.
+    ///
+    /// # Errors
+    /// When one could not be removed; others may have been.
+    fn remove(&self, keys: &[Key]) -> Result<(), Failure>;
+
+    /// Gets several objects, some at a time, and gives each with its place in `keys` as it comes, in no order.
+    /// It ends at the first that `take` refuses.
+    ///
+    /// # Errors
+    /// The first failure, of the store or of `take`.
+    fn get_all(
+        &self,
+        keys: &[Key],
+        take: &mut dyn FnMut(usize, Option<Vec<u8>>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for (place, key) in keys.iter().enumerate() {
+            take(place, self.get(key)?)?;
+        }
+        Ok(())
+    }
+
+    /// Creates several objects, some at a time: `made` gives each with its key when its turn comes. Which of
+    /// them were there before is told in the order of their turns.
+    ///
+    /// # Errors
+    /// The first failure, of the store or of `made`; others may have been created.
+    fn create_all(
+        &self,
+        made: &mut dyn FnMut() -> Result<Option<(Key, Vec<u8>)>, Failure>,
+    ) -> Result<Vec<Created>, Failure> {
+        let mut created = Vec::new();
+        while let Some((key, bytes)) = made()? {
+            created.push(self.create(&key, &bytes)?);
+        }
+        Ok(created)
+    }
+}
+
+/// What came of creating an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is there now, with these bytes.
+    New,
+    /// Another, or the same from an earlier try whose answer was lost, was there before.
+    Exists,
+}
+
+/// An object as a listing tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: Key,
+    /// Its bytes.
+    pub bytes: u64,
+    /// When it was written, by the store's clock: microseconds since 1970.
+    pub written: i64,
+}
+
+/// Why an answer is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure it is, and so what helps.
+    pub kind: FailureKind,
+    /// What was asked, where, and what came instead, for a person.
+    pub said: String,
+}
+
+/// Kinds of failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FailureKind {
+    /// The store could not be reached, or is overloaded: later is another try worth it.
+    Away,
+    /// It says who asks may not do this: other credentials are needed, or another policy.
+    Denied,
+    /// It is not what it should be: no such bucket, another cluster's, or an answer that cannot be read.
+    Wrong,
+    /// The month's budget is spent.
+    Budget,
+}
+
+impl Failure {
+    /// A failure of this kind, told so.
+    #[must_use]
+    pub fn new(kind: FailureKind, said: impl Into<String>) -> Self {
+        Self { kind, said: said.into() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.said)
+    }
+}
+
+impl core::error::Error for Failure {}
