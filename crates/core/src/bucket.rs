@@ -3,13 +3,21 @@
 //! Objects are numbered and created once: create-if-absent is all that correctness rests on. Only a lease
 //! that its owner renews, and the mirror for people, are ever written twice.
 
-pub mod key;
+mod coverage;
+mod key;
+pub mod manifest;
+mod newest;
+pub mod object;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub use coverage::Coverage;
 pub use key::Key;
+pub use manifest::Manifest;
+pub use newest::newest;
+pub use object::Object;
 
 /// An object store, as this program asks it. Calls wait for the answer; each may be made from any thread.
 pub trait Bucket: Send + Sync {

@@ -39,6 +39,16 @@ pub const LOST_NOTED_BYTES_MAX: usize = 8 * MIB;
 pub const ARCHIVE_FRAME_BYTES: usize = 160 * KIB as usize;
 /// Frames of one file of the archive: their number has 16 bits.
 pub const ARCHIVE_FRAMES_MAX: usize = 60_000;
+/// Bytes that wait for the bucket and close an object.
+pub const OBJECT_CLOSED_BYTES: u64 = 256 * KIB;
+/// Bytes of ranges in one object, unless one record is longer.
+pub const OBJECT_BYTES_MAX: u64 = 4 * MIB as u64;
+/// Ranges in one object.
+pub const OBJECT_RANGES_MAX: usize = 4096;
+/// Bytes that an object may unfold to.
+pub const OBJECT_TEXT_BYTES_MAX: usize = 16 * MIB;
+/// Bytes of a compressed object, or file of a checkpoint, that are read.
+pub const DOWNLOAD_BYTES_MAX: usize = 64 * MIB;
 /// Base shards of a checkpoint.
 pub const SHARDS: usize = 256;
 /// Runs above them.
@@ -206,6 +216,10 @@ const MIB: usize = 1024 * 1024;
 
 const _: () = assert!(VALUE_BYTES_MAX < RECORD_BYTES_MAX);
 const _: () = assert!(NODE_BYTES_MAX < 255);
+const _: () = assert!(
+    RECORD_BYTES_MAX + OBJECT_BYTES_MAX as usize + OBJECT_RANGES_MAX * 256 < OBJECT_TEXT_BYTES_MAX
+);
+const _: () = assert!(OBJECT_CLOSED_BYTES < OBJECT_BYTES_MAX);
 const _: () = assert!(
     SEGMENTS_MAX * (SEGMENT_BYTES_MAX + 1) + ELEMENT_BYTES_MAX + FIELD_BYTES_MAX + 256
         < RECORD_BYTES_MAX - VALUE_BYTES_MAX

@@ -26,6 +26,9 @@ pub enum NodeError {
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The bucket, or what stands in it.
+    #[error(transparent)]
+    Bucket(#[from] cocli_core::bucket::Failure),
     /// A name outside its grammar.
     #[error(transparent)]
     Name(#[from] NameError),

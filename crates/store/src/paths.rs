@@ -38,6 +38,12 @@ pub const REKEY: &str = ".cocli/rekey";
 pub const SOCKET: &str = ".cocli/sock";
 /// Peers met before.
 pub const PEERS: &str = ".cocli/peers.json";
+/// What is known of the bucket.
+pub const BUCKET: &str = ".cocli/bucket.json";
+/// Held by the one who talks to the bucket.
+pub const BUCKET_TURN: &str = ".cocli/bucket.turn";
+/// Requests to the bucket that were counted, by month.
+pub const METER: &str = ".cocli/meter.json";
 /// Folder of what Python peers sent and were told.
 pub const PYTHON: &str = ".cocli/python";
 /// Keeps keys and identity out of git.

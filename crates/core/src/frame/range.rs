@@ -73,6 +73,25 @@ impl Range {
         (ranges, None)
     }
 
+    /// What of it stands behind a position, with the chain worked out up to there: all of it from its beginning on, nothing
+    /// at its end. `None` where no record ends there.
+    #[must_use]
+    pub fn behind(&self, position: u64) -> Option<Self> {
+        let mut start = self.start();
+        if start.position == position {
+            return Some(self.clone());
+        }
+        for record in records(&self.bytes) {
+            start.hash = start.hash.next(self.day, record.bytes);
+            start.position += record.bytes.len() as u64;
+            if start.position == position {
+                let rest = &self.bytes[record.at + record.bytes.len()..];
+                return Some(self.piece(start, rest));
+            }
+        }
+        None
+    }
+
     /// The part of this range that begins at `start`, which must be a record's end in it.
     #[must_use]
     pub(crate) fn piece(&self, start: Head, bytes: &[u8]) -> Self {

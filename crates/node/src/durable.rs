@@ -1,0 +1,89 @@
+//! The bucket: what this home uploads and takes from there, and what a hub publishes. docs/bucket.md.
+//!
+//! It talks to any [`Bucket`]; which store that is, the rim decides.
+
+mod packed;
+mod seen;
+
+use std::fmt;
+
+use cocli_core::bucket::{Bucket, Created, Failure, FailureKind, Key};
+use cocli_store::{Disk, paths};
+
+use crate::error::Result;
+use crate::home::{Home, failed};
+
+pub use seen::Seen;
+
+/// A home at its bucket: one at a time, be it a daemon or a command.
+pub struct Durable<'h> {
+    pub(crate) home: &'h Home,
+    pub(crate) bucket: &'h dyn Bucket,
+    pub(crate) seen: Seen,
+    _turn: cocli_store::disk::Held,
+}
+
+impl fmt::Debug for Durable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Durable").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+impl<'h> Durable<'h> {
+    /// Comes to the bucket that the configuration names so; `None` while another process of this home is at
+    /// it, unless `wait`. The first of a cluster makes the bucket its own.
+    ///
+    /// # Errors
+    /// When the bucket is another cluster's or cannot be asked, or the disk refuses.
+    pub fn open(
+        home: &'h Home,
+        bucket: &'h dyn Bucket,
+        url: &str,
+        wait: bool,
+    ) -> Result<Option<Self>> {
+        let turn = home.disk.lock(paths::BUCKET_TURN, wait);
+        let turn = turn.map_err(|error| failed(paths::BUCKET_TURN, "lock", error))?;
+        let Some(turn) = turn else { return Ok(None) };
+        let known = Seen::load(&*home.disk, url, home.cluster())?;
+        let fresh = known.is_none();
+        let seen = known.unwrap_or_else(|| Seen::new(url, home.cluster()));
+        let durable = Self { home, bucket, seen, _turn: turn };
+        if fresh {
+            durable.claim()?;
+        }
+        Ok(Some(durable))
+    }
+
+    /// What is known of the bucket.
+    #[must_use]
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Makes sure that the bucket is this cluster's.
+    fn claim(&self) -> Result<()> {
+        let mine = format!("{}\n", self.home.cluster());
+        let key = Key::cluster();
+        let theirs = match self.bucket.get(&key)? {
+            Some(theirs) => theirs,
+            None => match self.bucket.create(&key, mine.as_bytes())? {
+                Created::New => return Ok(()),
+                Created::Exists => self.bucket.get(&key)?.unwrap_or_default(),
+            },
+        };
+        if theirs == mine.as_bytes() {
+            return Ok(());
+        }
+        let theirs = String::from_utf8_lossy(&theirs);
+        let said = format!(
+            "the bucket is of another cluster: expected {} in `{key}`, and it says {:?}",
+            self.home.cluster(),
+            theirs.trim_end()
+        );
+        Err(Failure::new(FailureKind::Wrong, said).into())
+    }
+
+    pub(crate) fn save(&self) -> Result<()> {
+        self.seen.save(&*self.home.disk)
+    }
+}

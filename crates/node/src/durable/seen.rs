@@ -1,0 +1,199 @@
+//! What this node knows of the bucket: how far it has read each node, and what it holds of each log. It can
+//! be worked out again from the newest manifest and the objects behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cocli_core::bucket::{Coverage, Manifest};
+use cocli_core::{ClusterId, LogId, NodeId};
+use cocli_store::{Disk, paths};
+use serde_json::{Map, Value as Json, json};
+
+use crate::error::Result;
+use crate::home::{failed, replace};
+
+/// What is known of the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Which bucket, as the configuration names it.
+    pub url: String,
+    /// Whose.
+    pub cluster: ClusterId,
+    /// The number of the next object to ask for of each node, or to create of the own.
+    pub next: BTreeMap<NodeId, u64>,
+    /// What it holds of each log.
+    pub covered: Coverage,
+    /// Objects with a range that begins behind what is held of its log: to be read again when that log has come
+    /// to this position.
+    pub waiting: BTreeMap<(NodeId, u64), (LogId, u64)>,
+    /// Objects that could not be read, and how often that was tried.
+    pub damaged: BTreeMap<(NodeId, u64), u8>,
+    /// The number of the next name of a node to ask for.
+    pub nodes: u64,
+    /// Whether this node's name is there; `None` when that is not known yet.
+    pub registered: Option<bool>,
+    /// The newest manifest known: number and generation; zeros before the first.
+    pub manifest: (u64, u64),
+    /// Bytes of objects that were met.
+    pub bytes: u64,
+    /// What is not there is answered by "forbidden".
+    pub missing_is_denied: bool,
+}
+
+impl Seen {
+    /// Of a bucket of which nothing is known.
+    #[must_use]
+    pub fn new(url: &str, cluster: ClusterId) -> Self {
+        Self {
+            url: url.to_owned(),
+            cluster,
+            next: BTreeMap::new(),
+            covered: Coverage::default(),
+            waiting: BTreeMap::new(),
+            damaged: BTreeMap::new(),
+            nodes: 1,
+            registered: None,
+            manifest: (0, 0),
+            bytes: 0,
+            missing_is_denied: false,
+        }
+    }
+
+    /// What was kept of this bucket; nothing when it was another, or cannot be read.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn load(disk: &dyn Disk, url: &str, cluster: ClusterId) -> Result<Option<Self>> {
+        let text = match disk.read(paths::BUCKET) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(paths::BUCKET, "read", error)),
+        };
+        let json = serde_json::from_slice(&text).ok();
+        let seen = json.as_ref().and_then(Self::read);
+        Ok(seen.filter(|seen| seen.url == url && seen.cluster == cluster))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// When the disk refuses: what was kept before stands there then.
+    pub fn save(&self, disk: &dyn Disk) -> Result<()> {
+        replace(disk, paths::BUCKET, self.json().to_string().as_bytes())
+    }
+
+    /// Takes in what a manifest says that it covers, where nothing better is known.
+    pub fn take_manifest(&mut self, manifest: &Manifest, frontier: &cocli_core::Vector) {
+        self.manifest = self.manifest.max((manifest.n, manifest.generation));
+        for (node, next) in &manifest.objects {
+            self.next.entry(node.clone()).or_insert(*next);
+        }
+        for (log, head) in &frontier.0 {
+            self.covered.add(log, 0, head.position);
+        }
+        self.nodes = self.nodes.max(manifest.nodes);
+    }
+
+    /// The nodes that are known to write there, but one.
+    pub fn others(&self, but: &NodeId) -> BTreeSet<NodeId> {
+        self.next.keys().filter(|node| *node != but).cloned().collect()
+    }
+
+    /// The number of the next object of a node.
+    #[must_use]
+    pub fn next_of(&self, node: &NodeId) -> u64 {
+        self.next.get(node).copied().unwrap_or(1)
+    }
+
+    /// Notes that a node may write there.
+    pub fn know(&mut self, node: &NodeId) {
+        self.next.entry(node.clone()).or_insert(1);
+    }
+
+    /// The first object of a node that was not wholly taken in.
+    #[must_use]
+    pub fn settled_before(&self, node: &NodeId) -> u64 {
+        let waits = self.waiting.keys().find(|(of, _)| of == node).map(|(_, n)| *n);
+        waits.unwrap_or(u64::MAX).min(self.next_of(node))
+    }
+
+    fn json(&self) -> Json {
+        let next: Map<String, Json> =
+            self.next.iter().map(|(node, n)| (node.to_string(), Json::from(*n))).collect();
+        let covered: Map<String, Json> =
+            self.covered.iter().map(|(log, held)| (log.to_string(), json!(held))).collect();
+        let waiting: Vec<Json> = (self.waiting.iter())
+            .map(|((node, n), (log, position))| {
+                json!([node.as_str(), n, log.to_string(), position])
+            })
+            .collect();
+        let damaged: Vec<Json> = (self.damaged.iter())
+            .map(|((node, n), tries)| json!([node.as_str(), n, tries]))
+            .collect();
+        json!({
+            "url": self.url,
+            "cluster": self.cluster.to_string(),
+            "next": next,
+            "covered": covered,
+            "waiting": waiting,
+            "damaged": damaged,
+            "nodes": self.nodes,
+            "registered": self.registered,
+            "manifest": [self.manifest.0, self.manifest.1],
+            "bytes": self.bytes,
+            "missing_is_denied": self.missing_is_denied,
+        })
+    }
+
+    fn read(json: &Json) -> Option<Self> {
+        let mut seen =
+            Self::new(json.get("url")?.as_str()?, ClusterId::read(json.get("cluster")?.as_str()?)?);
+        for (node, n) in json.get("next")?.as_object()? {
+            seen.next.insert(NodeId::read(node).ok()?, n.as_u64()?);
+        }
+        for (log, held) in json.get("covered")?.as_object()? {
+            let log = LogId::read(log).ok()?;
+            for interval in held.as_array()? {
+                seen.covered.add(&log, interval.get(0)?.as_u64()?, interval.get(1)?.as_u64()?);
+            }
+        }
+        for waits in json.get("waiting")?.as_array()? {
+            let key = (NodeId::read(waits.get(0)?.as_str()?).ok()?, waits.get(1)?.as_u64()?);
+            let log = LogId::read(waits.get(2)?.as_str()?).ok()?;
+            seen.waiting.insert(key, (log, waits.get(3)?.as_u64()?));
+        }
+        for damaged in json.get("damaged")?.as_array()? {
+            let key = (NodeId::read(damaged.get(0)?.as_str()?).ok()?, damaged.get(1)?.as_u64()?);
+            seen.damaged.insert(key, u8::try_from(damaged.get(2)?.as_u64()?).ok()?);
+        }
+        seen.nodes = json.get("nodes")?.as_u64()?;
+        seen.registered = json.get("registered")?.as_bool();
+        let manifest = json.get("manifest")?;
+        seen.manifest = (manifest.get(0)?.as_u64()?, manifest.get(1)?.as_u64()?);
+        seen.bytes = json.get("bytes")?.as_u64()?;
+        seen.missing_is_denied = json.get("missing_is_denied")?.as_bool()?;
+        Some(seen)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_a_bucket_reads_as_it_was_kept() {
+        let node = NodeId::read("pi1").unwrap();
+        let log = LogId::read("laptop~abcdefgh").unwrap();
+        let mut seen = Seen::new("s3://team", ClusterId([3; 16]));
+        seen.next.insert(node.clone(), 17);
+        seen.covered.add(&log, 3, 9);
+        seen.covered.add(&log, 20, 29);
+        seen.waiting.insert((node.clone(), 12), (log, 9));
+        seen.damaged.insert((node.clone(), 11), 2);
+        seen.registered = Some(true);
+        (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
+        assert_eq!(Seen::read(&seen.json()), Some(seen.clone()));
+        assert_eq!(seen.settled_before(&node), 12);
+    }
+}
