@@ -2,17 +2,23 @@
 //!
 //! It talks to any [`Bucket`]; which store that is, the rim decides.
 
+mod fork;
+mod names;
 mod packed;
+mod pull;
+mod push;
 mod seen;
 
 use std::fmt;
 
 use cocli_core::bucket::{Bucket, Created, Failure, FailureKind, Key};
-use cocli_store::{Disk, paths};
+use cocli_store::paths;
 
 use crate::error::Result;
 use crate::home::{Home, failed};
 
+pub use pull::{Pulled, Reach};
+pub use push::{Lack, Pushed, Which};
 pub use seen::Seen;
 
 /// A home at its bucket: one at a time, be it a daemon or a command.

@@ -11,7 +11,7 @@ mod job;
 mod keeper;
 mod queue;
 mod taking;
-mod view;
+pub(crate) mod view;
 mod writer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

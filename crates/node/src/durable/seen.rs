@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::{Coverage, Manifest};
-use cocli_core::{ClusterId, LogId, NodeId};
+use cocli_core::{ChainHash, ClusterId, Head, LogId, NodeId, Vector};
 use cocli_store::{Disk, paths};
 use serde_json::{Map, Value as Json, json};
 
@@ -22,6 +22,8 @@ pub struct Seen {
     pub next: BTreeMap<NodeId, u64>,
     /// What it holds of each log.
     pub covered: Coverage,
+    /// Where what it holds of each log ends, with the hash there: another one is another branch.
+    pub tips: BTreeMap<LogId, Head>,
     /// Objects with a range that begins behind what is held of its log: to be read again when that log has come
     /// to this position.
     pub waiting: BTreeMap<(NodeId, u64), (LogId, u64)>,
@@ -48,6 +50,7 @@ impl Seen {
             cluster,
             next: BTreeMap::new(),
             covered: Coverage::default(),
+            tips: BTreeMap::new(),
             waiting: BTreeMap::new(),
             damaged: BTreeMap::new(),
             nodes: 1,
@@ -82,15 +85,30 @@ impl Seen {
     }
 
     /// Takes in what a manifest says that it covers, where nothing better is known.
-    pub fn take_manifest(&mut self, manifest: &Manifest, frontier: &cocli_core::Vector) {
+    pub fn take_manifest(&mut self, manifest: &Manifest, frontier: &Vector) {
         self.manifest = self.manifest.max((manifest.n, manifest.generation));
         for (node, next) in &manifest.objects {
             self.next.entry(node.clone()).or_insert(*next);
         }
         for (log, head) in &frontier.0 {
-            self.covered.add(log, 0, head.position);
+            self.cover(log, 0, *head);
         }
         self.nodes = self.nodes.max(manifest.nodes);
+    }
+
+    /// Notes that it holds a log from a position up to a head.
+    pub fn cover(&mut self, log: &LogId, from: u64, end: Head) {
+        self.covered.add(log, from, end.position);
+        let tip = self.tips.entry(log.clone()).or_insert(end);
+        if tip.position <= end.position {
+            *tip = end;
+        }
+    }
+
+    /// Nothing is known of a log any more: it is another branch by now.
+    pub fn forget(&mut self, log: &LogId) {
+        self.covered.forget(log);
+        self.tips.remove(log);
     }
 
     /// The nodes that are known to write there, but one.
@@ -121,6 +139,9 @@ impl Seen {
             self.next.iter().map(|(node, n)| (node.to_string(), Json::from(*n))).collect();
         let covered: Map<String, Json> =
             self.covered.iter().map(|(log, held)| (log.to_string(), json!(held))).collect();
+        let tips: Map<String, Json> = (self.tips.iter())
+            .map(|(log, head)| (log.to_string(), json!([head.position, head.hash.to_string()])))
+            .collect();
         let waiting: Vec<Json> = (self.waiting.iter())
             .map(|((node, n), (log, position))| {
                 json!([node.as_str(), n, log.to_string(), position])
@@ -134,6 +155,7 @@ impl Seen {
             "cluster": self.cluster.to_string(),
             "next": next,
             "covered": covered,
+            "tips": tips,
             "waiting": waiting,
             "damaged": damaged,
             "nodes": self.nodes,
@@ -155,6 +177,11 @@ impl Seen {
             for interval in held.as_array()? {
                 seen.covered.add(&log, interval.get(0)?.as_u64()?, interval.get(1)?.as_u64()?);
             }
+        }
+        for (log, tip) in json.get("tips")?.as_object()? {
+            let (position, hash) = (tip.get(0)?.as_u64()?, tip.get(1)?.as_str()?);
+            let head = Head { position, hash: ChainHash::read(hash)? };
+            seen.tips.insert(LogId::read(log).ok()?, head);
         }
         for waits in json.get("waiting")?.as_array()? {
             let key = (NodeId::read(waits.get(0)?.as_str()?).ok()?, waits.get(1)?.as_u64()?);
@@ -187,8 +214,8 @@ mod tests {
         let log = LogId::read("laptop~abcdefgh").unwrap();
         let mut seen = Seen::new("s3://team", ClusterId([3; 16]));
         seen.next.insert(node.clone(), 17);
-        seen.covered.add(&log, 3, 9);
-        seen.covered.add(&log, 20, 29);
+        seen.cover(&log, 3, Head { position: 9, hash: ChainHash([1; 16]) });
+        seen.cover(&log, 20, Head { position: 29, hash: ChainHash([2; 16]) });
         seen.waiting.insert((node.clone(), 12), (log, 9));
         seen.damaged.insert((node.clone(), 11), 2);
         seen.registered = Some(true);

@@ -6,9 +6,9 @@ use cocli_core::{ChainHash, Head, LogId, SortedFile, Vector};
 use cocli_store::{Journals, checkpoint};
 
 /// Journals, and how far of them is durable.
-pub(super) struct View<'a> {
-    pub(super) journals: &'a mut Journals,
-    pub(super) vector: &'a Vector,
+pub(crate) struct View<'a> {
+    pub(crate) journals: &'a mut Journals,
+    pub(crate) vector: &'a Vector,
 }
 
 impl View<'_> {

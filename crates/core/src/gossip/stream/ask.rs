@@ -108,6 +108,13 @@ impl Comparer {
         (comparer, question)
     }
 
+    /// Compares records behind a head that is known to be common: [`Answer::Chunk`] of what follows it is to be
+    /// given next.
+    #[must_use]
+    pub fn behind(log: LogId, common: Head) -> Self {
+        Self { log, low: common, high: common.position, asked: Vec::new() }
+    }
+
     /// What follows from an answer.
     pub fn take(&mut self, answer: Answer, logs: &mut dyn Logs) -> Asked<Verdict> {
         match answer {

@@ -1,0 +1,169 @@
+//! What goes to the bucket: ranges that it lacks, as numbered objects.
+
+use std::collections::BTreeSet;
+
+use cocli_core::bucket::object::Part;
+use cocli_core::bucket::{Created, Failure, FailureKind, Key, Object};
+use cocli_core::limits::{OBJECT_BYTES_MAX, OBJECT_RANGES_MAX};
+use cocli_core::{Instant, LogId, Vector};
+use cocli_store::{Journals, StoreError};
+
+use super::packed::pack;
+use super::pull::Pulled;
+use super::{Durable, Seen};
+use crate::error::Result;
+
+/// What of what the bucket lacks is uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Everything.
+    All,
+    /// The own log and those that expire with it, and these logs of others.
+    Own(BTreeSet<LogId>),
+    /// What these heads cover.
+    UpTo(Vector),
+}
+
+/// What a push came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pushed {
+    /// Objects that were created.
+    pub objects: usize,
+    /// Bytes of records in them.
+    pub bytes: u64,
+    /// What was found where they were to stand.
+    pub met: Pulled,
+}
+
+/// What the bucket lacks of a log, from one position up to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// Of which log.
+    pub log: LogId,
+    /// From this position on.
+    pub from: u64,
+    /// Up to this one.
+    pub until: u64,
+}
+
+impl Durable<'_> {
+    /// Uploads what the bucket lacks of what is durable here.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked or the disk refuses; what was uploaded before counts.
+    pub fn push(&mut self, which: &Which, now: Instant) -> Result<Pushed> {
+        let mut journals = self.home.journals()?;
+        self.make_durable(&mut journals)?;
+        self.drop_branches(&mut journals)?;
+        let mut pushed = Pushed::default();
+        loop {
+            let lacks = self.lacks(&mut journals, which)?;
+            let (parts, more) = self.gather(&mut journals, &lacks)?;
+            if parts.is_empty() {
+                return Ok(pushed);
+            }
+            self.create(&mut journals, parts, more, now, &mut pushed)?;
+        }
+    }
+
+    /// What the bucket lacks of what is durable here: of the own logs first.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn lacks(&self, journals: &mut Journals, which: &Which) -> Result<Vec<Lack>> {
+        let vector = journals.vector()?;
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for (log, head) in &vector.0 {
+            let until = match which {
+                Which::All => head.position,
+                Which::Own(also) if journals.owns(log) || also.contains(log) => head.position,
+                Which::Own(_) => continue,
+                Which::UpTo(heads) => head.position.min(heads.position(log)),
+            };
+            let lacks = lacks_of(&self.seen, log, journals.begin(log), until);
+            if journals.owns(log) { own.extend(lacks) } else { others.extend(lacks) }
+        }
+        own.extend(others);
+        Ok(own)
+    }
+
+    /// Reads as much of it as one object takes; says whether there is more.
+    fn gather(&mut self, journals: &mut Journals, lacks: &[Lack]) -> Result<(Vec<Part>, bool)> {
+        let (mut parts, mut room) = (Vec::new(), OBJECT_BYTES_MAX);
+        for Lack { log, from, until } in lacks {
+            let mut at = *from;
+            while at < *until {
+                if room == 0 || parts.len() == OBJECT_RANGES_MAX {
+                    return Ok((parts, true));
+                }
+                let max = usize::try_from(room).unwrap_or(usize::MAX);
+                let range = match journals.read(log, at, *until, max) {
+                    Ok(Some(range)) => range,
+                    Ok(None) => break,
+                    // What is damaged here somebody else may upload, or this node when it is healed.
+                    Err(StoreError::Damaged { .. }) => break,
+                    Err(StoreError::Refused { .. }) => {
+                        // It is another branch by now than the one that was uploaded.
+                        self.seen.forget(log);
+                        break;
+                    }
+                    Err(error) => return Err(error.into()),
+                };
+                if !parts.is_empty() && range.bytes.len() as u64 > room {
+                    return Ok((parts, true));
+                }
+                at = range.end_position();
+                room = room.saturating_sub(range.bytes.len() as u64);
+                let end = range.end();
+                parts.push(Part { range, end });
+            }
+        }
+        Ok((parts, false))
+    }
+
+    /// Creates the next object; where one stands already, that is read instead.
+    fn create(
+        &mut self,
+        journals: &mut Journals,
+        parts: Vec<Part>,
+        more: bool,
+        now: Instant,
+        pushed: &mut Pushed,
+    ) -> Result<()> {
+        let node = self.home.node().clone();
+        let n = self.seen.next_of(&node);
+        let key = Key::object(&node, n);
+        let object = Object { cluster: self.seen.cluster, node: node.clone(), n, more, parts };
+        let packed = pack(&object.text())?;
+        match self.bucket.create(&key, &packed)? {
+            Created::New => {
+                for Part { range, end } in &object.parts {
+                    self.seen.cover(&range.log, range.position, *end);
+                    pushed.bytes += range.bytes.len() as u64;
+                }
+                self.seen.next.insert(node, n + 1);
+                self.seen.bytes += packed.len() as u64;
+                pushed.objects += 1;
+            }
+            Created::Exists => {
+                let Some(there) = self.bucket.get(&key)? else {
+                    let said = format!("{key} in the bucket cannot be created, and is not there");
+                    return Err(Failure::new(FailureKind::Away, said).into());
+                };
+                let taken = self.take_packed(journals, (&node, n), &there, now, &mut pushed.met)?;
+                if taken.is_none() {
+                    let said = pushed.met.notices.last().cloned().unwrap_or_default();
+                    self.save()?;
+                    return Err(Failure::new(FailureKind::Wrong, said).into());
+                }
+                self.make_durable(journals)?;
+            }
+        }
+        self.save()
+    }
+}
+
+fn lacks_of(seen: &Seen, log: &LogId, begin: u64, until: u64) -> Vec<Lack> {
+    let missing = seen.covered.missing(log, begin, until.max(begin));
+    missing.into_iter().map(|(from, until)| Lack { log: log.clone(), from, until }).collect()
+}
