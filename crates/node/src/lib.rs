@@ -8,6 +8,7 @@ pub mod change;
 mod compaction;
 mod config;
 mod conflicts;
+pub mod durable;
 mod error;
 mod expiring;
 mod find;

@@ -1,0 +1,3 @@
+//! What a node does with a bucket.
+
+pub mod fake;
