@@ -9,6 +9,10 @@ use cocli_core::bucket::{Bucket, Created, Failure, FailureKind, Key};
 use cocli_core::name::NodeId;
 use cocli_tier::{Able, Counts, Environment, Settings, Store, suite};
 
+mod support;
+
+use support::servers;
+
 /// Those that the servers were started with.
 fn settings() -> Settings {
     Settings::new(Environment::of([
@@ -16,11 +20,6 @@ fn settings() -> Settings {
         ("AWS_SECRET_ACCESS_KEY", "secret-of-test"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
     ]))
-}
-
-fn servers() -> Vec<String> {
-    let named = std::env::var("COCLI_TEST_S3").unwrap_or_default();
-    named.split_whitespace().map(str::to_string).collect()
 }
 
 /// Whether a server checks and writes in two steps, and takes a missing bucket for a missing object: named in
