@@ -14,9 +14,12 @@ const PARALLEL: usize = 8;
 /// The most that may be said.
 const PARALLEL_MAX: usize = 64;
 
+/// Tells what a variable of this name holds.
+type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// Looks a variable up: the process's environment, or a test's.
 #[derive(Clone)]
-pub struct Environment(Arc<dyn Fn(&str) -> Option<String> + Send + Sync>);
+pub struct Environment(Arc<LookUp>);
 
 impl Environment {
     /// Looks variables up with this.

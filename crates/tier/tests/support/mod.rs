@@ -1,5 +1,7 @@
 //! The servers that `tests/bucket/servers.py` started, and the proxy that makes them fail.
 
+#![allow(dead_code, reason = "not every test needs all of it")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;

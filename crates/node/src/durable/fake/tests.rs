@@ -23,16 +23,16 @@ fn the_second_to_create_is_told_and_changes_nothing() {
 fn a_listing_is_in_order_and_folders_are_only_those_right_below() {
     let bucket = MemoryBucket::new();
     bucket.set_now(7);
-    for name in ["wal/b/10", "wal/b/2", "wal/a/1", "wal/loose", "walrus/1"] {
+    for name in ["ring/b/10", "ring/b/2", "ring/a/1", "ring/loose", "ringo/1"] {
         bucket.create(&key(name), b"xy").unwrap();
     }
-    let listed = bucket.list(&key("wal/")).unwrap();
+    let listed = bucket.list(&key("ring/")).unwrap();
     let keys: Vec<&str> = listed.iter().map(|one| one.key.as_str()).collect();
-    assert_eq!(keys, ["wal/a/1", "wal/b/10", "wal/b/2", "wal/loose"]);
+    assert_eq!(keys, ["ring/a/1", "ring/b/10", "ring/b/2", "ring/loose"]);
     assert!(listed.iter().all(|one| one.bytes == 2 && one.written == 7));
-    assert_eq!(bucket.folders(&key("wal/")).unwrap(), ["a", "b"]);
-    bucket.remove(&[key("wal/a/1"), key("wal/none")]).unwrap();
-    assert_eq!(bucket.folders(&key("wal/")).unwrap(), ["b"]);
+    assert_eq!(bucket.folders(&key("ring/")).unwrap(), ["a", "b"]);
+    bucket.remove(&[key("ring/a/1"), key("ring/none")]).unwrap();
+    assert_eq!(bucket.folders(&key("ring/")).unwrap(), ["b"]);
 }
 
 #[test]
@@ -79,12 +79,12 @@ fn the_chosen_operation_fails_once_or_for_good() {
 fn stale_views_miss_an_object_so_often_and_then_never_again() {
     let plan = Plan { stale_gets: 2, stale_lists: 1, ..Plan::default() };
     let bucket = Faulty::new(MemoryBucket::new(), plan);
-    bucket.create(&key("wal/a/1"), b"v").unwrap();
-    assert_eq!(bucket.create(&key("wal/a/1"), b"v"), Ok(Created::Exists));
-    let seen: Vec<bool> = (0..5).map(|_| bucket.get(&key("wal/a/1")).unwrap().is_some()).collect();
+    bucket.create(&key("ring/a/1"), b"v").unwrap();
+    assert_eq!(bucket.create(&key("ring/a/1"), b"v"), Ok(Created::Exists));
+    let seen: Vec<bool> = (0..5).map(|_| bucket.get(&key("ring/a/1")).unwrap().is_some()).collect();
     assert_eq!(seen, [false, false, true, true, true]);
-    assert!(bucket.list(&key("wal/")).unwrap().is_empty());
-    assert_eq!(bucket.list(&key("wal/")).unwrap().len(), 1);
-    assert!(bucket.folders(&key("wal/")).unwrap().is_empty());
-    assert_eq!(bucket.folders(&key("wal/")).unwrap(), ["a"]);
+    assert!(bucket.list(&key("ring/")).unwrap().is_empty());
+    assert_eq!(bucket.list(&key("ring/")).unwrap().len(), 1);
+    assert!(bucket.folders(&key("ring/")).unwrap().is_empty());
+    assert_eq!(bucket.folders(&key("ring/")).unwrap(), ["a"]);
 }
