@@ -3,8 +3,8 @@
 
 Prints its port, then serves. Control, all answered in JSON:
 
-GET  /__counts           requests since the last reset: {"total": n, "by": {"PUT cocli/wal": n, ...}, "failed": n}
-                         a key counts by its first two parts
+GET  /__counts           requests since the last reset: {"total": n, "by": {"PUT cocli/wal": n, ...}, "failed": n,
+                         "peak": most at a time}; a key counts by its first two parts
 POST /__reset            forgets counts and faults
 POST /__faults           a list of faults, in place of those before; each may have
     do       status (default) | reset (mid-body) | drop (answer lost, after upstream did it) | close (before
@@ -53,10 +53,11 @@ class State:
         self.upstream = upstream
         self.lock = threading.Lock()
         self.puts = threading.Lock()
+        self.running = 0
         self.reset()
 
     def reset(self):
-        self.counts, self.failed, self.faults = Counter(), 0, []
+        self.counts, self.failed, self.faults, self.peak = Counter(), 0, [], 0
 
     def next_fault(self, method, path):
         parts = path.split("?")[0].strip("/").split("/")
@@ -70,7 +71,7 @@ class State:
 
     def told(self):
         with self.lock:
-            return {"total": sum(self.counts.values()), "by": self.counts, "failed": self.failed}
+            return {"total": sum(self.counts.values()), "by": self.counts, "failed": self.failed, "peak": self.peak}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -148,6 +149,16 @@ class Handler(BaseHTTPRequestHandler):
         body = self.body()
         if self.path.startswith("/__"):
             return self.control(body)
+        with self.state.lock:
+            self.state.running += 1
+            self.state.peak = max(self.state.peak, self.state.running)
+        try:
+            return self.pass_on(body)
+        finally:
+            with self.state.lock:
+                self.state.running -= 1
+
+    def pass_on(self, body):
         fault = self.state.next_fault(self.command, self.path)
         if not fault:
             return self.answer(*self.upstream(body))

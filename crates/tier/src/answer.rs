@@ -63,13 +63,11 @@ impl Answer {
         Self { status: Some(401), message: why.to_string(), ..Self::default() }
     }
 
-    /// Whether the store says that there is no such object, and not that there is no such bucket.
+    /// Whether the store says that there is no such object. A 404 of anybody else on the way, or that there is
+    /// no such bucket, is no word on the object.
     pub(crate) fn is_missing(&self) -> bool {
-        let container = ["NoSuchBucket", "ContainerNotFound", "AccountNotFound"];
-        self.broken.is_none()
-            && self.status == Some(404)
-            && !container.contains(&self.code.as_str())
-            && !self.message.contains("bucket does not exist")
+        let said = ["NoSuchKey", "BlobNotFound"].contains(&self.code.as_str());
+        self.broken.is_none() && self.status == Some(404) && said
     }
 
     /// Whether the store says who asks may not.
@@ -127,6 +125,7 @@ impl Answer {
             (Some(301), _) | (_, "AuthorizationHeaderMalformed") => {
                 Some("say its region: AWS_REGION, or ?region= at the end of the bucket's address")
             }
+            (Some(404), "") => Some("no store says it so: is the endpoint right?"),
             (Some(501), _) => Some("this store does not know what was asked"),
             _ => None,
         }
@@ -177,7 +176,9 @@ mod tests {
         let no_bucket = "<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>";
         assert!(!Answer::read(404, no_bucket).is_missing());
         assert!(Answer::read(404, "<Error><Code>NoSuchKey</Code></Error>").is_missing());
-        assert!(Answer::read(404, "").is_missing());
+        assert!(Answer::read(404, "<Error><Code>BlobNotFound</Code></Error>").is_missing());
+        assert!(!Answer::read(404, "<html>404 Not Found</html>").is_missing());
+        assert!(!Answer::read(404, "").is_missing());
         let said = Answer::read(404, no_bucket).failure("get x of s3://b", &std::fmt::Error).said;
         assert!(said.contains("NoSuchBucket: none; create the bucket"), "{said}");
     }

@@ -223,7 +223,7 @@ impl Remote {
         let first = keys.first().map_or("nothing", Key::as_str);
         match removed {
             Ok(()) => Ok(()),
-            Err(_) if answer.is_missing() && answer.code == "NoSuchKey" => Ok(()),
+            Err(_) if answer.is_missing() => Ok(()),
             Err(error) => Err(self.removal(first, &answer, &error)),
         }
     }

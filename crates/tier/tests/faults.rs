@@ -275,3 +275,39 @@ fn a_deletion_of_many_that_fails_is_told() {
         assert_eq!(open(&server).get(&keys[0]), Ok(None));
     }
 }
+
+#[test]
+fn so_many_run_at_a_time_and_no_more() {
+    for server in servers() {
+        let proxy = Proxy::before(&server);
+        proxy.follow(&json!([{"delay": 0.05}]));
+        let store = open(&proxy.address("parallel=3"));
+        let keys: Vec<Key> = (0..12).map(|n| key(&format!("parallel/{n}"))).collect();
+        let mut rest = keys.iter();
+        let created = store.create_all(&mut || Ok(rest.next().map(|key| (key.clone(), vec![1]))));
+        assert_eq!(created, Ok(vec![Created::New; 12]));
+        assert_eq!(proxy.counts()["peak"], 3, "creating");
+        let mut came = 0;
+        let mut take = |_, _| {
+            came += 1;
+            Ok(())
+        };
+        store.get_all(&keys, &mut take).unwrap();
+        assert_eq!((came, &proxy.counts()["peak"]), (12, &json!(3)), "getting");
+    }
+}
+
+#[test]
+fn a_404_that_no_store_said_is_no_missing_object() {
+    for server in servers() {
+        let proxy = Proxy::before(&server);
+        let store = open(&proxy.address(""));
+        assert_eq!(store.get(&key("nowhere")), Ok(None));
+        for fault in
+            [json!({"status": 404, "code": ""}), json!({"status": 404, "code": "NoSuchBucket"})]
+        {
+            proxy.follow(&json!([fault]));
+            assert_eq!(store.get(&key("nowhere")).unwrap_err().kind, FailureKind::Wrong);
+        }
+    }
+}
