@@ -1,7 +1,6 @@
 //! Who asks S3: looked for where the AWS tools look, in their order. When nobody is found the failure names
 //! every place, in order, and what was there.
 
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +16,6 @@ use crate::settings::Settings;
 
 /// Where a machine of EC2 says who it is.
 const MACHINE: &str = "http://169.254.169.254";
-/// How long that is waited for: it is near or not there.
-const MACHINE_ANSWERS_IN: Duration = Duration::from_secs(1);
 /// How long the keys that a process told are used before it is asked again.
 const PROCESS_KEYS_LAST: Duration = Duration::from_secs(300);
 
@@ -187,19 +184,6 @@ fn of_machine(
             None
         }
     }
-}
-
-/// Whether somebody takes connections there, within a second.
-///
-/// # Errors
-/// Why not.
-pub(crate) fn machine_answers(place: &str) -> Result<(), String> {
-    let host = place.trim_start_matches("http://").trim_end_matches('/');
-    let host = if host.contains(':') { host.to_string() } else { format!("{host}:80") };
-    let found = host.to_socket_addrs().map_err(|error| error.to_string())?.next();
-    let address: SocketAddr = found.ok_or_else(|| "no address".to_string())?;
-    TcpStream::connect_timeout(&address, MACHINE_ANSWERS_IN).map_err(|error| error.to_string())?;
-    Ok(())
 }
 
 fn nobody(tried: &Tried, profile: &Profile) -> Failure {

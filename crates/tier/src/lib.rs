@@ -9,6 +9,7 @@
 mod answer;
 mod credentials;
 mod directory;
+mod machine;
 mod meter;
 mod place;
 mod probe;

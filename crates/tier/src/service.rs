@@ -11,6 +11,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::answer::chain;
 use crate::credentials::{self, Asker, Process};
+use crate::machine;
 use crate::meter::Meter;
 use crate::place::{Place, Scheme};
 use crate::profile::Profile;
@@ -97,7 +98,7 @@ fn s3(place: &Place, settings: &Settings, connector: Connector) -> Result<Servic
             endpoint.replacen("://", &format!("://{}.", place.bucket), 1)
         });
     }
-    let asker = credentials::find(settings, &profile, &credentials::machine_answers)?;
+    let asker = credentials::find(settings, &profile, &|place| machine::AMAZON.ask(place))?;
     let client = asked_by(builder, asker).build().map_err(|error| unfit(&place.bucket, &error))?;
     let usual = if is_r2 { PARALLEL_CREATES_R2 } else { settings.parallel() };
     let parallel_creates = settings.parallel.unwrap_or(usual);
@@ -173,7 +174,7 @@ fn google(
         builder = builder.with_config(GoogleConfigKey::ApplicationCredentials, file);
         asker = true;
     }
-    if !asker && let Err(why) = credentials::machine_answers("http://metadata.google.internal") {
+    if !asker && let Err(why) = machine::GOOGLE.ask("http://metadata.google.internal") {
         let said = format!(
             "no credentials for Google Cloud Storage were found. Tried, in this order: 1. GOOGLE_SERVICE_ACCOUNT, \
              GOOGLE_SERVICE_ACCOUNT_KEY: not set; 2. GOOGLE_APPLICATION_CREDENTIALS, ~/{usual}: no such file; \
@@ -217,7 +218,7 @@ fn azure(
             builder = builder.with_config(key, value);
         }
     }
-    if !asker && let Err(why) = credentials::machine_answers("http://169.254.169.254") {
+    if !asker && let Err(why) = machine::AZURE.ask("http://169.254.169.254") {
         let said = format!(
             "no credentials for Azure were found. Tried, in this order: 1. AZURE_STORAGE_ACCOUNT_KEY, \
              AZURE_STORAGE_SAS_TOKEN, AZURE_CLIENT_ID with its secret or token, AZURE_USE_AZURE_CLI: not set; \

@@ -86,7 +86,11 @@ impl HttpService for Wire {
             return Ok(HttpResponse::from_parts(parts, body));
         }
         let text = text(body).await?;
-        answer::note(Answer::read(status.as_u16(), &String::from_utf8_lossy(&text)));
+        let mut answer = Answer::read(status.as_u16(), &String::from_utf8_lossy(&text));
+        if self.near {
+            answer.message = "so said this machine's metadata, asked for credentials".to_string();
+        }
+        answer::note(answer);
         Ok(HttpResponse::from_parts(parts, text.into()))
     }
 }
