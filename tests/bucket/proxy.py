@@ -8,7 +8,8 @@ GET  /__counts           requests since the last reset: {"total": n, "by": {"PUT
 POST /__reset            forgets counts and faults
 POST /__faults           a list of faults, in place of those before; each may have
     do       status (default) | reset (mid-body) | drop (answer lost, after upstream did it) | close (before
-             it) | cut (a body too short for its length) | forget-condition (If-None-Match is not passed on)
+             it) | cut (a body too short for its length) | stall (half a body, then silence)
+             | forget-condition (If-None-Match is not passed on)
     status   500, 503, 429, 403, 409, ...    code  the code in its XML
     percent  of the requests that match, default 100
     method   only these ("PUT")              key   only where the path has this in it
@@ -29,6 +30,7 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import sleep
 
+STALL = 5
 HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "proxy-connection"}
 
 
@@ -175,8 +177,9 @@ class Handler(BaseHTTPRequestHandler):
         status, headers, content = self.upstream(body)
         if does == "drop":
             return self.hang_up()
-        if does in ("reset", "cut"):
+        if does in ("reset", "cut", "stall"):
             self.answer(status, headers, content, len(content) // 2)
+            sleep(STALL if does == "stall" and content else 0)
             # Without a body there is none to break: the answer is whole then.
             return self.hang_up(does == "reset") if content else None
         return self.answer(status, headers, content)

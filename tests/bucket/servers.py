@@ -47,7 +47,7 @@ def find_moto():
 
 def find_s3s():
     tools = ROOT / "target" / "tools"
-    for found in (shutil.which("s3s-fs"), tools / "bin" / "s3s-fs", "/tmp/s3s/bin/s3s-fs"):
+    for found in (shutil.which("s3s-fs"), tools / "bin" / "s3s-fs"):
         if found and Path(found).exists():
             return str(found)
     say(f"building s3s-fs {S3S} into {tools}")

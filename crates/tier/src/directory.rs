@@ -24,7 +24,7 @@ mod naming;
 pub(crate) use naming::Naming;
 
 /// The folder of files that have no name of their own yet. That it is there tells a bucket from an empty
-/// mount point.
+/// mount point; one that was not mounted when it was opened is told by its missing `cluster`.
 const UNNAMED: &str = ".cocli-unnamed";
 /// How old what a crash left there is when it is swept.
 const LEFT_BEHIND: Duration = Duration::from_secs(24 * 3600);
@@ -50,6 +50,10 @@ impl Directory {
         let told = |error: io::Error| failure("open", root, &error);
         if !root.is_dir() {
             fs::create_dir_all(root).map_err(told)?;
+            // Which of those above are new is not known; some may not be read. It is once.
+            for folder in root.ancestors().skip(1).filter(|folder| folder.is_absolute()) {
+                let _ = sync_folder(folder);
+            }
         }
         fs::read_dir(root).map_err(told)?;
         let writable = match fs::create_dir(root.join(UNNAMED)) {

@@ -70,6 +70,11 @@ impl Remote {
         asked: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         match &self.runtime {
+            // A thread of another runtime may not wait here: told, and no panic.
+            Some(_) if tokio::runtime::Handle::try_current().is_ok() => {
+                let said = format!("{}: asked from inside an asynchronous runtime", self.address);
+                Err(Failure::new(FailureKind::Wrong, said))
+            }
             Some(runtime) => runtime.block_on(asked),
             None => Err(Failure::new(FailureKind::Away, format!("{}: closed", self.address))),
         }

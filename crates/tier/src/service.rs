@@ -40,7 +40,8 @@ pub(crate) fn open(
     settings: &Settings,
     meter: &Arc<Meter>,
 ) -> Result<Service, Failure> {
-    let connector = Connector { client: settings.client(), meter: Arc::clone(meter) };
+    let (client, timeout) = (settings.client(), settings.timeout());
+    let connector = Connector { client, timeout, meter: Arc::clone(meter) };
     let parallel_creates = settings.parallel();
     let client: Arc<dyn ObjectStore> = match &place.scheme {
         Scheme::S3 => return s3(place, settings, connector),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cocli_core::bucket::{Failure, FailureKind};
 
@@ -13,6 +14,10 @@ use crate::tls::Client;
 const PARALLEL: usize = 8;
 /// The most that may be said.
 const PARALLEL_MAX: usize = 64;
+/// Seconds that an answer may take when nothing else is said.
+const TIMEOUT_SECONDS: u64 = 60;
+/// The most that may be said.
+const TIMEOUT_SECONDS_MAX: u64 = 600;
 
 /// Tells what a variable of this name holds.
 type LookUp = dyn Fn(&str) -> Option<String> + Send + Sync;
@@ -82,6 +87,9 @@ pub struct Settings {
     pub ca: Option<PathBuf>,
     /// How many requests run at a time; unsaid 8, and 2 for what creates on R2.
     pub parallel: Option<usize>,
+    /// Seconds that an answer, and each further part of it, may take; unsaid 60. What is sent has a second
+    /// more for each 64 KiB.
+    pub timeout: Option<u64>,
     /// Whether objects are deleted one by one, since the store knows no deletion of many.
     pub single_deletes: Option<bool>,
     /// Where variables are looked up.
@@ -119,8 +127,14 @@ impl Settings {
                 let number = number.ok_or_else(|| unfit(name, value, "a number from 1 to 64"))?;
                 self.parallel = Some(number);
             }
+            "timeout" => {
+                let number = value.parse().ok().filter(|n| (1..=TIMEOUT_SECONDS_MAX).contains(n));
+                let number = number.ok_or_else(|| unfit(name, value, "seconds from 1 to 600"))?;
+                self.timeout = Some(number);
+            }
             _ => {
-                let known = "endpoint, region, profile, path_style, allow_http, ca, parallel, single_deletes";
+                let known = "endpoint, region, profile, path_style, allow_http, ca, parallel, timeout, \
+                             single_deletes";
                 let said = format!("a bucket has no setting {name:?}: known are {known}");
                 return Err(Failure::new(FailureKind::Wrong, said));
             }
@@ -130,6 +144,10 @@ impl Settings {
 
     pub(crate) fn parallel(&self) -> usize {
         self.parallel.unwrap_or(PARALLEL).clamp(1, PARALLEL_MAX)
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout.unwrap_or(TIMEOUT_SECONDS))
     }
 
     /// Whom to trust, and which proxies to go through.

@@ -24,8 +24,6 @@ use crate::tls::Client;
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long finding one to a machine's own metadata may take: it is near or not there.
 const CONNECT_NEAR: Duration = Duration::from_secs(1);
-/// How long an answer may be waited for, and each further part of it.
-const ANSWER: Duration = Duration::from_secs(60);
 /// Bytes of a request's body that give it a second more: the slowest line that is still worth it.
 const UP_BYTES_PER_SECOND_MIN: usize = 64 * 1024;
 /// What is read of the text of an error.
@@ -35,6 +33,8 @@ const ERROR_TEXT_MAX: usize = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct Connector {
     pub(crate) client: Client,
+    /// How long an answer may be waited for, and each further part of it.
+    pub(crate) timeout: Duration,
     pub(crate) meter: Arc<Meter>,
 }
 
@@ -50,13 +50,14 @@ impl HttpConnector for Connector {
             object_store::Error::Generic { store: "TLS", source: Box::new(failure) }
         })?;
         let meter = Arc::clone(&self.meter);
-        Ok(HttpClient::new(Wire { client, meter, near }))
+        Ok(HttpClient::new(Wire { client, timeout: self.timeout, meter, near }))
     }
 }
 
 #[derive(Debug)]
 struct Wire {
     client: reqwest::Client,
+    timeout: Duration,
     meter: Arc<Meter>,
     /// Whether it leads to the machine's own metadata, where nothing is charged.
     near: bool,
@@ -69,7 +70,7 @@ impl HttpService for Wire {
         self.meter.asked(if self.near { Kind::Other } else { kind(&request) });
         self.meter.sent(sent);
         let more = Duration::from_secs((sent / UP_BYTES_PER_SECOND_MIN) as u64);
-        let answered = tokio::time::timeout(ANSWER + more, self.client.call(request)).await;
+        let answered = tokio::time::timeout(self.timeout + more, self.client.call(request)).await;
         let response = match answered {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
@@ -81,7 +82,7 @@ impl HttpService for Wire {
         let status = response.status();
         answer::note(Answer { status: Some(status.as_u16()), ..Answer::default() });
         let (parts, body) = response.into_parts();
-        let body = HttpResponseBody::new(Counted::new(body, Arc::clone(&self.meter)));
+        let body = HttpResponseBody::new(Counted::new(body, self.timeout, Arc::clone(&self.meter)));
         if !status.is_client_error() && !status.is_server_error() && !status.is_redirection() {
             return Ok(HttpResponse::from_parts(parts, body));
         }
@@ -136,12 +137,13 @@ fn kind(request: &HttpRequest) -> Kind {
 struct Counted {
     body: HttpResponseBody,
     meter: Arc<Meter>,
+    timeout: Duration,
     patience: Pin<Box<Sleep>>,
 }
 
 impl Counted {
-    fn new(body: HttpResponseBody, meter: Arc<Meter>) -> Self {
-        Self { body, meter, patience: Box::pin(tokio::time::sleep(ANSWER)) }
+    fn new(body: HttpResponseBody, timeout: Duration, meter: Arc<Meter>) -> Self {
+        Self { body, meter, timeout, patience: Box::pin(tokio::time::sleep(timeout)) }
     }
 }
 
@@ -163,7 +165,7 @@ impl Body for Counted {
         match &frame {
             Some(Ok(frame)) => {
                 self.meter.received(frame.data_ref().map_or(0, Bytes::len));
-                let until = tokio::time::Instant::now() + ANSWER;
+                let until = tokio::time::Instant::now() + self.timeout;
                 self.patience.as_mut().reset(until);
             }
             Some(Err(error)) => answer::note(Answer::broken(chain(error))),

@@ -298,6 +298,49 @@ fn so_many_run_at_a_time_and_no_more() {
 }
 
 #[test]
+fn a_large_body_that_breaks_comes_whole_or_not() {
+    for server in servers() {
+        let proxy = Proxy::before(&server);
+        let truth = open(&server);
+        let bytes: Vec<u8> = (0..8u32 << 20).map(|n| (n.wrapping_mul(40_503) >> 9) as u8).collect();
+        let store = open(&proxy.address("timeout=1"));
+        for does in ["reset", "cut", "stall"] {
+            let key = key(&format!("large-{does}"));
+            truth.create(&key, &bytes).unwrap();
+            let fault = json!({"do": does, "method": "GET", "key": key.as_str(), "kth": 1});
+            proxy.follow(&json!([fault]));
+            assert!(store.get(&key).unwrap().unwrap() == bytes, "{server}: {does} once");
+            let mut always = fault.clone();
+            always["for_good"] = json!(true);
+            proxy.follow(&json!([always]));
+            let before = store.meter();
+            assert_eq!(store.get(&key).unwrap_err().kind, FailureKind::Away, "{server}: {does}");
+            let asked = (store.meter() - before).requests();
+            assert!(asked <= TRIES, "{server}: {does}: {asked} requests");
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_silent_is_away_in_time() {
+    for server in servers() {
+        let proxy = Proxy::before(&server);
+        proxy.follow(&json!([{"delay": 4}]));
+        let store = open(&proxy.address("timeout=1"));
+        let failure = store.create(&key("silent"), b"x").unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Away);
+        assert!(failure.said.contains("no answer in time"), "{failure}");
+        assert_eq!(
+            store.meter().requests(),
+            1,
+            "a create that may have been done is not sent again"
+        );
+        assert_eq!(store.get(&key("silent")).unwrap_err().kind, FailureKind::Away);
+        assert!(store.meter().requests() <= 1 + TRIES);
+    }
+}
+
+#[test]
 fn a_404_that_no_store_said_is_no_missing_object() {
     for server in servers() {
         let proxy = Proxy::before(&server);
