@@ -36,7 +36,7 @@ impl fmt::Debug for Store {
 impl Store {
     /// Opens the bucket at `s3://BUCKET/PREFIX`, `gs://`, `az://`, `file:///DIRECTORY` (made when it is
     /// absent) or `memory:`. What stands behind a `?` is said like in [`Settings::say`]. A cloud is not asked
-    /// anything yet.
+    /// anything yet; the machine's own metadata is, for a second or two, when nothing else tells who asks.
     ///
     /// # Errors
     /// When it is no address, nobody is found to ask as, or there is nobody to trust.

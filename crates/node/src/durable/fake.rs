@@ -166,7 +166,7 @@ pub struct Plan {
     /// Of 100 operations, how many are refused.
     pub denied: u8,
     /// How many reads of an object through this wrapper miss it after it was created, whoever created it.
-    /// An object that was read or listed before the plan was set is known and not missed.
+    /// One that was read through it before, under any plan, is not missed again.
     pub stale_gets: u32,
     /// How many listings through this wrapper miss an object, or a folder, that they never told of.
     pub stale_lists: u32,
