@@ -2,6 +2,7 @@
 //!
 //! It talks to any [`Bucket`]; which store that is, the rim decides.
 
+pub mod fake;
 mod fork;
 mod names;
 mod packed;
