@@ -114,7 +114,10 @@ impl From<NodeError> for Failure {
             NodeError::Store(error) if error.is_no_space() => {
                 (Exit::Failed, Some("make room; nothing of it was written".into()))
             }
-            NodeError::Store(_) | NodeError::Config(_) | NodeError::Own { .. } => {
+            NodeError::Store(_)
+            | NodeError::Table(_)
+            | NodeError::Config(_)
+            | NodeError::Own { .. } => {
                 (Exit::Failed, None)
             }
         };

@@ -14,12 +14,21 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("cocli-core", &[]),
     ("cocli-store", &["cocli-core"]),
     ("cocli-net", &["cocli-core"]),
-    ("cocli-node", &["cocli-core", "cocli-store"]),
+    ("cocli-table", &["cocli-core"]),
+    ("cocli-node", &["cocli-core", "cocli-store", "cocli-table"]),
     ("cocli-sim", &["cocli-core", "cocli-store", "cocli-node"]),
     ("cocli-fuzzy", &[]),
     (
         "cocli-crm",
-        &["cocli-core", "cocli-store", "cocli-node", "cocli-net", "cocli-sim", "cocli-fuzzy"],
+        &[
+            "cocli-core",
+            "cocli-store",
+            "cocli-table",
+            "cocli-node",
+            "cocli-net",
+            "cocli-sim",
+            "cocli-fuzzy",
+        ],
     ),
     ("cocli-purity", &["cocli-core"]),
 ];
