@@ -10,18 +10,18 @@ use parquet::file::writer::SerializedColumnWriter;
 use crate::cell::Cell;
 use crate::shape::Form;
 
-/// Levels that are handed on together: the values between them are made into what the format takes
-/// only then.
+/// Levels that are handed on together: they, and the values between them, are made into what the format
+/// takes only then.
 const TOGETHER: usize = 1024;
 
 /// What stands for a member of a list or map: the list is null, it is empty, the member is null, it
 /// has a value.
-const NO_LIST: i16 = 0;
-const NO_MEMBER: i16 = 1;
-const NULL_MEMBER: i16 = 2;
-const MEMBER: i16 = 3;
+const NO_LIST: u8 = 0;
+const NO_MEMBER: u8 = 1;
+const NULL_MEMBER: u8 = 2;
+const MEMBER: u8 = 3;
 /// A key is never null, so it has one level less.
-const KEY: i16 = 2;
+const KEY: u8 = 2;
 
 /// The waiting values of one column.
 #[derive(Debug)]
@@ -35,10 +35,10 @@ pub(crate) enum Column {
 #[derive(Debug)]
 pub(crate) struct Leaf {
     /// The level of a value that is there.
-    full: i16,
-    levels: Vec<i16>,
+    full: u8,
+    levels: Vec<u8>,
     /// Whether a value goes on with the row before; only of lists and maps.
-    repeats: Option<Vec<i16>>,
+    repeats: Option<Vec<u8>>,
     values: Values,
 }
 
@@ -54,7 +54,7 @@ impl Column {
     pub(crate) fn new(form: Form) -> Self {
         let texts = || Values::Texts(Vec::new(), Vec::new());
         let single = |values| Self::Single(Leaf::new(1, None, values));
-        let repeated = |full| Leaf::new(full, Some(Vec::new()), texts());
+        let repeated = |full: u8| Leaf::new(full, Some(Vec::new()), texts());
         match form {
             Form::Text => single(texts()),
             Form::Whole | Form::Time => single(Values::Wholes(Vec::new())),
@@ -97,17 +97,17 @@ impl Column {
 }
 
 impl Leaf {
-    fn new(full: i16, repeats: Option<Vec<i16>>, values: Values) -> Self {
+    fn new(full: u8, repeats: Option<Vec<u8>>, values: Values) -> Self {
         Self { full, levels: Vec::new(), repeats, values }
     }
 
     /// Adds a level; `at` is the place of a member in its list.
-    fn push(&mut self, level: i16, at: usize) -> usize {
+    fn push(&mut self, level: u8, at: usize) -> usize {
         self.levels.push(level);
         if let Some(repeats) = &mut self.repeats {
-            repeats.push(i16::from(at > 0));
+            repeats.push(u8::from(at > 0));
         }
-        2 * size_of::<i16>()
+        1 + usize::from(self.repeats.is_some())
     }
 
     fn push_single(&mut self, cell: &Cell) -> usize {
@@ -167,11 +167,15 @@ fn add(texts: &mut Vec<u8>, ends: &mut Vec<usize>, text: &str) -> usize {
     text.len() + size_of::<usize>()
 }
 
+fn wide(levels: &[u8]) -> Vec<i16> {
+    levels.iter().copied().map(i16::from).collect()
+}
+
 /// The levels of a leaf, which are handed on in stretches of whole rows.
 struct Stretches<'a> {
-    full: i16,
-    levels: &'a [i16],
-    repeats: Option<&'a [i16]>,
+    full: u8,
+    levels: &'a [u8],
+    repeats: Option<&'a [u8]>,
 }
 
 impl Stretches<'_> {
@@ -186,8 +190,8 @@ impl Stretches<'_> {
             let levels = &self.levels[from..to];
             let there = levels.iter().filter(|level| **level == self.full).count();
             let some: Vec<T::T> = values.by_ref().take(there).collect();
-            let repeats = self.repeats.map(|repeats| &repeats[from..to]);
-            let written = column.write_batch(&some, Some(levels), repeats)?;
+            let repeats = self.repeats.map(|repeats| wide(&repeats[from..to]));
+            let written = column.write_batch(&some, Some(&wide(levels)), repeats.as_deref())?;
             if written != there {
                 return Err(ParquetError::General(format!("{written} of {there} values")));
             }

@@ -25,7 +25,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rows_of_part: 250_000, rows_of_group: 65_536, buffered_bytes: 16 << 20 }
+        Self { rows_of_part: 250_000, rows_of_group: 65_536, buffered_bytes: 8 << 20 }
     }
 }
 
