@@ -117,9 +117,7 @@ impl From<NodeError> for Failure {
             NodeError::Store(_)
             | NodeError::Table(_)
             | NodeError::Config(_)
-            | NodeError::Own { .. } => {
-                (Exit::Failed, None)
-            }
+            | NodeError::Own { .. } => (Exit::Failed, None),
         };
         Self { exit, message: chain(&error), hint }
     }

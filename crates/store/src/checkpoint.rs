@@ -43,6 +43,6 @@ pub use tell::{piece, told};
 pub use turn::Turn;
 
 pub(crate) use manifest::{ShardInfo, held_from_start};
-pub(crate) use ordered::Ordered;
 pub(crate) use odd::{OddList, of_met};
+pub(crate) use ordered::Ordered;
 pub(crate) use shard::{first_of, lines, lookup, read_entry, read_line};

@@ -47,7 +47,7 @@ pub(crate) const SLUG: ColumnSpec = own("slug", Form::Text);
 const KEY: [ColumnSpec; 2] = [TARGET, SLUG];
 const KEY_BELOW: [ColumnSpec; 3] = [TARGET, own("parent", Form::Text), own("id", Form::Text)];
 /// What every entity has behind the fields of its schema.
-const BEHIND: [ColumnSpec; 4] = [
+pub(crate) const BEHIND: [ColumnSpec; 4] = [
     own("_odd", Form::Map),
     own("other", Form::Map),
     own("updated_at", Form::Time),
@@ -64,11 +64,8 @@ pub(crate) fn of_kind(kind: Kind) -> Vec<ColumnSpec> {
     let key = if is_pooled(kind) { &KEY[..] } else { &KEY_BELOW[..] };
     let is_key = |name: &str| key.iter().any(|column| column.name == name);
     let fields = kind.fields().iter().filter(|spec| !is_key(spec.name));
-    let fields = fields.map(|spec| ColumnSpec {
-        name: spec.name,
-        form: Form::of(spec.ty),
-        is_field: true,
-    });
+    let fields =
+        fields.map(|spec| ColumnSpec { name: spec.name, form: Form::of(spec.ty), is_field: true });
     key.iter().copied().chain(fields).chain(BEHIND).collect()
 }
 
@@ -80,10 +77,7 @@ pub(crate) fn of_winners() -> Vec<ColumnSpec> {
 }
 
 /// The columns as the format tells them.
-pub(crate) fn schema(
-    table: &'static str,
-    columns: &[ColumnSpec],
-) -> Result<TypePtr, ParquetError> {
+pub(crate) fn schema(table: &'static str, columns: &[ColumnSpec]) -> Result<TypePtr, ParquetError> {
     let fields = columns.iter().map(type_of).collect::<Result<Vec<_>, _>>()?;
     Ok(Arc::new(Type::group_type_builder(table).with_fields(fields).build()?))
 }

@@ -8,7 +8,7 @@ use parquet::errors::ParquetError;
 use crate::cell::Cell;
 use crate::error::TableError;
 use crate::part::{Growing, Meta, PartInfo, part_name};
-use crate::row::{row, winning};
+use crate::row::{Rows, winning};
 use crate::shape::{self, ColumnSpec, DATAGRAMS};
 
 /// How much is held, and how much goes into one file.
@@ -36,8 +36,8 @@ impl Default for Limits {
 pub struct Tables<W: Write + Send, F: FnMut(&'static str, usize) -> io::Result<W>> {
     open: F,
     limits: Limits,
-    /// Of each kind, its columns and rows; of winners, rows alone, at the end.
-    entities: Vec<(Kind, Vec<ColumnSpec>)>,
+    entities: Vec<Rows>,
+    /// A table of each kind, in their order, and behind them that of winners.
     growing: Vec<Growing<W>>,
 }
 
@@ -53,12 +53,15 @@ impl<W: Write + Send, F: FnMut(&'static str, usize) -> io::Result<W>> Tables<W, 
     /// # Errors
     /// As `new`.
     pub fn limited(open: F, meta: &Meta, limits: Limits) -> Result<Self, TableError> {
-        let entities: Vec<_> = Kind::ALL.into_iter().map(|k| (k, shape::of_kind(k))).collect();
+        let entities: Vec<Rows> = Kind::ALL.into_iter().map(Rows::of).collect();
         let winners = shape::of_winners();
-        let all = entities.iter().map(|(kind, columns)| (kind.plural(), columns));
+        let all = entities.iter().map(|rows| (rows.kind.plural(), &rows.columns));
         let grow = |(name, columns): (&'static str, &Vec<ColumnSpec>)| {
-            let failed =
-                |source: ParquetError| TableError::Write { table: name, part: part_name(0), source };
+            let failed = |source: ParquetError| TableError::Write {
+                table: name,
+                part: part_name(0),
+                source,
+            };
             let properties = meta.properties().map_err(failed)?;
             Growing::new(name, columns, properties, limits).map_err(failed)
         };
@@ -74,9 +77,11 @@ impl<W: Write + Send, F: FnMut(&'static str, usize) -> io::Result<W>> Tables<W, 
     /// When the caller's writers fail, or a target comes behind one that is not before it.
     pub fn entity(&mut self, target: &Target, entity: &Entity) -> Result<(), TableError> {
         let Some(kind) = Kind::of(target) else { return Ok(()) };
-        let Some(at) = self.entities.iter().position(|(of, _)| *of == kind) else { return Ok(()) };
+        let Some(at) = self.entities.iter().position(|rows| rows.kind == kind) else {
+            return Ok(());
+        };
         self.in_order(at, target, |last, target| last < target)?;
-        let row = row(kind, &self.entities[at].1, target, entity);
+        let row = self.entities[at].row(target, entity);
         let full = self.growing[at].push(target.as_str(), row);
         self.drain(at, full)
     }

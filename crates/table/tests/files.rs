@@ -27,7 +27,11 @@ fn an_empty_table_has_one_part_with_all_its_columns_and_no_row() {
     for kind in Kind::ALL {
         let reader = folder.reader(kind.plural(), 0);
         let schema = reader.metadata().file_metadata().schema().clone();
-        assert!(kind.fields().iter().all(|spec| schema.get_fields().iter().any(|f| f.name() == spec.name)));
+        assert!(
+            kind.fields()
+                .iter()
+                .all(|spec| schema.get_fields().iter().any(|f| f.name() == spec.name))
+        );
         assert!(schema.get_fields().iter().all(|field| field.is_optional()));
     }
 }

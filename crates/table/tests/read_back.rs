@@ -18,9 +18,8 @@ fn target() -> impl Strategy<Value = String> {
     let below =
         prop::sample::select(vec!["", "", "", "/notes/1", "/notes/2", "/meetings/m.1", "/x/y/z"]);
     let collection = prop::sample::select(vec!["companies", "people", "campaigns"]);
-    (collection, slug, below).prop_map(|(collection, slug, below)| {
-        format!("{collection}/{slug}{below}")
-    })
+    (collection, slug, below)
+        .prop_map(|(collection, slug, below)| format!("{collection}/{slug}{below}"))
 }
 
 fn field() -> impl Strategy<Value = String> {
@@ -37,10 +36,33 @@ fn field() -> impl Strategy<Value = String> {
 
 fn value() -> impl Strategy<Value = Value> {
     let known = [
-        "null", "true", "5", "-9223372036854775808", "9223372036854775808", "5.0", " 7 ", "4.25",
-        "1e3", "1e999", "nan", "inf", "", "a", "b", "2026-02-18T17:04:05Z", "[]", "{}", "[x",
-        "2026-02-18T17:04:05.123456+02:00", "2026-02-18 17:04", "[\"a\",null,3,[1]]", "[[]]",
-        "{\"k\":null,\"l\":\"m\",\"n\":{\"o\":1}}", "{\"\":\"\"}", "{\"k\":1,\"k\":2}", "\"null\"",
+        "null",
+        "true",
+        "5",
+        "-9223372036854775808",
+        "9223372036854775808",
+        "5.0",
+        " 7 ",
+        "4.25",
+        "1e3",
+        "1e999",
+        "nan",
+        "inf",
+        "",
+        "a",
+        "b",
+        "2026-02-18T17:04:05Z",
+        "[]",
+        "{}",
+        "[x",
+        "2026-02-18T17:04:05.123456+02:00",
+        "2026-02-18 17:04",
+        "[\"a\",null,3,[1]]",
+        "[[]]",
+        "{\"k\":null,\"l\":\"m\",\"n\":{\"o\":1}}",
+        "{\"\":\"\"}",
+        "{\"k\":1,\"k\":2}",
+        "\"null\"",
     ];
     prop_oneof![
         3 => prop::sample::select(known.to_vec()).prop_map(Value::read),
@@ -88,9 +110,7 @@ fn cell(ty: Type, value: &Value) -> Option<Json> {
             let whole = text.trim().parse::<i64>().ok();
             whole.or_else(|| small()?.parse().ok()).map(|number| json!(number))
         }
-        Type::Float => {
-            text?.trim().parse::<f64>().ok().filter(|f| f.is_finite()).map(|f| json!(f))
-        }
+        Type::Float => text?.trim().parse::<f64>().ok().filter(|f| f.is_finite()).map(|f| json!(f)),
         Type::Time => Instant::read(&text?).map(|instant| json!(instant.micros())),
         Type::Set | Type::List => match plain {
             Plain::Text(text) if text.is_empty() => Some(json!([])),

@@ -53,7 +53,9 @@ fn taken(home: &Home, mut first: impl FnMut(&str, usize)) -> Taken {
     for ((table, _), file) in files {
         let bytes = bytes::Bytes::from(file.0.lock().unwrap().clone());
         let reader = SerializedFileReader::new(bytes).unwrap();
-        rows.entry(table).or_default().extend(reader.get_row_iter(None).unwrap().map(Result::unwrap));
+        rows.entry(table)
+            .or_default()
+            .extend(reader.get_row_iter(None).unwrap().map(Result::unwrap));
     }
     Taken { snapshot: snapshot.unwrap(), rows }
 }
@@ -119,7 +121,8 @@ fn record() -> impl Strategy<Value = Record> {
         "people/a/meetings/z",
         "campaigns/a",
     ]);
-    let field = prop::sample::select(vec!["name", "tags.a", "_deleted", "_deleted", "_file", "own"]);
+    let field =
+        prop::sample::select(vec!["name", "tags.a", "_deleted", "_deleted", "_file", "own"]);
     (target, field, prop::sample::select(vec!["a", "true", "true", "null"]))
 }
 
@@ -177,7 +180,9 @@ fn a_compaction_that_takes_the_files_away_begins_it_again() {
     let told = |second: usize| -> String {
         let line = |n: usize| {
             let time = format!("2026-11-01T00:{n:02}:{second:02}.000000+00:00");
-            format!("{time}\x1fscraper\x1fcompanies/c{n:02}\x1fdescription\x1f{second}{long}\x1f\x1e")
+            format!(
+                "{time}\x1fscraper\x1fcompanies/c{n:02}\x1fdescription\x1f{second}{long}\x1f\x1e"
+            )
         };
         (0..COMPANIES).map(line).collect()
     };
