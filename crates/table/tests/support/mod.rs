@@ -19,15 +19,18 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record;
 use serde_json::{Map, Value as Json, json};
 
-/// The files, by table and name.
+/// A table and the number of its part.
+type Key = (String, usize);
+
+/// The files.
 #[derive(Debug, Clone, Default)]
-pub struct Folder(Arc<Mutex<BTreeMap<(String, usize), Vec<u8>>>>);
+pub struct Folder(Arc<Mutex<BTreeMap<Key, Vec<u8>>>>);
 
 /// One of them, as it is written.
 #[derive(Debug)]
 pub struct File {
     folder: Folder,
-    key: (String, usize),
+    key: Key,
 }
 
 impl Write for File {
