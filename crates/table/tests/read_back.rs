@@ -248,3 +248,27 @@ fn the_longest_values_read_back() {
     });
     check(&state_of(values), Limits::default());
 }
+
+#[test]
+fn members_read_back_whatever_they_are() {
+    let values = [
+        "[\"a\",null,3,[1],{\"b\":null},\"\",true]",
+        "[null]",
+        "[]",
+        "{\"k\":null,\"\":\"\",\"n\":{\"o\":1},\"z\":[]}",
+        "{}",
+        "alone",
+        "",
+        "null",
+    ];
+    let fields = ["tags", "services", "email_contexts", "name", "own"];
+    let all = values.iter().enumerate().flat_map(|(n, value)| {
+        let target = format!("companies/c{n}");
+        fields.map(|field| datagram(&target, field, Value::read(value), 1, "n"))
+    });
+    let state = state_of(all);
+    check(&state, Limits::default());
+    let (folder, _) = write(&state, Limits::default());
+    let services = folder.rows("companies")[0]["services"].clone();
+    assert_eq!(services, json!(["a", null, "3", "[1]", "{\"b\":null}", "", "true"]));
+}
