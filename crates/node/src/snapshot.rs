@@ -107,6 +107,3 @@ impl Removed {
         is_below || entity.removed().is_some()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -63,6 +63,25 @@ fn a_value_of_another_type_is_null_and_told_as_odd() {
 }
 
 #[test]
+fn a_whole_number_is_one_in_any_form_that_says_so() {
+    for (text, number) in [
+        ("5", json!(5)),
+        (" -7\t", json!(-7)),
+        ("5.0", json!(5)),
+        ("1e3", json!(1000)),
+        ("9223372036854775807", json!(i64::MAX)),
+        ("9223372036854775808", Json::Null),
+        ("5.5", Json::Null),
+        ("1e18", Json::Null),
+    ] {
+        let state = state_of([datagram("companies/a", "reviews_count", Value::text(text), 1, "n")]);
+        let row = write(&state, Limits::default()).0.rows("companies").remove(0);
+        assert_eq!(row["reviews_count"], number, "{text:?}");
+        assert_eq!(row["_odd"].is_null(), !number.is_null(), "{text:?}");
+    }
+}
+
+#[test]
 fn a_hundred_parts_have_their_rows_in_order() {
     let limits = Limits { rows_of_part: 10, ..Limits::default() };
     let (folder, parts) = write(&many(1000), limits);

@@ -1,17 +1,20 @@
+//! A snapshot's tables hold what `state` and `list` say, whatever is removed, damaged or merged meanwhile.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod support;
+
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use cocli_core::Instant;
+use cocli_core::{Instant, Kind};
+use cocli_node::{Home, Origin, Snapshot};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field as Cell, Row};
 use proptest::prelude::*;
 
-use super::*;
-use crate::support::{compact, home};
+use support::{compact, home};
 
 fn now() -> Instant {
     Instant::from_micros(1_795_435_200_000_000).unwrap()
