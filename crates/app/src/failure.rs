@@ -111,12 +111,14 @@ impl From<NodeError> for Failure {
                 Exit::Conflict,
                 Some("`cocli join -` with a ticket makes it a member of a cluster".into()),
             ),
+            NodeError::Bucket(failure) => (Exit::Failed, crate::bucket::hint(failure)),
             NodeError::Store(error) if error.is_no_space() => {
                 (Exit::Failed, Some("make room; nothing of it was written".into()))
             }
-            NodeError::Store(_) | NodeError::Config(_) | NodeError::Own { .. } => {
-                (Exit::Failed, None)
-            }
+            NodeError::Store(_)
+            | NodeError::Table(_)
+            | NodeError::Config(_)
+            | NodeError::Own { .. } => (Exit::Failed, None),
         };
         Self { exit, message: chain(&error), hint }
     }

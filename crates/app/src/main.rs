@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod bucket;
 mod clock;
 mod commands;
 mod daemon;

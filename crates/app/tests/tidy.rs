@@ -15,14 +15,16 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("cocli-store", &["cocli-core"]),
     ("cocli-net", &["cocli-core"]),
     ("cocli-tier", &["cocli-core"]),
-    ("cocli-node", &["cocli-core", "cocli-store"]),
     ("cocli-sim", &["cocli-core", "cocli-store", "cocli-node", "cocli-tier"]),
+    ("cocli-table", &["cocli-core"]),
+    ("cocli-node", &["cocli-core", "cocli-store", "cocli-table"]),
     ("cocli-fuzzy", &[]),
     (
         "cocli-crm",
         &[
             "cocli-core",
             "cocli-store",
+            "cocli-table",
             "cocli-node",
             "cocli-net",
             "cocli-tier",

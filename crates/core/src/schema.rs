@@ -143,6 +143,20 @@ pub const POOL: [&str; 2] = ["companies", "people"];
 pub const COLLECTIONS: [&str; 4] = ["companies", "people", "campaigns", "nodes"];
 
 impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Company, Self::Person, Self::Note, Self::Meeting];
+
+    /// What many of it are called: the collection, or the part of a target that they stand below.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Company => "companies",
+            Self::Person => "people",
+            Self::Note => "notes",
+            Self::Meeting => "meetings",
+        }
+    }
+
     /// The kind of a target, by its path alone.
     #[must_use]
     pub fn of(target: &Target) -> Option<Self> {

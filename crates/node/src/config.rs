@@ -14,6 +14,75 @@ pub struct Config {
     pub compact: Compact,
     /// The history.
     pub archive: Archive,
+    /// The bucket.
+    pub bucket: Bucket,
+}
+
+/// `[bucket]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Bucket {
+    /// Where it is: `s3://`, `gs://`, `az://` or `file://`; none when absent.
+    pub url: Option<String>,
+    /// Seconds from one upload, or look, to the next; 120 when absent.
+    #[serde(deserialize_with = "seconds")]
+    pub interval: Option<u64>,
+    /// Millionths of a USD that a month may cost here: `"2 USD"`; none when absent.
+    #[serde(deserialize_with = "money")]
+    pub budget: Option<u64>,
+    /// How often a hub brings the mirror up to date.
+    pub mirror: Mirror,
+    /// Where a store that is no cloud's own answers.
+    pub endpoint: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The profile in the files of the AWS tools.
+    pub profile: Option<String>,
+    /// A file of certificates to trust besides the system's.
+    pub ca: Option<String>,
+    /// Whether the bucket's name stands in the path.
+    pub path_style: Option<bool>,
+    /// Whether plain http will do beyond this machine.
+    pub allow_http: Option<bool>,
+    /// Requests at a time.
+    pub parallel: Option<u32>,
+    /// Seconds that an answer may take.
+    pub timeout: Option<u32>,
+}
+
+/// How often a hub brings the mirror up to date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mirror {
+    /// Never.
+    Off,
+    /// Once a day.
+    #[default]
+    Daily,
+    /// Once an hour.
+    Hourly,
+}
+
+fn seconds<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    let seconds = u64::deserialize(value)?;
+    if seconds == 0 {
+        return Err(serde::de::Error::custom("expected at least 1 second, got 0"));
+    }
+    Ok(Some(seconds))
+}
+
+fn money<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<u64>, D::Error> {
+    let text = String::deserialize(value)?;
+    let amount = text.strip_suffix("USD").map(str::trim_end);
+    let amount = amount.and_then(|amount| amount.parse::<f64>().ok());
+    match amount.filter(|amount| (0.0..1e9).contains(amount)) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within")]
+        Some(amount) => Ok(Some((amount * 1e6).round() as u64)),
+        None => {
+            let what = format!("expected an amount such as \"2 USD\", got {text:?}");
+            Err(serde::de::Error::custom(what))
+        }
+    }
 }
 
 /// `[gossip]`
@@ -165,6 +234,18 @@ pub(crate) fn with_peers(text: &str, peers: &[String]) -> String {
     settings.to_string()
 }
 
+/// The text of a settings file with the bucket's address in it; everything else stays as it is.
+#[must_use]
+pub(crate) fn with_bucket(text: &str, url: &str) -> String {
+    use toml_edit::{DocumentMut, Item, Table, value};
+    let mut settings: DocumentMut = text.parse().unwrap_or_default();
+    let bucket = settings.entry("bucket").or_insert(Item::Table(Table::new()));
+    if let Some(bucket) = bucket.as_table_like_mut() {
+        bucket.insert("url", value(url));
+    }
+    settings.to_string()
+}
+
 /// Adds the nearest known key to "unknown field `x`, expected one of `y`, `z`".
 fn with_nearest(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
@@ -242,6 +323,25 @@ mod tests {
             let error = budget(text).unwrap_err();
             assert!(error.message.contains("\"all\", or a size such as"), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_bucket_has_an_interval_and_a_budget() {
+        let read = |text: &str| Config::read("c.toml", &format!("[bucket]\n{text}\n"));
+        let bucket =
+            read("url = \"s3://team\"\nbudget = \"1.5 USD\"\nmirror = \"off\"").unwrap().bucket;
+        assert_eq!((bucket.budget, bucket.mirror), (Some(1_500_000), Mirror::Off));
+        for wrong in
+            ["budget = \"2 EUR\"", "budget = \"-1 USD\"", "interval = 0", "mirror = \"weekly\""]
+        {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let more = with_bucket("# mine\n[bucket]\ninterval = 30 # slow\n", "file:///mnt");
+        assert!(more.contains("# mine") && more.contains("interval = 30 # slow"), "{more}");
+        assert_eq!(
+            Config::read("c.toml", &more).unwrap().bucket.url.as_deref(),
+            Some("file:///mnt")
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use cocli_core::{Day, Field, Instant, NameError, NodeId, Target};
 use cocli_store::StoreError;
+use cocli_table::TableError;
 
 use crate::change::NoSet;
 use crate::config::ConfigError;
@@ -29,6 +30,9 @@ pub enum NodeError {
     /// The bucket, or what stands in it.
     #[error(transparent)]
     Bucket(#[from] cocli_core::bucket::Failure),
+    /// A table, or where it is written to.
+    #[error(transparent)]
+    Table(#[from] TableError),
     /// A name outside its grammar.
     #[error(transparent)]
     Name(#[from] NameError),

@@ -271,6 +271,17 @@ impl Home {
         self.path.join(paths::SOCKET)
     }
 
+    /// Notes which bucket is this home's; counts when it is opened anew.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn keep_bucket(&self, url: &str) -> Result<()> {
+        let _lock = HomeLock::take(&*self.disk, "cocli init")?;
+        let text = self.disk.read(paths::CONFIG).unwrap_or_default();
+        let text = crate::config::with_bucket(&String::from_utf8_lossy(&text), url);
+        replace(&*self.disk, paths::CONFIG, text.as_bytes())
+    }
+
     /// The text of the key file.
     ///
     /// # Errors

@@ -28,6 +28,7 @@ mod resolve;
 mod scrub;
 mod session;
 pub mod slug;
+mod snapshot;
 mod split;
 mod undo;
 
@@ -42,11 +43,12 @@ pub use cocli_store::Serving;
 pub use cocli_store::archive::Archived;
 pub use cocli_store::checkpoint::Turn;
 pub use cocli_store::journal::Base;
+pub use cocli_table::{PartInfo, TableError, part_name};
 
 pub use archive::{History, Kept, LetGo};
 pub use cards::{Decided, Held, Placed, TakenIn, Waiting, batches};
 pub use compaction::Beside;
-pub use config::{Config, Project};
+pub use config::{Bucket as BucketConfig, Config, Mirror, Project};
 pub use conflicts::Conflict;
 pub use conflicts::noted::Losses;
 pub use error::{NodeError, Result};
@@ -62,5 +64,6 @@ pub use remembered::{Remembered, remember};
 pub use resolve::nearest;
 pub use scrub::{Scrub, Scrubbed};
 pub use session::{End, Session, Written};
+pub use snapshot::{Origin, Snapshot};
 pub use split::Split;
 pub use undo::{Plan, Wanted};

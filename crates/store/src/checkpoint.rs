@@ -13,6 +13,7 @@ mod lines;
 mod manifest;
 mod means;
 mod odd;
+mod ordered;
 mod output;
 mod place;
 mod renew;
@@ -43,4 +44,5 @@ pub use turn::Turn;
 
 pub(crate) use manifest::{ShardInfo, held_from_start};
 pub(crate) use odd::{OddList, of_met};
+pub(crate) use ordered::Ordered;
 pub(crate) use shard::{first_of, lines, lookup, read_entry, read_line};

@@ -6,6 +6,7 @@
 
 mod count;
 mod expiring;
+mod ordered;
 mod recall;
 mod search;
 mod several;
@@ -504,7 +505,7 @@ impl Reader {
     /// A damaged shard costs a reading of all journals and no value: they still hold everything. One whose
     /// files went with the checkpoint that they are of costs another look.
     pub(crate) fn remade(&self, shard: u8) -> Result<Delta> {
-        if Manifest::read_or_empty(&*self.disk, self.manifest.month)? != self.manifest {
+        if self.is_replaced()? {
             return Err(StoreError::Replaced { path: paths::MANIFEST });
         }
         if self.manifest.month.is_none() {
