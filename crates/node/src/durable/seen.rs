@@ -116,6 +116,11 @@ impl Seen {
         self.next.keys().filter(|node| *node != but).cloned().collect()
     }
 
+    /// All that are known to write there: another machine may bear this node's name.
+    pub fn writers(&self) -> BTreeSet<NodeId> {
+        self.next.keys().cloned().collect()
+    }
+
     /// The number of the next object of a node.
     #[must_use]
     pub fn next_of(&self, node: &NodeId) -> u64 {
