@@ -8,6 +8,7 @@ mod key;
 pub mod manifest;
 mod newest;
 pub mod object;
+pub mod pace;
 
 use alloc::string::String;
 use alloc::vec::Vec;

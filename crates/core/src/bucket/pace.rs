@@ -1,0 +1,257 @@
+//! When what is asked of the bucket: docs/bucket.md. It knows no bucket and no clock.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+use super::FailureKind;
+use crate::digest::text_hash;
+use crate::limits::OBJECT_CLOSED_BYTES;
+use crate::name::{LogId, NodeId};
+
+/// Microseconds of a monotonic clock.
+pub type Micros = u64;
+
+const SECOND: Micros = 1_000_000;
+/// From one upload, or look at a node, to the next, when nothing else is said.
+pub const INTERVAL_US: Micros = 120 * SECOND;
+/// What no other node holds waits no longer.
+const UNSPREAD_US: Micros = 30 * SECOND;
+/// What expires waits no longer.
+const EXPIRING_US: Micros = 3600 * SECOND;
+/// What others wrote and the bucket lacks is uploaded after this, and up to half as much again.
+const CARRIED_US: Micros = 600 * SECOND;
+/// A node of which gossip brings everything, and the names of new nodes, are looked at as many intervals apart.
+const RARELY: u64 = 5;
+/// Nodes above which the manifest is looked at instead of each.
+pub const NODES_EACH: usize = 12;
+/// First pause after a failure, doubled up to [`AWAY_MAX_US`].
+const AWAY_MIN_US: Micros = SECOND;
+/// Longest pause after a failure.
+const AWAY_MAX_US: Micros = 20 * SECOND;
+/// Pause where the store says no.
+const DENIED_US: Micros = 300 * SECOND;
+
+/// What the bucket lacks of what is durable here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lacking {
+    /// Bytes of the own log.
+    pub own: u64,
+    /// Bytes of own logs that expire.
+    pub expiring: u64,
+    /// Whether another node holds all of the own log.
+    pub spread: bool,
+    /// Logs of others.
+    pub others: BTreeSet<LogId>,
+}
+
+/// What is to be asked now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Whether the store is there at all: nothing else is asked before it is.
+    pub trial: bool,
+    /// Whose next objects.
+    pub pull: BTreeSet<NodeId>,
+    /// Whether nodes are new, and whether one bears this node's name.
+    pub names: bool,
+    /// The newest manifest.
+    pub manifest: bool,
+    /// Whether what is lacking of the own logs is uploaded.
+    pub push: bool,
+    /// Logs of others that are uploaded with it.
+    pub carried: BTreeSet<LogId>,
+}
+
+impl Due {
+    /// Whether nothing is due.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// When what is due.
+#[derive(Debug)]
+pub struct Pace {
+    me: NodeId,
+    interval: Micros,
+    /// By how many thousandths intervals are longer, to keep a budget.
+    stretch: u64,
+    /// When each node is looked at next.
+    nodes: BTreeMap<NodeId, Micros>,
+    /// Of these gossip brings everything.
+    level: BTreeSet<NodeId>,
+    names: Micros,
+    manifest: Micros,
+    pushed: Option<Micros>,
+    lacking: Lacking,
+    /// Since when the own log, and own logs that expire, wait.
+    own_since: Option<Micros>,
+    expiring_since: Option<Micros>,
+    /// When each log of another is uploaded.
+    carried: BTreeMap<LogId, Micros>,
+    /// The next try after failures, and the pause before it.
+    away: Option<(Micros, Micros)>,
+}
+
+impl Pace {
+    /// Of this node; everything is looked at once at the beginning.
+    #[must_use]
+    pub fn new(me: NodeId, interval: Micros, now: Micros) -> Self {
+        Self {
+            me,
+            interval: interval.max(1),
+            stretch: 1000,
+            nodes: BTreeMap::new(),
+            level: BTreeSet::new(),
+            names: now,
+            manifest: now + interval,
+            pushed: None,
+            lacking: Lacking::default(),
+            own_since: None,
+            expiring_since: None,
+            carried: BTreeMap::new(),
+            away: None,
+        }
+    }
+
+    /// By how many thousandths all intervals are longer: 1000 for as they are.
+    pub fn stretch(&mut self, thousandths: u64) {
+        self.stretch = thousandths.max(1000);
+    }
+
+    fn every(&self, times: u64) -> Micros {
+        self.interval.saturating_mul(times).saturating_mul(self.stretch) / 1000
+    }
+
+    /// These nodes write there.
+    pub fn know(&mut self, now: Micros, nodes: impl IntoIterator<Item = NodeId>) {
+        for node in nodes {
+            if node != self.me {
+                self.nodes.entry(node).or_insert(now);
+            }
+        }
+    }
+
+    /// Of these nodes gossip brings everything, at this time.
+    pub fn level(&mut self, now: Micros, level: BTreeSet<NodeId>) {
+        let soon = now + self.every(1);
+        for node in self.level.difference(&level) {
+            if let Some(at) = self.nodes.get_mut(node) {
+                *at = (*at).min(soon);
+            }
+        }
+        self.level = level;
+    }
+
+    /// What the bucket lacks now.
+    pub fn lacks(&mut self, now: Micros, lacking: Lacking) {
+        let since = |bytes: u64, since: Option<Micros>| (bytes > 0).then(|| since.unwrap_or(now));
+        self.own_since = since(lacking.own, self.own_since);
+        self.expiring_since = since(lacking.expiring, self.expiring_since);
+        self.carried.retain(|log, _| lacking.others.contains(log));
+        for log in &lacking.others {
+            // Who carries it is another for each log, so that not all nodes upload it at once.
+            let salt = alloc::format!("{log} {}", self.me);
+            let later = text_hash(salt.as_bytes()) % (CARRIED_US / 2);
+            let wait =
+                (CARRIED_US + later) / SECOND * (self.interval / (INTERVAL_US / SECOND)).max(1);
+            self.carried.entry(log.clone()).or_insert(now + wait);
+        }
+        self.lacking = lacking;
+    }
+
+    /// When the own log is to be uploaded, if anything of it waits.
+    fn push_at(&self) -> Option<Micros> {
+        let rested = self.pushed.map_or(0, |at| at + self.every(1));
+        let own = self.own_since.map(|since| {
+            if self.lacking.own >= OBJECT_CLOSED_BYTES {
+                return since;
+            }
+            let unspread = since + UNSPREAD_US.min(self.every(1));
+            if self.lacking.spread { rested.max(since) } else { unspread }
+        });
+        let expiring = self.expiring_since.map(|since| since + EXPIRING_US.max(self.every(1)));
+        own.into_iter().chain(expiring).min()
+    }
+
+    /// What is due.
+    #[must_use]
+    pub fn due(&self, now: Micros) -> Due {
+        if let Some((at, _)) = self.away {
+            return Due { trial: at <= now, ..Due::default() };
+        }
+        let ready = |at: &Micros| *at <= now;
+        let many = self.nodes.len() > NODES_EACH;
+        let pull = self.nodes.iter().filter(|(_, at)| ready(at)).map(|(node, _)| node.clone());
+        let carried = self.carried.iter().filter(|(_, at)| ready(at)).map(|(log, _)| log.clone());
+        let carried: BTreeSet<LogId> = carried.collect();
+        Due {
+            trial: false,
+            pull: pull.collect(),
+            names: ready(&self.names),
+            manifest: many && ready(&self.manifest),
+            push: self.push_at().is_some_and(|at| at <= now) || !carried.is_empty(),
+            carried,
+        }
+    }
+
+    /// When something is due at the latest.
+    #[must_use]
+    pub fn deadline(&self) -> Micros {
+        if let Some((at, _)) = self.away {
+            return at;
+        }
+        let manifest = (self.nodes.len() > NODES_EACH).then_some(self.manifest);
+        let all = self.nodes.values().chain(self.carried.values()).copied();
+        all.chain(self.push_at()).chain(manifest).fold(self.names, Micros::min)
+    }
+
+    /// What was due was done.
+    pub fn done(&mut self, now: Micros, due: &Due) {
+        let (often, rarely) = (self.every(1), self.every(RARELY));
+        let many = self.nodes.len() > NODES_EACH;
+        self.away = None;
+        for node in &due.pull {
+            let next = if many || self.level.contains(node) { rarely } else { often };
+            self.nodes.insert(node.clone(), now + next);
+        }
+        if due.names {
+            self.names = now + rarely;
+        }
+        if due.manifest {
+            self.manifest = now + often;
+        }
+        if due.push {
+            self.pushed = Some(now);
+            (self.own_since, self.expiring_since) = (None, None);
+            self.carried.retain(|log, _| !due.carried.contains(log));
+        }
+    }
+
+    /// A node has more than was read: it is looked at next.
+    pub fn behind(&mut self, now: Micros, node: &NodeId) {
+        if let Some(at) = self.nodes.get_mut(node) {
+            *at = (*at).min(now);
+        }
+    }
+
+    /// Nothing came of it. `dice` is random: it cuts the pause to between half and all of it.
+    pub fn failed(&mut self, now: Micros, kind: FailureKind, dice: u64) {
+        let pause = match kind {
+            FailureKind::Away => {
+                let before = self.away.map_or(AWAY_MIN_US / 2, |(_, pause)| pause);
+                (before * 2).clamp(AWAY_MIN_US, AWAY_MAX_US)
+            }
+            FailureKind::Denied | FailureKind::Wrong | FailureKind::Budget => DENIED_US,
+        };
+        self.away = Some((now + pause / 2 + dice % (pause / 2 + 1), pause));
+    }
+
+    /// Whether the last that was asked failed.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.away.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;

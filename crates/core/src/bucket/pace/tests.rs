@@ -1,0 +1,149 @@
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::*;
+
+fn node(name: &str) -> NodeId {
+    NodeId::read(name).unwrap()
+}
+
+fn pace(nodes: usize) -> Pace {
+    let mut pace = Pace::new(node("me"), INTERVAL_US, 0);
+    pace.know(0, (0..nodes).map(|n| node(&format!("n{n}"))));
+    pace
+}
+
+/// Lets time pass; gives what was due in it, done at once.
+fn pass(pace: &mut Pace, from: Micros, until: Micros) -> Vec<(Micros, Due)> {
+    let (mut all, mut now) = (Vec::new(), from);
+    while now <= until {
+        let due = pace.due(now);
+        if !due.is_nothing() {
+            pace.done(now, &due);
+            all.push((now, due));
+        }
+        now = pace.deadline().max(now + 1);
+    }
+    all
+}
+
+#[test]
+fn with_nothing_new_one_object_a_node_is_asked_for_every_two_minutes() {
+    let hour = 3600 * SECOND;
+    for nodes in [1, 4, 12] {
+        let mut pace = pace(nodes);
+        let all = pass(&mut pace, 0, 10 * hour - 1);
+        let pulls: usize = all.iter().map(|(_, due)| due.pull.len()).sum();
+        assert_eq!(pulls, nodes * 300);
+        assert_eq!(all.iter().filter(|(_, due)| due.names).count(), 60);
+        assert!(all.iter().all(|(_, due)| !due.push && !due.manifest && !due.trial));
+    }
+}
+
+#[test]
+fn of_many_nodes_the_manifest_is_asked_for_instead_of_each() {
+    let mut pace = pace(30);
+    let all = pass(&mut pace, 0, 36_000 * SECOND - 1);
+    assert_eq!(all.iter().map(|(_, due)| due.pull.len()).sum::<usize>(), 30 * 60);
+    assert_eq!(all.iter().filter(|(_, due)| due.manifest).count(), 299);
+}
+
+#[test]
+fn a_node_that_gossip_is_level_with_is_asked_every_ten_minutes_and_sooner_when_it_is_gone() {
+    let mut pace = pace(1);
+    pace.level(0, [node("n0")].into());
+    assert_eq!(
+        pass(&mut pace, 0, 3600 * SECOND - 1).iter().filter(|(_, d)| !d.pull.is_empty()).count(),
+        6
+    );
+    pace.level(3600 * SECOND, BTreeSet::new());
+    let all = pass(&mut pace, 3600 * SECOND, 3720 * SECOND);
+    assert!(all.iter().any(|(_, due)| !due.pull.is_empty()));
+}
+
+#[test]
+fn what_no_other_holds_is_uploaded_after_thirty_seconds_and_much_at_once() {
+    let mut pace = pace(0);
+    let _ = pass(&mut pace, 0, 0);
+    let second = SECOND;
+    pace.lacks(10 * second, Lacking { own: 100, ..Lacking::default() });
+    assert!(!pace.due(39 * second).push);
+    assert!(pace.due(40 * second).push);
+    pace.lacks(20 * second, Lacking { own: OBJECT_CLOSED_BYTES, ..Lacking::default() });
+    assert!(pace.due(20 * second).push);
+}
+
+#[test]
+fn what_others_hold_is_uploaded_every_two_minutes_at_most() {
+    let mut pace = pace(0);
+    let mut pushes = 0;
+    for tick in 0..3600 {
+        let now = tick * SECOND;
+        pace.lacks(now, Lacking { own: 100, spread: true, ..Lacking::default() });
+        let due = pace.due(now);
+        if !due.is_nothing() {
+            pace.done(now, &due);
+            pushes += u32::from(due.push);
+        }
+    }
+    assert_eq!(pushes, 30);
+}
+
+#[test]
+fn what_others_wrote_waits_ten_to_fifteen_minutes_and_not_the_same_for_each() {
+    let log = LogId::read("far").unwrap();
+    let lacking = Lacking { others: [log.clone()].into(), ..Lacking::default() };
+    let waits: BTreeSet<Micros> = (0..8)
+        .map(|n| {
+            let mut pace = Pace::new(node(&format!("n{n}")), INTERVAL_US, 0);
+            pace.lacks(0, lacking.clone());
+            let all = pass(&mut pace, 0, 1000 * SECOND);
+            all.iter().find(|(_, due)| due.carried.contains(&log)).unwrap().0
+        })
+        .collect();
+    assert!(waits.iter().all(|at| (600 * SECOND..=900 * SECOND).contains(at)), "{waits:?}");
+    assert!(waits.len() > 4);
+    let mut pace = Pace::new(node("me"), INTERVAL_US, 0);
+    pace.lacks(0, lacking);
+    pace.lacks(300 * SECOND, Lacking::default());
+    assert!(pass(&mut pace, 0, 2000 * SECOND).iter().all(|(_, due)| !due.push));
+}
+
+#[test]
+fn an_hour_without_a_bucket_costs_few_tries_and_it_is_found_within_twenty_seconds() {
+    let mut pace = pace(4);
+    let (mut now, mut tries, mut dice) = (0, 0u32, 7u64);
+    while now < 3600 * SECOND {
+        let due = pace.due(now);
+        if !due.is_nothing() {
+            assert!(tries == 0 || (due.trial && due.pull.is_empty()));
+            tries += 1;
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            pace.failed(now, FailureKind::Away, dice >> 16);
+        }
+        now = pace.deadline().max(now + 1);
+    }
+    assert!(tries < 370, "{tries}");
+    assert!(pace.deadline() <= 3620 * SECOND);
+    let due = pace.due(pace.deadline());
+    assert!(due.trial);
+    pace.done(now, &due);
+    assert_eq!(pace.due(now).pull.len(), 4);
+}
+
+#[test]
+fn where_the_store_says_no_it_is_asked_every_five_minutes() {
+    let mut pace = pace(1);
+    pace.failed(0, FailureKind::Denied, 0);
+    assert_eq!(pace.deadline(), 150 * SECOND);
+    pace.failed(0, FailureKind::Denied, u64::MAX);
+    assert!(pace.deadline() <= 300 * SECOND);
+}
+
+#[test]
+fn a_small_budget_makes_all_of_it_slower() {
+    let mut pace = pace(4);
+    pace.stretch(4000);
+    let all = pass(&mut pace, 0, 36_000 * SECOND - 1);
+    assert_eq!(all.iter().map(|(_, due)| due.pull.len()).sum::<usize>(), 4 * 75);
+}
