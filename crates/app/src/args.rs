@@ -71,6 +71,8 @@ pub(crate) enum Verb {
     Undo(Undo),
     /// Add the network and the watching of files: run in the foreground.
     Daemon(Daemon),
+    /// Bring this home and its bucket level, and say where everything is safe.
+    Sync(Sync),
     /// Say how this home and its cluster are.
     Status(Status),
     /// Look for damage and say what mends it.
@@ -115,6 +117,10 @@ pub(crate) struct Init {
     /// Keep no cards on this machine: `get` and `set` only.
     #[arg(long)]
     pub(crate) no_cards: bool,
+    /// Keep everything in this bucket too: `s3://NAME`, `gs://`, `az://` or `file:///FOLDER`. It is tried first.
+    /// In a home that there is already: from now on.
+    #[arg(long, value_name = "URL")]
+    pub(crate) bucket: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +390,24 @@ pub(crate) struct Daemon {
     /// A node to talk to.
     #[arg(long, value_name = "HOST[:PORT]")]
     pub(crate) peer: Vec<String>,
+    /// Seconds from one upload to the bucket, or look at it, to the next (default: the configuration's, else 120).
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) bucket_interval: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Only one way (default: both).
+    #[arg(value_enum)]
+    pub(crate) way: Option<Way>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// Upload what the bucket lacks.
+    Push,
+    /// Take what the bucket has.
+    Pull,
 }
 
 #[derive(Debug, Args)]

@@ -39,6 +39,7 @@ mod sim;
 mod split;
 mod state;
 mod status;
+mod sync;
 mod ticket;
 mod undo;
 
@@ -148,6 +149,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Reject(args)) => decide::reject(&context, &args),
         Some(Verb::Undo(args)) => undo::run(&context, &args),
         Some(Verb::Daemon(args)) => daemon::run(&context, &args),
+        Some(Verb::Sync(args)) => sync::run(&context, &args),
         Some(Verb::Status(args)) => status::run(&context, &args),
         Some(Verb::Doctor(args)) => doctor::run(&context, &args),
         Some(Verb::Demo(args)) => demo::run(&context, &args),

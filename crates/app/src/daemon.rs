@@ -3,6 +3,7 @@
 
 mod ahead;
 mod alive;
+mod bucket;
 mod callers;
 mod calls;
 mod cards;

@@ -124,6 +124,12 @@ impl From<NodeError> for Failure {
     }
 }
 
+impl From<cocli_core::bucket::Failure> for Failure {
+    fn from(failure: cocli_core::bucket::Failure) -> Self {
+        NodeError::Bucket(failure).into()
+    }
+}
+
 macro_rules! failed_by {
     ($($error:ty => $exit:expr),* $(,)?) => {$(
         impl From<$error> for Failure {

@@ -4,11 +4,13 @@
 
 pub mod fake;
 mod fork;
+mod meter;
 mod names;
 mod packed;
 mod pull;
 mod push;
 mod seen;
+mod trip;
 
 use std::fmt;
 
@@ -18,9 +20,11 @@ use cocli_store::paths;
 use crate::error::Result;
 use crate::home::{Home, failed};
 
+pub use meter::Spent;
 pub use pull::{Pulled, Reach};
 pub use push::{Lack, Pushed, Which};
 pub use seen::Seen;
+pub use trip::Trip;
 
 /// A home at its bucket: one at a time, be it a daemon or a command.
 pub struct Durable<'h> {
@@ -57,8 +61,27 @@ impl<'h> Durable<'h> {
         let durable = Self { home, bucket, seen, _turn: turn };
         if fresh {
             durable.claim()?;
+            durable.save()?;
         }
         Ok(Some(durable))
+    }
+
+    /// Makes a bucket that was tried this home's: another cluster's is refused.
+    ///
+    /// # Errors
+    /// As [`Durable::open`].
+    pub fn begin(
+        home: &'h Home,
+        bucket: &'h dyn Bucket,
+        url: &str,
+        missing_is_denied: bool,
+    ) -> Result<()> {
+        if let Some(mut durable) = Self::open(home, bucket, url, true)? {
+            durable.claim()?;
+            durable.seen.missing_is_denied = missing_is_denied;
+            durable.save()?;
+        }
+        Ok(())
     }
 
     /// What is known of the bucket.

@@ -12,6 +12,7 @@ pub(super) fn run(context: &Context, args: &Daemon) -> Result<(), Failure> {
         Failure::new(Exit::Failed, "the node's own key is missing or has not 32 bytes")
             .hint("`cocli doctor --repair` makes a new one")
     })?;
-    let options = Options::new(&home, args.bind, args.port, &args.peer);
+    let mut options = Options::new(&home, args.bind, args.port, &args.peer);
+    options.bucket_interval = args.bucket_interval;
     daemon::run(&home, held, identity, &options, context.screen)
 }

@@ -12,8 +12,15 @@ use crate::args::{Init, Join};
 use crate::failure::{Exit, Failure, chain};
 use crate::{clock, door, locate, pasted};
 
+mod bucket;
+
 pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     let path = wanted(context, args)?;
+    if let Some(url) = args.bucket.as_deref()
+        && let Ok(home) = Home::open(&path, clock::rim())
+    {
+        return bucket::begin(context, &home, url);
+    }
     let ticket = args.join.as_deref().map(|text| ticket(context, text)).transpose()?;
     let node = match &args.node {
         Some(name) => NodeId::written(name)?,
@@ -28,13 +35,20 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
         cards: !args.no_cards,
         maybe_known: args.node.is_some() && ticket.is_some(),
     };
+    let tried = args.bucket.as_deref().map(|url| bucket::tried(url, &node)).transpose()?;
     let home = Home::create(&path, &birth, clock::rim(), clock::now())?;
     let named = context.data.is_some() || std::env::var_os("COCLI_DATA_HOME").is_some();
     let noted = if named { false } else { locate::note(home.path())? };
     let screen = context.screen;
     if screen.json {
         screen.object(&json!({"home": home.path().display().to_string(), "node": node.as_str(),
-            "cluster": home.cluster().to_string(), "joined": ticket.is_some()}));
+            "cluster": home.cluster().to_string(), "joined": ticket.is_some(),
+            "bucket": args.bucket}));
+    }
+    if let Some((url, tried)) = args.bucket.as_deref().zip(tried) {
+        bucket::keep(context, &home, url, &tried)?;
+    }
+    if screen.json {
         return Ok(());
     }
     screen.line(format!("{} is a data home; this node is {node}", home.path().display()));

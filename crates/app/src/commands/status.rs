@@ -1,5 +1,6 @@
 //! `cocli status`: how this home and its cluster are, and what needs a person.
 
+mod bucket;
 pub(super) mod history;
 mod peers;
 pub(super) mod read_through;
@@ -22,10 +23,13 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let mut problems = problems(&health);
     problems.extend(peers::problems(daemon.as_ref()));
     problems.extend(mute.clone());
+    let bucket = bucket::Bucket::of(&home, daemon.as_ref())?;
+    problems.extend(bucket.iter().flat_map(bucket::Bucket::problems));
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
             "cluster": home.cluster().to_string(), "daemon": daemon,
+            "bucket": bucket.as_ref().map(bucket::Bucket::object),
             "companies": health.companies, "people": health.people, "values": health.values,
             "digest": health.digest.to_string(), "odd": health.odd, "tail_bytes": health.tail_bytes,
             "files_that_do_not_travel": health.other_files,
@@ -39,6 +43,9 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
         pool(context.screen, &health);
         history::show(context.screen, &health.history, daemon.as_ref(), args.cluster);
         read_through::show(context.screen, home.scrubbed().as_ref());
+        if let Some(bucket) = &bucket {
+            bucket.show(context.screen);
+        }
         peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, args.cluster);
         conflicts(context.screen, &health);
         python(context.screen, daemon.as_ref());

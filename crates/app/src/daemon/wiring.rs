@@ -15,6 +15,7 @@ use cocli_node::{Home, Kept, LetGo};
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
+use super::bucket::{self, Courier, Told};
 use super::calls::{self, Answered, Call, Side};
 use super::discovery::{Discovery, Layer};
 use super::gateway::Gateways;
@@ -53,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) fallback: Vec<String>,
     /// Where to look for nodes on the local network, if at all.
     pub(crate) nearby: Option<Interfaces>,
+    /// Seconds from one upload to the bucket, or look at it, to the next.
+    pub(crate) bucket_interval: Option<u64>,
 }
 
 impl Options {
@@ -70,6 +73,7 @@ impl Options {
             fallback: gossip.fallback.clone(),
             nearby: (gossip.mdns != Some(false))
                 .then(|| Interfaces::new(gossip.interfaces.clone())),
+            bucket_interval: None,
         }
     }
 }
@@ -92,6 +96,8 @@ struct Wiring {
     events: Sender<Event>,
     jobs: Jobs,
     keeper: Sender<(u64, Part)>,
+    /// Goes to the bucket, where there is one.
+    courier: Option<Courier>,
     /// Everything is read through once a day, as long as it lives.
     _scrub: Sender<()>,
     cards: Sender<CardEvent>,
@@ -177,6 +183,7 @@ fn open(
     let jobs = writer::start(home.writer(), events.clone());
     let scrub = scrub::start(home.again()?, events.clone());
     let keeper = keeper::start(home.keeper(), events.clone());
+    let courier = bucket::start(home.again()?, options.bucket_interval, &events);
     let notes = Notes::start();
     let way = Alive::through("the thread that keeps the cards", &events);
     let (cards, changes) = cards::start(home.again()?, way, notes.clone());
@@ -194,6 +201,7 @@ fn open(
         events,
         jobs,
         keeper,
+        courier,
         _scrub: scrub,
         cards,
         calls: BTreeMap::new(),
@@ -251,6 +259,7 @@ impl Wiring {
                 self.traffic.expected.learn(&status, asked);
                 self.discovery.look(&status.peers, &self.events);
                 self.shun(&status.peers);
+                self.tell_courier(&status.peers);
             }
             let hand_on = self.hand_on(now);
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
@@ -410,6 +419,9 @@ impl Wiring {
             }
         }
         self.python.advanced(&log, head);
+        if let Some(courier) = &self.courier {
+            courier.tell(Told::Grown);
+        }
         let _ = self.cards.send(CardEvent::Advanced { log, head });
     }
 
@@ -488,6 +500,15 @@ impl Wiring {
             self.post.peers(&self.replica.status().peers);
         }
         Some(self.hand_on)
+    }
+
+    /// Of whom gossip brings everything, the bucket needs not to be asked so often.
+    fn tell_courier(&self, peers: &[PeerStatus]) {
+        let Some(courier) = &self.courier else { return };
+        let live = || peers.iter().filter(|peer| peer.live);
+        let level = live().filter(|peer| peer.ahead_bytes == 0).map(|peer| peer.node.clone());
+        let spread = live().any(|peer| peer.lacks_bytes == 0);
+        courier.tell(Told::Near { level: level.collect(), spread });
     }
 
     fn waiter(&mut self, answer: Sender<Json>, ms: u64, reach: Option<(LogId, u64)>) -> u64 {
@@ -573,6 +594,7 @@ impl Wiring {
         json!({
             "listening": self.listening.to_string(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
+            "bucket": self.courier.as_ref().map(|courier| json!({"trouble": courier.trouble()})),
             "gaps": status.gaps, "stalled": status.stalled, "taking": self.taking(&status.peers), "archive": self.archive(),
             "twins": status.twins.iter().map(NodeId::as_str).collect::<Vec<_>>(),
             "strangers": self.traffic.strangers.shown(old, clock::monotonic()), "python": self.python.shown(),

@@ -1,0 +1,124 @@
+//! What `status` says of the bucket: what is safe there, what waits, what it costs, what is the matter.
+
+use cocli_core::bucket::pace::Lacking;
+use cocli_node::Home;
+use cocli_node::durable::Seen;
+use indicatif::HumanBytes;
+use serde_json::{Value as Json, json};
+
+use crate::bucket::Bill;
+use crate::clock;
+use crate::failure::Failure;
+use crate::render::{Screen, Tone, counted};
+
+/// What is known of the bucket of a home.
+pub(super) struct Bucket {
+    url: String,
+    /// None before the first look at it.
+    seen: Option<(Seen, Lacking)>,
+    bill: Bill,
+    /// Why the daemon gets no answer, and of what kind that is.
+    trouble: Option<(String, String)>,
+}
+
+impl Bucket {
+    /// Nothing where the home has none.
+    pub(super) fn of(home: &Home, daemon: Option<&Json>) -> Result<Option<Self>, Failure> {
+        let Some(url) = home.config().bucket.url.clone() else { return Ok(None) };
+        let seen = match home.seen()? {
+            Some(seen) => {
+                let lacking = home.lacking(&seen, false)?;
+                Some((seen, lacking))
+            }
+            None => None,
+        };
+        let trouble = daemon.and_then(|daemon| daemon.get("bucket")?.get("trouble"));
+        let text = |key: &str| trouble?.get(key)?.as_str().map(ToOwned::to_owned);
+        let trouble = text("kind").zip(text("said"));
+        Ok(Some(Self { url, seen, bill: Bill::of(home, clock::now()), trouble }))
+    }
+
+    pub(super) fn object(&self) -> Json {
+        let seen = self.seen.as_ref();
+        let spent = self.bill.spent;
+        json!({
+            "url": self.url,
+            "own_bytes_not_there": seen.map(|(_, lacking)| lacking.own + lacking.expiring),
+            "logs_of_others_not_there": seen.map(|(_, lacking)| lacking.others.len()),
+            "nodes": seen.map(|(seen, _)| seen.next.len()),
+            "manifest": seen.map(|(seen, _)| seen.manifest.0),
+            "damaged": seen.map(|(seen, _)| seen.damaged.len()),
+            "stored_bytes": seen.map(|(seen, _)| seen.bytes),
+            "requests": {"get": spent.gets, "put": spent.puts, "list": spent.lists, "delete": spent.deletes},
+            "up_bytes": spent.up, "down_bytes": spent.down,
+            "usd_so_far": self.bill.so_far, "usd_stored_a_month": self.bill.stored,
+            "usd_month": self.bill.month(clock::now()),
+            "trouble": self.trouble.as_ref().map(|(kind, said)| json!({"kind": kind, "said": said})),
+        })
+    }
+
+    pub(super) fn show(&self, screen: Screen) {
+        let safe = match &self.seen {
+            None => screen.paint(Tone::Warn, "nothing is there yet (`cocli sync`)"),
+            Some((_, lacking)) if lacking.own + lacking.expiring > 0 => {
+                let waits = HumanBytes(lacking.own + lacking.expiring);
+                screen.paint(Tone::Warn, &format!("{waits} written here are not there yet"))
+            }
+            Some(_) => screen.paint(Tone::Good, "everything written here is there"),
+        };
+        screen.line(format!("bucket {}: {safe}", self.url));
+        if let Some((seen, _)) = &self.seen {
+            let nodes = counted(seen.next.len(), "node writes", "nodes write");
+            let manifest = match seen.manifest.0 {
+                0 => "no hub has published yet".to_owned(),
+                n => format!("manifest {n} is the newest known"),
+            };
+            screen.line(format!("  {nodes} there; {manifest}"));
+        }
+        screen.line(format!("  {}", self.cost()));
+        if let Some((_, said)) = self.trouble.as_ref().filter(|(kind, _)| kind == "away") {
+            screen.line(screen.paint(Tone::Warn, &format!("  away: {said}; it is tried again")));
+        }
+    }
+
+    fn cost(&self) -> String {
+        let spent = self.bill.spent;
+        let asked = spent.gets + spent.puts + spent.lists + spent.deletes;
+        let so_far = format!(
+            "this month {asked} requests ({} reads, {} writes, {} listings), {} up, {} down: {:.4} USD",
+            spent.gets,
+            spent.puts,
+            spent.lists,
+            HumanBytes(spent.up),
+            HumanBytes(spent.down),
+            self.bill.so_far,
+        );
+        match self.bill.month(clock::now()) {
+            Some(month) => format!("{so_far}; about {month:.2} USD a month at S3's list prices"),
+            None => so_far,
+        }
+    }
+
+    /// What needs a person.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if let Some((kind, said)) = self.trouble.as_ref().filter(|(kind, _)| kind != "away") {
+            let what = match kind.as_str() {
+                "denied" => "other credentials or rights are needed (docs/bucket.md, \"Rights\")",
+                "budget" => "`[bucket] budget` in .cocli/config.toml bounds it",
+                _ => "`cocli sync` tells more",
+            };
+            problems.push(format!("the bucket: {said}: {what}"));
+        }
+        let damaged = self.seen.as_ref().map_or(0, |(seen, _)| seen.damaged.len());
+        if let Some((seen, _)) = self.seen.as_ref().filter(|_| damaged > 0) {
+            let first = seen.damaged.keys().next().map(|(node, n)| format!("wal/{node}/{n}"));
+            problems.push(format!(
+                "{} of the bucket cannot be read ({}): whoever holds what was there uploads it again; `cocli sync` there",
+                counted(damaged, "object", "objects"),
+                first.unwrap_or_default(),
+            ));
+        }
+        problems
+    }
+}

@@ -1,0 +1,159 @@
+//! One trip to the bucket: what is due is done, in one go.
+
+use cocli_core::Instant;
+use cocli_core::bucket::pace::{Due, Lacking};
+use cocli_core::bucket::{Key, Manifest, newest};
+use cocli_core::limits::{DOWNLOAD_BYTES_MAX, MANIFEST_BYTES_MAX};
+
+use super::packed::unpack;
+use super::pull::{Pulled, Reach};
+use super::push::{Pushed, Which};
+use super::{Durable, Seen};
+use crate::error::Result;
+use crate::home::Home;
+
+/// What a trip came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trip {
+    /// What came.
+    pub pulled: Pulled,
+    /// What went.
+    pub pushed: Pushed,
+}
+
+impl Durable<'_> {
+    /// Does what is due.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked or the disk refuses; what was done before counts.
+    pub fn go(&mut self, due: &Due, now: Instant) -> Result<Trip> {
+        let mut trip = Trip::default();
+        if due.trial {
+            self.bucket.get(&Key::cluster())?;
+        }
+        if due.names {
+            self.meet(false)?;
+        }
+        if due.manifest {
+            self.look_at_manifest()?;
+        }
+        let mut pull = due.pull.clone();
+        if due.names {
+            // Another machine may bear this node's name.
+            pull.insert(self.home.node().clone());
+        }
+        if !pull.is_empty() {
+            trip.pulled = self.pull(&pull, Reach::New, now)?;
+        }
+        if due.push {
+            trip.pushed = self.push(&Which::Own(due.carried.clone()), now)?;
+        }
+        Ok(trip)
+    }
+
+    /// Everything: what others have there comes, and what it lacks goes.
+    ///
+    /// # Errors
+    /// As [`Durable::go`].
+    pub fn level(&mut self, pull: bool, push: bool, now: Instant) -> Result<Trip> {
+        let mut trip = Trip::default();
+        self.meet(true)?;
+        if pull {
+            let all = self.seen.writers();
+            trip.pulled = self.pull(&all, Reach::All, now)?;
+        }
+        if push {
+            trip.pushed = self.push(&Which::All, now)?;
+        }
+        Ok(trip)
+    }
+
+    /// The newest manifest, if there is one.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked, or it cannot be read.
+    pub fn manifest(&mut self) -> Result<Option<Manifest>> {
+        let known = self.seen.manifest.0;
+        let there = |n| Ok(self.bucket.get(&Key::manifest(n))?.is_some());
+        let n = newest(known, there)?;
+        let manifest = read_manifest(self.bucket, n)?;
+        if let Some(manifest) = &manifest {
+            self.seen.manifest = self.seen.manifest.max((manifest.n, manifest.generation));
+        }
+        Ok(manifest)
+    }
+
+    /// Which nodes have more than was read of them.
+    fn look_at_manifest(&mut self) -> Result<()> {
+        if let Some(manifest) = self.manifest()? {
+            for node in manifest.objects.keys() {
+                self.seen.know(node);
+            }
+        }
+        self.save()
+    }
+
+    /// What it lacks of what is durable here. `spread`: another node holds all of the own log.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn lacking(&self, spread: bool) -> Result<Lacking> {
+        self.home.lacking(&self.seen, spread)
+    }
+}
+
+impl Home {
+    /// What the bucket lacks of what is held here, by what is known of it.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn lacking(&self, seen: &Seen, spread: bool) -> Result<Lacking> {
+        let journals = self.journals()?;
+        let mut lacking = Lacking { spread, ..Lacking::default() };
+        for log in journals.logs() {
+            let missing = seen.covered.missing(log, journals.begin(log), journals.end(log));
+            let bytes: u64 = missing.iter().map(|(from, until)| until - from).sum();
+            match (journals.owns(log), log.month) {
+                (true, None) => lacking.own += bytes,
+                (true, Some(_)) => lacking.expiring += bytes,
+                (false, None) if bytes > 0 => drop(lacking.others.insert(log.clone())),
+                // Of what expires each node uploads its own.
+                (false, _) => {}
+            }
+        }
+        Ok(lacking)
+    }
+
+    /// What is known of the bucket that the settings name.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn seen(&self) -> Result<Option<Seen>> {
+        let Some(url) = &self.config().bucket.url else { return Ok(None) };
+        Seen::load(&*self.disk, url, self.cluster())
+    }
+}
+
+/// Reads the `n`th manifest; nothing when there is none.
+///
+/// # Errors
+/// When the bucket cannot be asked, or it cannot be read.
+pub(super) fn read_manifest(
+    bucket: &dyn cocli_core::bucket::Bucket,
+    n: u64,
+) -> Result<Option<Manifest>> {
+    use cocli_core::bucket::{Failure, FailureKind};
+    if n == 0 {
+        return Ok(None);
+    }
+    let key = Key::manifest(n);
+    let Some(packed) = bucket.get(&key)? else { return Ok(None) };
+    let wrong =
+        |what: &str| Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"));
+    if packed.len() > DOWNLOAD_BYTES_MAX {
+        return Err(wrong("it is too long").into());
+    }
+    let text = unpack(&key, &packed, 2 * MANIFEST_BYTES_MAX)?;
+    let read = Manifest::read(&text).filter(|manifest| manifest.n == n);
+    Ok(Some(read.ok_or_else(|| wrong("it is no manifest of this version"))?))
+}
