@@ -5,6 +5,7 @@
 
 mod coverage;
 mod key;
+pub mod lease;
 pub mod manifest;
 mod newest;
 pub mod object;

@@ -4,11 +4,13 @@
 
 pub mod fake;
 mod fork;
+pub mod hub;
 mod meter;
 mod names;
 mod packed;
 mod pull;
 mod push;
+mod round;
 mod seen;
 mod trip;
 
@@ -23,6 +25,7 @@ use crate::home::{Home, failed};
 pub use meter::Spent;
 pub use pull::{Pulled, Reach};
 pub use push::{Lack, Pushed, Which};
+pub use round::Round;
 pub use seen::Seen;
 pub use trip::Trip;
 

@@ -53,7 +53,7 @@ fn other_of(node: &str) -> FakeDisk {
 }
 
 fn told(disk: &FakeDisk) -> Vec<u8> {
-    checkpoint::told(&mut journals(disk)).unwrap().unwrap()
+    checkpoint::told(&mut journals(disk)).unwrap().unwrap().text
 }
 
 fn wanted(came: Came) -> Option<Wanted> {

@@ -35,11 +35,11 @@ pub use incoming::{Incoming, Taken, Wanted, waits};
 pub use join::join;
 pub use manifest::{Manifest, RULES};
 pub use means::Means;
-pub use odd::{OddRecord, odd_behind};
+pub use odd::{OddRecord, last_odd, odd_behind};
 pub use place::{Merged, Placed};
 pub use salvage::{outlives_own, salvage};
 pub(crate) use shard::add_line;
-pub use tell::{piece, told};
+pub use tell::{Told, piece, told};
 pub use turn::Turn;
 
 pub(crate) use manifest::{ShardInfo, held_from_start};

@@ -45,7 +45,7 @@ fn compact(disk: &FakeDisk, name: &str, means: &Means<'_>) {
 /// Brings the checkpoint of a home to another one, in pieces of about so many bytes.
 fn bring(from: (&FakeDisk, &str), to: &FakeDisk, max: usize) -> Result<bool> {
     let mut journals = open(from.0, from.1)?;
-    let told = checkpoint::told(&mut journals)?.unwrap();
+    let told = checkpoint::told(&mut journals)?.unwrap().text;
     let mut incoming = Incoming::begin(shared(to), &told)?.unwrap();
     while let Some(wanted) = incoming.wanted()? {
         let taken = match wanted {
@@ -187,7 +187,7 @@ type Change<'a> = &'a dyn Fn(SortedFile, u64, Vec<u8>) -> Vec<u8>;
 
 /// As [`bring`], with every piece changed on the way, until one is refused.
 fn bring_changed(there: &FakeDisk, here: &FakeDisk, change: Change<'_>) -> Option<String> {
-    let told = checkpoint::told(&mut open(there, "pi2").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(there, "pi2").unwrap()).unwrap().unwrap().text;
     let mut incoming = Incoming::begin(shared(here), &told).unwrap().unwrap();
     while let Some(Wanted::Lines(file, offset)) = incoming.wanted().unwrap() {
         let bytes = checkpoint::piece(there, file, offset, 300).unwrap().unwrap();
@@ -275,7 +275,7 @@ fn lines_that_are_unsorted_torn_elsewhere_or_spelled_otherwise_are_refused() {
 #[test]
 fn a_manifest_that_does_not_add_up_or_is_of_other_rules_is_not_taken() {
     let (here, there, _) = two_homes();
-    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap().text;
     let text = String::from_utf8(told).unwrap();
     let refused =
         |text: &str| Incoming::begin(shared(&here), text.as_bytes()).unwrap().unwrap_err();
@@ -312,7 +312,7 @@ fn a_manifest_that_does_not_add_up_or_is_of_other_rules_is_not_taken() {
 #[test]
 fn files_that_the_next_manifest_names_too_are_not_fetched_again() {
     let (here, there, _) = two_homes();
-    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap().text;
     let mut incoming = Incoming::begin(shared(&here), &told).unwrap().unwrap();
     let Some(Wanted::Lines(first, 0)) = incoming.wanted().unwrap() else { panic!("a file") };
     let bytes = checkpoint::piece(&there, first, 0, 1 << 20).unwrap().unwrap();
@@ -320,7 +320,7 @@ fn files_that_the_next_manifest_names_too_are_not_fetched_again() {
     // The other one compacts: its runs are others, most shards stay.
     append(&there, "pi2", "20261122", &batch("pi2", 200, 1)).unwrap();
     compact(&there, "pi2", &means(1 << 20, 0));
-    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap().text;
     let mut incoming = Incoming::begin(shared(&here), &told).unwrap().unwrap();
     let next = incoming.wanted().unwrap().unwrap();
     assert!(!matches!(next, Wanted::Lines(file, _) if file == first));
@@ -541,7 +541,7 @@ fn one_that_does_not_cover_all_that_is_gone_here_stays_when_the_disk_is_full() {
 #[test]
 fn a_log_with_a_hole_in_the_others_checkpoint_does_not_go_on_from_it() {
     let (here, there, _) = two_homes();
-    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap().text;
     let text = String::from_utf8(told).unwrap();
     assert!(text.contains("\"holes\":[]"));
     // As one says it who does not leave such logs out.
@@ -561,7 +561,7 @@ fn a_log_with_a_hole_in_the_others_checkpoint_does_not_go_on_from_it() {
     let holes =
         manifest.replace("\"holes\":[]", "\"holes\":[{\"log\":\"pi2\",\"from\":0,\"to\":10}]");
     there.plant("checkpoint/manifest.json", holes.as_bytes());
-    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap().text;
     let told = String::from_utf8(told).unwrap();
     assert!(told.contains("\"frontier\":[]"), "{told}");
 }
@@ -599,7 +599,7 @@ fn trace_of(disk: &FakeDisk, work: impl FnOnce()) -> Vec<String> {
 #[test]
 fn no_step_of_taking_a_checkpoint_does_more_than_one_file_and_none_is_read_again() {
     let (here, there, _) = two_homes();
-    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(&there, "pi2").unwrap()).unwrap().unwrap().text;
     let mut incoming = Incoming::begin(shared(&here), &told).unwrap().unwrap();
     while let Some(Wanted::Lines(file, offset)) = incoming.wanted().unwrap() {
         let bytes = checkpoint::piece(&there, file, offset, 300).unwrap().unwrap();
@@ -651,7 +651,7 @@ fn odd_records_of_what_a_log_passes_over_come_along() {
     let all = odd_of(&there, "mac");
     assert_eq!(all.len(), 3);
     trim(&there, "mac");
-    let told = checkpoint::told(&mut open(&there, "mac").unwrap()).unwrap().unwrap();
+    let told = checkpoint::told(&mut open(&there, "mac").unwrap()).unwrap().unwrap().text;
     for max in [1, 1 << 20] {
         let disk = here.copy();
         let mut incoming = Incoming::begin(shared(&disk), &told).unwrap().unwrap();

@@ -215,7 +215,8 @@ impl Durable<'_> {
             return self.place(journals, lock, part, now);
         }
         if range.position > end.position {
-            return Ok(Taken::Waits);
+            // Of a log that expires what came before may be nowhere any more: gossip, if anything, brings it.
+            return Ok(if log.month.is_some() { Taken::Fork(None) } else { Taken::Waits });
         }
         let Some(rest) = range.behind(end.position).filter(|rest| rest.hash_before == end.hash)
         else {

@@ -48,7 +48,7 @@ impl Logs for View<'_> {
     }
 
     fn manifest(&mut self) -> Option<Vec<u8>> {
-        checkpoint::told(self.journals).ok().flatten()
+        checkpoint::told(self.journals).ok().flatten().map(|told| told.text)
     }
 
     fn lines(&mut self, file: SortedFile, offset: u64, max: usize) -> Option<Vec<u8>> {

@@ -102,6 +102,13 @@ impl OddRecord {
     }
 }
 
+/// The log and position of the last of some entries; nothing when there is none, or they are no entries.
+#[must_use]
+pub fn last_odd(text: &[u8]) -> Option<(LogId, u64)> {
+    let last = entries(text)?.pop()?;
+    Some((last.log, last.position))
+}
+
 /// Entries as another node tells them, all of them in order; none where one of them is no entry.
 pub(super) fn entries(text: &[u8]) -> Option<Vec<OddRecord>> {
     let body = text.strip_suffix(&END)?;

@@ -1,7 +1,7 @@
 //! The checkpoint as it is told to another node: its manifest, and pieces of its files.
 
-use cocli_core::SortedFile;
 use cocli_core::limits::{MANIFEST_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX};
+use cocli_core::{SortedFile, StateDigest, Vector};
 
 use super::manifest::Manifest;
 use super::source::END;
@@ -10,12 +10,42 @@ use crate::error::{Result, StoreError, Tried, if_there};
 use crate::journal::{Journals, Place, is_rot};
 use crate::paths;
 
+/// What is told of a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The manifest's text.
+    pub text: Vec<u8>,
+    /// Up to where each log is merged into it.
+    pub frontier: Vector,
+    /// The digest of the state that it covers.
+    pub digest: StateDigest,
+    /// Its files.
+    pub files: Vec<SortedFile>,
+}
+
+impl Told {
+    /// Reads what somebody told; nothing when it is no manifest of this version.
+    #[must_use]
+    pub fn read(text: &[u8]) -> Option<Self> {
+        Manifest::of_text(None, text).map(|manifest| Self::of(&manifest, text.to_vec()))
+    }
+
+    fn of(manifest: &Manifest, text: Vec<u8>) -> Self {
+        Self {
+            text,
+            frontier: manifest.frontier.clone(),
+            digest: manifest.digest(),
+            files: manifest.sorted_files().map(|(file, _)| file).collect(),
+        }
+    }
+}
+
 /// The manifest as others may believe it: its frontier names only logs that still stand on the chain it
 /// says, and of which no hole is open. Nothing where there is no checkpoint.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn told(journals: &mut Journals) -> Result<Option<Vec<u8>>> {
+pub fn told(journals: &mut Journals) -> Result<Option<Told>> {
     let mut manifest = Manifest::read_or_empty(&**journals.disk(), None)?;
     // What older reading rules made is told when it was read by those of today.
     if manifest.bytes() == 0 || manifest.is_older() {
@@ -30,7 +60,8 @@ pub fn told(journals: &mut Journals) -> Result<Option<Vec<u8>>> {
         Some((log.clone(), Place { day, offset, head: *head }))
     });
     manifest.places = places.collect();
-    Ok(Some(manifest.text()).filter(|text| text.len() <= MANIFEST_BYTES_MAX))
+    let text = manifest.text();
+    Ok((text.len() <= MANIFEST_BYTES_MAX).then(|| Told::of(&manifest, text)))
 }
 
 /// Whole lines of a file of the checkpoint from `offset` on, at most `max` bytes, but at least one line;

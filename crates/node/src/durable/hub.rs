@@ -1,0 +1,179 @@
+//! The hub: who holds the lease publishes, and the chain of manifests is the fence. docs/bucket.md, "The hub".
+
+use cocli_core::bucket::lease::{Lease, Watch};
+use cocli_core::bucket::pace::Micros;
+use cocli_core::bucket::{Created, Failure, FailureKind, Key, Manifest, newest};
+use cocli_core::{Instant, NodeId};
+
+use super::Durable;
+use super::packed::pack;
+use super::trip::read_manifest;
+use crate::error::Result;
+
+/// The rim's clocks: microseconds of the monotonic one, and the wall clock.
+pub type Clock<'c> = dyn Fn() -> (Micros, Instant) + 'c;
+
+/// The lease, held.
+#[derive(Debug)]
+pub struct Term {
+    /// Its generation.
+    pub generation: u64,
+    lease: Lease,
+    time_to_live: Micros,
+    renewed: Micros,
+}
+
+/// What came of asking for the lease.
+#[derive(Debug)]
+pub enum Claim {
+    /// It is held.
+    Held(Term),
+    /// Somebody else holds it: look again within so many microseconds.
+    Wait(Micros),
+}
+
+impl Durable<'_> {
+    /// Asks for the lease: takes it when it is free, or has not changed for its time to live since `watch` saw
+    /// it first. `boot` is random.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked.
+    pub fn claim_lease(
+        &mut self,
+        watch: &mut Watch,
+        boot: u64,
+        time_to_live: Micros,
+        clock: &Clock<'_>,
+    ) -> Result<Claim> {
+        let known = self.seen.manifest.1;
+        let there = |generation| Ok(self.bucket.get(&Key::lease(generation))?.is_some());
+        let generation = newest(known, there)?;
+        let text = match generation {
+            0 => None,
+            generation => self.bucket.get(&Key::lease(generation))?,
+        };
+        watch.saw(clock().0, generation, text);
+        let wait = watch.wait(clock().0, time_to_live);
+        if wait > 0 {
+            return Ok(Claim::Wait(wait));
+        }
+        let (now, wall) = clock();
+        let mut lease = Lease {
+            owner: self.home.node().clone(),
+            boot,
+            held: true,
+            serial: 1,
+            until: until(wall, time_to_live),
+        };
+        let key = Key::lease(generation + 1);
+        match self.bucket.create(&key, &lease.text())? {
+            Created::New => {}
+            Created::Exists => {
+                // An earlier try whose answer was lost, or somebody who was faster.
+                let there = self.bucket.get(&key)?.and_then(|text| Lease::read(&text));
+                match there.filter(|there| (&there.owner, there.boot) == (&lease.owner, boot)) {
+                    Some(mine) => lease = mine,
+                    None => return Ok(Claim::Wait(time_to_live)),
+                }
+            }
+        }
+        Ok(Claim::Held(Term { generation: generation + 1, lease, time_to_live, renewed: now }))
+    }
+
+    /// Renews the lease when a third of its time has passed.
+    ///
+    /// # Errors
+    /// When somebody else is hub by now, or the bucket cannot be asked.
+    pub fn keep(&self, term: &mut Term, clock: &Clock<'_>) -> Result<()> {
+        let (now, wall) = clock();
+        if now.saturating_sub(term.renewed) < term.time_to_live / 3 {
+            return Ok(());
+        }
+        if self.bucket.get(&Key::lease(term.generation + 1))?.is_some() {
+            return Err(superseded(term.generation, None).into());
+        }
+        term.lease.serial += 1;
+        term.lease.until = until(wall, term.time_to_live);
+        self.bucket.replace(&Key::lease(term.generation), &term.lease.text())?;
+        term.renewed = now;
+        Ok(())
+    }
+
+    /// Gives the lease back.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked: others wait for its time to live then.
+    pub fn release(&self, mut term: Term) -> Result<()> {
+        term.lease.held = false;
+        term.lease.serial += 1;
+        Ok(self.bucket.replace(&Key::lease(term.generation), &term.lease.text())?)
+    }
+
+    /// The first act of a holder: the newest manifest again, under its own generation. Whoever held the lease
+    /// before finds the number taken that it would publish next.
+    ///
+    /// # Errors
+    /// When somebody else is hub by now, or the bucket cannot be asked.
+    pub fn fence(&mut self, term: &Term, wall: Instant) -> Result<Option<Manifest>> {
+        loop {
+            let Some(current) = self.manifest()? else { return Ok(None) };
+            if current.generation == term.generation {
+                return Ok(Some(current));
+            }
+            let again = self.next_manifest(&current, term, wall);
+            if let Some(published) = self.publish(&again, term)? {
+                return Ok(Some(published));
+            }
+        }
+    }
+
+    /// A manifest that says what `current` says, as the next one.
+    pub(super) fn next_manifest(&self, current: &Manifest, term: &Term, wall: Instant) -> Manifest {
+        let hub: NodeId = self.home.node().clone();
+        let (n, generation, at) = (current.n + 1, term.generation, wall.to_string());
+        Manifest { n, generation, hub, at, ..current.clone() }
+    }
+
+    /// Creates a manifest. Nothing when its number is taken by one of a generation before: that is the newest now.
+    ///
+    /// # Errors
+    /// When it is taken by one of a later generation, or the bucket cannot be asked.
+    pub(super) fn publish(&mut self, manifest: &Manifest, term: &Term) -> Result<Option<Manifest>> {
+        if self.seen.manifest.1 > term.generation {
+            return Err(superseded(term.generation, None).into());
+        }
+        let text = pack(&manifest.text())?;
+        let published = match self.bucket.create(&Key::manifest(manifest.n), &text)? {
+            Created::New => true,
+            Created::Exists => {
+                let there = read_manifest(self.bucket, manifest.n)?;
+                if let Some(later) = there.as_ref().filter(|it| it.generation > term.generation) {
+                    return Err(superseded(term.generation, Some(later)).into());
+                }
+                there.as_ref() == Some(manifest)
+            }
+        };
+        if published {
+            self.seen.manifest = (manifest.n, manifest.generation);
+            self.save()?;
+        }
+        Ok(published.then(|| manifest.clone()))
+    }
+}
+
+fn until(wall: Instant, time_to_live: Micros) -> String {
+    let later = wall.micros().saturating_add(i64::try_from(time_to_live).unwrap_or(i64::MAX));
+    Instant::from_micros(later).unwrap_or(wall).to_string()
+}
+
+/// Somebody else is hub.
+pub(super) fn superseded(generation: u64, by: Option<&Manifest>) -> Failure {
+    let who = match by {
+        Some(manifest) => format!("{} (generation {})", manifest.hub, manifest.generation),
+        None => "another node".to_owned(),
+    };
+    let said = format!(
+        "{who} is the hub by now, and this one (generation {generation}) publishes nothing more"
+    );
+    Failure::new(FailureKind::Wrong, said)
+}

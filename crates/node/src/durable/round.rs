@@ -1,0 +1,314 @@
+//! A hub's round: everything there comes, everything it lacks goes, and what both come to is published.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cocli_core::bucket::manifest::{name_of, name_of_odd};
+use cocli_core::bucket::{Created, Failure, FailureKind, Key, Manifest};
+use cocli_core::digest::hash;
+use cocli_core::limits::ODD_TAKEN_BYTES_MAX;
+use cocli_core::{Instant, SortedFile, StateDigest};
+use cocli_store::Journals;
+use cocli_store::checkpoint::{self, Told};
+
+use super::Durable;
+use super::hub::{Clock, Term};
+use super::packed::pack;
+use super::pull::{Pulled, Reach};
+use super::push::{Pushed, Which};
+use crate::error::Result;
+use crate::snapshot::Origin;
+
+/// Files that are created side by side.
+const TOGETHER: usize = 16;
+/// How often a checkpoint that another one takes the place of meanwhile is begun again with.
+const TRIES_MAX: usize = 5;
+/// Bytes of a file that are read in one go.
+const PIECE_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a round came to.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// What came.
+    pub pulled: Pulled,
+    /// What went.
+    pub pushed: Pushed,
+    /// The manifest that was published; none when there was nothing new.
+    pub manifest: Option<Manifest>,
+    /// Files that were created for it.
+    pub files: usize,
+    /// Rows of the snapshot that was made.
+    pub rows: u64,
+    /// What could not be done, and stops nothing else.
+    pub notices: Vec<String>,
+}
+
+impl Durable<'_> {
+    /// Reads everything, uploads what the bucket lacks, compacts, and publishes. `version` of the program goes
+    /// into the snapshot.
+    ///
+    /// # Errors
+    /// When somebody else is hub by now, the bucket cannot be asked, or the disk refuses: the newest manifest is
+    /// the one before, or the new one.
+    pub fn round(&mut self, term: &mut Term, version: &str, clock: &Clock<'_>) -> Result<Round> {
+        let mut round = Round::default();
+        let mut current = self.fence(term, clock().1)?;
+        self.meet(true)?;
+        let all = self.seen.writers();
+        round.pulled = self.pull(&all, Reach::All, clock().1)?;
+        self.keep(term, clock)?;
+        round.pushed = self.push(&Which::All, clock().1)?;
+        self.keep(term, clock)?;
+        self.compact(clock().1, &mut round)?;
+        self.keep(term, clock)?;
+        let mut snapshot = None;
+        for _ in 0..TRIES_MAX {
+            let mut journals = self.home.journals()?;
+            self.make_durable(&mut journals)?;
+            let Some(told) = checkpoint::told(&mut journals)? else { return Ok(round) };
+            let same = current.as_ref().and_then(|manifest| manifest.checkpoint.as_deref());
+            if same == std::str::from_utf8(&told.text).ok() {
+                return Ok(round);
+            }
+            self.covers(&mut journals, &told, clock().1)?;
+            let Some(files) =
+                self.create_files(&told, current.as_ref(), term, clock, &mut round)?
+            else {
+                continue;
+            };
+            let odd = self.create_odd(current.as_ref(), term)?;
+            if snapshot.is_none() {
+                snapshot = Some(self.create_snapshot(
+                    &told,
+                    current.as_ref(),
+                    term,
+                    version,
+                    &mut round,
+                )?);
+            }
+            self.keep(term, clock)?;
+            let begin = current.clone().unwrap_or_else(|| self.first_manifest());
+            let mut next = self.next_manifest(&begin, term, clock().1);
+            next.checkpoint = Some(String::from_utf8_lossy(&told.text).into_owned());
+            (next.files, next.odd, next.nodes) = (files, odd, self.seen.nodes);
+            next.snapshot = snapshot.unwrap_or_default();
+            let nodes: Vec<_> = self.seen.writers().into_iter().collect();
+            let settled = |node| (self.seen.settled_before(&node), node);
+            next.objects = nodes.into_iter().map(settled).map(|(n, node)| (node, n)).collect();
+            if let Some(published) = self.publish(&next, term)? {
+                round.manifest = Some(published);
+                return Ok(round);
+            }
+            current = self.manifest()?;
+        }
+        let said = "the checkpoint here, or the newest manifest, changed again and again meanwhile";
+        Err(Failure::new(FailureKind::Away, said).into())
+    }
+
+    fn first_manifest(&self) -> Manifest {
+        Manifest {
+            cluster: self.seen.cluster,
+            n: 0,
+            generation: 0,
+            hub: self.home.node().clone(),
+            at: String::new(),
+            checkpoint: None,
+            files: BTreeMap::new(),
+            odd: None,
+            objects: BTreeMap::new(),
+            nodes: self.seen.nodes,
+            snapshot: None,
+        }
+    }
+
+    fn compact(&self, now: Instant, round: &mut Round) -> Result<()> {
+        let mut journals = self.home.journals()?;
+        self.make_durable(&mut journals)?;
+        let durable = journals.vector()?;
+        let complaints = Mutex::new(Vec::new());
+        self.home.compact_beside(&durable, true, now, &|month, error| {
+            let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
+            complaints.push(format!("{month}: {error}"));
+        })?;
+        round.notices.extend(complaints.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok(())
+    }
+
+    /// Makes sure that the bucket holds all that the checkpoint covers, and the checkpoint all that was read
+    /// from the bucket.
+    fn covers(&mut self, journals: &mut Journals, told: &Told, now: Instant) -> Result<()> {
+        self.push(&Which::UpTo(told.frontier.clone()), now)?;
+        for (log, head) in &told.frontier.0 {
+            let missing = self.seen.covered.missing(log, journals.begin(log), head.position);
+            if let Some((from, until)) = missing.first() {
+                let said = format!(
+                    "the checkpoint covers {log} up to {}, and the bucket lacks {from} to {until}: nothing is published (`cocli doctor` looks for damage)",
+                    head.position
+                );
+                return Err(Failure::new(FailureKind::Wrong, said).into());
+            }
+        }
+        for (log, tip) in self.seen.tips.iter().filter(|(log, _)| log.month.is_none()) {
+            if told.frontier.position(log) < tip.position {
+                let said = format!(
+                    "the bucket holds {log} up to {}, and the checkpoint here covers it only up to {}: nothing is published before it does",
+                    tip.position,
+                    told.frontier.position(log)
+                );
+                return Err(Failure::new(FailureKind::Away, said).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Creates the files of the checkpoint that the newest manifest does not name; nothing when one of them
+    /// is no longer there.
+    fn create_files(
+        &mut self,
+        told: &Told,
+        current: Option<&Manifest>,
+        term: &mut Term,
+        clock: &Clock<'_>,
+        round: &mut Round,
+    ) -> Result<Option<BTreeMap<String, u64>>> {
+        let named = |name: &str| current.and_then(|manifest| manifest.files.get(name)).copied();
+        let mut files = BTreeMap::new();
+        let mut fresh = Vec::new();
+        for file in &told.files {
+            let name = name_of(*file);
+            match named(&name) {
+                Some(generation) => drop(files.insert(name, generation)),
+                None => {
+                    files.insert(name, term.generation);
+                    fresh.push(*file);
+                }
+            }
+        }
+        for group in fresh.chunks(TOGETHER) {
+            self.keep(term, clock)?;
+            let mut gone = false;
+            let mut left = group.iter();
+            let created = self.bucket.create_all(&mut || {
+                let Some(file) = left.next() else { return Ok(None) };
+                match self.packed_file(*file)? {
+                    Some(packed) => {
+                        Ok(Some((Key::checkpoint(term.generation, &name_of(*file)), packed)))
+                    }
+                    None => {
+                        gone = true;
+                        Ok(None)
+                    }
+                }
+            })?;
+            round.files += created.iter().filter(|created| **created == Created::New).count();
+            if gone {
+                return Ok(None);
+            }
+        }
+        Ok(Some(files))
+    }
+
+    /// A file as it goes there; nothing when it is no longer here. What is damaged goes nowhere.
+    fn packed_file(&self, file: SortedFile) -> Result<Option<Vec<u8>>, Failure> {
+        let failed = |what: String| Failure::new(FailureKind::Wrong, what);
+        let mut bytes = Vec::new();
+        loop {
+            let read = checkpoint::piece(&*self.home.disk, file, bytes.len() as u64, PIECE_BYTES);
+            match read.map_err(|error| failed(error.to_string()))? {
+                None => return Ok(None),
+                Some(piece) if piece.is_empty() => break,
+                Some(piece) => bytes.extend(piece),
+            }
+        }
+        if hash(&bytes) != file.hash {
+            let name = name_of(file);
+            return Err(failed(format!(
+                "{name} of the checkpoint here is damaged: nothing is published (`cocli doctor --repair`)"
+            )));
+        }
+        pack(&bytes).map(Some)
+    }
+
+    /// The list of odd records.
+    fn create_odd(
+        &mut self,
+        current: Option<&Manifest>,
+        term: &Term,
+    ) -> Result<Option<(String, u64)>> {
+        let mut odd = Vec::new();
+        let mut behind = None;
+        loop {
+            let more = checkpoint::odd_behind(&*self.home.disk, behind.as_ref(), PIECE_BYTES)?;
+            let Some(last) = checkpoint::last_odd(&more) else { break };
+            if (odd.len() + more.len()) as u64 > ODD_TAKEN_BYTES_MAX {
+                break;
+            }
+            behind = Some(last);
+            odd.extend(more);
+        }
+        if odd.is_empty() {
+            return Ok(None);
+        }
+        let name = name_of_odd(hash(&odd));
+        let known = current.and_then(|manifest| manifest.odd.clone());
+        if let Some(known) = known.filter(|(known, _)| *known == name) {
+            return Ok(Some(known));
+        }
+        self.bucket.create(&Key::checkpoint(term.generation, &name), &pack(&odd)?)?;
+        Ok(Some((name, term.generation)))
+    }
+
+    /// The tables, when the state is another than the newest manifest's; gives their number.
+    fn create_snapshot(
+        &mut self,
+        told: &Told,
+        current: Option<&Manifest>,
+        term: &Term,
+        version: &str,
+        round: &mut Round,
+    ) -> Result<Option<u64>> {
+        let known = current.and_then(|manifest| {
+            let digest = Told::read(manifest.checkpoint.as_deref()?.as_bytes())?.digest;
+            manifest.snapshot.map(|number| (number, digest))
+        });
+        let same = |digest: StateDigest| digest == told.digest;
+        if let Some((number, _)) = known.filter(|(_, digest)| same(*digest)) {
+            return Ok(Some(number));
+        }
+        let parts: Arc<Mutex<BTreeMap<(&'static str, usize), Part>>> = Arc::default();
+        let origin = Origin { version: version.to_owned(), manifest: Some(term.generation) };
+        let snapshot = self.home.snapshot(&origin, |table, part| {
+            let fresh = Part::default();
+            let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
+            parts.insert((table, part), fresh.clone());
+            Ok(fresh)
+        })?;
+        let parts = std::mem::take(&mut *parts.lock().unwrap_or_else(PoisonError::into_inner));
+        for info in &snapshot.parts {
+            round.rows += if info.table == "datagrams" { info.rows } else { 0 };
+        }
+        for ((table, part), bytes) in parts {
+            let key = Key::snapshot(term.generation, table, &crate::part_name(part));
+            let bytes =
+                std::mem::take(&mut *bytes.0.lock().unwrap_or_else(PoisonError::into_inner));
+            self.bucket.create(&key, &bytes)?;
+        }
+        Ok(Some(term.generation))
+    }
+}
+
+/// A part of a table, kept until all of them are whole.
+#[derive(Debug, Clone, Default)]
+struct Part(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
