@@ -2,15 +2,22 @@
 //!
 //! It talks to any [`Bucket`]; which store that is, the rim decides.
 
+mod clone;
+mod everything;
 pub mod fake;
 mod fork;
 mod meter;
+mod mark;
 mod names;
 mod packed;
+mod published;
 mod pull;
 mod push;
+mod restore;
 mod seen;
 mod trip;
+#[cfg(test)]
+mod staged;
 
 use std::fmt;
 
@@ -21,8 +28,11 @@ use crate::error::Result;
 use crate::home::{Home, failed};
 
 pub use meter::Spent;
+pub use clone::{Cloned, Source, Stage, clone, cluster_of};
+pub use published::newest_manifest;
 pub use pull::{Pulled, Reach};
 pub use push::{Lack, Pushed, Which};
+pub use restore::{Beginning, Restored, restore};
 pub use seen::Seen;
 pub use trip::Trip;
 
