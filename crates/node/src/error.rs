@@ -72,7 +72,9 @@ pub enum NodeError {
     #[error("another process of this home talks to its bucket")]
     BucketBusy,
     /// A home that is a copy of how things were joins nobody.
-    #[error("this home is a copy of what {bucket} held, as it was at {at}: it joins nobody")]
+    #[error(
+        "this home is a copy of what {bucket} held, as it was at {at}: it joins nobody and uploads nothing"
+    )]
     Restored {
         /// The bucket.
         bucket: String,

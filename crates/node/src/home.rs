@@ -8,7 +8,7 @@ use cocli_core::{ClusterId, Epoch, Instant, NodeId, Vector};
 use cocli_store::{Disk, HomeLock, Journals, RealDisk, Serving, SharedDisk, StoreError, paths};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, RestoredFrom};
 use crate::error::{NodeError, Result};
 use crate::session::Session;
 
@@ -218,6 +218,7 @@ impl Home {
     /// When the lock cannot be opened, or the disk refuses; and where not all history is kept, from which
     /// alone the chains of another cluster could be worked out.
     pub fn join(&self, membership: &Membership) -> Result<()> {
+        self.is_no_copy()?;
         // A compaction knows the chains of the old cluster.
         let _turn = self.turn()?;
         let _lock = HomeLock::take(&*self.disk, "cocli join")?;
@@ -237,6 +238,14 @@ impl Home {
             self.forget_chains()?;
         }
         self.write_id(membership.cluster)
+    }
+
+    /// Refuses for a copy of an earlier time.
+    fn is_no_copy(&self) -> Result<()> {
+        match self.config.restored_from.clone() {
+            Some(RestoredFrom { bucket, at }) => Err(NodeError::Restored { bucket, at }),
+            None => Ok(()),
+        }
     }
 
     /// Marks and holes tell of the chains of the old cluster. The new ones begin in other hashes and
@@ -304,6 +313,7 @@ impl Home {
     /// # Errors
     /// When the disk refuses.
     pub fn keep_bucket(&self, url: &str) -> Result<()> {
+        self.is_no_copy()?;
         let _lock = HomeLock::take(&*self.disk, "cocli init")?;
         let text = self.disk.read(paths::CONFIG).unwrap_or_default();
         let text = crate::config::with_bucket(&String::from_utf8_lossy(&text), url);

@@ -70,7 +70,7 @@ pub struct Cloned {
     /// People that are not removed.
     pub people: usize,
     /// State lines.
-    pub values: u64,
+    pub values: usize,
     /// What became of the cards.
     pub cards: Placed,
 }
@@ -270,10 +270,10 @@ pub(super) fn place_cards(home: &Home, source: Source<'_>, now: Instant) -> Resu
 }
 
 /// Companies, people and state lines.
-pub(super) fn count(home: &Home) -> Result<(usize, usize, u64)> {
+pub(super) fn count(home: &Home) -> Result<(usize, usize, usize)> {
     let ([companies, people], (_, values)) =
         home.read(|reader| Ok((reader.count(POOL)?, reader.sum()?)))?;
-    Ok((companies, people, values))
+    Ok((companies, people, usize::try_from(values).unwrap_or(usize::MAX)))
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ pub(super) struct Everything<'b> {
     logs: BTreeMap<LogId, Read>,
     covered: Coverage,
     /// Objects that were read.
-    pub(super) objects: u64,
+    pub(super) objects: usize,
     notices: Vec<String>,
 }
 

@@ -32,13 +32,13 @@ pub struct Beginning {
 #[derive(Debug, Default)]
 pub struct Restored {
     /// Records up to that time, all of which stand in the own log.
-    pub records: u64,
+    pub records: usize,
     /// Records that were written later.
-    pub later: u64,
+    pub later: usize,
     /// Records that break a rule, and so have no time: they are left out.
-    pub odd: u64,
+    pub odd: usize,
     /// Objects that were read.
-    pub objects: u64,
+    pub objects: usize,
     /// Logs that are not there from their start.
     pub beginnings: Vec<Beginning>,
     /// What a person may want to know.
@@ -48,7 +48,7 @@ pub struct Restored {
     /// People that are not removed.
     pub people: usize,
     /// State lines.
-    pub values: u64,
+    pub values: usize,
     /// What became of the cards.
     pub cards: Placed,
 }
@@ -152,7 +152,7 @@ fn fill(
                 append(&mut journals, &lock, &mut batch, now)?;
             }
         }
-        (source.watch)(Stage::Objects, everything.objects, 0);
+        (source.watch)(Stage::Objects, everything.objects as u64, 0);
     }
     append(&mut journals, &lock, &mut batch, now)?;
     restored.objects = everything.objects;
