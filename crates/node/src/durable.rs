@@ -6,8 +6,8 @@ mod clone;
 mod everything;
 pub mod fake;
 mod fork;
-mod meter;
 mod mark;
+mod meter;
 mod names;
 mod packed;
 mod published;
@@ -15,9 +15,9 @@ mod pull;
 mod push;
 mod restore;
 mod seen;
-mod trip;
 #[cfg(test)]
 mod staged;
+mod trip;
 
 use std::fmt;
 
@@ -27,8 +27,8 @@ use cocli_store::paths;
 use crate::error::Result;
 use crate::home::{Home, failed};
 
-pub use meter::Spent;
 pub use clone::{Cloned, Source, Stage, clone, cluster_of};
+pub use meter::Spent;
 pub use published::newest_manifest;
 pub use pull::{Pulled, Reach};
 pub use push::{Lack, Pushed, Which};

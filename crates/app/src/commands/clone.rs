@@ -2,10 +2,12 @@
 
 use std::path::Display;
 
+use cocli_core::bucket::{Bucket, FailureKind, Key};
 use cocli_core::{ClusterId, Instant, NodeId};
 use cocli_net::Identity;
 use cocli_node::durable::{Beginning, Cloned, Restored, Source, Stage, clone, cluster_of, restore};
-use cocli_node::{Birth, Home, Membership, NodeError};
+use cocli_node::{Birth, BucketConfig, Home, Membership};
+use cocli_tier::Store;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -25,18 +27,19 @@ pub(super) fn run(context: &Context, args: &Clone) -> Result<(), Failure> {
         return Err(Failure::usage(message).hint("`cocli clone URL DIR --at TIME`"));
     }
     let path = init::wanted(context, args.dir.as_ref())?;
-    let store = bucket::open(&args.url, &cocli_node::BucketConfig::default());
-    let store = store.map_err(NodeError::from)?;
+    let store = bucket::open(&args.url, &BucketConfig::default())?;
+    let cluster = cluster_of(&store)?;
+    let missing_is_denied = hides_what_is_missing(&store)?;
     let bar = bar(context);
     let watch = |stage, came, all| show(&bar, stage, came, all);
-    let source = Source { bucket: &store, url: &args.url, watch: &watch };
-    let cluster = cluster_of(&store).map_err(NodeError::from)?;
+    let source = Source { bucket: &store, url: &args.url, missing_is_denied, watch: &watch };
     let birth = birth(args, cluster, at)?;
     match at {
         None => {
             let done = clone(&path, &birth, clock::rim(), source, clock::now());
             bar.finish_and_clear();
             let (home, cloned) = done?;
+            let _ = bucket::spend(&home, store.meter(), clock::now());
             tell(context, &home, args, &cloned)
         }
         Some(at) => {
@@ -47,6 +50,19 @@ pub(super) fn run(context: &Context, args: &Clone) -> Result<(), Failure> {
             Ok(())
         }
     }
+}
+
+/// Whether the store refuses to read what is not there; it takes that for missing from now on then. `cluster` was
+/// read just now, so that it is no lack of rights.
+fn hides_what_is_missing(store: &Store) -> Result<bool, Failure> {
+    let absent = NodeId::written("nobody")?;
+    let hides = match store.get(&Key::trial(&absent, "absent")) {
+        Ok(_) => false,
+        Err(failure) if failure.kind == FailureKind::Denied => true,
+        Err(failure) => return Err(failure.into()),
+    };
+    store.missing_is_denied(hides);
+    Ok(hides)
 }
 
 /// The node that the home is to be: of the bucket's cluster, or alone.

@@ -24,6 +24,8 @@ pub struct Source<'b> {
     pub bucket: &'b dyn Bucket,
     /// What the configuration of the new home names it by.
     pub url: &'b str,
+    /// What is not there is answered by "forbidden".
+    pub missing_is_denied: bool,
     /// Hears what is done, and how much of it has come of how much; 0 of 0 where that is not known.
     pub watch: &'b dyn Fn(Stage, u64, u64),
 }
@@ -118,6 +120,7 @@ pub(crate) fn clone_onto(
     let mut cloned = Cloned::default();
     let durable = Durable::open(&home, source.bucket, source.url, false)?;
     let mut durable = durable.ok_or(NodeError::BucketBusy)?;
+    durable.seen.missing_is_denied = source.missing_is_denied;
     if durable.seen.manifest == (0, 0)
         && let Some(manifest) = newest_manifest(source.bucket, home.cluster(), 0)?
     {

@@ -45,6 +45,9 @@ pub fn newest_manifest(
             bucket.get(&key)?.ok_or_else(|| wrong(&key, "it was there, and is not any more"))?
         }
     };
+    if packed.len() > DOWNLOAD_BYTES_MAX {
+        return Err(wrong(&key, &format!("it has more than {DOWNLOAD_BYTES_MAX} bytes")));
+    }
     let text = unpack(&key, &packed, TEXT_BYTES_MAX)?;
     let manifest = Manifest::read(&text)
         .ok_or_else(|| wrong(&key, "it is no manifest that this version of cocli can read"))?;

@@ -187,3 +187,6 @@ fn append(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,9 @@
 
 use cocli_core::Instant;
 use cocli_core::bucket::pace::{Due, Lacking};
-use cocli_core::bucket::{Key, Manifest, newest};
-use cocli_core::limits::{DOWNLOAD_BYTES_MAX, MANIFEST_BYTES_MAX};
+use cocli_core::bucket::{Key, Manifest};
 
-use super::packed::unpack;
+use super::published::newest_manifest;
 use super::pull::{Pulled, Reach};
 use super::push::{Pushed, Which};
 use super::{Durable, Seen};
@@ -74,9 +73,7 @@ impl Durable<'_> {
     /// When the bucket cannot be asked, or it cannot be read.
     pub fn manifest(&mut self) -> Result<Option<Manifest>> {
         let known = self.seen.manifest.0;
-        let there = |n| Ok(self.bucket.get(&Key::manifest(n))?.is_some());
-        let n = newest(known, there)?;
-        let manifest = read_manifest(self.bucket, n)?;
+        let manifest = newest_manifest(self.bucket, self.seen.cluster, known)?;
         if let Some(manifest) = &manifest {
             self.seen.manifest = self.seen.manifest.max((manifest.n, manifest.generation));
         }
@@ -132,28 +129,4 @@ impl Home {
         let Some(url) = &self.config().bucket.url else { return Ok(None) };
         Seen::load(&*self.disk, url, self.cluster())
     }
-}
-
-/// Reads the `n`th manifest; nothing when there is none.
-///
-/// # Errors
-/// When the bucket cannot be asked, or it cannot be read.
-pub(super) fn read_manifest(
-    bucket: &dyn cocli_core::bucket::Bucket,
-    n: u64,
-) -> Result<Option<Manifest>> {
-    use cocli_core::bucket::{Failure, FailureKind};
-    if n == 0 {
-        return Ok(None);
-    }
-    let key = Key::manifest(n);
-    let Some(packed) = bucket.get(&key)? else { return Ok(None) };
-    let wrong =
-        |what: &str| Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"));
-    if packed.len() > DOWNLOAD_BYTES_MAX {
-        return Err(wrong("it is too long").into());
-    }
-    let text = unpack(&key, &packed, 2 * MANIFEST_BYTES_MAX)?;
-    let read = Manifest::read(&text).filter(|manifest| manifest.n == n);
-    Ok(Some(read.ok_or_else(|| wrong("it is no manifest of this version"))?))
 }

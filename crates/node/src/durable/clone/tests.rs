@@ -16,7 +16,7 @@ use super::super::{Which, packed};
 use super::*;
 
 fn source(bucket: &dyn Bucket) -> Source<'_> {
-    Source { bucket, url: URL, watch: &|_, _, _| () }
+    Source { bucket, url: URL, missing_is_denied: false, watch: &|_, _, _| () }
 }
 
 /// Makes one of what stands there, on this disk.
