@@ -62,6 +62,7 @@ impl<'h> Durable<'h> {
         url: &str,
         wait: bool,
     ) -> Result<Option<Self>> {
+        home.is_no_copy()?;
         let turn = home.disk.lock(paths::BUCKET_TURN, wait);
         let turn = turn.map_err(|error| failed(paths::BUCKET_TURN, "lock", error))?;
         let Some(turn) = turn else { return Ok(None) };

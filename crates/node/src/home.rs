@@ -240,8 +240,11 @@ impl Home {
         self.write_id(membership.cluster)
     }
 
-    /// Refuses for a copy of an earlier time.
-    fn is_no_copy(&self) -> Result<()> {
+    /// Refuses for a copy of an earlier time, which joins nobody and uploads nothing.
+    ///
+    /// # Errors
+    /// When it is one.
+    pub fn is_no_copy(&self) -> Result<()> {
         match self.config.restored_from.clone() {
             Some(RestoredFrom { bucket, at }) => Err(NodeError::Restored { bucket, at }),
             None => Ok(()),

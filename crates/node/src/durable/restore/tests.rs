@@ -9,9 +9,9 @@ use cocli_store::FakeDisk;
 use cocli_store::disk::fake::{Fault as DiskFault, Times};
 use proptest::prelude::*;
 
-use super::super::Which;
 use super::super::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
 use super::super::staged::{URL, at, birth, disk, durable, node, publish, pull, push, rim, set};
+use super::super::{Durable, Which};
 use super::*;
 use crate::error::NodeError;
 use crate::home::Membership;
@@ -82,6 +82,7 @@ fn it_is_as_it_was_then_alone_and_nothing_of_it_is_undone_as_a_command() {
     let membership = Membership { cluster: barn.cluster(), keys: vec![1], peers: Vec::new() };
     assert!(matches!(home.join(&membership), Err(NodeError::Restored { .. })));
     assert!(matches!(home.keep_bucket(URL), Err(NodeError::Restored { .. })));
+    assert!(matches!(Durable::open(&home, &bucket, URL, true), Err(NodeError::Restored { .. })));
     let mut session = home.session(at(90_001)).unwrap();
     assert!(session.plan_undo(&Wanted::default()).unwrap().changes.is_empty());
     assert_eq!(bucket.contents(), before);
