@@ -27,6 +27,8 @@ pub(crate) enum Verb {
     Init(Init),
     /// Make this home a member of a cluster.
     Join(Join),
+    /// Make a home of what a bucket holds, as it is now or was at a time.
+    Clone(Clone),
     /// Print what another machine needs to join: keep it secret.
     Ticket(Ticket),
     /// Print the folder of the data home.
@@ -127,6 +129,23 @@ pub(crate) struct Init {
 pub(crate) struct Join {
     /// The ticket; `-` reads it from standard input, so that it stays out of the shell's history.
     pub(crate) ticket: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clone {
+    /// The bucket: `s3://NAME/PREFIX`, `gs://`, `az://` or `file:///FOLDER`.
+    pub(crate) url: String,
+    /// Where (default: ~/cocli). What a clone left that was cut off there goes on.
+    pub(crate) dir: Option<PathBuf>,
+    /// The node's name, taken as given (default: the host name and four random characters).
+    #[arg(long)]
+    pub(crate) node: Option<String>,
+    /// As everything was at this time, in a home that joins nobody and uploads nothing.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Keep no cards on this machine: `get` and `set` only.
+    #[arg(long)]
+    pub(crate) no_cards: bool,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ use crate::render::Screen;
 
 mod add;
 mod bench;
+mod clone;
 pub(crate) mod compact;
 mod completions;
 mod conflicts;
@@ -119,6 +120,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         None => morning::run(&context),
         Some(Verb::Init(args)) => init::run(&context, &args),
         Some(Verb::Join(args)) => init::join(&context, &args),
+        Some(Verb::Clone(args)) => clone::run(&context, &args),
         Some(Verb::Ticket(args)) => ticket::run(&context, &args),
         Some(Verb::DataPath) => {
             let home = context.home()?;

@@ -107,6 +107,13 @@ impl From<NodeError> for Failure {
             ),
             NodeError::NoHome(_) => (Exit::NotFound, Some("`cocli init` makes one".into())),
             NodeError::CutOff(path) => (Exit::NotFound, Some(format!("`cocli init {path}`"))),
+            NodeError::HalfCloned(path) => {
+                (Exit::NotFound, Some(format!("`cocli clone URL {path}`, as it was run before")))
+            }
+            NodeError::OtherClone { .. } | NodeError::BucketBusy => (Exit::Conflict, None),
+            NodeError::Restored { .. } => {
+                (Exit::Conflict, Some("`cocli clone URL DIR` makes a member".into()))
+            }
             NodeError::HomeExists(_) => (
                 Exit::Conflict,
                 Some("`cocli join -` with a ticket makes it a member of a cluster".into()),

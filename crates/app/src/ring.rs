@@ -1,7 +1,7 @@
 //! The cluster's keys of a home, and the rekey that says what they are still good for.
 
 use cocli_net::{KeyId, Ring};
-use cocli_node::{Home, Session};
+use cocli_node::{Home, KnownNode, Session};
 
 use crate::failure::{Exit, Failure, chain};
 use crate::rekey::{Phase, Public, Rekey};
@@ -75,6 +75,20 @@ impl Held {
     }
 }
 
+/// What a home without a key is.
+pub(crate) fn keyless(home: &Home) -> &'static str {
+    if home.config().restored_from.is_some() {
+        return "is a copy of an earlier time: it joins nobody";
+    }
+    let left = |known: Vec<KnownNode>| {
+        known.iter().any(|one| one.node == *home.node() && one.left.is_some())
+    };
+    match home.known_nodes().is_ok_and(left) {
+        true => "left its cluster",
+        false => "has no key yet, and is silent on the network",
+    }
+}
+
 /// Reads the key file.
 ///
 /// # Errors
@@ -82,8 +96,12 @@ impl Held {
 pub(crate) fn of(home: &Home) -> Result<Ring, Failure> {
     let bytes = home.keys()?;
     if bytes.is_empty() {
-        return Err(Failure::new(Exit::Failed, format!("{} left its cluster", home.node()))
-            .hint("`cocli ticket` on a member prints a ticket; `cocli join -` here takes it"));
+        let failure = Failure::new(Exit::Failed, format!("{} {}", home.node(), keyless(home)));
+        return Err(match home.config().restored_from {
+            Some(_) => failure.hint("`cocli clone URL DIR` makes a member"),
+            None => failure
+                .hint("`cocli ticket` on a member prints a ticket; `cocli join -` here takes it"),
+        });
     }
     let text = String::from_utf8_lossy(&bytes);
     Ring::from_text(&text).map_err(|error| {

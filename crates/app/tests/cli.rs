@@ -10,6 +10,8 @@ mod bad_input;
 mod cards;
 #[path = "cli/checkpoint.rs"]
 mod checkpoint;
+#[path = "cli/clone.rs"]
+mod clone;
 #[path = "cli/cluster.rs"]
 mod cluster;
 #[path = "cli/compaction.rs"]

@@ -16,6 +16,8 @@ pub struct Config {
     pub archive: Archive,
     /// The bucket.
     pub bucket: Bucket,
+    /// What this home is a copy of; none unless `cocli clone --at` made it.
+    pub restored_from: Option<RestoredFrom>,
 }
 
 /// `[bucket]`
@@ -83,6 +85,16 @@ fn money<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<u64>, D::E
             Err(serde::de::Error::custom(what))
         }
     }
+}
+
+/// `[restored_from]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RestoredFrom {
+    /// The bucket.
+    pub bucket: String,
+    /// The time, to which everything is as it was.
+    pub at: String,
 }
 
 /// `[gossip]`

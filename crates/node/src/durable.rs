@@ -2,16 +2,23 @@
 //!
 //! It talks to any [`Bucket`]; which store that is, the rim decides.
 
+mod clone;
+mod everything;
 pub mod fake;
 mod fork;
 pub mod hub;
+mod mark;
 mod meter;
 mod names;
 mod packed;
+mod published;
 mod pull;
 mod push;
+mod restore;
 mod round;
 mod seen;
+#[cfg(test)]
+mod staged;
 mod trip;
 
 use std::fmt;
@@ -22,9 +29,12 @@ use cocli_store::paths;
 use crate::error::Result;
 use crate::home::{Home, failed};
 
+pub use clone::{Cloned, Source, Stage, clone, cluster_of};
 pub use meter::Spent;
+pub use published::newest_manifest;
 pub use pull::{Pulled, Reach};
 pub use push::{Lack, Pushed, Which};
+pub use restore::{Beginning, Restored, restore};
 pub use round::Round;
 pub use seen::Seen;
 pub use trip::Trip;
@@ -55,6 +65,7 @@ impl<'h> Durable<'h> {
         url: &str,
         wait: bool,
     ) -> Result<Option<Self>> {
+        home.is_no_copy()?;
         let turn = home.disk.lock(paths::BUCKET_TURN, wait);
         let turn = turn.map_err(|error| failed(paths::BUCKET_TURN, "lock", error))?;
         let Some(turn) = turn else { return Ok(None) };

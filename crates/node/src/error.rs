@@ -57,6 +57,30 @@ pub enum NodeError {
     /// `.cocli/` without an id.
     #[error("{0} is no data home yet: its init was cut off: run it again")]
     CutOff(String),
+    /// A clone that did not come to its end.
+    #[error("{0} is no data home yet: its clone was cut off, and goes on when it is run again")]
+    HalfCloned(String),
+    /// A clone that did not come to its end, of another bucket or of another time.
+    #[error("{path} is half a clone of {of}: go on with that, or remove the folder")]
+    OtherClone {
+        /// Where.
+        path: String,
+        /// What of.
+        of: String,
+    },
+    /// Another process talks to the bucket for this home.
+    #[error("another process of this home talks to its bucket")]
+    BucketBusy,
+    /// A home that is a copy of how things were joins nobody.
+    #[error(
+        "this home is a copy of what {bucket} held, as it was at {at}: it joins nobody and uploads nothing"
+    )]
+    Restored {
+        /// The bucket.
+        bucket: String,
+        /// The time.
+        at: String,
+    },
     /// A file of `.cocli/` that does not read.
     #[error("{path}: {what}")]
     Own {

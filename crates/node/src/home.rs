@@ -8,7 +8,7 @@ use cocli_core::{ClusterId, Epoch, Instant, NodeId, Vector};
 use cocli_store::{Disk, HomeLock, Journals, RealDisk, Serving, SharedDisk, StoreError, paths};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
+use crate::config::{Config, RestoredFrom};
 use crate::error::{NodeError, Result};
 use crate::session::Session;
 
@@ -78,26 +78,53 @@ impl Home {
     /// # Errors
     /// When there is a home already, or the folder cannot be written.
     pub fn create(path: &Path, birth: &Birth, rim: Rim, now: Instant) -> Result<Self> {
+        let disk = Self::folder(path)?;
+        let home = Self::lay_out(disk, path, birth, (rim, first_config(birth)))?;
+        home.introduce(&birth.identity_public, now)?;
+        Ok(home)
+    }
+
+    /// The folder of a home that is to be, with `.cocli/` in it, for its owner alone.
+    pub(crate) fn folder(path: &Path) -> Result<SharedDisk> {
         let io =
             |source| StoreError::Io { path: path.display().to_string(), doing: "make", source };
         std::fs::create_dir_all(path).map_err(io)?;
-        let disk: SharedDisk = Arc::new(RealDisk::open(path).map_err(io)?);
+        let disk = RealDisk::open(path).map_err(io)?;
+        disk.make_folder(paths::OWN).map_err(|e| failed(paths::OWN, "make", e))?;
+        restrict(path)?;
+        Ok(Arc::new(disk))
+    }
+
+    /// Whether there is a home, or was one: whoever has written has the list of commands, and the keys of such
+    /// a home stay, even without an id.
+    pub(crate) fn stands(disk: &dyn Disk) -> Result<bool> {
+        for proof in [paths::ID, paths::COMMANDS] {
+            if disk.stat(proof).map_err(|e| failed(proof, "look at", e))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Makes the files of a home that has written nothing yet.
+    pub(crate) fn lay_out(
+        disk: SharedDisk,
+        path: &Path,
+        birth: &Birth,
+        (rim, config): (Rim, String),
+    ) -> Result<Self> {
         for folder in [paths::OWN, paths::WAL, paths::CHECKPOINT, POOL[0], POOL[1]] {
             disk.make_folder(folder).map_err(|e| failed(folder, "make", e))?;
         }
-        restrict(path)?;
         // Of two that begin at once, the second sees the id of the first.
         let lock = HomeLock::take(&*disk, "cocli init")?;
-        // Whoever has written has the list of commands: keys of such a home stay, even without an id.
-        for proof in [paths::ID, paths::COMMANDS] {
-            if disk.stat(proof).map_err(|e| failed(proof, "look at", e))?.is_some() {
-                return Err(NodeError::HomeExists(path.display().to_string()));
-            }
+        if Self::stands(&*disk)? {
+            return Err(NodeError::HomeExists(path.display().to_string()));
         }
         replace(&*disk, paths::GITIGNORE, b"*\n")?;
         replace(&*disk, paths::IDENTITY, &birth.identity)?;
         replace(&*disk, paths::KEYS, &birth.membership.keys)?;
-        replace(&*disk, paths::CONFIG, first_config(birth).as_bytes())?;
+        replace(&*disk, paths::CONFIG, config.as_bytes())?;
         let epoch = if birth.maybe_known { (rim.epoch)() } else { Epoch::default() };
         replace(&*disk, paths::EPOCH, epoch.as_str().as_bytes())?;
         let id = Id {
@@ -108,9 +135,7 @@ impl Home {
         // Last: a folder without an id is no home, so an init that was cut off can be run again.
         replace(&*disk, paths::ID, &to_line(&id))?;
         drop(lock);
-        let home = Self::open(path, rim)?;
-        home.introduce(&birth.identity_public, now)?;
-        Ok(home)
+        Self::over(disk, path, rim)
     }
 
     /// Opens the home at `path`.
@@ -127,6 +152,9 @@ impl Home {
             source,
         })?;
         let begun = |file| matches!(disk.stat(file), Ok(Some(_)));
+        if begun(paths::CLONING) {
+            return Err(NodeError::HalfCloned(path.display().to_string()));
+        }
         if !begun(paths::ID) && !begun(paths::COMMANDS) {
             return Err(NodeError::CutOff(path.display().to_string()));
         }
@@ -190,6 +218,7 @@ impl Home {
     /// When the lock cannot be opened, or the disk refuses; and where not all history is kept, from which
     /// alone the chains of another cluster could be worked out.
     pub fn join(&self, membership: &Membership) -> Result<()> {
+        self.is_no_copy()?;
         // A compaction knows the chains of the old cluster.
         let _turn = self.turn()?;
         let _lock = HomeLock::take(&*self.disk, "cocli join")?;
@@ -209,6 +238,17 @@ impl Home {
             self.forget_chains()?;
         }
         self.write_id(membership.cluster)
+    }
+
+    /// Refuses for a copy of an earlier time, which joins nobody and uploads nothing.
+    ///
+    /// # Errors
+    /// When it is one.
+    pub fn is_no_copy(&self) -> Result<()> {
+        match self.config.restored_from.clone() {
+            Some(RestoredFrom { bucket, at }) => Err(NodeError::Restored { bucket, at }),
+            None => Ok(()),
+        }
     }
 
     /// Marks and holes tell of the chains of the old cluster. The new ones begin in other hashes and
@@ -276,6 +316,7 @@ impl Home {
     /// # Errors
     /// When the disk refuses.
     pub fn keep_bucket(&self, url: &str) -> Result<()> {
+        self.is_no_copy()?;
         let _lock = HomeLock::take(&*self.disk, "cocli init")?;
         let text = self.disk.read(paths::CONFIG).unwrap_or_default();
         let text = crate::config::with_bucket(&String::from_utf8_lossy(&text), url);
@@ -401,7 +442,7 @@ fn restrict(path: &Path) -> Result<()> {
         .map_err(|e| failed(paths::OWN, "close to others", e))
 }
 
-fn first_config(birth: &Birth) -> String {
+pub(crate) fn first_config(birth: &Birth) -> String {
     let peers: Vec<String> =
         birth.membership.peers.iter().map(|peer| format!("{peer:?}")).collect();
     let project = if birth.cards { "all" } else { "none" };

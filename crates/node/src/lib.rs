@@ -48,7 +48,7 @@ pub use cocli_table::{PartInfo, TableError, part_name};
 pub use archive::{History, Kept, LetGo};
 pub use cards::{Decided, Held, Placed, TakenIn, Waiting, batches};
 pub use compaction::Beside;
-pub use config::{Bucket as BucketConfig, Config, Mirror, Project};
+pub use config::{Bucket as BucketConfig, Config, Mirror, Project, RestoredFrom};
 pub use conflicts::Conflict;
 pub use conflicts::noted::Losses;
 pub use error::{NodeError, Result};

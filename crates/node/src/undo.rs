@@ -11,8 +11,8 @@ use crate::nodes::NODES;
 use crate::session::Session;
 
 /// What the program writes by itself: nobody typed it, so nobody takes it back.
-const NOT_UNDONE: [&str; 8] =
-    ["init", "adopt", "doctor", "fork", "heal", "salvage", "python", "join"];
+const NOT_UNDONE: [&str; 9] =
+    ["init", "adopt", "clone", "doctor", "fork", "heal", "salvage", "python", "join"];
 
 /// What an undo would do.
 #[derive(Debug, Default)]

@@ -42,6 +42,8 @@ pub const PEERS: &str = ".cocli/peers.json";
 pub const BUCKET: &str = ".cocli/bucket.json";
 /// Held by the one who talks to the bucket.
 pub const BUCKET_TURN: &str = ".cocli/bucket.turn";
+/// What a clone that is under way is made from.
+pub const CLONING: &str = ".cocli/cloning.json";
 /// Requests to the bucket that were counted, by month.
 pub const METER: &str = ".cocli/meter.json";
 /// Folder of what Python peers sent and were told.

@@ -15,7 +15,7 @@ use crate::{clock, door, locate, pasted};
 mod bucket;
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
-    let path = wanted(context, args)?;
+    let path = wanted(context, args.dir.as_ref())?;
     if let Some(url) = args.bucket.as_deref()
         && let Ok(home) = Home::open(&path, clock::rim())
     {
@@ -92,8 +92,8 @@ fn next(context: &Context, joined: bool) {
 }
 
 /// Where the home goes: the argument, `--data`, the environment, else `~/cocli`.
-fn wanted(context: &Context, args: &Init) -> Result<PathBuf, Failure> {
-    let given = args.dir.clone().or_else(|| locate::named(context.data.as_deref()));
+pub(super) fn wanted(context: &Context, dir: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    let given = dir.cloned().or_else(|| locate::named(context.data.as_deref()));
     let path = match given {
         Some(path) => path,
         None => locate::home_folder()
@@ -104,7 +104,7 @@ fn wanted(context: &Context, args: &Init) -> Result<PathBuf, Failure> {
 }
 
 /// The host's name made fit, and four random characters.
-fn default_name() -> String {
+pub(super) fn default_name() -> String {
     let host = hostname::get().unwrap_or_default().to_string_lossy().to_lowercase();
     let host: String = host
         .split('.')

@@ -122,12 +122,16 @@ impl Asked {
     }
 }
 
+/// What brings a home without a key among the others.
+const NO_KEY: &str = " (`cocli join -` with a ticket of a member)";
+
 fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>, mute: bool) {
     let runs = match daemon.and_then(|d| d.get("listening")).and_then(Json::as_str) {
         Some(at) => screen.paint(Tone::Good, &format!("the daemon runs, at {at}")),
         None if mute => screen.paint(Tone::Bad, "the daemon runs and does not answer"),
         None if home.keys().is_ok_and(|keys| keys.is_empty()) => {
-            screen.paint(Tone::Warn, "left its cluster (`cocli join -` brings it back)")
+            let next = if home.config().restored_from.is_some() { "" } else { NO_KEY };
+            screen.paint(Tone::Warn, &format!("{}{next}", crate::ring::keyless(home)))
         }
         None => screen
             .paint(Tone::Warn, "no daemon runs: nothing comes in or goes out (`cocli daemon`)"),

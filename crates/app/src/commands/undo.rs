@@ -53,10 +53,14 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
         context.tell_of_lost_history(&home)?;
     }
     if plan.changes.is_empty() && !plan.forgotten.is_empty() {
-        return Err(Failure::new(
-            Exit::Conflict,
-            "nothing was undone: its history is not kept here",
-        ));
+        let failure =
+            Failure::new(Exit::Conflict, "nothing was undone: its history is not kept here");
+        return Err(match &home.config().bucket.url {
+            Some(url) => {
+                failure.hint(format!("`cocli clone {url} DIR --at TIME` shows what stood there"))
+            }
+            None => failure,
+        });
     }
     if plan.changes.is_empty() {
         return match plan.kept.is_empty() {

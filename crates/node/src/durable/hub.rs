@@ -7,7 +7,7 @@ use cocli_core::{Instant, NodeId};
 
 use super::Durable;
 use super::packed::pack;
-use super::trip::read_manifest;
+use super::published;
 use crate::error::Result;
 
 /// The rim's clocks: microseconds of the monotonic one, and the wall clock.
@@ -146,7 +146,7 @@ impl Durable<'_> {
         let published = match self.bucket.create(&Key::manifest(manifest.n), &text)? {
             Created::New => true,
             Created::Exists => {
-                let there = read_manifest(self.bucket, manifest.n)?;
+                let there = published::manifest(self.bucket, self.seen.cluster, manifest.n)?;
                 if let Some(later) = there.as_ref().filter(|it| it.generation > term.generation) {
                     return Err(superseded(term.generation, Some(later)).into());
                 }

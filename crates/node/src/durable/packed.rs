@@ -7,6 +7,11 @@ use cocli_core::bucket::{Failure, FailureKind, Key};
 /// Level of compression: what is new is compressed once, and read by every node.
 const LEVEL: i32 = 3;
 
+/// Bytes of lines that are given on in one piece, about.
+const PIECE_BYTES: u64 = 1024 * 1024;
+/// What ends a state line.
+const LINE_END: [u8; 2] = [cocli_core::usv::RS, b'\n'];
+
 /// Compresses.
 ///
 /// # Errors
@@ -38,6 +43,44 @@ pub(super) fn unpack(key: &Key, packed: &[u8], max: usize) -> Result<Vec<u8>, Fa
     match bytes.len() <= max {
         true => Ok(bytes),
         false => Err(wrong(format!("it unfolds to more than {max} bytes"))),
+    }
+}
+
+/// Gives back sorted lines that were compressed, which stood under `key`, in pieces of whole lines; not more than
+/// `max` bytes. It ends at the first piece that `take` refuses.
+///
+/// # Errors
+/// When it is damaged or longer, or the first failure of `take`.
+pub(super) fn unpack_lines<E: From<Failure>>(
+    key: &Key,
+    packed: &[u8],
+    max: u64,
+    mut take: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let wrong =
+        |what: String| Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"));
+    let damaged = |error: std::io::Error| wrong(format!("it is damaged: {error}"));
+    let reader = zstd::stream::read::Decoder::with_buffer(packed).map_err(damaged)?;
+    let mut reader = reader.take(max + 1);
+    let (mut held, mut all) = (Vec::new(), 0);
+    loop {
+        let read = reader.by_ref().take(PIECE_BYTES).read_to_end(&mut held).map_err(damaged)?;
+        all += read as u64;
+        if all > max {
+            return Err(wrong(format!("it unfolds to more than {max} bytes")).into());
+        }
+        if read == 0 {
+            break;
+        }
+        let whole = memchr::memmem::rfind(&held, &LINE_END).map_or(0, |at| at + LINE_END.len());
+        if whole > 0 {
+            take(&held[..whole])?;
+            held.drain(..whole);
+        }
+    }
+    match held.is_empty() {
+        true => Ok(()),
+        false => Err(wrong("it does not end with a whole line".to_owned()).into()),
     }
 }
 

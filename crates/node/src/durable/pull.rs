@@ -28,6 +28,8 @@ pub struct Pulled {
     pub bytes: u64,
     /// Logs that grew, lost a branch, or were closed.
     pub logs: BTreeSet<LogId>,
+    /// Logs of which a range is on another branch, and where that begins is not known here.
+    pub open: BTreeSet<LogId>,
     /// What a person may want to know.
     pub notices: Vec<String>,
 }
@@ -170,6 +172,9 @@ impl Durable<'_> {
                     *waits = waits.clone().min(at);
                 }
                 Taken::Fork(what) => {
+                    if what.is_none() {
+                        pulled.open.insert(log.clone());
+                    }
                     pulled.notices.extend(what);
                     pulled.logs.insert(log.clone());
                 }

@@ -1,11 +1,12 @@
 //! One trip to the bucket: what is due is done, in one go.
 
-use cocli_core::Instant;
-use cocli_core::bucket::pace::{Due, Lacking};
-use cocli_core::bucket::{Key, Manifest, newest};
-use cocli_core::limits::{DOWNLOAD_BYTES_MAX, MANIFEST_BYTES_MAX};
+use std::collections::BTreeSet;
 
-use super::packed::unpack;
+use cocli_core::bucket::pace::{Due, Lacking};
+use cocli_core::bucket::{Key, Manifest};
+use cocli_core::{Instant, NodeId};
+
+use super::published::newest_manifest;
 use super::pull::{Pulled, Reach};
 use super::push::{Pushed, Which};
 use super::{Durable, Seen};
@@ -34,10 +35,10 @@ impl Durable<'_> {
         if due.names {
             self.meet(false)?;
         }
-        if due.manifest {
-            self.look_at_manifest()?;
-        }
         let mut pull = due.pull.clone();
+        if due.manifest {
+            pull.extend(self.behind()?);
+        }
         if due.names {
             // Another machine may bear this node's name.
             pull.insert(self.home.node().clone());
@@ -74,23 +75,20 @@ impl Durable<'_> {
     /// When the bucket cannot be asked, or it cannot be read.
     pub fn manifest(&mut self) -> Result<Option<Manifest>> {
         let known = self.seen.manifest.0;
-        let there = |n| Ok(self.bucket.get(&Key::manifest(n))?.is_some());
-        let n = newest(known, there)?;
-        let manifest = read_manifest(self.bucket, n)?;
+        let manifest = newest_manifest(self.bucket, self.seen.cluster, known)?;
         if let Some(manifest) = &manifest {
             self.seen.manifest = self.seen.manifest.max((manifest.n, manifest.generation));
         }
         Ok(manifest)
     }
 
-    /// Which nodes have more than was read of them.
-    fn look_at_manifest(&mut self) -> Result<()> {
-        if let Some(manifest) = self.manifest()? {
-            for node in manifest.objects.keys() {
-                self.seen.know(node);
-            }
-        }
-        self.save()
+    /// The nodes that have more than was read of them, as the newest manifest says.
+    fn behind(&mut self) -> Result<BTreeSet<NodeId>> {
+        let manifest = self.manifest()?;
+        self.save()?;
+        let objects = manifest.map(|manifest| manifest.objects).unwrap_or_default();
+        let more = |(node, n): (NodeId, u64)| (n > self.seen.next_of(&node)).then_some(node);
+        Ok(objects.into_iter().filter_map(more).collect())
     }
 
     /// What it lacks of what is durable here. `spread`: another node holds all of the own log.
@@ -132,28 +130,4 @@ impl Home {
         let Some(url) = &self.config().bucket.url else { return Ok(None) };
         Seen::load(&*self.disk, url, self.cluster())
     }
-}
-
-/// Reads the `n`th manifest; nothing when there is none.
-///
-/// # Errors
-/// When the bucket cannot be asked, or it cannot be read.
-pub(super) fn read_manifest(
-    bucket: &dyn cocli_core::bucket::Bucket,
-    n: u64,
-) -> Result<Option<Manifest>> {
-    use cocli_core::bucket::{Failure, FailureKind};
-    if n == 0 {
-        return Ok(None);
-    }
-    let key = Key::manifest(n);
-    let Some(packed) = bucket.get(&key)? else { return Ok(None) };
-    let wrong =
-        |what: &str| Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"));
-    if packed.len() > DOWNLOAD_BYTES_MAX {
-        return Err(wrong("it is too long").into());
-    }
-    let text = unpack(&key, &packed, 2 * MANIFEST_BYTES_MAX)?;
-    let read = Manifest::read(&text).filter(|manifest| manifest.n == n);
-    Ok(Some(read.ok_or_else(|| wrong("it is no manifest of this version"))?))
 }

@@ -18,6 +18,8 @@ use crate::error::{Result, Tried, if_there};
 use crate::journal::{is_rot, replace};
 use crate::paths;
 
+mod lacking;
+
 /// Bytes that are read in one step of looking at what came before.
 const STEP_BYTES: usize = 1024 * 1024;
 

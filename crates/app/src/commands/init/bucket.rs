@@ -19,6 +19,7 @@ pub(super) struct Tried {
 
 /// Gives a home that there is already a bucket.
 pub(super) fn begin(context: &Context, home: &Home, url: &str) -> Result<(), Failure> {
+    home.is_no_copy()?;
     let tried = try_as(url, home.node(), &home.config().bucket)?;
     if context.screen.json {
         context.screen.object(&json!({
