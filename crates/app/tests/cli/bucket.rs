@@ -232,11 +232,13 @@ fn secrets(homes: &[&Home], ticket: &str) -> Vec<(String, Vec<u8>)> {
     let mut secrets = Vec::new();
     for home in homes {
         let keys = home.read(".cocli/keys");
-        let words = keys.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 32);
+        let words =
+            keys.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| word.len() >= 32);
         let words: Vec<&str> = words.collect();
         assert!(!words.is_empty(), "no key in {keys}");
         secrets.extend(words.iter().map(|word| ("a key".to_owned(), word.as_bytes().to_vec())));
-        secrets.extend(words.iter().filter_map(|word| Some(("a key's bytes".to_owned(), hex(word)?))));
+        secrets
+            .extend(words.iter().filter_map(|word| Some(("a key's bytes".to_owned(), hex(word)?))));
         let identity = std::fs::read(home.file(".cocli/identity")).unwrap();
         let text: String = identity.iter().map(|byte| format!("{byte:02x}")).collect();
         secrets.push(("an identity as text".to_owned(), text.into_bytes()));
