@@ -4,7 +4,8 @@
 Prints its port, then serves. Control, all answered in JSON:
 
 GET  /__counts           requests since the last reset: {"total": n, "by": {"PUT cocli/wal": n, ...}, "failed": n,
-                         "peak": most at a time}; a key counts by its first two parts
+                         "peak": most at a time, "deep": {"PUT cocli/wal/pi1": n, "LIST cocli": n, ...}}; a key counts
+                         by its first two parts, in "deep" by three, and there a listing by itself
 POST /__reset            forgets counts and faults
 POST /__faults           a list of faults, in place of those before; each may have
     do       status (default) | reset (mid-body) | drop (answer lost, after upstream did it) | close (before
@@ -59,12 +60,14 @@ class State:
         self.reset()
 
     def reset(self):
-        self.counts, self.failed, self.faults, self.peak = Counter(), 0, [], 0
+        self.counts, self.failed, self.faults, self.peak, self.deep = Counter(), 0, [], 0, Counter()
 
     def next_fault(self, method, path):
         parts = path.split("?")[0].strip("/").split("/")
         with self.lock:
             self.counts[f"{method} {'/'.join(parts[:2])}"] += 1
+            listing = method == "GET" and "list-type=" in path
+            self.deep[f"{'LIST' if listing else method} {'/'.join(parts[:3])}"] += 1
             for fault in self.faults:
                 if fault.hits(method, path):
                     self.failed += 1
@@ -73,7 +76,8 @@ class State:
 
     def told(self):
         with self.lock:
-            return {"total": sum(self.counts.values()), "by": self.counts, "failed": self.failed, "peak": self.peak}
+            total = sum(self.counts.values())
+            return {"total": total, "by": self.counts, "failed": self.failed, "peak": self.peak, "deep": self.deep}
 
 
 class Handler(BaseHTTPRequestHandler):

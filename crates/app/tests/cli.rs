@@ -6,6 +6,8 @@
 mod archive;
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/bucket.rs"]
+mod bucket;
 #[path = "cli/cards.rs"]
 mod cards;
 #[path = "cli/checkpoint.rs"]

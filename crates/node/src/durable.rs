@@ -91,6 +91,10 @@ impl<'h> Durable<'h> {
         missing_is_denied: bool,
     ) -> Result<()> {
         if let Some(mut durable) = Self::open(home, bucket, url, true)? {
+            if bucket.get(&Key::cluster())?.is_none() {
+                // It was emptied: what is known of it counts no more, and all is to be uploaded again.
+                durable.seen = Seen::new(url, home.cluster());
+            }
             durable.claim()?;
             durable.seen.missing_is_denied = missing_is_denied;
             durable.save()?;
@@ -104,21 +108,48 @@ impl<'h> Durable<'h> {
         &self.seen
     }
 
+    /// Makes sure that the bucket is still there, where it was known before: a stick that is not mounted leaves an
+    /// empty folder.
+    ///
+    /// # Errors
+    /// When it is not there, is another cluster's or cannot be asked.
+    pub fn there(&self) -> Result<()> {
+        let key = Key::cluster();
+        match self.bucket.get(&key)? {
+            Some(theirs) => self.same(&theirs),
+            None => {
+                let said = format!(
+                    "`{key}` is not in {} any more: it is not mounted, or was emptied (`cocli init --bucket URL` begins it anew)",
+                    self.seen.url
+                );
+                Err(Failure::new(FailureKind::Away, said).into())
+            }
+        }
+    }
+
     /// Makes sure that the bucket is this cluster's.
     fn claim(&self) -> Result<()> {
-        let mine = format!("{}\n", self.home.cluster());
         let key = Key::cluster();
         let theirs = match self.bucket.get(&key)? {
             Some(theirs) => theirs,
-            None => match self.bucket.create(&key, mine.as_bytes())? {
+            None => match self.bucket.create(&key, self.mine().as_bytes())? {
                 Created::New => return Ok(()),
                 Created::Exists => self.bucket.get(&key)?.unwrap_or_default(),
             },
         };
-        if theirs == mine.as_bytes() {
+        self.same(&theirs)
+    }
+
+    /// What stands in `cluster`.
+    fn mine(&self) -> String {
+        format!("{}\n", self.home.cluster())
+    }
+
+    fn same(&self, theirs: &[u8]) -> Result<()> {
+        if theirs == self.mine().as_bytes() {
             return Ok(());
         }
-        let theirs = String::from_utf8_lossy(&theirs);
+        let (key, theirs) = (Key::cluster(), String::from_utf8_lossy(theirs));
         let said = format!(
             "the bucket is of another cluster: expected {} in `{key}`, and it says {:?}",
             self.home.cluster(),

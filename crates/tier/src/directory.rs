@@ -35,6 +35,8 @@ pub(crate) struct Directory {
     root: PathBuf,
     /// Whether the folder of unnamed files is there: not where one may only read.
     writable: bool,
+    /// Whether it was some cluster's when it was opened.
+    begun: bool,
     next: AtomicU64,
     no_links: AtomicBool,
     /// Folders whose own names are known to be durable.
@@ -63,6 +65,7 @@ impl Directory {
         let directory = Self {
             root: root.to_path_buf(),
             writable,
+            begun: root.join(Key::cluster().as_str()).is_file(),
             next: AtomicU64::new(0),
             no_links: AtomicBool::new(false),
             settled: Mutex::default(),
@@ -114,7 +117,8 @@ impl Directory {
 
     /// That the bucket is still there at all: an unmounted stick leaves an empty folder.
     fn check(&self) -> Result<(), Failure> {
-        if !self.writable || self.root.join(UNNAMED).is_dir() {
+        let unnamed = !self.writable || self.root.join(UNNAMED).is_dir();
+        if unnamed && (!self.begun || self.root.join(Key::cluster().as_str()).is_file()) {
             return Ok(());
         }
         let said = format!("{} is there no more, or not mounted", self.root.display());

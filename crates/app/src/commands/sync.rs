@@ -41,6 +41,7 @@ fn level(
     let durable = Durable::open(home, store, url, true)?;
     let mut durable = durable.ok_or_else(|| Failure::new(Exit::Failed, "the bucket is busy"))?;
     store.missing_is_denied(durable.seen().missing_is_denied);
+    durable.there()?;
     let trip = durable.level(pull, push, clock::now())?;
     let lacking = durable.lacking(false)?;
     Ok((trip, lacking))

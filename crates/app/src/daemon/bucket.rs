@@ -168,6 +168,7 @@ impl Thread {
         let now = clock::now();
         let bill = Bill::of(&self.home, now);
         self.pace.stretch(bill.stretch(now)?);
+        let first = self.store.is_none();
         let store = match self.store.take() {
             Some(store) => store,
             None => open(&self.url, &self.home.config().bucket)?,
@@ -179,6 +180,9 @@ impl Thread {
                 return Ok(None);
             };
             store.missing_is_denied(durable.seen().missing_is_denied);
+            if first {
+                durable.there()?;
+            }
             durable.go(due, now).map(Some)
         })();
         let _ = spend(&self.home, store.meter() - before, now);

@@ -58,8 +58,13 @@ impl Drop for Daemon {
 }
 
 pub(crate) fn daemon(home: &Home, peers: &[&str]) -> Daemon {
+    daemon_with(home, peers, &[])
+}
+
+/// With more words.
+pub(crate) fn daemon_with(home: &Home, peers: &[&str], words: &[&str]) -> Daemon {
     let mut command = home.command();
-    command.args(["--json", "daemon", "--bind", "127.0.0.1", "--port", "0"]);
+    command.args(["--json", "daemon", "--bind", "127.0.0.1", "--port", "0"]).args(words);
     for peer in peers {
         command.args(["--peer", peer]);
     }

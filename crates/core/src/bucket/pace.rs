@@ -39,8 +39,8 @@ pub struct Lacking {
     pub expiring: u64,
     /// Whether another node holds all of the own log.
     pub spread: bool,
-    /// Logs of others.
-    pub others: BTreeSet<LogId>,
+    /// Logs of others: from which position on, and up to which.
+    pub others: BTreeMap<LogId, (u64, u64)>,
 }
 
 /// What is to be asked now.
@@ -86,8 +86,8 @@ pub struct Pace {
     /// Since when the own log, and own logs that expire, wait.
     own_since: Option<Micros>,
     expiring_since: Option<Micros>,
-    /// When each log of another is uploaded.
-    carried: BTreeMap<LogId, Micros>,
+    /// When each log of another is uploaded, if what lies before a position is lacking until then.
+    carried: BTreeMap<LogId, (Micros, u64)>,
     /// The next try after failures, and the pause before it.
     away: Option<(Micros, Micros)>,
 }
@@ -147,14 +147,23 @@ impl Pace {
         let since = |bytes: u64, since: Option<Micros>| (bytes > 0).then(|| since.unwrap_or(now));
         self.own_since = since(lacking.own, self.own_since);
         self.expiring_since = since(lacking.expiring, self.expiring_since);
-        self.carried.retain(|log, _| lacking.others.contains(log));
-        for log in &lacking.others {
+        // A log that always grows always lacks something: what it lacked at first counts.
+        self.carried
+            .retain(|log, (_, end)| lacking.others.get(log).is_some_and(|(from, _)| from < end));
+        for (log, (_, end)) in &lacking.others {
+            if self.carried.contains_key(log) {
+                continue;
+            }
             // Who carries it is another for each log, so that not all nodes upload it at once.
             let salt = alloc::format!("{log} {}", self.me);
             let later = text_hash(salt.as_bytes()) % (CARRIED_US / 2);
             let wait =
                 (CARRIED_US + later) / SECOND * (self.interval / (INTERVAL_US / SECOND)).max(1);
-            self.carried.entry(log.clone()).or_insert(now + wait);
+            self.carried.insert(log.clone(), (now + wait, *end));
+            // It is there by then, if the node itself can upload it: that is looked at before.
+            if let Some(at) = self.nodes.get_mut(&log.node) {
+                *at = (*at).min(now + wait.saturating_sub(self.interval / 2));
+            }
         }
         self.lacking = lacking;
     }
@@ -182,7 +191,8 @@ impl Pace {
         let ready = |at: &Micros| *at <= now;
         let many = self.nodes.len() > NODES_EACH;
         let pull = self.nodes.iter().filter(|(_, at)| ready(at)).map(|(node, _)| node.clone());
-        let carried = self.carried.iter().filter(|(_, at)| ready(at)).map(|(log, _)| log.clone());
+        let carried =
+            self.carried.iter().filter(|(_, (at, _))| ready(at)).map(|(log, _)| log.clone());
         let carried: BTreeSet<LogId> = carried.collect();
         Due {
             trial: false,
@@ -201,7 +211,8 @@ impl Pace {
             return at;
         }
         let manifest = (self.nodes.len() > NODES_EACH).then_some(self.manifest);
-        let all = self.nodes.values().chain(self.carried.values()).copied();
+        let carried = self.carried.values().map(|(at, _)| *at);
+        let all = self.nodes.values().copied().chain(carried);
         all.chain(self.push_at()).chain(manifest).fold(self.names, Micros::min)
     }
 

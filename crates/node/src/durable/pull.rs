@@ -39,7 +39,7 @@ pub struct Pulled {
 pub enum Reach {
     /// Up to the first that is not there.
     All,
-    /// Up to one that did not say that another was to follow at once.
+    /// The same, where little is new: one by one, until one says that another was to follow at once.
     New,
 }
 
@@ -78,7 +78,7 @@ impl Durable<'_> {
                 })
                 .collect();
             let got = self.get(&keys)?;
-            let mut over = BTreeSet::new();
+            let (mut over, mut many) = (BTreeSet::new(), BTreeSet::new());
             for ((node, n), packed) in keys.into_iter().zip(got) {
                 if over.contains(&node) {
                     continue;
@@ -88,12 +88,17 @@ impl Durable<'_> {
                     continue;
                 };
                 match self.take_packed(&mut journals, (&node, n), &packed, now, &mut pulled)? {
-                    Some(more) if more || reach == Reach::All => {}
-                    _ => drop(over.insert(node)),
+                    Some(true) => drop(many.insert(node)),
+                    Some(false) => {}
+                    None => drop(over.insert(node)),
                 }
             }
             ahead.retain(|node, _| !over.contains(node));
-            ahead.values_mut().for_each(|count| *count = (*count * 2).min(AHEAD_MAX));
+            for (node, count) in &mut ahead {
+                if reach == Reach::All || many.contains(node) {
+                    *count = (*count * 2).min(AHEAD_MAX);
+                }
+            }
             self.make_durable(&mut journals)?;
             self.save()?;
         }

@@ -30,7 +30,7 @@ impl Durable<'_> {
     pub fn go(&mut self, due: &Due, now: Instant) -> Result<Trip> {
         let mut trip = Trip::default();
         if due.trial {
-            self.bucket.get(&Key::cluster())?;
+            self.there()?;
         }
         if due.names {
             self.meet(false)?;
@@ -114,9 +114,13 @@ impl Home {
             match (journals.owns(log), log.month) {
                 (true, None) => lacking.own += bytes,
                 (true, Some(_)) => lacking.expiring += bytes,
-                (false, None) if bytes > 0 => drop(lacking.others.insert(log.clone())),
+                (false, None) => {
+                    if let Some((from, _)) = missing.first() {
+                        lacking.others.insert(log.clone(), (*from, journals.end(log)));
+                    }
+                }
                 // Of what expires each node uploads its own.
-                (false, _) => {}
+                (false, Some(_)) => {}
             }
         }
         Ok(lacking)

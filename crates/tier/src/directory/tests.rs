@@ -37,6 +37,21 @@ fn an_unmounted_bucket_is_away_and_not_empty() {
 }
 
 #[test]
+fn a_mount_point_that_somebody_took_for_a_bucket_is_not_the_one_that_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let (point, stick) = (folder.path().join("point"), folder.path().join("stick"));
+    Directory::open(&point).unwrap().create(&key("cluster"), b"x").unwrap();
+    let bucket = Directory::open(&point).unwrap();
+    fs::rename(&point, &stick).unwrap();
+    let _empty = Directory::open(&point).unwrap();
+    assert_eq!(bucket.get(&key("wal/pi1/1")).unwrap_err().kind, FailureKind::Away);
+    assert_eq!(bucket.create(&key("wal/pi1/1"), b"").unwrap_err().kind, FailureKind::Away);
+    fs::remove_dir_all(&point).unwrap();
+    fs::rename(&stick, &point).unwrap();
+    assert_eq!(bucket.create(&key("wal/pi1/1"), b""), Ok(Created::New));
+}
+
+#[test]
 fn what_a_crash_left_is_swept_after_a_day() {
     let folder = tempfile::tempdir().unwrap();
     let bucket = Directory::open(folder.path()).unwrap();

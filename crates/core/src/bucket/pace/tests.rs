@@ -92,7 +92,7 @@ fn what_others_hold_is_uploaded_every_two_minutes_at_most() {
 #[test]
 fn what_others_wrote_waits_ten_to_fifteen_minutes_and_not_the_same_for_each() {
     let log = LogId::read("far").unwrap();
-    let lacking = Lacking { others: [log.clone()].into(), ..Lacking::default() };
+    let lacking = Lacking { others: [(log.clone(), (0, 100))].into(), ..Lacking::default() };
     let waits: BTreeSet<Micros> = (0..8)
         .map(|n| {
             let mut pace = Pace::new(node(&format!("n{n}")), INTERVAL_US, 0);
@@ -107,6 +107,48 @@ fn what_others_wrote_waits_ten_to_fifteen_minutes_and_not_the_same_for_each() {
     pace.lacks(0, lacking);
     pace.lacks(300 * SECOND, Lacking::default());
     assert!(pass(&mut pace, 0, 2000 * SECOND).iter().all(|(_, due)| !due.push));
+}
+
+#[test]
+fn a_log_that_grows_and_comes_to_the_bucket_by_its_own_node_is_never_carried() {
+    let log = LogId::read("n0").unwrap();
+    let mut pace = pace(1);
+    pace.level(0, [node("n0")].into());
+    // Something new each second; its node uploads every two minutes, and what it uploaded is met when it is looked at.
+    let (mut held, mut there, mut met, mut looks) = (0, 0, 0, 0);
+    for now in (0..36_000).map(|tick| tick * SECOND) {
+        held += 100;
+        if now % INTERVAL_US == 0 {
+            there = held;
+        }
+        pace.lacks(
+            now,
+            Lacking { others: [(log.clone(), (met, held))].into(), ..Lacking::default() },
+        );
+        let due = pace.due(now);
+        assert!(due.carried.is_empty() && !due.push, "{now}");
+        if !due.is_nothing() {
+            if due.pull.contains(&node("n0")) {
+                (met, looks) = (there, looks + 1);
+            }
+            pace.done(now, &due);
+        }
+    }
+    assert!(looks <= 80, "{looks}");
+    // It uploads no more.
+    let mut carried = 0;
+    for now in (36_000..37_200).map(|tick| tick * SECOND) {
+        pace.lacks(
+            now,
+            Lacking { others: [(log.clone(), (met, held))].into(), ..Lacking::default() },
+        );
+        let due = pace.due(now);
+        carried += u32::from(due.carried.contains(&log));
+        if !due.is_nothing() {
+            pace.done(now, &due);
+        }
+    }
+    assert!(carried > 0);
 }
 
 #[test]
