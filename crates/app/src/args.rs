@@ -75,6 +75,8 @@ pub(crate) enum Verb {
     Daemon(Daemon),
     /// Bring this home and its bucket level, and say where everything is safe.
     Sync(Sync),
+    /// Consolidate the bucket: take everything, compact, publish for clones and SQL engines.
+    Hub(Hub),
     /// Say how this home and its cluster are.
     Status(Status),
     /// Look for damage and say what mends it.
@@ -412,6 +414,27 @@ pub(crate) struct Daemon {
     /// Seconds from one upload to the bucket, or look at it, to the next (default: the configuration's, else 120).
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) bucket_interval: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hub {
+    /// Once, or again and again.
+    #[arg(value_enum)]
+    pub(crate) mode: HubMode,
+    /// Seconds between two rounds.
+    #[arg(long, default_value_t = 600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) every: u64,
+    /// Milliseconds after which the lease of a hub that died may be taken.
+    #[arg(long, hide = true, default_value_t = 60_000, value_name = "MS", value_parser = clap::value_parser!(u64).range(100..))]
+    pub(crate) time_to_live: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum HubMode {
+    /// One round, as soon as the lease is free.
+    Once,
+    /// A round now and then, in the foreground.
+    Run,
 }
 
 #[derive(Debug, Args)]

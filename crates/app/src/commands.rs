@@ -25,6 +25,7 @@ mod demo;
 mod doctor;
 mod find;
 mod get;
+mod hub;
 mod import;
 mod init;
 mod key;
@@ -152,6 +153,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Undo(args)) => undo::run(&context, &args),
         Some(Verb::Daemon(args)) => daemon::run(&context, &args),
         Some(Verb::Sync(args)) => sync::run(&context, &args),
+        Some(Verb::Hub(args)) => hub::run(&context, &args),
         Some(Verb::Status(args)) => status::run(&context, &args),
         Some(Verb::Doctor(args)) => doctor::run(&context, &args),
         Some(Verb::Demo(args)) => demo::run(&context, &args),

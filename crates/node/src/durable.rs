@@ -9,6 +9,7 @@ mod fork;
 pub mod hub;
 mod mark;
 mod meter;
+mod mirror;
 mod names;
 mod packed;
 mod published;
@@ -19,6 +20,7 @@ mod round;
 mod seen;
 #[cfg(test)]
 mod staged;
+mod tidy;
 mod trip;
 
 use std::fmt;
@@ -31,6 +33,7 @@ use crate::home::{Home, failed};
 
 pub use clone::{Cloned, Source, Stage, clone, cluster_of};
 pub use meter::Spent;
+pub use mirror::Mirrored;
 pub use published::newest_manifest;
 pub use pull::{Pulled, Reach};
 pub use push::{Lack, Pushed, Which};

@@ -44,6 +44,8 @@ pub const BUCKET: &str = ".cocli/bucket.json";
 pub const BUCKET_TURN: &str = ".cocli/bucket.turn";
 /// What a clone that is under way is made from.
 pub const CLONING: &str = ".cocli/cloning.json";
+/// Which cards stand in the bucket's mirror.
+pub const MIRROR: &str = ".cocli/mirror";
 /// Requests to the bucket that were counted, by month.
 pub const METER: &str = ".cocli/meter.json";
 /// Folder of what Python peers sent and were told.

@@ -415,7 +415,7 @@ fn another_nodes_checkpoint_of_other_rules_is_refused_by_name() {
     let (disk, _) = trimmed();
     compact(&disk, 8).unwrap();
     let told = checkpoint::told(&mut open(&disk, "pi1").unwrap()).unwrap().unwrap();
-    let told = String::from_utf8(told).unwrap().replace("\"rules\":1", "\"rules\":0");
+    let told = String::from_utf8(told.text).unwrap().replace("\"rules\":1", "\"rules\":0");
     let here = home();
     let why = Incoming::begin(shared(&here), told.as_bytes()).unwrap().unwrap_err();
     assert!(why.contains("the same version"), "{why}");

@@ -73,13 +73,22 @@ impl Watch {
         }
     }
 
+    /// Whether nobody holds it: there is none, or its owner gave it back.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        let Some((generation, text)) = &self.seen else { return false };
+        let lease = text.as_ref().and_then(|text| Lease::read(text));
+        *generation == 0 || lease.is_some_and(|lease| !lease.held)
+    }
+
     /// How long it is to be waited before the next generation may be taken: at once when there is none or it
     /// is free, else when it has not changed for the time to live. What cannot be read counts as held.
     #[must_use]
     pub fn wait(&self, now: Micros, time_to_live: Micros) -> Micros {
-        let Some((generation, text)) = &self.seen else { return time_to_live };
-        let lease = text.as_ref().and_then(|text| Lease::read(text));
-        if *generation == 0 || lease.is_some_and(|lease| !lease.held) {
+        if self.seen.is_none() {
+            return time_to_live;
+        }
+        if self.is_free() {
             return 0;
         }
         (self.since + time_to_live).saturating_sub(now)

@@ -10,6 +10,9 @@ use super::packed::pack;
 use super::published;
 use crate::error::Result;
 
+/// Microseconds of an hour.
+const HOUR_US: i64 = 3_600_000_000;
+
 /// The rim's clocks: microseconds of the monotonic one, and the wall clock.
 pub type Clock<'c> = dyn Fn() -> (Micros, Instant) + 'c;
 
@@ -18,6 +21,8 @@ pub type Clock<'c> = dyn Fn() -> (Micros, Instant) + 'c;
 pub struct Term {
     /// Its generation.
     pub generation: u64,
+    /// Whether the one before was free: else its holder was late.
+    pub followed_free: bool,
     lease: Lease,
     time_to_live: Micros,
     renewed: Micros,
@@ -53,6 +58,7 @@ impl Durable<'_> {
             generation => self.bucket.get(&Key::lease(generation))?,
         };
         watch.saw(clock().0, generation, text);
+        let followed_free = watch.is_free();
         let wait = watch.wait(clock().0, time_to_live);
         if wait > 0 {
             return Ok(Claim::Wait(wait));
@@ -77,7 +83,8 @@ impl Durable<'_> {
                 }
             }
         }
-        Ok(Claim::Held(Term { generation: generation + 1, lease, time_to_live, renewed: now }))
+        let generation = generation + 1;
+        Ok(Claim::Held(Term { generation, followed_free, lease, time_to_live, renewed: now }))
     }
 
     /// Renews the lease when a third of its time has passed.
@@ -107,6 +114,32 @@ impl Durable<'_> {
         term.lease.held = false;
         term.lease.serial += 1;
         Ok(self.bucket.replace(&Key::lease(term.generation), &term.lease.text())?)
+    }
+
+    /// Whether the mirror was not brought up to date for an hour.
+    #[must_use]
+    pub fn hourly_due(&self, now: Instant) -> bool {
+        now.micros() - self.seen.looked_after.0 >= HOUR_US
+    }
+
+    /// Whether it is a day since the mirror was mended, and what is over removed.
+    #[must_use]
+    pub fn daily_due(&self, now: Instant) -> bool {
+        now.micros() - self.seen.looked_after.1 >= 24 * HOUR_US
+    }
+
+    /// Notes that the mirror was brought up to date, and whether what is due daily was done too.
+    ///
+    /// # Errors
+    /// When the disk refuses: it is done again then.
+    pub fn looked_after(&mut self, mirror: bool, daily: bool, now: Instant) -> Result<()> {
+        if mirror {
+            self.seen.looked_after.0 = now.micros();
+        }
+        if daily {
+            self.seen.looked_after.1 = now.micros();
+        }
+        if mirror || daily { self.save() } else { Ok(()) }
     }
 
     /// The first act of a holder: the newest manifest again, under its own generation. Whoever held the lease

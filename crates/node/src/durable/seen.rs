@@ -37,6 +37,9 @@ pub struct Seen {
     pub manifest: (u64, u64),
     /// Bytes of objects that were met.
     pub bytes: u64,
+    /// When a hub of this home brought the mirror up to date last, and when it mended it and tidied: microseconds
+    /// since 1970.
+    pub looked_after: (i64, i64),
     /// What is not there is answered by "forbidden".
     pub missing_is_denied: bool,
 }
@@ -57,6 +60,7 @@ impl Seen {
             registered: None,
             manifest: (0, 0),
             bytes: 0,
+            looked_after: (0, 0),
             missing_is_denied: false,
         }
     }
@@ -167,6 +171,7 @@ impl Seen {
             "registered": self.registered,
             "manifest": [self.manifest.0, self.manifest.1],
             "bytes": self.bytes,
+            "looked_after": [self.looked_after.0, self.looked_after.1],
             "missing_is_denied": self.missing_is_denied,
         })
     }
@@ -202,6 +207,8 @@ impl Seen {
         let manifest = json.get("manifest")?;
         seen.manifest = (manifest.get(0)?.as_u64()?, manifest.get(1)?.as_u64()?);
         seen.bytes = json.get("bytes")?.as_u64()?;
+        let looked = json.get("looked_after")?;
+        seen.looked_after = (looked.get(0)?.as_i64()?, looked.get(1)?.as_i64()?);
         seen.missing_is_denied = json.get("missing_is_denied")?.as_bool()?;
         Some(seen)
     }
@@ -225,6 +232,7 @@ mod tests {
         seen.damaged.insert((node.clone(), 11), 2);
         seen.registered = Some(true);
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
+        seen.looked_after = (8, 9);
         assert_eq!(Seen::read(&seen.json()), Some(seen.clone()));
         assert_eq!(seen.settled_before(&node), 12);
     }

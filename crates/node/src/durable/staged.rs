@@ -90,7 +90,7 @@ pub(super) fn publish(home: &Home, bucket: &dyn Bucket, n: u64, now: Instant) ->
     push(home, bucket, now);
     compact(home, now);
     let disk = home.disk.clone();
-    let text = told(&mut home.journals().unwrap()).unwrap();
+    let text = told(&mut home.journals().unwrap()).unwrap().map(|told| told.text);
     let mut manifest = Manifest {
         cluster: home.cluster(),
         n,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use cocli_core::bucket::Manifest;
 use cocli_core::bucket::pace::{Due, Lacking};
-use cocli_core::bucket::{Key, Manifest};
 use cocli_core::{Instant, NodeId};
 
 use super::published::newest_manifest;

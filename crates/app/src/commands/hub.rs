@@ -1,0 +1,207 @@
+//! `cocli hub`: pull everything, compact, publish; once, or again and again.
+
+use std::time::Duration;
+
+use cocli_core::bucket::lease::Watch;
+use cocli_node::durable::hub::Claim;
+use cocli_node::durable::{Durable, Mirrored, Round};
+use cocli_node::{Home, Mirror, NodeError};
+use cocli_tier::Store;
+use indicatif::HumanBytes;
+use serde_json::{Value as Json, json};
+
+use super::Context;
+use crate::args::{Hub, HubMode};
+use crate::failure::{Exit, Failure};
+use crate::render::{Tone, counted};
+use crate::{bucket, clock, door};
+
+/// Cards that the mirror may put in a day.
+const MIRROR_A_DAY: usize = 2_000;
+/// Pause after a round that failed.
+const AGAIN: Duration = Duration::from_secs(20);
+/// Who waits for the lease looks this often within its time to live.
+const LOOKS: u64 = 8;
+
+/// What one turn as hub came to.
+struct Turn {
+    generation: u64,
+    round: Round,
+    mirrored: Mirrored,
+    removed: usize,
+}
+
+/// A hub of this process.
+struct Hubs<'a> {
+    context: &'a Context,
+    home: &'a Home,
+    url: &'a str,
+    store: &'a Store,
+    time_to_live: u64,
+    boot: u64,
+    began: std::time::Instant,
+}
+
+pub(super) fn run(context: &Context, args: &Hub) -> Result<(), Failure> {
+    let home = context.home()?;
+    let Some((url, store)) = bucket::of(&home)? else {
+        return Err(Failure::new(Exit::Failed, "this home has no bucket")
+            .hint("`cocli init --bucket URL` gives it one"));
+    };
+    let hub = Hubs {
+        context,
+        home: &home,
+        url: &url,
+        store: &store,
+        time_to_live: args.time_to_live.saturating_mul(1000),
+        boot: u64::from_be_bytes(clock::random()),
+        began: clock::monotonic(),
+    };
+    if args.mode == HubMode::Once {
+        let turn = hub.turn()?;
+        hub.show(&turn);
+        return Ok(());
+    }
+    if !context.screen.json {
+        let every = args.every;
+        context
+            .screen
+            .line(format!("{} is a hub of {url}, every {every} s (Ctrl-C ends it)", home.node()));
+    }
+    loop {
+        let pause = match hub.turn() {
+            Ok(turn) => {
+                hub.show(&turn);
+                Duration::from_secs(args.every)
+            }
+            Err(failure) => {
+                context.screen.note(failure.whole());
+                AGAIN
+            }
+        };
+        clock::pass(pause);
+    }
+}
+
+impl Hubs<'_> {
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Waits for the lease, does a round, and gives it back.
+    fn turn(&self) -> Result<Turn, Failure> {
+        self.context.catch_up(self.home, None);
+        let before = self.store.meter();
+        let came = self.claim_and_work();
+        let _ = bucket::spend(self.home, self.store.meter() - before, clock::now());
+        let turn = came?;
+        if !turn.round.pulled.logs.is_empty() {
+            let end = self.context.session(self.home)?.end()?;
+            door::wake(self.home, &end);
+        }
+        Ok(turn)
+    }
+
+    fn claim_and_work(&self) -> Result<Turn, NodeError> {
+        let mut watch = Watch::default();
+        let clock = || (self.now(), clock::now());
+        loop {
+            let durable = Durable::open(self.home, self.store, self.url, true)?;
+            // It waits for its turn, so it has it.
+            let Some(mut durable) = durable else { continue };
+            self.store.missing_is_denied(durable.seen().missing_is_denied);
+            match durable.claim_lease(&mut watch, self.boot, self.time_to_live, &clock)? {
+                Claim::Wait(wait) => {
+                    drop(durable);
+                    let look = wait.min(self.time_to_live / LOOKS).max(1000);
+                    clock::pass(Duration::from_micros(look));
+                }
+                Claim::Held(mut term) => {
+                    let took_over = !term.followed_free;
+                    let generation = term.generation;
+                    let round = durable.round(&mut term, env!("CARGO_PKG_VERSION"), &clock)?;
+                    let (mirrored, removed) = self.after(&mut durable, took_over)?;
+                    durable.release(term)?;
+                    return Ok(Turn { generation, round, mirrored, removed });
+                }
+            }
+        }
+    }
+
+    /// The mirror, and what is over: when it is time.
+    fn after(
+        &self,
+        durable: &mut Durable<'_>,
+        took_over: bool,
+    ) -> Result<(Mirrored, usize), NodeError> {
+        let now = clock::now();
+        let daily = durable.daily_due(now);
+        let mirror = self.home.config().bucket.mirror;
+        let due = match mirror {
+            Mirror::Off => false,
+            Mirror::Hourly => durable.hourly_due(now),
+            Mirror::Daily => daily,
+        };
+        let mirrored = match due {
+            true => durable.mirror(MIRROR_A_DAY, took_over || daily, now)?,
+            false => Mirrored::default(),
+        };
+        let newest = if daily { durable.manifest()? } else { None };
+        let removed = newest.map_or(Ok(0), |newest| durable.tidy(&newest))?;
+        durable.looked_after(due, daily, now)?;
+        Ok((mirrored, removed))
+    }
+
+    fn show(&self, turn: &Turn) {
+        let screen = self.context.screen;
+        let Turn { generation, round, mirrored, removed } = turn;
+        for notice in round.notices.iter().chain(&round.pulled.notices) {
+            screen.note(notice);
+        }
+        if screen.json {
+            screen.object(&self.object(turn));
+            return;
+        }
+        let came = HumanBytes(round.pulled.bytes);
+        let went = HumanBytes(round.pushed.bytes);
+        let what = match &round.manifest {
+            Some(manifest) => screen.paint(
+                Tone::Good,
+                &format!(
+                    "manifest {} is published: {} and {} of the snapshot",
+                    manifest.n,
+                    counted(round.files, "new file", "new files"),
+                    counted(usize::try_from(round.rows).unwrap_or(usize::MAX), "row", "rows"),
+                ),
+            ),
+            None => "nothing new to publish".to_owned(),
+        };
+        screen.line(format!("generation {generation}: {came} came, {went} went; {what}"));
+        if mirrored.put + mirrored.removed + mirrored.waiting > 0 {
+            screen.line(format!(
+                "  mirror: {} put, {} removed, {} wait",
+                mirrored.put, mirrored.removed, mirrored.waiting
+            ));
+        }
+        if *removed > 0 {
+            screen.line(format!(
+                "  {} that nothing names any more removed",
+                counted(*removed, "file", "files")
+            ));
+        }
+    }
+
+    fn object(&self, turn: &Turn) -> Json {
+        let Turn { generation, round, mirrored, removed } = turn;
+        json!({
+            "bucket": self.url, "generation": generation,
+            "came": {"objects": round.pulled.objects, "bytes": round.pulled.bytes},
+            "went": {"objects": round.pushed.objects, "bytes": round.pushed.bytes},
+            "manifest": round.manifest.as_ref().map(|manifest| manifest.n),
+            "snapshot": round.manifest.as_ref().and_then(|manifest| manifest.snapshot),
+            "files": round.files, "rows": round.rows,
+            "mirror": {"put": mirrored.put, "removed": mirrored.removed, "waiting": mirrored.waiting},
+            "removed": removed,
+        })
+    }
+}
