@@ -69,9 +69,9 @@ pub(super) fn run(context: &Context, args: &Hub) -> Result<(), Failure> {
             .line(format!("{} is a hub of {url}, every {every} s (Ctrl-C ends it)", home.node()));
     }
     loop {
-        let pause = match hub.turn() {
+        let pause = match hub.turn_if_due() {
             Ok(turn) => {
-                hub.show(&turn);
+                turn.iter().for_each(|turn| hub.show(turn));
                 Duration::from_secs(args.every)
             }
             Err(failure) => {
@@ -86,6 +86,21 @@ pub(super) fn run(context: &Context, args: &Hub) -> Result<(), Failure> {
 impl Hubs<'_> {
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// A turn, when there is something to publish or a day has passed: to look costs no lease.
+    fn turn_if_due(&self) -> Result<Option<Turn>, Failure> {
+        self.context.catch_up(self.home, None);
+        let before = self.store.meter();
+        let due = (|| {
+            let durable = Durable::open(self.home, self.store, self.url, true)?;
+            let Some(mut durable) = durable else { return Ok(false) };
+            self.store.missing_is_denied(durable.seen().missing_is_denied);
+            Ok(durable.has_news(clock::now())? || durable.daily_due(clock::now()))
+        })();
+        let _ = bucket::spend(self.home, self.store.meter() - before, clock::now());
+        let due = due.map_err(|error: NodeError| Failure::from(error))?;
+        if due { self.turn().map(Some) } else { Ok(None) }
     }
 
     /// Waits for the lease, does a round, and gives it back.

@@ -4,10 +4,12 @@ use cocli_core::bucket::lease::{Lease, Watch};
 use cocli_core::bucket::pace::Micros;
 use cocli_core::bucket::{Created, Failure, FailureKind, Key, Manifest, newest};
 use cocli_core::{Instant, NodeId};
+use cocli_store::checkpoint::Told;
 
 use super::Durable;
 use super::packed::pack;
 use super::published;
+use super::pull::Reach;
 use crate::error::Result;
 
 /// Microseconds of an hour.
@@ -114,6 +116,23 @@ impl Durable<'_> {
         term.lease.held = false;
         term.lease.serial += 1;
         Ok(self.bucket.replace(&Key::lease(term.generation), &term.lease.text())?)
+    }
+
+    /// Takes what is new, and says whether there is anything that the newest manifest does not cover: else a round would
+    /// publish nothing.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked or the disk refuses.
+    pub fn has_news(&mut self, now: Instant) -> Result<bool> {
+        self.meet(false)?;
+        let all = self.seen.writers();
+        self.pull(&all, Reach::New, now)?;
+        let manifest = self.manifest()?;
+        let text = manifest.as_ref().and_then(|manifest| manifest.checkpoint.as_deref());
+        let Some(told) = text.and_then(|text| Told::read(text.as_bytes())) else { return Ok(true) };
+        let journals = self.home.journals()?;
+        let mut stay = journals.logs().filter(|log| log.month.is_none());
+        Ok(stay.any(|log| journals.end(log) > told.frontier.position(log)))
     }
 
     /// Whether the mirror was not brought up to date for an hour.
