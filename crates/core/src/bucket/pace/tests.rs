@@ -62,6 +62,21 @@ fn a_node_that_gossip_is_level_with_is_asked_every_ten_minutes_and_sooner_when_i
 }
 
 #[test]
+fn a_node_that_is_level_again_and_again_is_asked_no_oftener_than_one_that_always_is() {
+    let mut pace = pace(1);
+    let mut pulls = 0;
+    for now in (0..36_000).map(|tick| tick * SECOND) {
+        pace.level(now, (now / SECOND % 7 == 0).then(|| node("n0")).into_iter().collect());
+        let due = pace.due(now);
+        pulls += due.pull.len();
+        if !due.is_nothing() {
+            pace.done(now, &due);
+        }
+    }
+    assert_eq!(pulls, 60);
+}
+
+#[test]
 fn what_no_other_holds_is_uploaded_after_thirty_seconds_and_much_at_once() {
     let mut pace = pace(0);
     let _ = pass(&mut pace, 0, 0);
