@@ -66,7 +66,7 @@ fn a_node_that_is_level_again_and_again_is_asked_no_oftener_than_one_that_always
     let mut pace = pace(1);
     let mut pulls = 0;
     for now in (0..36_000).map(|tick| tick * SECOND) {
-        pace.level(now, (now / SECOND % 7 == 0).then(|| node("n0")).into_iter().collect());
+        pace.level(now, (now / SECOND).is_multiple_of(7).then(|| node("n0")).into_iter().collect());
         let due = pace.due(now);
         pulls += due.pull.len();
         if !due.is_nothing() {
@@ -133,7 +133,7 @@ fn a_log_that_grows_and_comes_to_the_bucket_by_its_own_node_is_never_carried() {
     let (mut held, mut there, mut met, mut looks) = (0, 0, 0, 0);
     for now in (0..36_000).map(|tick| tick * SECOND) {
         held += 100;
-        if now % INTERVAL_US == 0 {
+        if now.is_multiple_of(INTERVAL_US) {
             there = held;
         }
         pace.lacks(
