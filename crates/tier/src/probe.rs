@@ -68,8 +68,10 @@ impl Store {
         let lists = able(self.list(&Key::wal()).map(|_| ()))?;
         let deletes = able(self.remove(&[key]))?;
         let naming = match &self.place {
-            Stored::Directory(directory) => Some(directory.naming()?.to_string()),
-            Stored::Remote { .. } => None,
+            Stored::Directory(directory) if creates == Able::Yes => {
+                Some(directory.naming()?.to_string())
+            }
+            Stored::Directory(_) | Stored::Remote { .. } => None,
         };
         Ok(Report {
             creates,

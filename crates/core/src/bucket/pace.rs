@@ -79,6 +79,9 @@ pub struct Pace {
     nodes: BTreeMap<NodeId, Micros>,
     /// Of these gossip brings everything.
     level: BTreeSet<NodeId>,
+    /// These were level a moment ago, and are looked at then if they are not again: where much is written, who is
+    /// level changes with each packet.
+    left: BTreeMap<NodeId, Micros>,
     names: Micros,
     manifest: Micros,
     pushed: Option<Micros>,
@@ -102,6 +105,7 @@ impl Pace {
             stretch: 1000,
             nodes: BTreeMap::new(),
             level: BTreeSet::new(),
+            left: BTreeMap::new(),
             names: now,
             manifest: now + interval,
             pushed: None,
@@ -134,11 +138,10 @@ impl Pace {
     /// Of these nodes gossip brings everything, at this time.
     pub fn level(&mut self, now: Micros, level: BTreeSet<NodeId>) {
         let soon = now + self.every(1);
-        for node in self.level.difference(&level) {
-            if let Some(at) = self.nodes.get_mut(node) {
-                *at = (*at).min(soon);
-            }
+        for node in self.level.difference(&level).filter(|node| self.nodes.contains_key(*node)) {
+            self.left.insert(node.clone(), soon);
         }
+        self.left.retain(|node, _| !level.contains(node));
         self.level = level;
     }
 
@@ -190,7 +193,8 @@ impl Pace {
         }
         let ready = |at: &Micros| *at <= now;
         let many = self.nodes.len() > NODES_EACH;
-        let pull = self.nodes.iter().filter(|(_, at)| ready(at)).map(|(node, _)| node.clone());
+        let looks = self.nodes.iter().chain(&self.left);
+        let pull = looks.filter(|(_, at)| ready(at)).map(|(node, _)| node.clone());
         let carried =
             self.carried.iter().filter(|(_, (at, _))| ready(at)).map(|(log, _)| log.clone());
         let carried: BTreeSet<LogId> = carried.collect();
@@ -212,7 +216,7 @@ impl Pace {
         }
         let manifest = (self.nodes.len() > NODES_EACH).then_some(self.manifest);
         let carried = self.carried.values().map(|(at, _)| *at);
-        let all = self.nodes.values().copied().chain(carried);
+        let all = self.nodes.values().chain(self.left.values()).copied().chain(carried);
         all.chain(self.push_at()).chain(manifest).fold(self.names, Micros::min)
     }
 
@@ -222,7 +226,11 @@ impl Pace {
         let many = self.nodes.len() > NODES_EACH;
         self.away = None;
         for node in &due.pull {
-            let next = if many || self.level.contains(node) { rarely } else { often };
+            if self.left.get(node).is_some_and(|at| *at <= now) {
+                self.left.remove(node);
+            }
+            let level = self.level.contains(node) || self.left.contains_key(node);
+            let next = if many || level { rarely } else { often };
             self.nodes.insert(node.clone(), now + next);
         }
         if due.names {

@@ -1,5 +1,6 @@
 //! What `status` says of the bucket: what is safe there, what waits, what it costs, what is the matter.
 
+use cocli_core::bucket::Key;
 use cocli_core::bucket::pace::Lacking;
 use cocli_node::Home;
 use cocli_node::durable::Seen;
@@ -112,7 +113,8 @@ impl Bucket {
         }
         let damaged = self.seen.as_ref().map_or(0, |(seen, _)| seen.damaged.len());
         if let Some((seen, _)) = self.seen.as_ref().filter(|_| damaged > 0) {
-            let first = seen.damaged.keys().next().map(|(node, n)| format!("wal/{node}/{n}"));
+            let first =
+                seen.damaged.keys().next().map(|(node, n)| Key::object(node, *n).to_string());
             problems.push(format!(
                 "{} of the bucket cannot be read ({}): whoever holds what was there uploads it again; `cocli sync` there",
                 counted(damaged, "object", "objects"),

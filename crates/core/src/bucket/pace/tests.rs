@@ -62,6 +62,21 @@ fn a_node_that_gossip_is_level_with_is_asked_every_ten_minutes_and_sooner_when_i
 }
 
 #[test]
+fn a_node_that_is_level_again_and_again_is_asked_no_oftener_than_one_that_always_is() {
+    let mut pace = pace(1);
+    let mut pulls = 0;
+    for now in (0..36_000).map(|tick| tick * SECOND) {
+        pace.level(now, (now / SECOND).is_multiple_of(7).then(|| node("n0")).into_iter().collect());
+        let due = pace.due(now);
+        pulls += due.pull.len();
+        if !due.is_nothing() {
+            pace.done(now, &due);
+        }
+    }
+    assert_eq!(pulls, 60);
+}
+
+#[test]
 fn what_no_other_holds_is_uploaded_after_thirty_seconds_and_much_at_once() {
     let mut pace = pace(0);
     let _ = pass(&mut pace, 0, 0);
@@ -118,7 +133,7 @@ fn a_log_that_grows_and_comes_to_the_bucket_by_its_own_node_is_never_carried() {
     let (mut held, mut there, mut met, mut looks) = (0, 0, 0, 0);
     for now in (0..36_000).map(|tick| tick * SECOND) {
         held += 100;
-        if now % INTERVAL_US == 0 {
+        if now.is_multiple_of(INTERVAL_US) {
             there = held;
         }
         pace.lacks(
