@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use cocli_core::bucket::Manifest;
 use cocli_core::{LogId, NodeId};
-use cocli_store::FakeDisk;
 use cocli_store::disk::fake::{Fault as DiskFault, Times};
+use cocli_store::{Disk, FakeDisk};
 use proptest::prelude::*;
 
 use super::super::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
@@ -37,6 +37,8 @@ fn team(bucket: &MemoryBucket) -> (Home, Home, Manifest) {
         set(&attic, &format!("companies/c{n}"), "name", &format!("Company {n}"), at(n));
     }
     set(&barn, "people/ada", "name", "Ada", at(50));
+    set(&barn, "people/ada", "city", "London", at(50));
+    barn.session(at(51)).unwrap().append_verbatim(b"odd\x1e", "set").unwrap();
     push(&attic, bucket, at(60));
     push(&barn, bucket, at(60));
     let manifest = publish(&barn, bucket, 1, at(70));
@@ -91,6 +93,8 @@ fn a_home_without_keys_writes_and_uploads_under_its_own_name() {
     let (attic, ..) = team(&bucket);
     let (home, _) = cloned(&bucket);
     assert_eq!(home.keys().unwrap(), b"");
+    let known = home.known_nodes().unwrap();
+    assert_eq!(known.iter().map(|one| one.key.as_deref()).collect::<Vec<_>>(), [Some("00")]);
     assert_eq!(home.config().bucket.url.as_deref(), Some(URL));
     set(&home, "companies/c3", "city", "Ulm", at(90_010));
     assert!(is_level(&home, &attic, &bucket));
@@ -158,7 +162,7 @@ fn cut_off_at_any_request_it_goes_on_when_it_is_run_again() {
             };
             assert!(matches!(error, NodeError::Bucket(_)), "{error}");
             let (home, _) = take(&place, &bucket).unwrap();
-            assert!(!home.disk.stat(paths::CLONING).unwrap().is_some());
+            assert!(home.disk.stat(paths::CLONING).unwrap().is_none());
             assert!(is_level(&home, &attic, &bucket), "request {at}");
         }
     }
@@ -231,6 +235,37 @@ fn what_is_damaged_is_named_and_nothing_half_is_taken_for_whole() {
             assert!(is_level(&home, &attic, &bucket), "{key}");
         }
     }
+}
+
+#[test]
+fn an_odd_list_that_is_another_is_refused() {
+    let bucket = MemoryBucket::new();
+    let (.., manifest) = team(&bucket);
+    let (name, generation) = manifest.odd.unwrap();
+    let key = Key::checkpoint(generation, &name);
+    bucket.plant(&key, &packed::pack(b"attic\x1f3\x1fwhy\x1fodd\x1e\n").unwrap());
+    let error = take(&disk(), &bucket).unwrap_err().to_string();
+    assert_eq!(error, format!("{key} in the bucket: its bytes are not those that it is named by"));
+}
+
+#[test]
+fn a_file_of_which_a_part_came_before_goes_on_behind_it() {
+    let bucket = MemoryBucket::new();
+    let (attic, barn, _) = team(&bucket);
+    let place = disk();
+    place.make_folder(paths::INCOMING).unwrap();
+    let mut parts = 0;
+    for path in barn.disk.list(paths::CHECKPOINT).unwrap().into_iter().map(|(name, _)| name) {
+        let Ok(lines) = barn.disk.read(&format!("{}/{path}", paths::CHECKPOINT)) else { continue };
+        let end = lines.windows(2).position(|two| two == b"\x1e\n").map_or(0, |at| at + 2);
+        if (1..lines.len()).contains(&end) && path.len() > 32 {
+            place.plant(&paths::in_incoming(&path), &lines[..end]);
+            parts += 1;
+        }
+    }
+    assert!(parts > 0);
+    let (home, _) = take(&place, &bucket).unwrap();
+    assert!(is_level(&home, &attic, &bucket));
 }
 
 #[test]
