@@ -96,6 +96,7 @@ impl Hubs<'_> {
             let durable = Durable::open(self.home, self.store, self.url, true)?;
             let Some(mut durable) = durable else { return Ok(false) };
             self.store.missing_is_denied(durable.seen().missing_is_denied);
+            durable.there()?;
             Ok(durable.has_news(clock::now())? || durable.daily_due(clock::now()))
         })();
         let _ = bucket::spend(self.home, self.store.meter() - before, clock::now());
@@ -125,6 +126,7 @@ impl Hubs<'_> {
             // It waits for its turn, so it has it.
             let Some(mut durable) = durable else { continue };
             self.store.missing_is_denied(durable.seen().missing_is_denied);
+            durable.there()?;
             match durable.claim_lease(&mut watch, self.boot, self.time_to_live, &clock)? {
                 Claim::Wait(wait) => {
                     drop(durable);

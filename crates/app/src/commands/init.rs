@@ -45,15 +45,17 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
             "cluster": home.cluster().to_string(), "joined": ticket.is_some(),
             "bucket": args.bucket}));
     }
+    if !screen.json {
+        screen.line(format!("{} is a data home; this node is {node}", home.path().display()));
+        if noted {
+            screen.line("it is your default home: commands find it from any folder");
+        }
+    }
     if let Some((url, tried)) = args.bucket.as_deref().zip(tried) {
         bucket::keep(context, &home, url, &tried)?;
     }
     if screen.json {
         return Ok(());
-    }
-    screen.line(format!("{} is a data home; this node is {node}", home.path().display()));
-    if noted {
-        screen.line("it is your default home: commands find it from any folder");
     }
     next(context, ticket.is_some());
     Ok(())

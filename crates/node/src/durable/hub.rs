@@ -206,7 +206,7 @@ impl Durable<'_> {
             }
         };
         if published {
-            self.seen.manifest = (manifest.n, manifest.generation);
+            self.seen.meet_manifest(manifest);
             self.save()?;
         }
         Ok(published.then(|| manifest.clone()))

@@ -35,6 +35,8 @@ pub struct Seen {
     pub registered: Option<bool>,
     /// The newest manifest known: number and generation; zeros before the first.
     pub manifest: (u64, u64),
+    /// The generation of the newest snapshot known.
+    pub snapshot: Option<u64>,
     /// Bytes of objects that were met.
     pub bytes: u64,
     /// When a hub of this home brought the mirror up to date last, and when it mended it and tidied: microseconds
@@ -59,6 +61,7 @@ impl Seen {
             nodes: 1,
             registered: None,
             manifest: (0, 0),
+            snapshot: None,
             bytes: 0,
             looked_after: (0, 0),
             missing_is_denied: false,
@@ -90,7 +93,7 @@ impl Seen {
 
     /// Takes in what a manifest says that it covers, where nothing better is known.
     pub fn take_manifest(&mut self, manifest: &Manifest, frontier: &Vector) {
-        self.manifest = self.manifest.max((manifest.n, manifest.generation));
+        self.meet_manifest(manifest);
         for (node, next) in &manifest.objects {
             self.next.entry(node.clone()).or_insert(*next);
         }
@@ -98,6 +101,14 @@ impl Seen {
             self.cover(log, 0, *head);
         }
         self.nodes = self.nodes.max(manifest.nodes);
+    }
+
+    /// Notes that a manifest is there.
+    pub fn meet_manifest(&mut self, manifest: &Manifest) {
+        if self.manifest <= (manifest.n, manifest.generation) {
+            self.manifest = (manifest.n, manifest.generation);
+            self.snapshot = manifest.snapshot;
+        }
     }
 
     /// Notes that it holds a log from a position up to a head.
@@ -170,6 +181,7 @@ impl Seen {
             "nodes": self.nodes,
             "registered": self.registered,
             "manifest": [self.manifest.0, self.manifest.1],
+            "snapshot": self.snapshot,
             "bytes": self.bytes,
             "looked_after": [self.looked_after.0, self.looked_after.1],
             "missing_is_denied": self.missing_is_denied,
@@ -206,6 +218,7 @@ impl Seen {
         seen.registered = json.get("registered")?.as_bool();
         let manifest = json.get("manifest")?;
         seen.manifest = (manifest.get(0)?.as_u64()?, manifest.get(1)?.as_u64()?);
+        seen.snapshot = json.get("snapshot")?.as_u64();
         seen.bytes = json.get("bytes")?.as_u64()?;
         let looked = json.get("looked_after")?;
         seen.looked_after = (looked.get(0)?.as_i64()?, looked.get(1)?.as_i64()?);
@@ -232,7 +245,7 @@ mod tests {
         seen.damaged.insert((node.clone(), 11), 2);
         seen.registered = Some(true);
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
-        seen.looked_after = (8, 9);
+        (seen.looked_after, seen.snapshot) = ((8, 9), Some(3));
         assert_eq!(Seen::read(&seen.json()), Some(seen.clone()));
         assert_eq!(seen.settled_before(&node), 12);
     }

@@ -77,7 +77,7 @@ impl Durable<'_> {
         let known = self.seen.manifest.0;
         let manifest = newest_manifest(self.bucket, self.seen.cluster, known)?;
         if let Some(manifest) = &manifest {
-            self.seen.manifest = self.seen.manifest.max((manifest.n, manifest.generation));
+            self.seen.meet_manifest(manifest);
         }
         Ok(manifest)
     }

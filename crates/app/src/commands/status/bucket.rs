@@ -48,6 +48,7 @@ impl Bucket {
             "logs_of_others_not_there": seen.map(|(_, lacking)| lacking.others.len()),
             "nodes": seen.map(|(seen, _)| seen.next.len()),
             "manifest": seen.map(|(seen, _)| seen.manifest.0),
+            "snapshot": seen.and_then(|(seen, _)| seen.snapshot),
             "damaged": seen.map(|(seen, _)| seen.damaged.len()),
             "stored_bytes": seen.map(|(seen, _)| seen.bytes),
             "requests": {"get": spent.gets, "put": spent.puts, "list": spent.lists, "delete": spent.deletes},
@@ -74,7 +75,8 @@ impl Bucket {
                 0 => "no hub has published yet".to_owned(),
                 n => format!("manifest {n} is the newest known"),
             };
-            screen.line(format!("  {nodes} there; {manifest}"));
+            let snapshot = seen.snapshot.map(|of| format!("; for SQL: snapshot/{of}/"));
+            screen.line(format!("  {nodes} there; {manifest}{}", snapshot.unwrap_or_default()));
         }
         screen.line(format!("  {}", self.cost()));
         if let Some((_, said)) = self.trouble.as_ref().filter(|(kind, _)| kind == "away") {
