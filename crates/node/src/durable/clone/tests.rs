@@ -56,6 +56,11 @@ fn is_level(home: &Home, other: &Home, bucket: &dyn Bucket) -> bool {
     digest(home) == digest(other)
 }
 
+/// The `n`th object of a node.
+fn object(node: &str, n: u64) -> Key {
+    Key::object(&NodeId::read(node).unwrap(), n)
+}
+
 #[test]
 fn a_clone_begins_at_the_frontier_and_goes_on_by_the_objects() {
     let bucket = MemoryBucket::new();
@@ -98,7 +103,7 @@ fn a_home_without_keys_writes_and_uploads_under_its_own_name() {
     assert_eq!(home.config().bucket.url.as_deref(), Some(URL));
     set(&home, "companies/c3", "city", "Ulm", at(90_010));
     assert!(is_level(&home, &attic, &bucket));
-    assert!(bucket.contents().contains_key("wal/laptop-2/1"));
+    assert!(bucket.contents().contains_key(object("laptop-2", 1).as_str()));
     assert!(attic.journals().unwrap().holds(&LogId::read("laptop-2").unwrap()));
 }
 
@@ -217,7 +222,9 @@ fn what_is_damaged_is_named_and_nothing_half_is_taken_for_whole() {
         bytes[middle] ^= 0x55;
         bytes
     };
-    let named = whole.keys().filter(|key| key.starts_with("checkpoint/") || *key == "manifest/1");
+    let named = whole
+        .keys()
+        .filter(|key| key.starts_with(Key::checkpoints().as_str()) || *key == "manifest/1");
     for key in named {
         let at = Key::read(key).unwrap();
         for damage in [Some(spoilt(key)), Some(whole[key][..9].to_vec()), None] {
@@ -272,9 +279,9 @@ fn a_file_of_which_a_part_came_before_goes_on_behind_it() {
 fn a_damaged_object_is_passed_over_and_named() {
     let bucket = MemoryBucket::new();
     let (attic, ..) = team(&bucket);
-    bucket.plant(&Key::read("wal/attic/2").unwrap(), b"rot");
+    bucket.plant(&object("attic", 2), b"rot");
     let (home, cloned) = cloned(&bucket);
-    assert_eq!(cloned.damaged, ["wal/attic/2"]);
+    assert_eq!(cloned.damaged, [object("attic", 2).to_string()]);
     assert!(cloned.notices.iter().any(|notice| notice.contains("it is passed over")));
     let mut durable = super::super::staged::durable(&attic, &bucket);
     durable.seen.covered = cocli_core::bucket::Coverage::default();
