@@ -8,7 +8,7 @@ use cocli_core::bucket::manifest::{name_of, name_of_odd};
 use cocli_core::bucket::{Created, Failure, FailureKind, Key, Manifest};
 use cocli_core::digest::hash;
 use cocli_core::limits::ODD_TAKEN_BYTES_MAX;
-use cocli_core::{Instant, SortedFile, StateDigest};
+use cocli_core::{Head, Instant, LogId, SortedFile, StateDigest};
 use cocli_store::Journals;
 use cocli_store::checkpoint::{self, Told};
 
@@ -71,6 +71,7 @@ impl Durable<'_> {
             if same == std::str::from_utf8(&told.text).ok() {
                 return Ok(round);
             }
+            no_less(current.as_ref(), &told)?;
             self.covers(&mut journals, &told, clock().1)?;
             let Some(files) =
                 self.create_files(&told, current.as_ref(), term, clock, &mut round)?
@@ -295,6 +296,24 @@ impl Durable<'_> {
             self.bucket.create(&key, &bytes)?;
         }
         Ok(Some(term.generation))
+    }
+}
+
+/// Refuses to publish less of a log than was published before: a clone begins behind what is published.
+fn no_less(current: Option<&Manifest>, told: &Told) -> Result<(), Failure> {
+    let text = current.and_then(|manifest| manifest.checkpoint.as_deref());
+    let Some(before) = text.and_then(|text| Told::read(text.as_bytes())) else { return Ok(()) };
+    let less = |(log, head): &(&LogId, &Head)| told.frontier.position(log) < head.position;
+    match before.frontier.0.iter().find(less) {
+        None => Ok(()),
+        Some((log, head)) => {
+            let said = format!(
+                "{log} was published up to {}, and the checkpoint here covers it only up to {}: nothing is published before it does",
+                head.position,
+                told.frontier.position(log)
+            );
+            Err(Failure::new(FailureKind::Away, said))
+        }
     }
 }
 
