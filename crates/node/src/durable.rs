@@ -5,11 +5,13 @@
 pub mod fake;
 mod fork;
 mod meter;
+mod mirror;
 mod names;
 mod packed;
 mod pull;
 mod push;
 mod seen;
+mod tidy;
 mod trip;
 
 use std::fmt;
@@ -21,6 +23,7 @@ use crate::error::Result;
 use crate::home::{Home, failed};
 
 pub use meter::Spent;
+pub use mirror::Mirrored;
 pub use pull::{Pulled, Reach};
 pub use push::{Lack, Pushed, Which};
 pub use seen::Seen;
