@@ -18,7 +18,8 @@ const REMOVED_AT_ONCE: usize = 1000;
 impl Durable<'_> {
     /// Removes the files of checkpoints and the snapshots that none of the last 100 manifests names and that
     /// were written more than a week before the newest of them all. What came after `newest` stays: another may
-    /// be about to name it. So does whatever has no name that this program gives. Tells how many it removed.
+    /// be about to name it. So does everything when `newest` is not the newest, and whatever has no name that this
+    /// program gives. Tells how many it removed.
     ///
     /// # Errors
     /// When the bucket cannot be asked; when one of those manifests cannot be read, and then nothing was removed.
@@ -30,6 +31,10 @@ impl Durable<'_> {
         named.add(newest);
         over.retain(|key| !named.holds(key));
         if over.is_empty() {
+            return Ok(0);
+        }
+        // What was listed may be named by one that was published meanwhile.
+        if self.bucket.get(&Key::manifest(newest.n + 1))?.is_some() {
             return Ok(0);
         }
         let first = newest.n.saturating_sub(MANIFESTS_KEPT - 1).max(1);

@@ -93,11 +93,11 @@ impl Cards {
 
     /// So many of those that wait, the longest waiting first.
     pub(super) fn longest_waiting(&self, count: usize) -> Vec<String> {
-        let waits = |(path, card): (&'_ String, &Card)| Some((card.since?, path.clone()));
-        let mut waiting: Vec<_> = self.cards.iter().filter_map(waits).collect();
+        let cards = self.cards.iter();
+        let mut waiting: Vec<(Instant, &String)> =
+            cards.filter_map(|(path, card)| Some((card.since?, path))).collect();
         waiting.sort_unstable();
-        waiting.truncate(count);
-        waiting.into_iter().map(|(_, path)| path).collect()
+        waiting.into_iter().take(count).map(|(_, path)| path.clone()).collect()
     }
 
     /// How many wait.
