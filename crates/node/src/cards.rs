@@ -19,6 +19,7 @@ use crate::change::{Change, Intent};
 use crate::session::End;
 
 pub use decide::{Decided, Waiting};
+pub(crate) use placing::{made_anew, place_anew};
 pub(crate) use shelves::Shelves;
 pub use shelves::batches;
 

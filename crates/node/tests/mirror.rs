@@ -1,174 +1,286 @@
-//! The mirror says what the cards say, and what is over goes.
+//! The mirror in the bucket shows the cards as a home has them, whatever failed in between.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
-use cocli_core::bucket::{Bucket, Key, Manifest};
-use cocli_core::{Field, Instant, Target, Value};
-use cocli_node::Home;
+use cocli_core::bucket::{Bucket, Key};
+use cocli_core::{ClusterId, Field, Instant, NodeId, Target, Value};
 use cocli_node::change::{Change, Intent};
 use cocli_node::durable::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
 use cocli_node::durable::{Durable, Mirrored};
+use cocli_node::{Birth, Home, Membership, NodeError, Result};
 
-/// 2026-11-28T08:00:00Z.
-const START: i64 = 1_795_852_800_000_000;
-const WEEK_US: i64 = 7 * 24 * 3600 * 1_000_000;
+const URL: &str = "memory:";
+const KEPT: &str = ".cocli/mirror.usv";
 
 fn at(second: i64) -> Instant {
-    Instant::from_micros(START + second * 1_000_000).unwrap()
+    Instant::from_micros(1_795_852_800_000_000 + second * 1_000_000).unwrap()
 }
 
-fn set(home: &Home, second: i64, target: &str, field: &str, value: &str) {
+/// A home that keeps cards.
+fn home(dir: &tempfile::TempDir, name: &str) -> Home {
+    let membership =
+        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
+    let birth = Birth {
+        node: NodeId::written(name).unwrap(),
+        membership,
+        identity: vec![0; 32],
+        identity_public: "00".into(),
+        cards: true,
+        maybe_known: false,
+    };
+    Home::create(dir.path(), &birth, support::rim(), at(0)).unwrap()
+}
+
+fn set(home: &Home, second: i64, target: &str, field: &str, value: Value) {
     let target = Target::read(target).unwrap();
-    let value = Intent::Put(Value::text(value));
-    let change = Change::new(target, Field::read(field).unwrap(), value);
-    home.session(at(second)).unwrap().write("set", &[change], false).unwrap();
+    let change = Change::new(target, Field::read(field).unwrap(), Intent::Put(value));
+    let mut session = home.session(at(second)).unwrap();
+    let written = session.write("set", &[change], false).unwrap();
+    assert!(written.refused.is_empty());
+    session.place().unwrap();
 }
 
-fn mirror(
-    home: &Home,
-    bucket: &dyn Bucket,
-    budget: usize,
-    second: i64,
-) -> cocli_node::Result<Mirrored> {
-    let mut durable = Durable::open(home, bucket, "memory:", true)?.unwrap();
-    durable.mirror(budget, second % 10 == 9, at(second))
+fn city(home: &Home, second: i64, target: &str, city: &str) {
+    set(home, second, target, "city", Value::text(city));
 }
 
-fn cards(bucket: &MemoryBucket) -> BTreeMap<String, Vec<u8>> {
+fn remove(home: &Home, second: i64, target: &str) {
+    set(home, second, target, "_deleted", Value::truth());
+}
+
+fn mirror(home: &Home, bucket: &dyn Bucket, budget: usize, mend: bool) -> Result<Mirrored> {
+    Durable::open(home, bucket, URL, true)?.unwrap().mirror(budget, mend, at(1000))
+}
+
+fn came(put: usize, removed: usize, waiting: usize) -> Mirrored {
+    Mirrored { put, removed, waiting }
+}
+
+/// The cards on the disk, by path.
+fn cards(home: &Home) -> BTreeMap<String, Vec<u8>> {
+    let mut cards = BTreeMap::new();
+    for folder in ["companies", "people"] {
+        for target in fs::read_dir(home.path().join(folder)).unwrap() {
+            for file in fs::read_dir(target.unwrap().path()).unwrap() {
+                let path = file.unwrap().path();
+                let name = path.strip_prefix(home.path()).unwrap().to_str().unwrap().to_owned();
+                if Path::new(&name).extension().is_some_and(|ending| ending == "md") {
+                    cards.insert(name, fs::read(path).unwrap());
+                }
+            }
+        }
+    }
+    cards
+}
+
+/// The mirror in a bucket, by path.
+fn mirrored(bucket: &MemoryBucket) -> BTreeMap<String, Vec<u8>> {
     let mut all = bucket.contents();
     all.retain(|key, _| key.starts_with("companies/") || key.starts_with("people/"));
     all
 }
 
-fn home(dir: &tempfile::TempDir) -> Home {
-    let home = support::home(dir.path(), "one", at(0));
-    for n in 0..5 {
-        set(&home, n, &format!("companies/c-{n}"), "name", &format!("Company: {n}"));
-    }
-    set(&home, 6, "people/ann", "name", "Ann");
-    home
+fn some(home: &Home) {
+    city(home, 1, "companies/acme", "Paris");
+    set(home, 2, "companies/acme", "tags", Value::json(&serde_json::json!(["b", "a: 'x'"])));
+    set(home, 3, "companies/acme", "description", Value::text("Two\n\n# lines\n"));
+    city(home, 4, "companies/acme-2", "Lyon");
+    city(home, 5, "companies/acme/notes/2026", "not a card of its own");
+    set(home, 6, "people/ada", "_file", Value::text("Ada Lovelace"));
+    set(home, 7, "people/ada", "email", Value::text("ada@example.com"));
+    set(home, 8, "people/bob", "name", Value::text("Bob: the \"second\""));
+    set(home, 9, "campaigns/spring", "name", Value::text("Spring"));
 }
 
 #[test]
-fn the_mirror_says_byte_for_byte_what_the_cards_say() {
+fn the_mirror_holds_the_cards_as_they_are_on_the_disk_and_each_is_put_once() {
     let dir = tempfile::tempdir().unwrap();
-    let home = home(&dir);
-    let bucket = MemoryBucket::new();
-    let all = mirror(&home, &bucket, 100, 10).unwrap();
-    assert_eq!((all.put, all.removed, all.waiting), (6, 0, 0));
-    std::fs::write(dir.path().join(".cocli/config.toml"), "").unwrap();
-    let home = Home::open(dir.path(), support::rim()).unwrap();
-    home.session(at(11)).unwrap().place_all().unwrap();
-    for (path, text) in cards(&bucket) {
-        assert_eq!(std::fs::read(dir.path().join(&path)).unwrap(), text, "{path}");
+    let (home, bucket) = (home(&dir, "one"), MemoryBucket::new());
+    some(&home);
+    assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(4, 0, 0));
+    assert_eq!(mirrored(&bucket), cards(&home));
+    assert_eq!(bucket.contents().len(), 5);
+    let kept = fs::read(dir.path().join(KEPT)).unwrap();
+    for mend in [false, true] {
+        assert_eq!(mirror(&home, &bucket, 100, mend).unwrap(), came(0, 0, 0));
     }
-    assert_eq!(mirror(&home, &bucket, 100, 12).unwrap(), Mirrored::default());
-    set(&home, 13, "companies/c-3", "city", "Paris");
-    assert_eq!(mirror(&home, &bucket, 100, 14).unwrap().put, 1);
+    assert_eq!(fs::read(dir.path().join(KEPT)).unwrap(), kept);
+    city(&home, 20, "companies/acme", "Metz");
+    city(&home, 21, "companies/acme", "Nice");
+    assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(1, 0, 0));
+    assert_eq!(mirrored(&bucket), cards(&home));
+    let asked = bucket.asked();
+    assert_eq!((asked.replace, asked.list, asked.remove), (5, 2, 0));
+    assert_eq!(String::from_utf8(kept).unwrap().lines().count(), 1 + 4);
 }
 
 #[test]
-fn what_waits_longest_comes_first_and_what_was_removed_goes() {
+fn what_is_compacted_is_mirrored_too() {
     let dir = tempfile::tempdir().unwrap();
-    let home = home(&dir);
-    let bucket = MemoryBucket::new();
-    assert_eq!(mirror(&home, &bucket, 4, 10).unwrap(), Mirrored { put: 4, removed: 0, waiting: 2 });
-    for n in 0..4 {
-        set(&home, 20, &format!("companies/c-{n}"), "city", "Paris");
+    let (home, bucket) = (home(&dir, "one"), MemoryBucket::new());
+    for n in 0..700 {
+        let target = Target::read(&format!("companies/c-{n}")).unwrap();
+        let put = Intent::Put(Value::text(&format!("City {n}")));
+        let change = Change::new(target, Field::read("city").unwrap(), put);
+        home.session(at(n)).unwrap().write("set", &[change], false).unwrap();
     }
-    assert_eq!(mirror(&home, &bucket, 2, 21).unwrap().waiting, 4);
-    assert!(cards(&bucket).contains_key("companies/c-4/_index.md"));
-    set(&home, 22, "companies/c-4", "_deleted", "true");
-    let last = mirror(&home, &bucket, 100, 23).unwrap();
-    assert_eq!((last.removed, last.waiting), (1, 0));
-    assert_eq!(cards(&bucket).len(), 5);
+    support::compact(&home, at(900));
+    home.session(at(901)).unwrap().place_all().unwrap();
+    city(&home, 902, "companies/c-7", "Elsewhere");
+    assert_eq!(mirror(&home, &bucket, 600, false).unwrap(), came(600, 0, 100));
+    assert_eq!(mirror(&home, &bucket, 600, false).unwrap(), came(100, 0, 0));
+    assert_eq!(mirrored(&bucket), cards(&home));
 }
 
 #[test]
-fn what_a_person_took_away_or_changed_is_put_again() {
+fn no_more_are_put_than_the_budget_allows_and_the_longest_waiting_first() {
     let dir = tempfile::tempdir().unwrap();
-    let home = home(&dir);
-    let bucket = MemoryBucket::new();
-    mirror(&home, &bucket, 100, 10).unwrap();
-    let before = cards(&bucket);
-    bucket.lose(&Key::mirror("companies/c-1/_index.md"));
-    bucket.plant(&Key::mirror("companies/c-2/_index.md"), b"mine");
-    assert_eq!(mirror(&home, &bucket, 100, 11).unwrap().put, 0);
-    assert_eq!(mirror(&home, &bucket, 100, 19).unwrap().put, 2);
-    assert_eq!(cards(&bucket), before);
-}
-
-#[test]
-fn a_mirror_that_breaks_off_anywhere_is_whole_the_next_time() {
-    for place in 1..12 {
-        let dir = tempfile::tempdir().unwrap();
-        let home = home(&dir);
-        let bucket = Faulty::new(MemoryBucket::new(), Plan::default());
-        let chosen = Chosen { at: place, fault: Fault::Lost, for_good: true };
-        bucket.follow(Plan { chosen: Some(chosen), ..Plan::default() });
-        let _ = mirror(&home, &bucket, 100, 9);
-        bucket.follow(Plan::default());
-        mirror(&home, &bucket, 100, 19).unwrap();
-        assert_eq!(cards(bucket.below()).len(), 6);
+    let (home, bucket) = (home(&dir, "one"), MemoryBucket::new());
+    for (second, slug) in [(1, "c"), (2, "a"), (3, "b")] {
+        city(&home, second, &format!("companies/{slug}"), "Paris");
+        let mut durable = Durable::open(&home, &bucket, URL, true).unwrap().unwrap();
+        let waiting = usize::try_from(second).unwrap();
+        assert_eq!(durable.mirror(0, false, at(second)).unwrap(), came(0, 0, waiting));
     }
-}
-
-fn manifest(home: &Home, n: u64, files: &[(&str, u64)], snapshot: Option<u64>) -> Vec<u8> {
-    let files = files.iter().map(|(name, generation)| (name.to_string(), *generation)).collect();
-    let manifest = Manifest {
-        cluster: home.cluster(),
-        n,
-        generation: n,
-        hub: home.node().clone(),
-        at: String::new(),
-        checkpoint: None,
-        files,
-        odd: None,
-        objects: BTreeMap::new(),
-        nodes: 1,
-        snapshot,
-    };
-    zstd::encode_all(&manifest.text()[..], 1).unwrap()
+    // That it changes again does not put it behind others.
+    city(&home, 4, "companies/c", "Lyon");
+    for (slugs, waiting) in [("c", 2), ("ac", 1), ("abc", 0)] {
+        assert_eq!(mirror(&home, &bucket, 1, false).unwrap(), came(1, 0, waiting));
+        let there: String = mirrored(&bucket).keys().map(|key| &key[10..11]).collect();
+        assert_eq!(there, slugs);
+    }
+    assert_eq!(mirrored(&bucket), cards(&home));
 }
 
 #[test]
-fn what_no_recent_manifest_names_goes_after_a_week_and_nothing_else() {
+fn cards_of_what_was_removed_go_and_come_back_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let home = support::home(dir.path(), "one", at(0));
-    let bucket = MemoryBucket::new();
-    let key = |text: &str| Key::read(text).unwrap();
-    for old in [
-        "checkpoint/1/aa-1",
-        "checkpoint/1/ab-2",
-        "snapshot/1/people/part-0.parquet",
-        "snapshot/2/people/part-0.parquet",
-    ] {
-        bucket.plant(&key(old), b"old");
+    let (home, bucket) = (home(&dir, "one"), MemoryBucket::new());
+    some(&home);
+    mirror(&home, &bucket, 100, false).unwrap();
+    remove(&home, 20, "companies/acme");
+    remove(&home, 21, "people/ada");
+    assert_eq!(mirror(&home, &bucket, 0, false).unwrap(), came(0, 2, 0));
+    assert_eq!(mirrored(&bucket), cards(&home));
+    assert_eq!((mirrored(&bucket).len(), bucket.asked().remove), (2, 1));
+    set(&home, 22, "companies/acme", "_deleted", Value::null());
+    assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(1, 0, 0));
+    assert_eq!(mirrored(&bucket), cards(&home));
+    // A person's card under another name leaves none behind.
+    set(&home, 23, "people/bob", "_file", Value::text("Bob"));
+    assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(1, 1, 0));
+    assert!(mirrored(&bucket).contains_key("people/bob/Bob.md"));
+    assert_eq!(mirrored(&bucket).len(), 3);
+}
+
+#[test]
+fn what_a_person_deleted_or_changed_in_size_is_put_back_and_what_they_added_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, bucket) = (home(&dir, "one"), MemoryBucket::new());
+    some(&home);
+    mirror(&home, &bucket, 100, false).unwrap();
+    assert!(bucket.lose(&Key::mirror("companies/acme/_index.md")));
+    bucket.plant(&Key::mirror("people/bob/bob.md"), b"mine");
+    bucket.plant(&Key::mirror("people/bob/other.md"), b"mine");
+    assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(0, 0, 0));
+    assert_eq!(mirror(&home, &bucket, 1, true).unwrap(), came(1, 0, 1));
+    // What waits is known, without another listing.
+    assert_eq!(mirror(&home, &bucket, 1, false).unwrap(), came(1, 0, 0));
+    assert!(bucket.lose(&Key::mirror("people/bob/other.md")));
+    assert_eq!(mirrored(&bucket), cards(&home));
+}
+
+#[test]
+fn a_hub_that_takes_over_removes_what_another_left_and_a_listing_may_be_forbidden() {
+    let dirs = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let (one, two) = (home(&dirs[0], "one"), home(&dirs[1], "two"));
+    let bucket = Faulty::new(MemoryBucket::new(), Plan::default());
+    for home in [&one, &two] {
+        some(home);
     }
-    bucket.set_now(WEEK_US - 1);
-    bucket.plant(&key("checkpoint/2/young"), b"young");
-    bucket.set_now(WEEK_US);
-    bucket.plant(&key("checkpoint/3/ac-3"), b"newest");
-    bucket.plant(&key("snapshot/3/people/part-0.parquet"), b"newest");
-    bucket.plant(&Key::manifest(1), &manifest(&home, 1, &[("ab-2", 1), ("ac-3", 3)], Some(2)));
-    let newest = Manifest::read(
-        &zstd::decode_all(&bucket.get(&Key::manifest(1)).unwrap().unwrap()[..]).unwrap(),
-    )
-    .unwrap();
-    let mut durable = Durable::open(&home, &bucket, "memory:", true).unwrap().unwrap();
-    assert_eq!(durable.tidy(&newest).unwrap(), 2);
-    let left = bucket.contents();
-    assert!(
-        !left.contains_key("checkpoint/1/aa-1")
-            && !left.contains_key("snapshot/1/people/part-0.parquet")
-    );
-    assert_eq!(left.len(), 5 + 2);
-    // What cannot be read may name anything.
-    bucket.plant(&Key::manifest(2), b"damaged");
-    let second = Manifest { n: 2, ..newest };
-    assert!(durable.tidy(&second).is_err());
+    mirror(&one, &bucket, 100, false).unwrap();
+    remove(&two, 20, "companies/acme");
+    bucket.follow(Plan {
+        chosen: Some(Chosen { at: 2, fault: Fault::Denied, for_good: false }),
+        ..Plan::default()
+    });
+    // The first is a look at whose bucket it is.
+    assert_eq!(mirror(&two, &bucket, 0, true).unwrap(), came(0, 0, 3));
+    assert_eq!(bucket.failed(), 1);
+    assert_eq!(mirror(&two, &bucket, 0, true).unwrap(), came(0, 1, 3));
+    assert_eq!(mirror(&two, &bucket, 9, true).unwrap(), came(3, 0, 0));
+    assert_eq!(mirrored(bucket.below()), cards(&two));
+}
+
+#[test]
+fn of_another_bucket_nothing_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, bucket) = (home(&dir, "one"), MemoryBucket::new());
+    some(&home);
+    mirror(&home, &MemoryBucket::new(), 100, false).unwrap();
+    let mut durable = Durable::open(&home, &bucket, "memory:other", true).unwrap().unwrap();
+    assert_eq!(durable.mirror(100, false, at(1)).unwrap(), came(4, 0, 0));
+    assert_eq!(mirrored(&bucket), cards(&home));
+    drop(durable);
+    fs::write(dir.path().join(KEPT), b"\xff damaged").unwrap();
+    assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(4, 0, 0));
+}
+
+/// Whatever operation fails, once or for good, the mirror is whole once it works again.
+#[test]
+fn every_operation_may_fail_and_the_next_time_it_is_complete() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, first) = (home(&dir, "one"), MemoryBucket::new());
+    some(&home);
+    mirror(&home, &first, 100, false).unwrap();
+    let kept = fs::read(dir.path().join(KEPT)).unwrap();
+    city(&home, 20, "companies/acme", "Metz");
+    remove(&home, 21, "people/ada");
+    city(&home, 22, "companies/new", "Nice");
+    city(&home, 23, "companies/acme-2", "Lille");
+    for fault in [Fault::Away, Fault::Lost, Fault::Denied] {
+        for place in 1.. {
+            fs::write(dir.path().join(KEPT), &kept).unwrap();
+            let bucket = Faulty::new(MemoryBucket::new(), Plan::default());
+            for (key, bytes) in first.contents() {
+                bucket.below().plant(&Key::read(&key).unwrap(), &bytes);
+            }
+            let chosen = Some(Chosen { at: place, fault, for_good: place % 2 == 0 });
+            bucket.follow(Plan { chosen, ..Plan::default() });
+            if let Err(error) = mirror(&home, &bucket, 100, true) {
+                assert!(matches!(error, NodeError::Bucket(_)), "{error}");
+            }
+            bucket.follow(Plan::default());
+            mirror(&home, &bucket, 100, false).unwrap();
+            assert_eq!(mirrored(bucket.below()), cards(&home), "{fault:?} at {place}");
+            if bucket.failed() == 0 {
+                assert!(place > 6, "only {place} operations were tried");
+                break;
+            }
+        }
+    }
+}
+
+/// A put whose answer was lost stands there, though what it put is no longer wanted.
+#[test]
+fn what_is_as_it_was_before_a_lost_answer_is_put_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(&dir, "one");
+    let bucket = Faulty::new(MemoryBucket::new(), Plan::default());
+    some(&home);
+    mirror(&home, &bucket, 100, false).unwrap();
+    city(&home, 20, "companies/acme", "Metz");
+    let chosen = Some(Chosen { at: 1, fault: Fault::Lost, for_good: false });
+    bucket.follow(Plan { chosen, ..Plan::default() });
+    mirror(&home, &bucket, 100, false).unwrap_err();
+    city(&home, 21, "companies/acme", "Paris");
+    bucket.follow(Plan::default());
+    assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(1, 0, 0));
+    assert_eq!(mirrored(bucket.below()), cards(&home));
 }

@@ -44,10 +44,10 @@ pub const BUCKET: &str = ".cocli/bucket.json";
 pub const BUCKET_TURN: &str = ".cocli/bucket.turn";
 /// What a clone that is under way is made from.
 pub const CLONING: &str = ".cocli/cloning.json";
-/// Which cards stand in the bucket's mirror.
-pub const MIRROR: &str = ".cocli/mirror";
 /// Requests to the bucket that were counted, by month.
 pub const METER: &str = ".cocli/meter.json";
+/// What was put into the mirror, one line a card.
+pub const MIRROR: &str = ".cocli/mirror.usv";
 /// Folder of what Python peers sent and were told.
 pub const PYTHON: &str = ".cocli/python";
 /// Keeps keys and identity out of git.

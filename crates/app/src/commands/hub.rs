@@ -159,8 +159,9 @@ impl Hubs<'_> {
             Mirror::Hourly => durable.hourly_due(now),
             Mirror::Daily => daily,
         };
+        let budget = if mirror == Mirror::Hourly { MIRROR_A_DAY / 24 } else { MIRROR_A_DAY };
         let mirrored = match due {
-            true => durable.mirror(MIRROR_A_DAY, took_over || daily, now)?,
+            true => durable.mirror(budget, took_over || daily, now)?,
             false => Mirrored::default(),
         };
         let newest = if daily { durable.manifest()? } else { None };

@@ -24,9 +24,7 @@ impl Look<'_> {
     /// Where the card of a target stands. A person's file may bear any name: the field says which, else
     /// the one that stands there.
     pub(crate) fn card_path(&self, target: &Target, entity: &Entity) -> Option<String> {
-        let file = Field::read(cocli_core::entity::FILE).ok()?;
-        let named = entity.fields.get(&file).filter(|entry| !entry.value.is_null());
-        let named = named.map(|entry| entry.value.shown().into_owned());
+        let named = named_file(entity);
         if named.is_none() && Kind::of(target) == Some(Kind::Person) {
             let kept = self.shelf.head(target.as_str()).map(|head| head.file.into_owned());
             let there = kept.filter(|file| matches!(self.disk.stat(file), Ok(Some(_))));
@@ -192,6 +190,13 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// The name of the card's file, where one was chosen.
+pub(super) fn named_file(entity: &Entity) -> Option<String> {
+    let file = Field::read(cocli_core::entity::FILE).ok()?;
+    let named = entity.fields.get(&file).filter(|entry| !entry.value.is_null());
+    named.map(|entry| entry.value.shown().into_owned())
 }
 
 /// Edits are taken, unless somebody removed the target meanwhile.

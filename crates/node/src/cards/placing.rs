@@ -7,7 +7,7 @@ use cocli_store::card::{self, Projection, tags};
 use cocli_store::paths;
 use cocli_store::side::by_side;
 
-use super::look::Look;
+use super::look::{Look, named_file};
 use super::shelves::by_shard;
 use super::{Files, Placed, Shelves, kind_of};
 use crate::config::Project;
@@ -298,4 +298,18 @@ fn stands(look: Look<'_>, put: &CardPut) -> bool {
 pub(super) fn shows(entity: &Entity, target: &Target) -> Option<Projection> {
     let projection = Projection::of(kind_of(target)?, entity);
     (!projection.values.is_empty()).then_some(projection)
+}
+
+/// Where the card of an entity stands when nobody chose its name by hand.
+pub(crate) fn place_anew(target: &Target, entity: &Entity) -> Option<String> {
+    kind_of(target)?;
+    paths::card(target, named_file(entity).as_deref())
+}
+
+/// The card of an entity as it is made where there is none: its place and its text. Nothing when the entity
+/// was removed or has nothing to show.
+pub(crate) fn made_anew(target: &Target, entity: &Entity) -> Option<(String, String)> {
+    let projection = shows(entity, target).filter(|_| entity.removed().is_none())?;
+    let text = card::render(kind_of(target)?, &projection.values);
+    Some((place_anew(target, entity)?, text))
 }

@@ -1,4 +1,4 @@
-//! What is removed from the bucket: files of checkpoints and snapshots that no recent manifest names.
+//! What no manifest names any more goes: docs/bucket.md, "What is removed".
 
 use std::collections::BTreeSet;
 
@@ -7,60 +7,114 @@ use cocli_core::bucket::{Failure, FailureKind, Key, Listed, Manifest};
 use super::{Durable, published};
 use crate::error::Result;
 
-/// Manifests whose files stay.
+/// The newest manifests, whose files stay.
 const MANIFESTS_KEPT: u64 = 100;
-/// What was written so long before the newest object of a listing may go: microseconds.
+/// How much older than the newest object of the listing one has to be: microseconds.
 const REST_US: i64 = 7 * 24 * 3600 * 1_000_000;
-/// Objects that are removed in one go.
-const TOGETHER: usize = 500;
+/// Objects that are removed by one request.
+const REMOVED_AT_ONCE: usize = 1000;
 
 impl Durable<'_> {
-    /// Removes what the last manifests, of which `newest` is the last, do not name and is a week old; gives how
-    /// many objects. For the holder of the lease alone.
+    /// Removes the files of checkpoints and the snapshots that none of the last 100 manifests names and that
+    /// were written more than a week before the newest of them all. What came after `newest` stays: another may
+    /// be about to name it. So does everything when `newest` is not the newest, and whatever has no name that this
+    /// program gives. Tells how many it removed.
     ///
     /// # Errors
-    /// When one of these manifests cannot be read: nothing is removed. When the bucket cannot be asked.
+    /// When the bucket cannot be asked; when one of those manifests cannot be read, and then nothing was removed.
     pub fn tidy(&mut self, newest: &Manifest) -> Result<usize> {
+        let mut listed = self.bucket.list(&Key::checkpoints())?;
+        listed.extend(self.bucket.list(&Key::snapshots())?);
+        let mut over = old(&listed, newest);
+        let mut named = Named::default();
+        named.add(newest);
+        over.retain(|key| !named.holds(key));
+        if over.is_empty() {
+            return Ok(0);
+        }
+        // What was listed may be named by one that was published meanwhile.
+        if self.bucket.get(&Key::manifest(newest.n + 1))?.is_some() {
+            return Ok(0);
+        }
         let first = newest.n.saturating_sub(MANIFESTS_KEPT - 1).max(1);
-        let mut named = BTreeSet::new();
-        for n in first..=newest.n {
-            let manifest = published::manifest(self.bucket, self.seen.cluster, n)?;
-            let manifest = manifest.ok_or_else(|| {
-                let key = Key::manifest(n);
-                let said = format!("{key} in the bucket is not there: nothing is removed");
-                Failure::new(FailureKind::Wrong, said)
-            })?;
-            name_all(&manifest, &mut named);
+        for n in first..newest.n {
+            named.add(&self.kept_manifest(n)?);
         }
-        let mut removed = 0;
-        for folder in [Key::checkpoints(), Key::snapshots()] {
-            let listed = self.bucket.list(&folder)?;
-            let old = old(&listed, &named);
-            for group in old.chunks(TOGETHER) {
-                self.bucket.remove(group)?;
-            }
-            removed += old.len();
+        over.retain(|key| !named.holds(key));
+        for some in over.chunks(REMOVED_AT_ONCE) {
+            self.bucket.remove(some)?;
         }
-        Ok(removed)
+        Ok(over.len())
+    }
+
+    /// One of the manifests that say what stays: all of them have to be read.
+    fn kept_manifest(&self, n: u64) -> Result<Manifest> {
+        let gone = || {
+            Failure::new(FailureKind::Wrong, format!("{} is not in the bucket", Key::manifest(n)))
+        };
+        let read = published::manifest(self.bucket, self.seen.cluster, n);
+        let read = read.and_then(|read| read.ok_or_else(gone));
+        Ok(read.map_err(|Failure { kind, said }| {
+            Failure::new(kind, format!("{said}; nothing that is over was removed"))
+        })?)
     }
 }
 
-/// The files that a manifest names, and the folder of its snapshot.
-fn name_all(manifest: &Manifest, named: &mut BTreeSet<String>) {
-    let files = manifest.files.iter().chain(manifest.odd.as_ref().map(|(name, of)| (name, of)));
-    named.extend(files.map(|(name, of)| Key::checkpoint(*of, name).to_string()));
-    named.extend(manifest.snapshot.map(|of| folder(&Key::snapshot(of, "", "").to_string())));
+/// What is old enough to go, and was there before `newest` was published.
+fn old(listed: &[Listed], newest: &Manifest) -> Vec<Key> {
+    let last = listed.iter().map(|one| one.written).max().unwrap_or_default();
+    let is_over = |one: &&Listed| {
+        last.saturating_sub(one.written) > REST_US
+            && match place(&one.key) {
+                Some(Place::Checkpoint(generation)) => generation <= newest.generation,
+                Some(Place::Snapshot(n)) => newest.snapshot.is_some_and(|named| n < named),
+                None => false,
+            }
+    };
+    listed.iter().filter(is_over).map(|one| one.key.clone()).collect()
 }
 
-/// The first two parts of a key.
-fn folder(key: &str) -> String {
-    key.split('/').take(2).collect::<Vec<_>>().join("/")
+/// Where an object stands that may be over one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// A file of a checkpoint, and the generation it was created under.
+    Checkpoint(u64),
+    /// A file of the snapshot of this number.
+    Snapshot(u64),
 }
 
-fn old(listed: &[Listed], named: &BTreeSet<String>) -> Vec<Key> {
-    let newest = listed.iter().map(|one| one.written).max().unwrap_or_default();
-    let is_old = |one: &&Listed| newest - one.written >= REST_US;
-    let is_named = |key: &str| named.contains(key) || named.contains(&folder(key));
-    let old = listed.iter().filter(is_old).filter(|one| !is_named(one.key.as_str()));
-    old.map(|one| one.key.clone()).collect()
+fn place(key: &Key) -> Option<Place> {
+    let below = |folder: &Key| {
+        let (number, rest) = key.as_str().strip_prefix(folder.as_str())?.split_once('/')?;
+        // One name for each number: `07` or the like would be a second one.
+        let n: u64 = number.parse().ok().filter(|n: &u64| n.to_string() == number)?;
+        (!rest.is_empty() && !rest.ends_with('/')).then_some((n, rest))
+    };
+    if let Some((generation, name)) = below(&Key::checkpoints()) {
+        return (!name.contains('/')).then_some(Place::Checkpoint(generation));
+    }
+    below(&Key::snapshots()).map(|(n, _)| Place::Snapshot(n))
+}
+
+/// What manifests name.
+#[derive(Debug, Default)]
+struct Named {
+    files: BTreeSet<Key>,
+    snapshots: BTreeSet<u64>,
+}
+
+impl Named {
+    fn add(&mut self, manifest: &Manifest) {
+        let odd = manifest.odd.iter().map(|(name, generation)| (name, generation));
+        let files = manifest.files.iter().chain(odd);
+        self.files.extend(files.map(|(name, generation)| Key::checkpoint(*generation, name)));
+        self.snapshots.extend(manifest.snapshot);
+    }
+
+    fn holds(&self, key: &Key) -> bool {
+        match place(key) {
+            Some(Place::Snapshot(n)) => self.snapshots.contains(&n),
+            _ => self.files.contains(key),
+        }
+    }
 }
