@@ -13,7 +13,7 @@ use cocli_core::{Field, Instant, Target, Value};
 use cocli_node::change::{Change, Intent};
 use cocli_node::durable::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
 use cocli_node::durable::hub::Claim;
-use cocli_node::durable::{Durable, Reach, Round, Which};
+use cocli_node::durable::{Durable, Round, Source, Which, clone};
 use cocli_node::{Home, Result};
 
 /// 2026-11-28T08:00:00Z.
@@ -77,22 +77,22 @@ fn is_linear(bucket: &MemoryBucket) {
     }
 }
 
-/// What is there covers all of the objects before `objects`, and names everything acknowledged.
+/// Who begins with the newest manifest, and reads the objects behind it, knows all that these homes know.
 fn nothing_is_lost(bucket: &MemoryBucket, homes: &[&Home]) {
     let dir = tempfile::tempdir().unwrap();
-    let fresh = home(&dir, "fresh");
-    let mut durable = Durable::open(&fresh, bucket, URL, true).unwrap().unwrap();
-    durable.meet(true).unwrap();
-    let all = durable.seen().writers();
-    durable.pull(&all, Reach::All, at(0)).unwrap();
+    let birth = support::birth("fresh");
+    let watch = |_, _, _| ();
+    let source = Source { bucket, url: URL, missing_is_denied: false, watch: &watch };
+    let (fresh, cloned) = clone(dir.path(), &birth, support::rim(), source, at(0)).unwrap();
+    assert_eq!(cloned.manifest.map(|(n, ..)| n), manifests(bucket).last().map(|last| last.n));
+    assert_eq!((cloned.waiting, cloned.damaged), (0, Vec::new()));
+    let there = fresh.state().unwrap();
     for home in homes {
-        let state = home.state().unwrap();
-        let there = fresh.state().unwrap();
-        for (target, _) in state.entities() {
-            assert!(
-                there.entity(target).is_some_and(|entity| !entity.fields.is_empty()),
-                "{target}"
-            );
+        for (target, entity) in home.state().unwrap().entities() {
+            let known = there.entity(target).unwrap_or_else(|| panic!("{target} is lost"));
+            for (field, entry) in &entity.fields {
+                assert!(known.fields.get(field) >= Some(entry), "{target} {field} is lost");
+            }
         }
     }
 }

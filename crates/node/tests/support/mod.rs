@@ -15,19 +15,23 @@ pub fn rim() -> Rim {
     Rim { machine: "m".into(), epoch: || Epoch::from_random([1; 8]) }
 }
 
-/// Makes one in a folder, of the node of this name.
-pub fn home(path: &Path, name: &str, now: Instant) -> Home {
+/// What a home of the node of this name is made of.
+pub fn birth(name: &str) -> Birth {
     let membership =
         Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
-    let birth = Birth {
+    Birth {
         node: NodeId::written(name).unwrap(),
         membership,
         identity: vec![0; 32],
         identity_public: "00".into(),
         cards: false,
         maybe_known: false,
-    };
-    Home::create(path, &birth, rim(), now).unwrap()
+    }
+}
+
+/// Makes one in a folder, of the node of this name.
+pub fn home(path: &Path, name: &str, now: Instant) -> Home {
+    Home::create(path, &birth(name), rim(), now).unwrap()
 }
 
 /// Merges all that came, months too.
