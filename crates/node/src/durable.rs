@@ -2,6 +2,7 @@
 //!
 //! It talks to any [`Bucket`]; which store that is, the rim decides.
 
+mod catching;
 mod clone;
 mod everything;
 pub mod fake;

@@ -316,27 +316,6 @@ fn what_is_damaged_here_is_not_published() {
 }
 
 #[test]
-fn a_hub_that_lacks_what_was_published_publishes_nothing() {
-    let (scene, one, two) = Scene::begin();
-    once(&one, &scene.bucket, 21, &scene.clock).unwrap();
-    let before = manifests(&scene.bucket);
-    // The objects that it would read are damaged; what is published is not.
-    for n in 1..3 {
-        let key = Key::object(one.node(), n);
-        if scene.bucket.lose(&key) {
-            scene.bucket.plant(&key, b"rot");
-        }
-    }
-    for boot in 31..35 {
-        let ended = once(&two, &scene.bucket, boot, &scene.clock);
-        assert!(ended.is_err() || ended.is_ok_and(|round| round.manifest.is_none()));
-    }
-    let after = manifests(&scene.bucket);
-    let newest = before.last().unwrap();
-    assert!(after[before.len()..].iter().all(|fence| fence.checkpoint == newest.checkpoint));
-}
-
-#[test]
 fn a_push_of_everything_comes_before_what_covers_it() {
     let (scene, one, _) = Scene::begin();
     let round = once(&one, &scene.bucket, 31, &scene.clock).unwrap();

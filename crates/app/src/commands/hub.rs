@@ -136,9 +136,14 @@ impl Hubs<'_> {
                 Claim::Held(mut term) => {
                     let took_over = !term.followed_free;
                     let generation = term.generation;
-                    let round = durable.round(&mut term, env!("CARGO_PKG_VERSION"), &clock)?;
-                    let (mirrored, removed) = self.after(&mut durable, took_over)?;
-                    durable.release(term)?;
+                    let worked = durable.round(&mut term, env!("CARGO_PKG_VERSION"), &clock);
+                    let worked = worked.and_then(|round| {
+                        self.after(&mut durable, took_over).map(|after| (round, after))
+                    });
+                    // Also after a failure: nobody is to wait for who does nothing.
+                    let released = durable.release(term);
+                    let (round, (mirrored, removed)) = worked?;
+                    released?;
                     return Ok(Turn { generation, round, mirrored, removed });
                 }
             }

@@ -1,5 +1,7 @@
 //! The hub: who holds the lease publishes, and the chain of manifests is the fence. docs/bucket.md, "The hub".
 
+use std::collections::BTreeMap;
+
 use cocli_core::bucket::lease::{Lease, Watch};
 use cocli_core::bucket::pace::Micros;
 use cocli_core::bucket::{Created, Failure, FailureKind, Key, Manifest, newest};
@@ -12,6 +14,8 @@ use super::published;
 use super::pull::Reach;
 use crate::error::Result;
 
+/// How often a number that is taken by an earlier generation is passed over.
+const TRIES_MAX: usize = 16;
 /// Microseconds of an hour.
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -25,6 +29,8 @@ pub struct Term {
     pub generation: u64,
     /// Whether the one before was free: else its holder was late.
     pub followed_free: bool,
+    /// The number under which tables were put there, or begun to be.
+    pub(super) tabled: Option<u64>,
     lease: Lease,
     time_to_live: Micros,
     renewed: Micros,
@@ -52,6 +58,8 @@ impl Durable<'_> {
         time_to_live: Micros,
         clock: &Clock<'_>,
     ) -> Result<Claim> {
+        // A lease that a person took away is known by what was published under it.
+        self.manifest()?;
         let known = self.seen.manifest.1;
         let there = |generation| Ok(self.bucket.get(&Key::lease(generation))?.is_some());
         let generation = newest(known, there)?;
@@ -86,7 +94,9 @@ impl Durable<'_> {
             }
         }
         let generation = generation + 1;
-        Ok(Claim::Held(Term { generation, followed_free, lease, time_to_live, renewed: now }))
+        let (tabled, renewed) = (None, now);
+        let term = Term { generation, followed_free, tabled, lease, time_to_live, renewed };
+        Ok(Claim::Held(term))
     }
 
     /// Renews the lease when a third of its time has passed.
@@ -138,13 +148,13 @@ impl Durable<'_> {
     /// Whether the mirror was not brought up to date for an hour.
     #[must_use]
     pub fn hourly_due(&self, now: Instant) -> bool {
-        now.micros() - self.seen.looked_after.0 >= HOUR_US
+        is_over(now, self.seen.looked_after.0, HOUR_US)
     }
 
     /// Whether it is a day since the mirror was mended, and what is over removed.
     #[must_use]
     pub fn daily_due(&self, now: Instant) -> bool {
-        now.micros() - self.seen.looked_after.1 >= 24 * HOUR_US
+        is_over(now, self.seen.looked_after.1, 24 * HOUR_US)
     }
 
     /// Notes that the mirror was brought up to date, and whether what is due daily was done too.
@@ -161,21 +171,54 @@ impl Durable<'_> {
         if mirror || daily { self.save() } else { Ok(()) }
     }
 
-    /// The first act of a holder: the newest manifest again, under its own generation. Whoever held the lease
-    /// before finds the number taken that it would publish next.
+    /// The first act of a holder: the newest manifest again, under its own generation, and an empty one before the
+    /// first. Whoever held the lease before finds the number taken that it would publish next.
     ///
     /// # Errors
     /// When somebody else is hub by now, or the bucket cannot be asked.
-    pub fn fence(&mut self, term: &Term, wall: Instant) -> Result<Option<Manifest>> {
-        loop {
-            let Some(current) = self.manifest()? else { return Ok(None) };
-            if current.generation == term.generation {
-                return Ok(Some(current));
-            }
+    pub fn fence(&mut self, term: &Term, wall: Instant) -> Result<Manifest> {
+        let current = self.manifest()?.unwrap_or_else(|| self.first_manifest());
+        if current.generation == term.generation {
+            return Ok(current);
+        }
+        self.publish_again(&current, term, wall)
+    }
+
+    /// Publishes the newest manifest again, as far as is known `current`.
+    ///
+    /// # Errors
+    /// As [`Durable::fence`].
+    pub(super) fn publish_again(
+        &mut self,
+        current: &Manifest,
+        term: &Term,
+        wall: Instant,
+    ) -> Result<Manifest> {
+        let mut current = current.clone();
+        for _ in 0..TRIES_MAX {
             let again = self.next_manifest(&current, term, wall);
             if let Some(published) = self.publish(&again, term)? {
-                return Ok(Some(published));
+                return Ok(published);
             }
+            current = self.manifest()?.unwrap_or(current);
+        }
+        let said = "the newest manifest changed again and again meanwhile";
+        Err(Failure::new(FailureKind::Away, said).into())
+    }
+
+    fn first_manifest(&self) -> Manifest {
+        Manifest {
+            cluster: self.seen.cluster,
+            n: 0,
+            generation: 0,
+            hub: self.home.node().clone(),
+            at: String::new(),
+            checkpoint: None,
+            files: BTreeMap::new(),
+            odd: None,
+            objects: BTreeMap::new(),
+            nodes: 1,
+            snapshot: None,
         }
     }
 
@@ -211,6 +254,11 @@ impl Durable<'_> {
         }
         Ok(published.then(|| manifest.clone()))
     }
+}
+
+/// Whether a time passed since then; one that lies ahead was noted by a clock that was wrong.
+fn is_over(now: Instant, since: i64, time: i64) -> bool {
+    !(0..time).contains(&now.micros().saturating_sub(since))
 }
 
 fn until(wall: Instant, time_to_live: Micros) -> String {

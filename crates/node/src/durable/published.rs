@@ -81,8 +81,8 @@ fn unpacked(packed: &[u8], cluster: ClusterId, n: u64) -> Result<Manifest, Failu
 }
 
 impl Durable<'_> {
-    /// Takes the checkpoint that a manifest tells, as a peer's is taken: the next compaction joins it, and
-    /// logs that begin nowhere here, or below it, go on from its frontier. `heard` is told the bytes of lines that
+    /// Takes the checkpoint that a manifest tells, as a peer's is taken: the next compaction joins it, and of
+    /// the logs that begin nowhere here, or below it, those that `goes_on` go on from its frontier. `heard` is told the bytes of lines that
     /// came, and that there are. What came is kept: when it is asked again, also of a newer manifest, only
     /// what is lacking is asked for.
     ///
@@ -94,6 +94,7 @@ impl Durable<'_> {
     pub fn take_published(
         &self,
         manifest: &Manifest,
+        goes_on: &dyn Fn(&LogId) -> bool,
         heard: &dyn Fn(u64, u64),
     ) -> Result<Option<Vector>> {
         let Some(text) = &manifest.checkpoint else { return Ok(None) };
@@ -103,7 +104,7 @@ impl Durable<'_> {
         self.take_files(&mut incoming, manifest, heard)?;
         self.take_odd(&mut incoming, manifest)?;
         let frontier = incoming.frontier().clone();
-        let logs = frontier.0.keys().cloned().collect::<std::collections::BTreeSet<LogId>>();
+        let logs = frontier.0.keys().filter(|log| goes_on(log)).cloned().collect();
         match incoming.is_whole(&logs)? {
             true => Ok(Some(frontier)),
             false => Err(wrong(&key, "what it names is not all of its checkpoint").into()),

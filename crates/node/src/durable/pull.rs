@@ -130,6 +130,8 @@ impl Durable<'_> {
         match read(packed, self.seen.cluster, node, n) {
             Ok(object) => {
                 self.take(journals, &object, now, pulled)?;
+                let logs = object.parts.iter().map(|part| part.range.log.clone());
+                self.seen.met_months(node, n, logs);
                 self.seen.bytes += packed.len() as u64;
                 self.seen.damaged.remove(&(node.clone(), n));
                 self.seen.next.insert(node.clone(), n + 1);

@@ -141,6 +141,8 @@ impl Durable<'_> {
                     self.seen.cover(&range.log, range.position, *end);
                     pushed.bytes += range.bytes.len() as u64;
                 }
+                let logs = object.parts.iter().map(|part| part.range.log.clone());
+                self.seen.met_months(&node, n, logs);
                 self.seen.next.insert(node, n + 1);
                 self.seen.bytes += packed.len() as u64;
                 pushed.objects += 1;

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cocli_core::bucket::manifest::{name_of, name_of_odd};
 use cocli_core::bucket::{Created, Failure, FailureKind, Key, Manifest};
 use cocli_core::digest::hash;
-use cocli_core::limits::ODD_TAKEN_BYTES_MAX;
-use cocli_core::{Head, Instant, LogId, SortedFile, StateDigest};
+use cocli_core::expiry::oldest_kept;
+use cocli_core::limits::{MONTHS_KEPT, ODD_TAKEN_BYTES_MAX};
+use cocli_core::{Instant, NodeId, SortedFile};
 use cocli_store::Journals;
 use cocli_store::checkpoint::{self, Told};
 
@@ -62,68 +63,51 @@ impl Durable<'_> {
         self.keep(term, clock)?;
         self.compact(clock().1, &mut round)?;
         self.keep(term, clock)?;
-        let mut snapshot = None;
+        self.catch_up(&current, term, clock, &mut round)?;
         for _ in 0..TRIES_MAX {
             let mut journals = self.home.journals()?;
             self.make_durable(&mut journals)?;
             let Some(told) = checkpoint::told(&mut journals)? else { return Ok(round) };
-            let same = current.as_ref().and_then(|manifest| manifest.checkpoint.as_deref());
-            if same == std::str::from_utf8(&told.text).ok() {
+            if current.checkpoint.as_deref() == std::str::from_utf8(&told.text).ok() {
                 return Ok(round);
             }
-            no_less(current.as_ref(), &told)?;
             self.covers(&mut journals, &told, clock().1)?;
-            let Some(files) =
-                self.create_files(&told, current.as_ref(), term, clock, &mut round)?
-            else {
-                continue;
-            };
-            let odd = self.create_odd(current.as_ref(), term)?;
-            if snapshot.is_none() {
-                snapshot = Some(self.create_snapshot(
-                    &told,
-                    current.as_ref(),
-                    term,
-                    version,
-                    &mut round,
-                )?);
+            let files = self.create_files(&told, &current, term, clock, &mut round)?;
+            let Some(files) = files else { continue };
+            let odd = self.create_odd(&current, term)?;
+            if term.tabled == Some(current.n + 1) {
+                // Some of it stands there from a round that broke off, and says something else.
+                current = self.publish_again(&current, term, clock().1)?;
             }
+            let snapshot = self.create_snapshot(&told, &current, term, version, &mut round)?;
             self.keep(term, clock)?;
-            let begin = current.clone().unwrap_or_else(|| self.first_manifest());
-            let mut next = self.next_manifest(&begin, term, clock().1);
+            let wall = clock().1;
+            let mut next = self.next_manifest(&current, term, wall);
             next.checkpoint = Some(String::from_utf8_lossy(&told.text).into_owned());
             (next.files, next.odd, next.nodes) = (files, odd, self.seen.nodes);
-            next.snapshot = snapshot.unwrap_or_default();
-            let nodes: Vec<_> = self.seen.writers().into_iter().collect();
-            let settled = |node| (self.seen.settled_before(&node), node);
-            next.objects = nodes.into_iter().map(settled).map(|(n, node)| (node, n)).collect();
+            next.snapshot = Some(snapshot);
+            next.objects = self.needed_objects(wall);
             if let Some(published) = self.publish(&next, term)? {
                 round.manifest = Some(published);
                 return Ok(round);
             }
-            current = self.manifest()?;
+            current = self.manifest()?.unwrap_or(current);
         }
         let said = "the checkpoint here, or the newest manifest, changed again and again meanwhile";
         Err(Failure::new(FailureKind::Away, said).into())
     }
 
-    fn first_manifest(&self) -> Manifest {
-        Manifest {
-            cluster: self.seen.cluster,
-            n: 0,
-            generation: 0,
-            hub: self.home.node().clone(),
-            at: String::new(),
-            checkpoint: None,
-            files: BTreeMap::new(),
-            odd: None,
-            objects: BTreeMap::new(),
-            nodes: self.seen.nodes,
-            snapshot: None,
-        }
+    /// For each node the first object that is needed beside the checkpoint.
+    fn needed_objects(&self, wall: Instant) -> BTreeMap<NodeId, u64> {
+        // A clock that is ahead must not make anybody lack what is not over.
+        let newest = self.seen.months.keys().map(|(_, month)| *month).max();
+        let oldest = newest
+            .map_or(oldest_kept(wall), |newest| oldest_kept(wall).min(newest.before(MONTHS_KEPT)));
+        let nodes = self.seen.writers().into_iter();
+        nodes.map(|node| (node.clone(), self.seen.needed_from(&node, oldest))).collect()
     }
 
-    fn compact(&self, now: Instant, round: &mut Round) -> Result<()> {
+    pub(super) fn compact(&self, now: Instant, round: &mut Round) -> Result<()> {
         let mut journals = self.home.journals()?;
         self.make_durable(&mut journals)?;
         let durable = journals.vector()?;
@@ -168,17 +152,16 @@ impl Durable<'_> {
     fn create_files(
         &mut self,
         told: &Told,
-        current: Option<&Manifest>,
+        current: &Manifest,
         term: &mut Term,
         clock: &Clock<'_>,
         round: &mut Round,
     ) -> Result<Option<BTreeMap<String, u64>>> {
-        let named = |name: &str| current.and_then(|manifest| manifest.files.get(name)).copied();
         let mut files = BTreeMap::new();
         let mut fresh = Vec::new();
         for file in &told.files {
             let name = name_of(*file);
-            match named(&name) {
+            match current.files.get(&name).copied() {
                 Some(generation) => drop(files.insert(name, generation)),
                 None => {
                     files.insert(name, term.generation);
@@ -232,11 +215,7 @@ impl Durable<'_> {
     }
 
     /// The list of odd records.
-    fn create_odd(
-        &mut self,
-        current: Option<&Manifest>,
-        term: &Term,
-    ) -> Result<Option<(String, u64)>> {
+    fn create_odd(&mut self, current: &Manifest, term: &Term) -> Result<Option<(String, u64)>> {
         let mut odd = Vec::new();
         let mut behind = None;
         loop {
@@ -252,33 +231,32 @@ impl Durable<'_> {
             return Ok(None);
         }
         let name = name_of_odd(hash(&odd));
-        let known = current.and_then(|manifest| manifest.odd.clone());
-        if let Some(known) = known.filter(|(known, _)| *known == name) {
-            return Ok(Some(known));
+        if let Some(known) = current.odd.as_ref().filter(|(known, _)| *known == name) {
+            return Ok(Some(known.clone()));
         }
         self.bucket.create(&Key::checkpoint(term.generation, &name), &pack(&odd)?)?;
         Ok(Some((name, term.generation)))
     }
 
-    /// The tables, when the state is another than the newest manifest's; gives their number.
+    /// The tables, when the state is another than the newest manifest's; gives their number: that of the
+    /// manifest that is to name them. Only one generation can publish under it.
     fn create_snapshot(
         &mut self,
         told: &Told,
-        current: Option<&Manifest>,
-        term: &Term,
+        current: &Manifest,
+        term: &mut Term,
         version: &str,
         round: &mut Round,
-    ) -> Result<Option<u64>> {
-        let known = current.and_then(|manifest| {
-            let digest = Told::read(manifest.checkpoint.as_deref()?.as_bytes())?.digest;
-            manifest.snapshot.map(|number| (number, digest))
-        });
-        let same = |digest: StateDigest| digest == told.digest;
-        if let Some((number, _)) = known.filter(|(_, digest)| same(*digest)) {
-            return Ok(Some(number));
+    ) -> Result<u64> {
+        let text = current.checkpoint.as_deref().unwrap_or_default();
+        let same = Told::read(text.as_bytes()).is_some_and(|now| now.digest == told.digest);
+        if let Some(number) = current.snapshot.filter(|_| same) {
+            return Ok(number);
         }
+        let number = current.n + 1;
+        term.tabled = Some(number);
         let parts: Arc<Mutex<BTreeMap<(&'static str, usize), Part>>> = Arc::default();
-        let origin = Origin { version: version.to_owned(), manifest: Some(term.generation) };
+        let origin = Origin { version: version.to_owned(), manifest: Some(number) };
         let snapshot = self.home.snapshot(&origin, |table, part| {
             let fresh = Part::default();
             let mut parts = parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -290,30 +268,12 @@ impl Durable<'_> {
             round.rows += if info.table == "datagrams" { info.rows } else { 0 };
         }
         for ((table, part), bytes) in parts {
-            let key = Key::snapshot(term.generation, table, &crate::part_name(part));
+            let key = Key::snapshot(number, table, &crate::part_name(part));
             let bytes =
                 std::mem::take(&mut *bytes.0.lock().unwrap_or_else(PoisonError::into_inner));
             self.bucket.create(&key, &bytes)?;
         }
-        Ok(Some(term.generation))
-    }
-}
-
-/// Refuses to publish less of a log than was published before: a clone begins behind what is published.
-fn no_less(current: Option<&Manifest>, told: &Told) -> Result<(), Failure> {
-    let text = current.and_then(|manifest| manifest.checkpoint.as_deref());
-    let Some(before) = text.and_then(|text| Told::read(text.as_bytes())) else { return Ok(()) };
-    let less = |(log, head): &(&LogId, &Head)| told.frontier.position(log) < head.position;
-    match before.frontier.0.iter().find(less) {
-        None => Ok(()),
-        Some((log, head)) => {
-            let said = format!(
-                "{log} was published up to {}, and the checkpoint here covers it only up to {}: nothing is published before it does",
-                head.position,
-                told.frontier.position(log)
-            );
-            Err(Failure::new(FailureKind::Away, said))
-        }
+        Ok(number)
     }
 }
 

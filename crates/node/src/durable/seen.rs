@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::{Coverage, Manifest};
-use cocli_core::{ChainHash, ClusterId, Head, LogId, NodeId, Vector};
+use cocli_core::{ChainHash, ClusterId, Head, LogId, Month, NodeId, Vector};
 use cocli_store::{Disk, paths};
 use serde_json::{Map, Value as Json, json};
 
@@ -29,19 +29,24 @@ pub struct Seen {
     pub waiting: BTreeMap<(NodeId, u64), (LogId, u64)>,
     /// Objects that could not be read, and how often that was tried.
     pub damaged: BTreeMap<(NodeId, u64), u8>,
+    /// The first object of each node that has a range of a log that expires with a month: no checkpoint that is
+    /// published covers it.
+    pub months: BTreeMap<(NodeId, Month), u64>,
     /// The number of the next name of a node to ask for.
     pub nodes: u64,
     /// Whether this node's name is there; `None` when that is not known yet.
     pub registered: Option<bool>,
     /// The newest manifest known: number and generation; zeros before the first.
     pub manifest: (u64, u64),
-    /// The generation of the newest snapshot known.
+    /// The number of the newest snapshot known.
     pub snapshot: Option<u64>,
     /// Bytes of objects that were met.
     pub bytes: u64,
     /// When a hub of this home brought the mirror up to date last, and when it mended it and tidied: microseconds
     /// since 1970.
     pub looked_after: (i64, i64),
+    /// Cards that were put into the mirror by this home, and on which day (`20261128`).
+    pub mirrored: (u32, u64),
     /// What is not there is answered by "forbidden".
     pub missing_is_denied: bool,
 }
@@ -58,12 +63,14 @@ impl Seen {
             tips: BTreeMap::new(),
             waiting: BTreeMap::new(),
             damaged: BTreeMap::new(),
+            months: BTreeMap::new(),
             nodes: 1,
             registered: None,
             manifest: (0, 0),
             snapshot: None,
             bytes: 0,
             looked_after: (0, 0),
+            mirrored: (0, 0),
             missing_is_denied: false,
         }
     }
@@ -154,6 +161,25 @@ impl Seen {
         waits.unwrap_or(u64::MAX).min(self.next_of(node))
     }
 
+    /// Notes of which months the `n`th object of a node has ranges.
+    pub fn met_months(&mut self, node: &NodeId, n: u64, logs: impl IntoIterator<Item = LogId>) {
+        for month in logs.into_iter().filter_map(|log| log.month) {
+            let first = self.months.entry((node.clone(), month)).or_insert(n);
+            *first = n.min(*first);
+        }
+    }
+
+    /// The first object of a node that is needed beside a checkpoint that covers all that was taken in of the logs
+    /// that stay: one that was not wholly taken in, or has a range of a month from `oldest` on.
+    #[must_use]
+    pub fn needed_from(&self, node: &NodeId, oldest: Month) -> u64 {
+        let kept = |((of, month), n): (&(NodeId, Month), &u64)| {
+            (of == node && *month >= oldest).then_some(*n)
+        };
+        let months = self.months.iter().filter_map(kept).min();
+        months.unwrap_or(u64::MAX).min(self.settled_before(node))
+    }
+
     fn json(&self) -> Json {
         let next: Map<String, Json> =
             self.next.iter().map(|(node, n)| (node.to_string(), Json::from(*n))).collect();
@@ -170,6 +196,9 @@ impl Seen {
         let damaged: Vec<Json> = (self.damaged.iter())
             .map(|((node, n), tries)| json!([node.as_str(), n, tries]))
             .collect();
+        let months: Vec<Json> = (self.months.iter())
+            .map(|((node, month), n)| json!([node.as_str(), month.to_string(), n]))
+            .collect();
         json!({
             "url": self.url,
             "cluster": self.cluster.to_string(),
@@ -178,12 +207,14 @@ impl Seen {
             "tips": tips,
             "waiting": waiting,
             "damaged": damaged,
+            "months": months,
             "nodes": self.nodes,
             "registered": self.registered,
             "manifest": [self.manifest.0, self.manifest.1],
             "snapshot": self.snapshot,
             "bytes": self.bytes,
             "looked_after": [self.looked_after.0, self.looked_after.1],
+            "mirrored": [self.mirrored.0, self.mirrored.1],
             "missing_is_denied": self.missing_is_denied,
         })
     }
@@ -214,6 +245,11 @@ impl Seen {
             let key = (NodeId::read(damaged.get(0)?.as_str()?).ok()?, damaged.get(1)?.as_u64()?);
             seen.damaged.insert(key, u8::try_from(damaged.get(2)?.as_u64()?).ok()?);
         }
+        for met in json.get("months")?.as_array()? {
+            let node = NodeId::read(met.get(0)?.as_str()?).ok()?;
+            let month = Month::read(met.get(1)?.as_str()?)?;
+            seen.months.insert((node, month), met.get(2)?.as_u64()?);
+        }
         seen.nodes = json.get("nodes")?.as_u64()?;
         seen.registered = json.get("registered")?.as_bool();
         let manifest = json.get("manifest")?;
@@ -222,6 +258,9 @@ impl Seen {
         seen.bytes = json.get("bytes")?.as_u64()?;
         let looked = json.get("looked_after")?;
         seen.looked_after = (looked.get(0)?.as_i64()?, looked.get(1)?.as_i64()?);
+        let mirrored = json.get("mirrored")?;
+        let day = u32::try_from(mirrored.get(0)?.as_u64()?).ok()?;
+        seen.mirrored = (day, mirrored.get(1)?.as_u64()?);
         seen.missing_is_denied = json.get("missing_is_denied")?.as_bool()?;
         Some(seen)
     }
@@ -237,16 +276,23 @@ mod tests {
     fn what_is_known_of_a_bucket_reads_as_it_was_kept() {
         let node = NodeId::read("pi1").unwrap();
         let log = LogId::read("laptop~abcdefgh").unwrap();
+        let month = |text| Month::read(text).unwrap();
         let mut seen = Seen::new("s3://team", ClusterId([3; 16]));
         seen.next.insert(node.clone(), 17);
         seen.cover(&log, 3, Head { position: 9, hash: ChainHash([1; 16]) });
         seen.cover(&log, 20, Head { position: 29, hash: ChainHash([2; 16]) });
         seen.waiting.insert((node.clone(), 12), (log, 9));
         seen.damaged.insert((node.clone(), 11), 2);
+        let of = |month: &str| LogId::read(&format!("pi1~~{month}")).unwrap();
+        seen.met_months(&node, 5, [of("202610"), of("202611")]);
+        seen.met_months(&node, 3, [of("202610")]);
         seen.registered = Some(true);
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
-        (seen.looked_after, seen.snapshot) = ((8, 9), Some(3));
+        (seen.looked_after, seen.mirrored, seen.snapshot) = ((8, 9), (20_261_128, 10), Some(3));
         assert_eq!(Seen::read(&seen.json()), Some(seen.clone()));
         assert_eq!(seen.settled_before(&node), 12);
+        let needed =
+            ["202610", "202611", "202612"].map(|text| seen.needed_from(&node, month(text)));
+        assert_eq!(needed, [3, 5, 12]);
     }
 }
