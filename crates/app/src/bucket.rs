@@ -2,9 +2,11 @@
 
 use cocli_core::bucket::{Failure, FailureKind};
 use cocli_core::{Day, Instant};
-use cocli_node::durable::Spent;
+use cocli_node::durable::{Durable, Spent};
 use cocli_node::{BucketConfig, Home, NodeError};
 use cocli_tier::{Counts, Environment, Settings, Store, stored_usd_per_month};
+
+use crate::clock;
 
 /// Opens the bucket at `url`.
 ///
@@ -22,6 +24,28 @@ pub(crate) fn of(home: &Home) -> Result<Option<(String, Store)>, Failure> {
     let config = &home.config().bucket;
     let Some(url) = &config.url else { return Ok(None) };
     Ok(Some((url.clone(), open(url, config)?)))
+}
+
+/// Goes to the bucket for a home, and counts what is asked there. Nothing while another process of the home is at
+/// it, unless `wait`.
+///
+/// # Errors
+/// When the bucket is another cluster's, or what `act` says.
+pub(crate) fn visit<T>(
+    home: &Home,
+    (url, store): (&str, &Store),
+    wait: bool,
+    act: impl FnOnce(&mut Durable<'_>) -> Result<T, NodeError>,
+) -> Result<Option<T>, NodeError> {
+    let before = store.meter();
+    let came = Durable::open(home, store, url, wait).and_then(|durable| {
+        let Some(mut durable) = durable else { return Ok(None) };
+        store.missing_is_denied(durable.seen().missing_is_denied);
+        act(&mut durable).map(Some)
+    });
+    // What is not counted is money that was asked for all the same, and no reason to fail.
+    let _ = spend(home, store.meter() - before, clock::now());
+    came
 }
 
 fn settings(config: &BucketConfig) -> Settings {

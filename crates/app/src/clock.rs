@@ -18,6 +18,11 @@ pub(crate) fn monotonic() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// Microseconds since a moment of the monotonic clock.
+pub(crate) fn micros_since(moment: std::time::Instant) -> u64 {
+    u64::try_from(moment.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Lets time pass, for a thread that has nothing else to wait for.
 #[expect(clippy::disallowed_methods, reason = "nothing happens that would end this wait")]
 pub(crate) fn pass(time: std::time::Duration) {

@@ -11,6 +11,7 @@ use cocli_node::{End, Home};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use serde_json::{Value as Json, json};
 
+use crate::clock;
 use crate::failure::{Exit, Failure};
 
 /// Version of the lines; a door of another version says so and closes.
@@ -124,6 +125,15 @@ fn send(home: &Home, request: &Json) -> io::Result<Option<UnixStream>> {
 /// slow, changes nothing of what was written: it finds it by its own rescan.
 pub(crate) fn wake(home: &Home, end: &End) {
     let _ = send(home, &place(end, WAKE));
+}
+
+/// Has a running daemon look at the journals: something came to them beside it.
+///
+/// # Errors
+/// When the home cannot be locked.
+pub(crate) fn look(home: &Home) -> Result<(), Failure> {
+    wake(home, &home.session(clock::now())?.end()?);
+    Ok(())
 }
 
 /// Waits until `nodes` others hold the log durably up to `end`; tells how many do.

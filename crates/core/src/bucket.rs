@@ -11,7 +11,9 @@ mod newest;
 pub mod object;
 pub mod pace;
 
+use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -70,10 +72,20 @@ pub trait Bucket: Send + Sync {
         keys: &[Key],
         take: &mut dyn FnMut(usize, Option<Vec<u8>>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        for (place, key) in keys.iter().enumerate() {
-            take(place, self.get(key)?)?;
-        }
-        Ok(())
+        get_in_turn(self, keys, take)
+    }
+
+    /// The bytes of several objects, in the order of `keys`.
+    ///
+    /// # Errors
+    /// The first failure.
+    fn get_together(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, Failure> {
+        let mut got = vec![None; keys.len()];
+        self.get_all(keys, &mut |place, bytes| {
+            got[place] = bytes;
+            Ok(())
+        })?;
+        Ok(got)
     }
 
     /// Creates several objects, some at a time: `made` gives each with its key when its turn comes. Which of
@@ -85,12 +97,38 @@ pub trait Bucket: Send + Sync {
         &self,
         made: &mut dyn FnMut() -> Result<Option<(Key, Vec<u8>)>, Failure>,
     ) -> Result<Vec<Created>, Failure> {
-        let mut created = Vec::new();
-        while let Some((key, bytes)) = made()? {
-            created.push(self.create(&key, &bytes)?);
-        }
-        Ok(created)
+        create_in_turn(self, made)
     }
+}
+
+/// [`Bucket::get_all`], one after the other.
+///
+/// # Errors
+/// As there.
+pub fn get_in_turn<B: Bucket + ?Sized>(
+    bucket: &B,
+    keys: &[Key],
+    take: &mut dyn FnMut(usize, Option<Vec<u8>>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for (place, key) in keys.iter().enumerate() {
+        take(place, bucket.get(key)?)?;
+    }
+    Ok(())
+}
+
+/// [`Bucket::create_all`], one after the other.
+///
+/// # Errors
+/// As there.
+pub fn create_in_turn<B: Bucket + ?Sized>(
+    bucket: &B,
+    made: &mut dyn FnMut() -> Result<Option<(Key, Vec<u8>)>, Failure>,
+) -> Result<Vec<Created>, Failure> {
+    let mut created = Vec::new();
+    while let Some((key, bytes)) = made()? {
+        created.push(bucket.create(&key, &bytes)?);
+    }
+    Ok(created)
 }
 
 /// What came of creating an object.
@@ -140,6 +178,12 @@ impl Failure {
     #[must_use]
     pub fn new(kind: FailureKind, said: impl Into<String>) -> Self {
         Self { kind, said: said.into() }
+    }
+
+    /// What stands under a key is not what it should be.
+    #[must_use]
+    pub fn wrong(key: &Key, what: &str) -> Self {
+        Self::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"))
     }
 }
 

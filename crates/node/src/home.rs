@@ -257,12 +257,7 @@ impl Home {
         let marks = self.disk.list(paths::MARKS).map_err(|e| failed(paths::MARKS, "list", e))?;
         let marks = marks.into_iter().map(|(name, _)| paths::mark_file(&name));
         for path in marks.chain([paths::HOLES.to_string(), paths::PEERS.to_string()]) {
-            match self.disk.remove(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(&path, "remove", e));
-                }
-                _ => {}
-            }
+            remove_if_there(&*self.disk, &path)?;
         }
         self.disk.sync_folder(paths::MARKS).map_err(|e| failed(paths::MARKS, "sync", e))
     }
@@ -344,11 +339,7 @@ impl Home {
     /// # Errors
     /// When it stands there and cannot be read.
     pub fn rekey(&self) -> Result<Option<Vec<u8>>> {
-        match self.disk.read(paths::REKEY) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(paths::REKEY, "read", error)),
-        }
+        read_if_there(&*self.disk, paths::REKEY)
     }
 
     /// Puts another one in its place.
@@ -366,12 +357,7 @@ impl Home {
     pub fn forget_rekey(&self) -> Result<()> {
         // Also what a write left that was cut off: it holds a key.
         for path in [paths::REKEY.to_owned(), paths::fresh(paths::REKEY)] {
-            match self.disk.remove(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(failed(&path, "remove", e));
-                }
-                _ => {}
-            }
+            remove_if_there(&*self.disk, &path)?;
         }
         self.disk.sync_folder(paths::OWN).map_err(|e| failed(paths::OWN, "sync", e))
     }
@@ -381,11 +367,7 @@ impl Home {
     /// # Errors
     /// When it stands there and cannot be read.
     pub fn identity(&self) -> Result<Option<Vec<u8>>> {
-        match self.disk.read(paths::IDENTITY) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(paths::IDENTITY, "read", error)),
-        }
+        read_if_there(&*self.disk, paths::IDENTITY)
     }
 
     pub(crate) fn replace_identity(&self, private: &[u8]) -> Result<()> {
@@ -460,6 +442,25 @@ fn to_line(id: &Id) -> Vec<u8> {
 
 pub(crate) fn failed(path: &str, doing: &'static str, source: std::io::Error) -> NodeError {
     StoreError::Io { path: path.to_string(), doing, source }.into()
+}
+
+/// The bytes of a file, if it is there.
+pub(crate) fn read_if_there(disk: &dyn Disk, path: &str) -> Result<Option<Vec<u8>>> {
+    match disk.read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed(path, "read", error)),
+    }
+}
+
+/// Takes a file away, if it is there.
+pub(crate) fn remove_if_there(disk: &dyn Disk, path: &str) -> Result<()> {
+    match disk.remove(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(failed(path, "remove", error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Puts a small file in place of another: old or new, never half.

@@ -8,7 +8,7 @@ use cocli_store::paths;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{NodeError, Result};
-use crate::home::{Home, failed, replace};
+use crate::home::{Home, read_if_there, replace};
 
 /// Addresses that are remembered.
 const REMEMBERED_MAX: usize = 256;
@@ -84,11 +84,8 @@ impl Home {
     /// # Errors
     /// When the file stands there and does not read.
     pub fn remembered(&self) -> Result<Vec<Remembered>> {
-        match self.disk.read(paths::PEERS) {
-            Ok(bytes) => read(&bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(failed(paths::PEERS, "read", error)),
-        }
+        let bytes = read_if_there(&*self.disk, paths::PEERS)?;
+        bytes.map_or(Ok(Vec::new()), |bytes: Vec<u8>| read(&bytes))
     }
 
     /// Puts these in place of the peers met before.

@@ -7,29 +7,21 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::{Bucket, Key};
-use cocli_core::{Field, Instant, NodeId, Target, Value};
-use cocli_node::change::{Change, Intent};
+use cocli_core::{NodeId, Target};
 use cocli_node::durable::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
 use cocli_node::durable::{Durable, Pulled, Pushed, Reach, Which};
 use cocli_node::{Home, NodeError, Result};
 use proptest::prelude::*;
+use support::at;
 
-/// 2026-11-28T08:00:00Z.
-const START: i64 = 1_795_852_800_000_000;
 const URL: &str = "memory:";
-
-fn at(second: i64) -> Instant {
-    Instant::from_micros(START + second * 1_000_000).unwrap()
-}
 
 fn home(dir: &tempfile::TempDir, name: &str) -> Home {
     support::home(dir.path(), name, at(0))
 }
 
 fn write(home: &Home, second: i64, target: &str, city: &str) {
-    let target = Target::read(target).unwrap();
-    let change = Change::new(target, Field::read("city").unwrap(), Intent::Put(Value::text(city)));
-    home.session(at(second)).unwrap().write("set", &[change], false).unwrap();
+    support::write_city(home, at(second), target, city);
 }
 
 fn push(home: &Home, bucket: &dyn Bucket, which: &Which) -> Result<Pushed> {

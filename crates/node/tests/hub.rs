@@ -7,23 +7,20 @@ mod support;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use cocli_core::Instant;
 use cocli_core::bucket::lease::{Lease, Watch};
 use cocli_core::bucket::{Bucket, Created, Failure, Key, Listed, Manifest};
-use cocli_core::{Field, Instant, Target, Value};
-use cocli_node::change::{Change, Intent};
 use cocli_node::durable::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
 use cocli_node::durable::hub::Claim;
 use cocli_node::durable::{Durable, Round, Source, Which, clone};
 use cocli_node::{Home, Result};
 
-/// 2026-11-28T08:00:00Z.
-const START: i64 = 1_795_852_800_000_000;
 const URL: &str = "memory:";
 /// Microseconds.
 const TIME_TO_LIVE: u64 = 300_000;
 
 fn at(micros: u64) -> Instant {
-    Instant::from_micros(START + i64::try_from(micros).unwrap()).unwrap()
+    Instant::from_micros(support::START + i64::try_from(micros).unwrap()).unwrap()
 }
 
 fn home(dir: &tempfile::TempDir, name: &str) -> Home {
@@ -31,10 +28,7 @@ fn home(dir: &tempfile::TempDir, name: &str) -> Home {
 }
 
 fn write(home: &Home, micros: u64, target: &str) {
-    let target = Target::read(target).unwrap();
-    let city = Intent::Put(Value::text("Paris"));
-    let change = Change::new(target, Field::read("city").unwrap(), city);
-    home.session(at(micros)).unwrap().write("set", &[change], false).unwrap();
+    support::write_city(home, at(micros), target, "Paris");
 }
 
 /// A hub that waits for the lease as long as it must, its clock moving on meanwhile.

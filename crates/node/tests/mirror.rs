@@ -9,31 +9,19 @@ use std::fs;
 use std::path::Path;
 
 use cocli_core::bucket::{Bucket, Key};
-use cocli_core::{ClusterId, Field, Instant, NodeId, Target, Value};
+use cocli_core::{Field, Target, Value};
 use cocli_node::change::{Change, Intent};
 use cocli_node::durable::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
 use cocli_node::durable::{Durable, Mirrored};
-use cocli_node::{Birth, Home, Membership, NodeError, Result};
+use cocli_node::{Birth, Home, NodeError, Result};
+use support::at;
 
 const URL: &str = "memory:";
 const KEPT: &str = ".cocli/mirror.usv";
 
-fn at(second: i64) -> Instant {
-    Instant::from_micros(1_795_852_800_000_000 + second * 1_000_000).unwrap()
-}
-
 /// A home that keeps cards.
 fn home(dir: &tempfile::TempDir, name: &str) -> Home {
-    let membership =
-        Membership { cluster: ClusterId([7; 16]), keys: Vec::new(), peers: Vec::new() };
-    let birth = Birth {
-        node: NodeId::written(name).unwrap(),
-        membership,
-        identity: vec![0; 32],
-        identity_public: "00".into(),
-        cards: true,
-        maybe_known: false,
-    };
+    let birth = Birth { cards: true, ..support::birth(name) };
     Home::create(dir.path(), &birth, support::rim(), at(0)).unwrap()
 }
 

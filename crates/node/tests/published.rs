@@ -9,31 +9,22 @@ use std::cell::Cell;
 use cocli_core::bucket::lease::Watch;
 use cocli_core::bucket::{Bucket, Key, Manifest};
 use cocli_core::{Field, Instant, Target, Value};
-use cocli_node::change::{Change, Intent};
 use cocli_node::durable::fake::MemoryBucket;
 use cocli_node::durable::hub::{Claim, Term};
 use cocli_node::durable::{Durable, Round, Source, Which, clone};
 use cocli_node::{Home, Result};
+use support::at;
 
-/// 2026-11-28T08:00:00Z.
-const START: i64 = 1_795_852_800_000_000;
 const URL: &str = "memory:";
 /// Microseconds.
 const TIME_TO_LIVE: u64 = 300_000;
-
-fn at(second: i64) -> Instant {
-    Instant::from_micros(START + second * 1_000_000).unwrap()
-}
 
 fn home(dir: &tempfile::TempDir, name: &str) -> Home {
     support::home(dir.path(), name, at(0))
 }
 
 fn write(home: &Home, second: i64, target: &str, city: &str) {
-    let target = Target::read(target).unwrap();
-    let city = Intent::Put(Value::text(city));
-    let change = Change::new(target, Field::read("city").unwrap(), city);
-    home.session(at(second)).unwrap().write("set", &[change], false).unwrap();
+    support::write_city(home, at(second), target, city);
 }
 
 fn city(home: &Home, target: &str) -> Option<String> {

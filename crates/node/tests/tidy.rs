@@ -7,7 +7,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::{Bucket, Key, Manifest};
-use cocli_core::{ClusterId, Instant, NodeId};
+use cocli_core::{ClusterId, NodeId};
 use cocli_node::durable::Durable;
 use cocli_node::durable::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
 use cocli_node::{Home, Result};
@@ -16,7 +16,7 @@ const DAY: i64 = 24 * 3600 * 1_000_000;
 const URL: &str = "memory:";
 
 fn home(dir: &tempfile::TempDir) -> Home {
-    support::home(dir.path(), "one", Instant::from_micros(1_795_852_800_000_000).unwrap())
+    support::home(dir.path(), "one", support::at(0))
 }
 
 fn tidy(home: &Home, bucket: &dyn Bucket, newest: &Manifest) -> Result<usize> {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cocli_core::bucket::{Bucket, Created, Failure, Key, Listed};
+use cocli_core::bucket::{Bucket, Created, Failure, Key, Listed, create_in_turn, get_in_turn};
 
 use crate::directory::Directory;
 use crate::meter::{Counts, Kind, Meter};
@@ -160,12 +160,7 @@ impl Bucket for Store {
             Stored::Remote { remote, counts_itself: true } => {
                 remote.wait(remote.get_all(keys, take))
             }
-            _ => {
-                for (place, key) in keys.iter().enumerate() {
-                    take(place, self.get(key)?)?;
-                }
-                Ok(())
-            }
+            _ => get_in_turn(self, keys, take),
         }
     }
 
@@ -175,13 +170,7 @@ impl Bucket for Store {
     ) -> Result<Vec<Created>, Failure> {
         match &self.place {
             Stored::Remote { remote, counts_itself: true } => remote.wait(remote.create_all(made)),
-            _ => {
-                let mut created = Vec::new();
-                while let Some((key, bytes)) = made()? {
-                    created.push(self.create(&key, &bytes)?);
-                }
-                Ok(created)
-            }
+            _ => create_in_turn(self, made),
         }
     }
 }

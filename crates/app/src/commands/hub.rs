@@ -5,7 +5,7 @@ use std::time::Duration;
 use cocli_core::bucket::lease::Watch;
 use cocli_node::durable::hub::Claim;
 use cocli_node::durable::{Durable, Mirrored, Round};
-use cocli_node::{Home, Mirror, NodeError};
+use cocli_node::{Home, NodeError};
 use cocli_tier::Store;
 use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
@@ -16,8 +16,6 @@ use crate::failure::{Exit, Failure};
 use crate::render::{Tone, counted};
 use crate::{bucket, clock, door};
 
-/// Cards that the mirror may put in a day.
-const MIRROR_A_DAY: usize = 2_000;
 /// Pause after a round that failed.
 const AGAIN: Duration = Duration::from_secs(20);
 /// Who waits for the lease looks this often within its time to live.
@@ -29,6 +27,13 @@ struct Turn {
     round: Round,
     mirrored: Mirrored,
     removed: usize,
+}
+
+/// What came of trying to be hub.
+enum Tried {
+    Done(Box<Turn>),
+    /// Somebody else is: look again within so many microseconds.
+    Wait(u64),
 }
 
 /// A hub of this process.
@@ -84,95 +89,57 @@ pub(super) fn run(context: &Context, args: &Hub) -> Result<(), Failure> {
 }
 
 impl Hubs<'_> {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    /// A turn, when there is something to publish or a day has passed: to look costs no lease.
+    /// A turn, when there is something to do.
     fn turn_if_due(&self) -> Result<Option<Turn>, Failure> {
         self.context.catch_up(self.home, None);
-        let before = self.store.meter();
-        let due = (|| {
-            let durable = Durable::open(self.home, self.store, self.url, true)?;
-            let Some(mut durable) = durable else { return Ok(false) };
-            self.store.missing_is_denied(durable.seen().missing_is_denied);
+        let due = bucket::visit(self.home, (self.url, self.store), true, |durable| {
             durable.there()?;
-            Ok(durable.has_news(clock::now())? || durable.daily_due(clock::now()))
-        })();
-        let _ = bucket::spend(self.home, self.store.meter() - before, clock::now());
-        let due = due.map_err(|error: NodeError| Failure::from(error))?;
-        if due { self.turn().map(Some) } else { Ok(None) }
+            durable.has_work(clock::now())
+        })?;
+        if due == Some(true) { self.turn().map(Some) } else { Ok(None) }
     }
 
     /// Waits for the lease, does a round, and gives it back.
     fn turn(&self) -> Result<Turn, Failure> {
         self.context.catch_up(self.home, None);
-        let before = self.store.meter();
-        let came = self.claim_and_work();
-        let _ = bucket::spend(self.home, self.store.meter() - before, clock::now());
-        let turn = came?;
+        let mut watch = Watch::default();
+        let turn = loop {
+            let tried = bucket::visit(self.home, (self.url, self.store), true, |durable| {
+                self.try_turn(durable, &mut watch)
+            })?;
+            match tried {
+                Some(Tried::Done(turn)) => break *turn,
+                Some(Tried::Wait(wait)) => {
+                    let look = wait.min(self.time_to_live / LOOKS).max(1000);
+                    clock::pass(Duration::from_micros(look));
+                }
+                // It waits for its turn, so it has it.
+                None => {}
+            }
+        };
         if !turn.round.pulled.logs.is_empty() {
-            let end = self.context.session(self.home)?.end()?;
-            door::wake(self.home, &end);
+            door::look(self.home)?;
         }
         Ok(turn)
     }
 
-    fn claim_and_work(&self) -> Result<Turn, NodeError> {
-        let mut watch = Watch::default();
-        let clock = || (self.now(), clock::now());
-        loop {
-            let durable = Durable::open(self.home, self.store, self.url, true)?;
-            // It waits for its turn, so it has it.
-            let Some(mut durable) = durable else { continue };
-            self.store.missing_is_denied(durable.seen().missing_is_denied);
-            durable.there()?;
-            match durable.claim_lease(&mut watch, self.boot, self.time_to_live, &clock)? {
-                Claim::Wait(wait) => {
-                    drop(durable);
-                    let look = wait.min(self.time_to_live / LOOKS).max(1000);
-                    clock::pass(Duration::from_micros(look));
-                }
-                Claim::Held(mut term) => {
-                    let took_over = !term.followed_free;
-                    let generation = term.generation;
-                    let worked = durable.round(&mut term, env!("CARGO_PKG_VERSION"), &clock);
-                    let worked = worked.and_then(|round| {
-                        self.after(&mut durable, took_over).map(|after| (round, after))
-                    });
-                    // Also after a failure: nobody is to wait for who does nothing.
-                    let released = durable.release(term);
-                    let (round, (mirrored, removed)) = worked?;
-                    released?;
-                    return Ok(Turn { generation, round, mirrored, removed });
-                }
-            }
-        }
-    }
-
-    /// The mirror, and what is over: when it is time.
-    fn after(
-        &self,
-        durable: &mut Durable<'_>,
-        took_over: bool,
-    ) -> Result<(Mirrored, usize), NodeError> {
-        let now = clock::now();
-        let daily = durable.daily_due(now);
-        let mirror = self.home.config().bucket.mirror;
-        let due = match mirror {
-            Mirror::Off => false,
-            Mirror::Hourly => durable.hourly_due(now),
-            Mirror::Daily => daily,
+    fn try_turn(&self, durable: &mut Durable<'_>, watch: &mut Watch) -> Result<Tried, NodeError> {
+        durable.there()?;
+        let clock = || (clock::micros_since(self.began), clock::now());
+        let mut term = match durable.claim_lease(watch, self.boot, self.time_to_live, &clock)? {
+            Claim::Wait(wait) => return Ok(Tried::Wait(wait)),
+            Claim::Held(term) => term,
         };
-        let budget = if mirror == Mirror::Hourly { MIRROR_A_DAY / 24 } else { MIRROR_A_DAY };
-        let mirrored = match due {
-            true => durable.mirror(budget, took_over || daily, now)?,
-            false => Mirrored::default(),
-        };
-        let newest = if daily { durable.manifest()? } else { None };
-        let removed = newest.map_or(Ok(0), |newest| durable.tidy(&newest))?;
-        durable.looked_after(due, daily, now)?;
-        Ok((mirrored, removed))
+        let (took_over, generation) = (!term.followed_free, term.generation);
+        let worked = durable.round(&mut term, env!("CARGO_PKG_VERSION"), &clock);
+        let worked = worked.and_then(|round| {
+            durable.look_after(took_over, clock::now()).map(|after| (round, after))
+        });
+        // Also after a failure: nobody is to wait for who does nothing.
+        let released = durable.release(term);
+        let (round, (mirrored, removed)) = worked?;
+        released?;
+        Ok(Tried::Done(Box::new(Turn { generation, round, mirrored, removed })))
     }
 
     fn show(&self, turn: &Turn) {

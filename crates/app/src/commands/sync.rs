@@ -1,8 +1,8 @@
 //! `cocli sync`: this home and its bucket, level; and where everything is safe.
 
 use cocli_core::bucket::pace::Lacking;
-use cocli_node::durable::{Durable, Trip};
-use cocli_node::{End, Home};
+use cocli_node::Home;
+use cocli_node::durable::Trip;
 use indicatif::HumanBytes;
 use serde_json::json;
 
@@ -20,38 +20,18 @@ pub(super) fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
             .hint("`cocli init --bucket URL` gives it one; `cocli daemon` syncs with peers"));
     };
     let (pull, push) = (args.way != Some(Way::Push), args.way != Some(Way::Pull));
-    let now = clock::now();
-    let came = level(&home, &url, &store, (pull, push));
-    let _ = bucket::spend(&home, store.meter(), now);
-    let (trip, lacking) = came?;
+    let came = bucket::visit(&home, (&url, &store), true, |durable| {
+        durable.there()?;
+        let trip = durable.level(pull, push, clock::now())?;
+        Ok((trip, durable.lacking(false)?))
+    })?;
+    let (trip, lacking) = came.ok_or_else(|| Failure::new(Exit::Failed, "the bucket is busy"))?;
     if !trip.pulled.logs.is_empty() || !trip.pushed.met.logs.is_empty() {
-        wake(&home)?;
+        door::look(&home)?;
         // What came is shown in the cards.
         context.session(&home)?.place_all()?;
     }
     show(context, &home, &url, &trip, &lacking)
-}
-
-fn level(
-    home: &Home,
-    url: &str,
-    store: &cocli_tier::Store,
-    (pull, push): (bool, bool),
-) -> Result<(Trip, Lacking), Failure> {
-    let durable = Durable::open(home, store, url, true)?;
-    let mut durable = durable.ok_or_else(|| Failure::new(Exit::Failed, "the bucket is busy"))?;
-    store.missing_is_denied(durable.seen().missing_is_denied);
-    durable.there()?;
-    let trip = durable.level(pull, push, clock::now())?;
-    let lacking = durable.lacking(false)?;
-    Ok((trip, lacking))
-}
-
-/// The daemon looks at the journals.
-fn wake(home: &Home) -> Result<(), Failure> {
-    let end: End = home.session(clock::now())?.end()?;
-    door::wake(home, &end);
-    Ok(())
 }
 
 fn show(
@@ -62,7 +42,7 @@ fn show(
     lacking: &Lacking,
 ) -> Result<(), Failure> {
     let peers = holders(home)?;
-    let waits = lacking.own + lacking.expiring;
+    let waits = lacking.mine();
     if context.screen.json {
         context.screen.object(&json!({
             "bucket": url,

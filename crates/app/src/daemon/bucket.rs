@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use cocli_core::NodeId;
 use cocli_core::bucket::pace::{Due, INTERVAL_US, Pace};
 use cocli_core::bucket::{Failure as Refusal, FailureKind};
-use cocli_node::durable::{Durable, Trip};
+use cocli_node::durable::Trip;
 use cocli_node::{Home, NodeError};
 use cocli_tier::Store;
 use serde_json::{Value as Json, json};
 
 use super::Event;
 use super::alive::Alive;
-use crate::bucket::{Bill, open, spend};
+use crate::bucket::{Bill, open, visit};
 use crate::clock;
 use crate::failure::chain;
 
@@ -95,7 +95,7 @@ pub(super) fn start(home: Home, interval: Option<u64>, events: &Sender<Event>) -
 
 impl Thread {
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        clock::micros_since(self.began)
     }
 
     fn run(&mut self, hears: &Receiver<Told>) {
@@ -174,18 +174,12 @@ impl Thread {
             None => open(&self.url, &self.home.config().bucket)?,
         };
         let store = self.store.insert(store);
-        let before = store.meter();
-        let came = (|| {
-            let Some(mut durable) = Durable::open(&self.home, store, &self.url, false)? else {
-                return Ok(None);
-            };
-            store.missing_is_denied(durable.seen().missing_is_denied);
+        let came = visit(&self.home, (&self.url, store), false, |durable| {
             if first {
                 durable.there()?;
             }
-            durable.go(due, now).map(Some)
-        })();
-        let _ = spend(&self.home, store.meter() - before, now);
+            durable.go(due, now)
+        });
         came.map_err(|error: NodeError| match error {
             NodeError::Bucket(failure) => failure,
             // The disk: that too is tried again.

@@ -244,7 +244,7 @@ fn bind(ip: Option<IpAddr>, port: u16) -> Result<(Udp, std::net::TcpListener), F
 
 impl Wiring {
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        clock::micros_since(self.began)
     }
 
     fn serve(&mut self, queue: &Receiver<Event>) {

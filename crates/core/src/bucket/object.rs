@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{Failure, FailureKind, Key};
+use super::{Failure, Key};
 use crate::digest::{ChainHash, ClusterId};
 use crate::frame::Range;
 use crate::limits::{OBJECT_RANGES_MAX, RECORD_BYTES_MAX};
@@ -75,10 +75,7 @@ impl Object {
     /// # Errors
     /// When it is not such an object, or does not hold what its list says.
     pub fn read(text: &[u8], cluster: ClusterId, node: &NodeId, n: u64) -> Result<Self, Failure> {
-        let wrong = |what: &str| {
-            let key = Key::object(node, n);
-            Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"))
-        };
+        let wrong = |what: &str| Failure::wrong(&Key::object(node, n), what);
         let mut text = Text { rest: text };
         let first = text.line().ok_or_else(|| wrong("expected a first line"))?;
         let words: Vec<&str> = first.split(' ').collect();

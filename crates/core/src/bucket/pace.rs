@@ -43,6 +43,14 @@ pub struct Lacking {
     pub others: BTreeMap<LogId, (u64, u64)>,
 }
 
+impl Lacking {
+    /// Bytes that were written here and that it lacks.
+    #[must_use]
+    pub fn mine(&self) -> u64 {
+        self.own + self.expiring
+    }
+}
+
 /// What is to be asked now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Due {

@@ -10,7 +10,7 @@ use cocli_store::checkpoint::{self, Told};
 
 use super::hub::{Clock, Term};
 use super::pull::Reach;
-use super::{Durable, Round};
+use super::{Durable, Round, published};
 use crate::error::Result;
 
 impl Durable<'_> {
@@ -27,8 +27,7 @@ impl Durable<'_> {
         clock: &Clock<'_>,
         round: &mut Round,
     ) -> Result<()> {
-        let text = current.checkpoint.as_deref().unwrap_or_default();
-        let Some(Told { frontier, .. }) = Told::read(text.as_bytes()) else { return Ok(()) };
+        let Some(Told { frontier, .. }) = published::told(current) else { return Ok(()) };
         if self.lacking_of(&frontier)?.is_empty() {
             return Ok(());
         }

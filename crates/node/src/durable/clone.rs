@@ -10,7 +10,7 @@ use cocli_core::schema::POOL;
 use cocli_core::{ClusterId, Instant, NodeId, Vector};
 use cocli_store::{Command, HomeLock, SharedDisk, StoreError, checkpoint, paths};
 
-use super::published::{newest_manifest, wrong};
+use super::published::newest_manifest;
 use super::pull::{Pulled, Reach};
 use super::{Durable, mark};
 use crate::cards::Placed;
@@ -84,11 +84,15 @@ pub struct Cloned {
 pub fn cluster_of(bucket: &dyn Bucket) -> Result<ClusterId, Failure> {
     let key = Key::cluster();
     let text = bucket.get(&key)?.ok_or_else(|| {
-        wrong(&key, "it is not there: no cluster keeps anything here, or it is another folder")
+        Failure::wrong(
+            &key,
+            "it is not there: no cluster keeps anything here, or it is another folder",
+        )
     })?;
     let text = String::from_utf8_lossy(&text);
-    ClusterId::read(text.trim_end())
-        .ok_or_else(|| wrong(&key, &format!("expected 32 hex digits, and it says {text:?}")))
+    ClusterId::read(text.trim_end()).ok_or_else(|| {
+        Failure::wrong(&key, &format!("expected 32 hex digits, and it says {text:?}"))
+    })
 }
 
 /// Makes a home of what stands in the bucket: a node of its cluster, without keys. `path` may be absent or
@@ -197,9 +201,11 @@ fn take_checkpoint(
     let key = Key::manifest(manifest.n);
     match checkpoint::join(&lock, &mut journals, &home.means(), &command) {
         Ok(true) => {}
-        Ok(false) => return Err(wrong(&key, "its checkpoint cannot be taken").into()),
+        Ok(false) => return Err(Failure::wrong(&key, "its checkpoint cannot be taken").into()),
         Err(StoreError::Damaged { what, .. }) => {
-            return Err(wrong(&key, &format!("its files are not what it says: {what}")).into());
+            return Err(
+                Failure::wrong(&key, &format!("its files are not what it says: {what}")).into()
+            );
         }
         Err(error) => return Err(error.into()),
     }
@@ -252,7 +258,7 @@ fn check_bases(durable: &Durable<'_>, pulled: &Pulled) -> Result<()> {
                 "it says that {log} had come to position {}, and the objects behind it do not go on from there",
                 base.head.position
             );
-            return Err(wrong(&Key::manifest(durable.seen.manifest.0), &what).into());
+            return Err(Failure::wrong(&Key::manifest(durable.seen.manifest.0), &what).into());
         }
     }
     Ok(())

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use cocli_core::bucket::object::Part;
-use cocli_core::bucket::{Bucket, Coverage, Failure, FailureKind, Key, Object, newest};
+use cocli_core::bucket::{Bucket, Coverage, Failure, FailureKind, Key, Object};
 use cocli_core::frame::Range;
 use cocli_core::{ChainHash, ClusterId, Day, LogId, NodeId};
 
-use super::published::{newest_manifest, wrong};
+use super::names::registered;
+use super::published::newest_manifest;
 use super::pull::read;
 use super::restore::Beginning;
 
@@ -58,11 +59,8 @@ impl<'b> Everything<'b> {
     /// Learns who writes there: by the names that were registered, the newest manifest and, where it may be had, a
     /// listing. What they wrote tells of others.
     fn meet(&mut self) -> Result<(), Failure> {
-        let last = newest(0, |n| Ok(self.bucket.get(&Key::node(n))?.is_some()))?;
-        for n in 1..=last {
-            let name = self.bucket.get(&Key::node(n))?.unwrap_or_default();
-            self.know(NodeId::read(String::from_utf8_lossy(&name).trim_end()).ok());
-        }
+        let (names, _) = registered(self.bucket, 1)?;
+        names.into_iter().for_each(|node| self.know(Some(node)));
         match newest_manifest(self.bucket, self.cluster, 0) {
             Ok(manifest) => {
                 let nodes = manifest.into_iter().flat_map(|manifest| manifest.objects.into_keys());
@@ -94,11 +92,7 @@ impl<'b> Everything<'b> {
         let Some((node, first)) = next else { return Ok(None) };
         let numbers: Vec<u64> = (first..first + AHEAD).collect();
         let keys: Vec<Key> = numbers.iter().map(|n| Key::object(&node, *n)).collect();
-        let mut got = vec![None; keys.len()];
-        self.bucket.get_all(&keys, &mut |place, bytes| {
-            got[place] = bytes;
-            Ok(())
-        })?;
+        let got = self.bucket.get_together(&keys)?;
         let mut ranges = Vec::new();
         for (n, packed) in numbers.into_iter().zip(got) {
             let Some(packed) = packed else {
@@ -125,7 +119,7 @@ impl<'b> Everything<'b> {
         loop {
             let object = read(&packed, self.cluster, node, n).and_then(|object| {
                 let leads = object.parts.iter().all(|part| part.range.end() == part.end);
-                leads.then_some(object).ok_or_else(|| wrong(&key, "its chain is broken"))
+                leads.then_some(object).ok_or_else(|| Failure::wrong(&key, "its chain is broken"))
             });
             match object {
                 Ok(object) => return Ok(Some(object)),

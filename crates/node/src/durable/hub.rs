@@ -6,16 +6,18 @@ use cocli_core::bucket::lease::{Lease, Watch};
 use cocli_core::bucket::pace::Micros;
 use cocli_core::bucket::{Created, Failure, FailureKind, Key, Manifest, newest};
 use cocli_core::{Instant, NodeId};
-use cocli_store::checkpoint::Told;
 
-use super::Durable;
 use super::packed::pack;
 use super::published;
 use super::pull::Reach;
+use super::{Durable, Mirrored};
+use crate::config::Mirror;
 use crate::error::Result;
 
 /// How often a number that is taken by an earlier generation is passed over.
 const TRIES_MAX: usize = 16;
+/// Cards that the mirror may put in a day.
+const MIRROR_A_DAY: usize = 2_000;
 /// Microseconds of an hour.
 const HOUR_US: i64 = 3_600_000_000;
 
@@ -61,12 +63,7 @@ impl Durable<'_> {
         // A lease that a person took away is known by what was published under it.
         self.manifest()?;
         let known = self.seen.manifest.1;
-        let there = |generation| Ok(self.bucket.get(&Key::lease(generation))?.is_some());
-        let generation = newest(known, there)?;
-        let text = match generation {
-            0 => None,
-            generation => self.bucket.get(&Key::lease(generation))?,
-        };
+        let (generation, text) = newest(known, |n| self.bucket.get(&Key::lease(n)))?;
         watch.saw(clock().0, generation, text);
         let followed_free = watch.is_free();
         let wait = watch.wait(clock().0, time_to_live);
@@ -128,47 +125,63 @@ impl Durable<'_> {
         Ok(self.bucket.replace(&Key::lease(term.generation), &term.lease.text())?)
     }
 
+    /// Whether there is anything for a hub to do: to look costs no lease.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked or the disk refuses.
+    pub fn has_work(&mut self, now: Instant) -> Result<bool> {
+        Ok(self.has_news(now)? || self.daily_due(now))
+    }
+
     /// Takes what is new, and says whether there is anything that the newest manifest does not cover: else a round would
     /// publish nothing.
     ///
     /// # Errors
     /// When the bucket cannot be asked or the disk refuses.
-    pub fn has_news(&mut self, now: Instant) -> Result<bool> {
+    fn has_news(&mut self, now: Instant) -> Result<bool> {
         self.meet(false)?;
         let all = self.seen.writers();
         self.pull(&all, Reach::New, now)?;
         let manifest = self.manifest()?;
-        let text = manifest.as_ref().and_then(|manifest| manifest.checkpoint.as_deref());
-        let Some(told) = text.and_then(|text| Told::read(text.as_bytes())) else { return Ok(true) };
+        let Some(told) = manifest.as_ref().and_then(published::told) else { return Ok(true) };
         let journals = self.home.journals()?;
         let mut stay = journals.logs().filter(|log| log.month.is_none());
         Ok(stay.any(|log| journals.end(log) > told.frontier.position(log)))
     }
 
-    /// Whether the mirror was not brought up to date for an hour.
-    #[must_use]
-    pub fn hourly_due(&self, now: Instant) -> bool {
-        is_over(now, self.seen.looked_after.0, HOUR_US)
-    }
-
-    /// Whether it is a day since the mirror was mended, and what is over removed.
-    #[must_use]
-    pub fn daily_due(&self, now: Instant) -> bool {
-        is_over(now, self.seen.looked_after.1, 24 * HOUR_US)
-    }
-
-    /// Notes that the mirror was brought up to date, and whether what is due daily was done too.
+    /// Brings the mirror up to date and removes what is over, each when it is time; gives what became of the
+    /// mirror, and how many objects were removed. `took_over`: the holder before was late.
     ///
     /// # Errors
-    /// When the disk refuses: it is done again then.
-    pub fn looked_after(&mut self, mirror: bool, daily: bool, now: Instant) -> Result<()> {
-        if mirror {
+    /// When the bucket cannot be asked or the disk refuses: it is done again the next time.
+    pub fn look_after(&mut self, took_over: bool, now: Instant) -> Result<(Mirrored, usize)> {
+        let daily = self.daily_due(now);
+        let (due, budget) = match self.home.config().bucket.mirror {
+            Mirror::Off => (false, 0),
+            Mirror::Hourly => (is_over(now, self.seen.looked_after.0, HOUR_US), MIRROR_A_DAY / 24),
+            Mirror::Daily => (daily, MIRROR_A_DAY),
+        };
+        let mirrored = match due {
+            true => self.mirror(budget, took_over || daily, now)?,
+            false => Mirrored::default(),
+        };
+        let newest = if daily { self.manifest()? } else { None };
+        let removed = newest.map_or(Ok(0), |newest| self.tidy(&newest))?;
+        if due {
             self.seen.looked_after.0 = now.micros();
         }
         if daily {
             self.seen.looked_after.1 = now.micros();
         }
-        if mirror || daily { self.save() } else { Ok(()) }
+        if due || daily {
+            self.save()?;
+        }
+        Ok((mirrored, removed))
+    }
+
+    /// Whether it is a day since the mirror was mended, and what is over removed.
+    fn daily_due(&self, now: Instant) -> bool {
+        is_over(now, self.seen.looked_after.1, 24 * HOUR_US)
     }
 
     /// The first act of a holder: the newest manifest again, under its own generation, and an empty one before the

@@ -7,7 +7,7 @@ use cocli_store::{Disk, paths};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{NodeError, Result};
-use crate::home::{Home, failed, replace};
+use crate::home::{Home, failed, read_if_there, replace};
 
 /// A clone that is under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,15 +41,11 @@ impl Mark {
 /// What an earlier try left, if it was the same one; refuses where a home stands, or half another clone.
 pub(super) fn take_over(disk: &dyn Disk, path: &Path, wanted: &Mark) -> Result<Option<Mark>> {
     let shown = || path.display().to_string();
-    let text = match disk.read(paths::CLONING) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return match Home::stands(disk)? {
-                true => Err(NodeError::HomeExists(shown())),
-                false => Ok(None),
-            };
-        }
-        Err(error) => return Err(failed(paths::CLONING, "read", error)),
+    let Some(text) = read_if_there(disk, paths::CLONING)? else {
+        return match Home::stands(disk)? {
+            true => Err(NodeError::HomeExists(shown())),
+            false => Ok(None),
+        };
     };
     let left: Option<Mark> = serde_json::from_slice(&text).ok();
     let Some(left) = left else {

@@ -7,7 +7,7 @@ use cocli_store::{Disk, paths};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::home::{Home, failed, replace};
+use crate::home::{Home, read_if_there, replace};
 
 /// Months that are kept.
 const MONTHS_KEPT: usize = 13;
@@ -76,11 +76,7 @@ impl Home {
 
 /// What cannot be read counts as nothing: it is about money, not about data.
 fn read(disk: &dyn Disk) -> Result<BTreeMap<String, Spent>> {
-    let text = match disk.read(paths::METER) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        Err(error) => return Err(failed(paths::METER, "read", error)),
-    };
+    let text = read_if_there(disk, paths::METER)?.unwrap_or_default();
     let months: BTreeMap<String, Spent> = serde_json::from_slice(&text).unwrap_or_default();
     Ok(months.into_iter().filter(|(month, _)| Month::read(month).is_some()).collect())
 }

@@ -15,7 +15,7 @@ use self::cards::Cards;
 use super::Durable;
 use crate::cards::{made_anew, place_anew};
 use crate::error::Result;
-use crate::home::failed;
+use crate::home::read_if_there;
 
 /// Cards that are put between two times that it is kept which were.
 const PUT_AT_ONCE: usize = 256;
@@ -74,11 +74,7 @@ impl Durable<'_> {
 
     /// What was put, compared with what is known here.
     fn compared(&self, there: Option<&There>, now: Instant) -> Result<Cards> {
-        let text = match self.home.disk.read(paths::MIRROR) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(failed(paths::MIRROR, "read", error)),
-        };
+        let text = read_if_there(&*self.home.disk, paths::MIRROR)?.unwrap_or_default();
         self.home.read(|reader| {
             let mut cards = Cards::read(&text, &self.seen.url);
             compare(&mut cards, reader, there, now)?;

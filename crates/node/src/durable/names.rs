@@ -1,7 +1,7 @@
 //! Who writes in the bucket.
 
 use cocli_core::NodeId;
-use cocli_core::bucket::{Created, FailureKind, Key, newest};
+use cocli_core::bucket::{Bucket, Created, Failure, FailureKind, Key};
 
 use super::Durable;
 use crate::error::Result;
@@ -16,17 +16,9 @@ impl Durable<'_> {
         let journals = self.home.journals()?;
         let writers: Vec<NodeId> = journals.logs().map(|log| log.node.clone()).collect();
         writers.iter().for_each(|node| self.seen.know(node));
-        let before = self.seen.nodes;
-        let last = newest(before - 1, |n| self.read_name(n))?;
-        for n in before..=last {
-            if let Some(node) = self.name(n)? {
-                self.seen.know(&node);
-                if node == *self.home.node() {
-                    self.seen.registered = Some(true);
-                }
-            }
-        }
-        self.seen.nodes = last + 1;
+        let (names, next) = registered(self.bucket, self.seen.nodes)?;
+        names.iter().for_each(|node| self.met(node));
+        self.seen.nodes = next;
         if self.seen.registered.is_none() {
             self.register()?;
         }
@@ -44,40 +36,48 @@ impl Durable<'_> {
         self.save()
     }
 
-    fn read_name(&self, n: u64) -> std::result::Result<bool, cocli_core::bucket::Failure> {
-        Ok(self.bucket.get(&Key::node(n))?.is_some())
-    }
-
-    fn name(&self, n: u64) -> Result<Option<NodeId>> {
-        let text = self.bucket.get(&Key::node(n))?.unwrap_or_default();
-        Ok(NodeId::read(String::from_utf8_lossy(&text).trim_end()).ok())
+    /// A name that is registered.
+    fn met(&mut self, node: &NodeId) {
+        self.seen.know(node);
+        if node == self.home.node() {
+            self.seen.registered = Some(true);
+        }
     }
 
     /// Takes the first free number for this node's name.
     fn register(&mut self) -> Result<()> {
         let me = self.home.node().clone();
-        loop {
-            let n = self.seen.nodes;
-            match self.bucket.create(&Key::node(n), format!("{me}\n").as_bytes()) {
-                Ok(Created::New) => self.seen.registered = Some(true),
+        while self.seen.registered.is_none() {
+            match self.bucket.create(&Key::node(self.seen.nodes), format!("{me}\n").as_bytes()) {
+                Ok(Created::New) => {
+                    self.seen.registered = Some(true);
+                    self.seen.nodes += 1;
+                }
+                // An earlier try whose answer was lost, or somebody who was faster.
                 Ok(Created::Exists) => {
-                    if let Some(node) = self.name(n)? {
-                        self.seen.know(&node);
-                        if node == me {
-                            self.seen.registered = Some(true);
-                        }
-                    }
+                    let (names, next) = registered(self.bucket, self.seen.nodes)?;
+                    names.iter().for_each(|node| self.met(node));
+                    self.seen.nodes = next.max(self.seen.nodes + 1);
                 }
                 Err(failure) if failure.kind == FailureKind::Denied => {
                     self.seen.registered = Some(false);
-                    return Ok(());
                 }
                 Err(failure) => return Err(failure.into()),
             }
-            self.seen.nodes = n + 1;
-            if self.seen.registered.is_some() {
-                return Ok(());
-            }
         }
+        Ok(())
     }
+}
+
+/// The names that are registered from a number on, and the first number that is not taken.
+///
+/// # Errors
+/// When the bucket cannot be asked.
+pub(super) fn registered(bucket: &dyn Bucket, from: u64) -> Result<(Vec<NodeId>, u64), Failure> {
+    let (mut names, mut n) = (Vec::new(), from);
+    while let Some(name) = bucket.get(&Key::node(n))? {
+        names.extend(NodeId::read(String::from_utf8_lossy(&name).trim_end()).ok());
+        n += 1;
+    }
+    Ok((names, n))
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use cocli_core::bucket::{Failure, FailureKind, Key};
+use cocli_core::limits::DOWNLOAD_BYTES_MAX;
 
 /// Level of compression: what is new is compressed once, and read by every node.
 const LEVEL: i32 = 3;
@@ -30,8 +31,8 @@ pub(super) fn pack(bytes: &[u8]) -> Result<Vec<u8>, Failure> {
 /// # Errors
 /// When it is damaged, or longer.
 pub(super) fn unpack(key: &Key, packed: &[u8], max: usize) -> Result<Vec<u8>, Failure> {
-    let wrong =
-        |what: String| Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"));
+    let wrong = |what: String| Failure::wrong(key, &what);
+    is_short(key, packed)?;
     let unpack = || {
         let mut bytes = Vec::new();
         let mut reader = zstd::stream::read::Decoder::with_buffer(packed)?;
@@ -57,8 +58,8 @@ pub(super) fn unpack_lines<E: From<Failure>>(
     max: u64,
     mut take: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let wrong =
-        |what: String| Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"));
+    let wrong = |what: String| Failure::wrong(key, &what);
+    is_short(key, packed)?;
     let damaged = |error: std::io::Error| wrong(format!("it is damaged: {error}"));
     let reader = zstd::stream::read::Decoder::with_buffer(packed).map_err(damaged)?;
     let mut reader = reader.take(max + 1);
@@ -81,6 +82,14 @@ pub(super) fn unpack_lines<E: From<Failure>>(
     match held.is_empty() {
         true => Ok(()),
         false => Err(wrong("it does not end with a whole line".to_owned()).into()),
+    }
+}
+
+/// Refuses what is longer than anything that is put there.
+fn is_short(key: &Key, packed: &[u8]) -> Result<(), Failure> {
+    match packed.len() <= DOWNLOAD_BYTES_MAX {
+        true => Ok(()),
+        false => Err(Failure::wrong(key, &format!("it has more than {DOWNLOAD_BYTES_MAX} bytes"))),
     }
 }
 

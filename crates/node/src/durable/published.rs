@@ -3,11 +3,11 @@
 use std::sync::mpsc;
 
 use cocli_core::bucket::manifest::name_of_odd;
-use cocli_core::bucket::{Bucket, Failure, FailureKind, Key, Manifest, newest};
+use cocli_core::bucket::{Bucket, Failure, Key, Manifest, newest};
 use cocli_core::digest::hash;
-use cocli_core::limits::{DOWNLOAD_BYTES_MAX, MANIFEST_BYTES_MAX, ODD_TAKEN_BYTES_MAX};
+use cocli_core::limits::{MANIFEST_BYTES_MAX, ODD_TAKEN_BYTES_MAX};
 use cocli_core::{ClusterId, LogId, SortedFile, Vector};
-use cocli_store::checkpoint::{Incoming, Taken, Wanted};
+use cocli_store::checkpoint::{Incoming, Taken, Told, Wanted};
 
 use super::Durable;
 use super::packed::{unpack, unpack_lines};
@@ -30,22 +30,14 @@ pub fn newest_manifest(
     cluster: ClusterId,
     known: u64,
 ) -> Result<Option<Manifest>, Failure> {
-    let mut last = None;
-    let n = newest(known, |n| {
-        let got = bucket.get(&Key::manifest(n))?;
-        let there = got.is_some();
-        last = got.map(|packed| (n, packed)).or(last.take());
-        Ok(there)
-    })?;
-    let packed = match last.filter(|(of, _)| *of == n) {
-        Some((_, packed)) => packed,
-        None if n == 0 => return Ok(None),
-        None => {
+    match newest(known, |n| bucket.get(&Key::manifest(n)))? {
+        (0, _) => Ok(None),
+        (n, Some(packed)) => unpacked(&packed, cluster, n).map(Some),
+        (n, None) => {
             let key = Key::manifest(n);
-            bucket.get(&key)?.ok_or_else(|| wrong(&key, "it was there, and is not any more"))?
+            Err(Failure::wrong(&key, "it was there, and is not any more"))
         }
-    };
-    unpacked(&packed, cluster, n).map(Some)
+    }
 }
 
 /// The `n`th manifest of a bucket, if it is there.
@@ -63,21 +55,27 @@ pub(super) fn manifest(
 /// Reads a manifest as it stood there.
 fn unpacked(packed: &[u8], cluster: ClusterId, n: u64) -> Result<Manifest, Failure> {
     let key = Key::manifest(n);
-    if packed.len() > DOWNLOAD_BYTES_MAX {
-        return Err(wrong(&key, &format!("it has more than {DOWNLOAD_BYTES_MAX} bytes")));
-    }
     let text = unpack(&key, packed, TEXT_BYTES_MAX)?;
-    let manifest = Manifest::read(&text)
-        .ok_or_else(|| wrong(&key, "it is no manifest that this version of cocli can read"))?;
+    let manifest = Manifest::read(&text).ok_or_else(|| {
+        Failure::wrong(&key, "it is no manifest that this version of cocli can read")
+    })?;
     if manifest.cluster != cluster {
         let what =
             format!("expected one of the cluster {cluster}, and it is of {}", manifest.cluster);
-        return Err(wrong(&key, &what));
+        return Err(Failure::wrong(&key, &what));
     }
     if manifest.n != n {
-        return Err(wrong(&key, &format!("it says of itself that it is the {}th", manifest.n)));
+        return Err(Failure::wrong(
+            &key,
+            &format!("it says of itself that it is the {}th", manifest.n),
+        ));
     }
     Ok(manifest)
+}
+
+/// What a manifest tells of its checkpoint; nothing where it has none.
+pub(super) fn told(manifest: &Manifest) -> Option<Told> {
+    Told::read(manifest.checkpoint.as_deref()?.as_bytes())
 }
 
 impl Durable<'_> {
@@ -100,14 +98,14 @@ impl Durable<'_> {
         let Some(text) = &manifest.checkpoint else { return Ok(None) };
         let key = Key::manifest(manifest.n);
         let begun = Incoming::begin(self.home.disk.clone(), text.as_bytes())?;
-        let mut incoming = begun.map_err(|why| wrong(&key, &why))?;
+        let mut incoming = begun.map_err(|why| Failure::wrong(&key, &why))?;
         self.take_files(&mut incoming, manifest, heard)?;
         self.take_odd(&mut incoming, manifest)?;
         let frontier = incoming.frontier().clone();
         let logs = frontier.0.keys().filter(|log| goes_on(log)).cloned().collect();
         match incoming.is_whole(&logs)? {
             true => Ok(Some(frontier)),
-            false => Err(wrong(&key, "what it names is not all of its checkpoint").into()),
+            false => Err(Failure::wrong(&key, "what it names is not all of its checkpoint").into()),
         }
     }
 
@@ -149,9 +147,11 @@ impl Durable<'_> {
         if let Some((name, generation)) = &manifest.odd {
             let key = Key::checkpoint(*generation, name);
             let max = usize::try_from(ODD_TAKEN_BYTES_MAX).unwrap_or(usize::MAX);
-            let entries = unpack(&key, &get_file(self.bucket, &key)?, max)?;
+            let entries = unpack(&key, &there(&key, self.bucket.get(&key)?)?, max)?;
             if name_of_odd(hash(&entries)) != *name {
-                return Err(wrong(&key, "its bytes are not those that it is named by").into());
+                return Err(
+                    Failure::wrong(&key, "its bytes are not those that it is named by").into()
+                );
             }
             if !entries.is_empty() {
                 kept(&key, incoming.take_odd(&entries)?)?;
@@ -173,7 +173,10 @@ fn groups(
     for (file, bytes) in lacking {
         let key = manifest.file(file).ok_or_else(|| {
             let name = cocli_core::bucket::manifest::name_of(file);
-            wrong(&Key::manifest(manifest.n), &format!("it does not say where {name} stands"))
+            Failure::wrong(
+                &Key::manifest(manifest.n),
+                &format!("it does not say where {name} stands"),
+            )
         })?;
         if groups.is_empty() || bytes > room {
             groups.push(Vec::new());
@@ -190,25 +193,12 @@ fn groups(
 /// The files of a group as they stand there, in its order.
 fn get(bucket: &dyn Bucket, group: &[Asked]) -> Result<Vec<Vec<u8>>, Failure> {
     let keys: Vec<Key> = group.iter().map(|(_, key, _)| key.clone()).collect();
-    let mut got = vec![Vec::new(); keys.len()];
-    bucket.get_all(&keys, &mut |place, bytes| {
-        got[place] = there(&keys[place], bytes)?;
-        Ok(())
-    })?;
-    Ok(got)
-}
-
-fn get_file(bucket: &dyn Bucket, key: &Key) -> Result<Vec<u8>, Failure> {
-    there(key, bucket.get(key)?)
+    let got = bucket.get_together(&keys)?;
+    keys.iter().zip(got).map(|(key, bytes)| there(key, bytes)).collect()
 }
 
 fn there(key: &Key, bytes: Option<Vec<u8>>) -> Result<Vec<u8>, Failure> {
-    let bytes =
-        bytes.ok_or_else(|| wrong(key, "it is not there, and the newest manifest names it"))?;
-    match bytes.len() <= DOWNLOAD_BYTES_MAX {
-        true => Ok(bytes),
-        false => Err(wrong(key, &format!("it has more than {DOWNLOAD_BYTES_MAX} bytes"))),
-    }
+    bytes.ok_or_else(|| Failure::wrong(key, "it is not there, and the newest manifest names it"))
 }
 
 /// Takes the lines of a file, from where on they are wanted.
@@ -235,7 +225,8 @@ fn take_file(
     match at == bytes {
         true => Ok(()),
         false => {
-            Err(wrong(key, &format!("expected {bytes} bytes of lines, and it has {at}")).into())
+            Err(Failure::wrong(key, &format!("expected {bytes} bytes of lines, and it has {at}"))
+                .into())
         }
     }
 }
@@ -243,12 +234,7 @@ fn take_file(
 fn kept(key: &Key, taken: Taken) -> Result<()> {
     match taken {
         Taken::Kept => Ok(()),
-        Taken::Elsewhere => Err(wrong(key, "it is not what was asked for").into()),
-        Taken::Refused(why) => Err(wrong(key, &why).into()),
+        Taken::Elsewhere => Err(Failure::wrong(key, "it is not what was asked for").into()),
+        Taken::Refused(why) => Err(Failure::wrong(key, &why).into()),
     }
-}
-
-/// Something in the bucket is not what it should be.
-pub(super) fn wrong(key: &Key, what: &str) -> Failure {
-    Failure::new(FailureKind::Wrong, format!("{key} in the bucket: {what}"))
 }

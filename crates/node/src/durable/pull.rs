@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::object::Part;
-use cocli_core::bucket::{Failure, FailureKind, Key, Object};
+use cocli_core::bucket::{Failure, Key, Object};
 use cocli_core::frame::Linked;
-use cocli_core::limits::{DOWNLOAD_BYTES_MAX, OBJECT_TEXT_BYTES_MAX};
-use cocli_core::{Instant, LogId, NodeId};
+use cocli_core::limits::OBJECT_TEXT_BYTES_MAX;
+use cocli_core::{ClusterId, Instant, LogId, NodeId};
 use cocli_store::journal::{Misplaced, Placed};
 use cocli_store::{Command, HomeLock, Journals, StoreError};
 
@@ -109,12 +109,7 @@ impl Durable<'_> {
     /// The objects as they stand there, in the order of `keys`.
     fn get(&self, keys: &[(NodeId, u64)]) -> Result<Vec<Option<Vec<u8>>>, Failure> {
         let names: Vec<Key> = keys.iter().map(|(node, n)| Key::object(node, *n)).collect();
-        let mut got: Vec<Option<Vec<u8>>> = vec![None; names.len()];
-        self.bucket.get_all(&names, &mut |place, bytes| {
-            got[place] = bytes;
-            Ok(())
-        })?;
-        Ok(got)
+        self.bucket.get_together(&names)
     }
 
     /// Takes in an object; gives whether another was to follow at once, or nothing when this one is to be
@@ -331,16 +326,12 @@ impl Durable<'_> {
 /// Reads an object as it stood in the bucket.
 pub(super) fn read(
     packed: &[u8],
-    cluster: cocli_core::ClusterId,
+    cluster: ClusterId,
     node: &NodeId,
     n: u64,
 ) -> Result<Object, Failure> {
-    let key = Key::object(node, n);
-    if packed.len() > DOWNLOAD_BYTES_MAX {
-        let what = format!("{key} in the bucket: it has more than {DOWNLOAD_BYTES_MAX} bytes");
-        return Err(Failure::new(FailureKind::Wrong, what));
-    }
-    Object::read(&unpack(&key, packed, OBJECT_TEXT_BYTES_MAX)?, cluster, node, n)
+    let text = unpack(&Key::object(node, n), packed, OBJECT_TEXT_BYTES_MAX)?;
+    Object::read(&text, cluster, node, n)
 }
 
 fn refusal(why: Misplaced) -> &'static str {

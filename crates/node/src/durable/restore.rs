@@ -12,7 +12,7 @@ use super::everything::Everything;
 use super::mark;
 use crate::cards::Placed;
 use crate::error::Result;
-use crate::home::{Birth, Home, Rim, failed, first_config};
+use crate::home::{Birth, Home, Rim, failed, first_config, remove_if_there};
 
 /// Bytes of records that are appended, and synced, at a time.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
@@ -123,12 +123,7 @@ fn start_over(disk: &dyn Disk) -> Result<()> {
         }
     }
     for path in [paths::INTENT, paths::DOUBT, paths::HOLES, paths::COMMANDS, paths::ID] {
-        match disk.remove(path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                return Err(failed(path, "remove", e));
-            }
-            _ => {}
-        }
+        remove_if_there(disk, path)?;
     }
     Ok(())
 }

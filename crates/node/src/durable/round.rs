@@ -13,11 +13,11 @@ use cocli_core::{Instant, NodeId, SortedFile};
 use cocli_store::Journals;
 use cocli_store::checkpoint::{self, Told};
 
-use super::Durable;
 use super::hub::{Clock, Term};
 use super::packed::pack;
 use super::pull::{Pulled, Reach};
 use super::push::{Pushed, Which};
+use super::{Durable, published};
 use crate::error::Result;
 use crate::snapshot::Origin;
 
@@ -248,8 +248,7 @@ impl Durable<'_> {
         version: &str,
         round: &mut Round,
     ) -> Result<u64> {
-        let text = current.checkpoint.as_deref().unwrap_or_default();
-        let same = Told::read(text.as_bytes()).is_some_and(|now| now.digest == told.digest);
+        let same = published::told(current).is_some_and(|now| now.digest == told.digest);
         if let Some(number) = current.snapshot.filter(|_| same) {
             return Ok(number);
         }

@@ -9,7 +9,7 @@ use cocli_store::{Disk, paths};
 use serde_json::{Map, Value as Json, json};
 
 use crate::error::Result;
-use crate::home::{failed, replace};
+use crate::home::{read_if_there, replace};
 
 /// What is known of the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +45,6 @@ pub struct Seen {
     /// When a hub of this home brought the mirror up to date last, and when it mended it and tidied: microseconds
     /// since 1970.
     pub looked_after: (i64, i64),
-    /// Cards that were put into the mirror by this home, and on which day (`20261128`).
-    pub mirrored: (u32, u64),
     /// What is not there is answered by "forbidden".
     pub missing_is_denied: bool,
 }
@@ -70,7 +68,6 @@ impl Seen {
             snapshot: None,
             bytes: 0,
             looked_after: (0, 0),
-            mirrored: (0, 0),
             missing_is_denied: false,
         }
     }
@@ -80,12 +77,8 @@ impl Seen {
     /// # Errors
     /// When the disk refuses.
     pub fn load(disk: &dyn Disk, url: &str, cluster: ClusterId) -> Result<Option<Self>> {
-        let text = match disk.read(paths::BUCKET) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(paths::BUCKET, "read", error)),
-        };
-        let json = serde_json::from_slice(&text).ok();
+        let text = read_if_there(disk, paths::BUCKET)?;
+        let json = text.and_then(|text| serde_json::from_slice(&text).ok());
         let seen = json.as_ref().and_then(Self::read);
         Ok(seen.filter(|seen| seen.url == url && seen.cluster == cluster))
     }
@@ -214,7 +207,6 @@ impl Seen {
             "snapshot": self.snapshot,
             "bytes": self.bytes,
             "looked_after": [self.looked_after.0, self.looked_after.1],
-            "mirrored": [self.mirrored.0, self.mirrored.1],
             "missing_is_denied": self.missing_is_denied,
         })
     }
@@ -258,9 +250,6 @@ impl Seen {
         seen.bytes = json.get("bytes")?.as_u64()?;
         let looked = json.get("looked_after")?;
         seen.looked_after = (looked.get(0)?.as_i64()?, looked.get(1)?.as_i64()?);
-        let mirrored = json.get("mirrored")?;
-        let day = u32::try_from(mirrored.get(0)?.as_u64()?).ok()?;
-        seen.mirrored = (day, mirrored.get(1)?.as_u64()?);
         seen.missing_is_denied = json.get("missing_is_denied")?.as_bool()?;
         Some(seen)
     }
@@ -288,7 +277,7 @@ mod tests {
         seen.met_months(&node, 3, [of("202610")]);
         seen.registered = Some(true);
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
-        (seen.looked_after, seen.mirrored, seen.snapshot) = ((8, 9), (20_261_128, 10), Some(3));
+        (seen.looked_after, seen.snapshot) = ((8, 9), Some(3));
         assert_eq!(Seen::read(&seen.json()), Some(seen.clone()));
         assert_eq!(seen.settled_before(&node), 12);
         let needed =
