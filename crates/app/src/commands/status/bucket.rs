@@ -44,7 +44,7 @@ impl Bucket {
         let spent = self.bill.spent;
         json!({
             "url": self.url,
-            "own_bytes_not_there": seen.map(|(_, lacking)| lacking.own + lacking.expiring),
+            "own_bytes_not_there": seen.map(|(_, lacking)| lacking.mine()),
             "logs_of_others_not_there": seen.map(|(_, lacking)| lacking.others.len()),
             "nodes": seen.map(|(seen, _)| seen.next.len()),
             "manifest": seen.map(|(seen, _)| seen.manifest.0),
@@ -62,8 +62,8 @@ impl Bucket {
     pub(super) fn show(&self, screen: Screen) {
         let safe = match &self.seen {
             None => screen.paint(Tone::Warn, "nothing is there yet (`cocli sync`)"),
-            Some((_, lacking)) if lacking.own + lacking.expiring > 0 => {
-                let waits = HumanBytes(lacking.own + lacking.expiring);
+            Some((_, lacking)) if lacking.mine() > 0 => {
+                let waits = HumanBytes(lacking.mine());
                 screen.paint(Tone::Warn, &format!("{waits} written here are not there yet"))
             }
             Some(_) => screen.paint(Tone::Good, "everything written here is there"),
@@ -118,7 +118,7 @@ impl Bucket {
             let first =
                 seen.damaged.keys().next().map(|(node, n)| Key::object(node, *n).to_string());
             problems.push(format!(
-                "{} of the bucket cannot be read ({}): whoever holds what was there uploads it again; `cocli sync` there",
+                "{} of the bucket cannot be read ({}) and passed over: another node's gossip, or `cocli clone`, brings what was there",
                 counted(damaged, "object", "objects"),
                 first.unwrap_or_default(),
             ));
