@@ -3,10 +3,12 @@
 //! It talks to any [`Bucket`]; which store that is, the rim decides.
 
 mod catching;
+mod check;
 mod clone;
 mod everything;
 pub mod fake;
 mod fork;
+mod founding;
 pub mod hub;
 mod mark;
 mod meter;
@@ -24,13 +26,17 @@ mod staged;
 mod tidy;
 mod trip;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use cocli_core::bucket::{Bucket, Created, Failure, FailureKind, Key};
+use cocli_core::NodeId;
+use cocli_core::bucket::Bucket;
 use cocli_store::paths;
 
 use crate::error::Result;
 use crate::home::{Home, failed};
+
+use self::founding::Founding;
 
 pub use clone::{Cloned, Source, Stage, clone, cluster_of};
 pub use meter::Spent;
@@ -48,6 +54,12 @@ pub struct Durable<'h> {
     pub(crate) home: &'h Home,
     pub(crate) bucket: &'h dyn Bucket,
     pub(crate) seen: Seen,
+    /// Nodes whose objects are to be read from the first on, once it is kept that they are.
+    again: BTreeSet<NodeId>,
+    /// Whether all that was known of it was forgotten by this one.
+    anew: bool,
+    /// What a person may want to know, until the next pull tells it.
+    notices: Vec<String>,
     _turn: cocli_store::disk::Held,
 }
 
@@ -75,16 +87,23 @@ impl<'h> Durable<'h> {
         let Some(turn) = turn else { return Ok(None) };
         let known = Seen::load(&*home.disk, url, home.cluster())?;
         let fresh = known.is_none();
-        let seen = known.unwrap_or_else(|| Seen::new(url, home.cluster()));
-        let durable = Self { home, bucket, seen, _turn: turn };
+        let seen = match known {
+            Some(seen) => seen,
+            None => {
+                let founding = Founding::claim(bucket, home.cluster(), &(home.rim.epoch)())?;
+                Seen::new(url, founding.cluster, &founding.life)
+            }
+        };
+        let (again, notices) = (BTreeSet::new(), Vec::new());
+        let mut durable = Self { home, bucket, seen, again, anew: fresh, notices, _turn: turn };
         if fresh {
-            durable.claim()?;
             durable.save()?;
         }
         Ok(Some(durable))
     }
 
-    /// Makes a bucket that was tried this home's: another cluster's is refused.
+    /// Makes a bucket that was tried this home's: another cluster's is refused. One that was emptied begins
+    /// another life, and all is to be uploaded again.
     ///
     /// # Errors
     /// As [`Durable::open`].
@@ -95,11 +114,10 @@ impl<'h> Durable<'h> {
         missing_is_denied: bool,
     ) -> Result<()> {
         if let Some(mut durable) = Self::open(home, bucket, url, true)? {
-            if bucket.get(&Key::cluster())?.is_none() {
-                // It was emptied: what is known of it counts no more, and all is to be uploaded again.
-                durable.seen = Seen::new(url, home.cluster());
+            let founding = Founding::claim(bucket, home.cluster(), &(home.rim.epoch)())?;
+            if founding.life != durable.seen.life {
+                durable.seen = Seen::new(url, founding.cluster, &founding.life);
             }
-            durable.claim()?;
             durable.seen.missing_is_denied = missing_is_denied;
             durable.save()?;
         }
@@ -112,57 +130,10 @@ impl<'h> Durable<'h> {
         &self.seen
     }
 
-    /// Makes sure that the bucket is still there, where it was known before: a stick that is not mounted leaves an
-    /// empty folder.
-    ///
-    /// # Errors
-    /// When it is not there, is another cluster's or cannot be asked.
-    pub fn there(&self) -> Result<()> {
-        let key = Key::cluster();
-        match self.bucket.get(&key)? {
-            Some(theirs) => self.same(&theirs),
-            None => {
-                let said = format!(
-                    "`{key}` is not in {} any more: it is not mounted, or was emptied (`cocli init --bucket URL` begins it anew)",
-                    self.seen.url
-                );
-                Err(Failure::new(FailureKind::Away, said).into())
-            }
+    pub(crate) fn save(&mut self) -> Result<()> {
+        for node in std::mem::take(&mut self.again) {
+            self.seen.next.insert(node, 1);
         }
-    }
-
-    /// Makes sure that the bucket is this cluster's.
-    fn claim(&self) -> Result<()> {
-        let key = Key::cluster();
-        let theirs = match self.bucket.get(&key)? {
-            Some(theirs) => theirs,
-            None => match self.bucket.create(&key, self.mine().as_bytes())? {
-                Created::New => return Ok(()),
-                Created::Exists => self.bucket.get(&key)?.unwrap_or_default(),
-            },
-        };
-        self.same(&theirs)
-    }
-
-    /// What stands in `cluster`.
-    fn mine(&self) -> String {
-        format!("{}\n", self.home.cluster())
-    }
-
-    fn same(&self, theirs: &[u8]) -> Result<()> {
-        if theirs == self.mine().as_bytes() {
-            return Ok(());
-        }
-        let (key, theirs) = (Key::cluster(), String::from_utf8_lossy(theirs));
-        let said = format!(
-            "the bucket is of another cluster: expected {} in `{key}`, and it says {:?}",
-            self.home.cluster(),
-            theirs.trim_end()
-        );
-        Err(Failure::new(FailureKind::Wrong, said).into())
-    }
-
-    pub(crate) fn save(&self) -> Result<()> {
         self.seen.save(&*self.home.disk)
     }
 }

@@ -141,9 +141,8 @@ fn a_damaged_object_is_named_passed_over_and_uploaded_by_whoever_holds_it() {
     bytes[middle] ^= 1;
     bucket.plant(&first, &bytes);
     let tries: Vec<Pulled> = (0..3).map(|_| pull(&three, &bucket).unwrap()).collect();
-    assert!(
-        tries[2].notices[0].contains("wal/one/1") && tries[2].notices[0].contains("passed over")
-    );
+    let told: Vec<&String> = tries.iter().flat_map(|pulled| &pulled.notices).collect();
+    assert!(told.len() == 1 && told[0].contains("wal/one/1"), "{told:?}");
     assert_eq!(city(&three, "companies/acme"), None);
     // Its reader does not know better than that the bucket lacks it; so does the next who comes.
     std::fs::remove_file(dirs[1].path().join(".cocli/bucket.json")).unwrap();

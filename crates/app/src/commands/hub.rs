@@ -93,7 +93,7 @@ impl Hubs<'_> {
     fn turn_if_due(&self) -> Result<Option<Turn>, Failure> {
         self.context.catch_up(self.home, None);
         let due = bucket::visit(self.home, (self.url, self.store), true, |durable| {
-            durable.there()?;
+            durable.check()?;
             durable.has_work(clock::now())
         })?;
         if due == Some(true) { self.turn().map(Some) } else { Ok(None) }

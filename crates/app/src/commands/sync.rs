@@ -21,7 +21,6 @@ pub(super) fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
     };
     let (pull, push) = (args.way != Some(Way::Push), args.way != Some(Way::Pull));
     let came = bucket::visit(&home, (&url, &store), true, |durable| {
-        durable.there()?;
         let trip = durable.level(pull, push, clock::now())?;
         Ok((trip, durable.lacking(false)?))
     })?;

@@ -168,18 +168,12 @@ impl Thread {
         let now = clock::now();
         let bill = Bill::of(&self.home, now);
         self.pace.stretch(bill.stretch(now)?);
-        let first = self.store.is_none();
         let store = match self.store.take() {
             Some(store) => store,
             None => open(&self.url, &self.home.config().bucket)?,
         };
         let store = self.store.insert(store);
-        let came = visit(&self.home, (&self.url, store), false, |durable| {
-            if first {
-                durable.there()?;
-            }
-            durable.go(due, now)
-        });
+        let came = visit(&self.home, (&self.url, store), false, |durable| durable.go(due, now));
         came.map_err(|error: NodeError| match error {
             NodeError::Bucket(failure) => failure,
             // The disk: that too is tried again.

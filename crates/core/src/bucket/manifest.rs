@@ -36,6 +36,8 @@ pub struct Manifest {
     pub odd: Option<(String, u64)>,
     /// For each node the number of its first object that the frontier may not cover.
     pub objects: BTreeMap<NodeId, u64>,
+    /// For each node the number of the first object that was not there.
+    pub ends: BTreeMap<NodeId, u64>,
     /// The number of the first name of a node that was not read.
     pub nodes: u64,
     /// The number of the newest snapshot.
@@ -51,7 +53,9 @@ impl Manifest {
         };
         let files =
             map(&mut self.files.iter().map(|(name, generation)| (name.clone(), *generation)));
-        let objects = map(&mut self.objects.iter().map(|(node, next)| (node.to_string(), *next)));
+        let numbers = |of: &BTreeMap<NodeId, u64>| {
+            map(&mut of.iter().map(|(node, n)| (node.to_string(), *n)))
+        };
         let text = json!({
             "version": VERSION,
             "cluster": self.cluster.to_string(),
@@ -62,7 +66,8 @@ impl Manifest {
             "checkpoint": self.checkpoint,
             "files": files,
             "odd": self.odd.as_ref().map(|(name, generation)| json!([name, generation])),
-            "objects": objects,
+            "objects": numbers(&self.objects),
+            "ends": numbers(&self.ends),
             "nodes": self.nodes,
             "snapshot": self.snapshot,
         });
@@ -83,10 +88,14 @@ impl Manifest {
             let name = file_name(name)?.to_string();
             files.insert(name, generation.as_u64()?);
         }
-        let mut objects = BTreeMap::new();
-        for (node, next) in json.get("objects")?.as_object()? {
-            objects.insert(NodeId::read(node).ok()?, next.as_u64()?);
-        }
+        let numbers = |of: &Json| -> Option<BTreeMap<NodeId, u64>> {
+            of.as_object()?
+                .iter()
+                .map(|(node, n)| Some((NodeId::read(node).ok()?, n.as_u64()?)))
+                .collect()
+        };
+        let objects = numbers(json.get("objects")?)?;
+        let ends = json.get("ends").map_or(Some(BTreeMap::new()), numbers)?;
         let odd = match json.get("odd")? {
             Json::Null => None,
             odd => Some((file_name(odd.get(0)?.as_str()?)?.to_string(), odd.get(1)?.as_u64()?)),
@@ -104,6 +113,7 @@ impl Manifest {
             files,
             odd,
             objects,
+            ends,
             nodes: number("nodes")?,
             snapshot: number("snapshot"),
         })
@@ -154,6 +164,7 @@ mod tests {
             files: BTreeMap::from([(name_of(file), 3)]),
             odd: Some((name_of_odd(9), 2)),
             objects: BTreeMap::from([(NodeId::read("laptop").unwrap(), 17)]),
+            ends: BTreeMap::from([(NodeId::read("laptop").unwrap(), 19)]),
             nodes: 3,
             snapshot: None,
         }

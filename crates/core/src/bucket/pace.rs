@@ -21,6 +21,8 @@ const EXPIRING_US: Micros = 3600 * SECOND;
 const CARRIED_US: Micros = 600 * SECOND;
 /// A node of which gossip brings everything, and the names of new nodes, are looked at as many intervals apart.
 const RARELY: u64 = 5;
+/// Whether the bucket is what it was is looked at as many intervals apart.
+const SELDOM: u64 = 15;
 /// Nodes above which the manifest is looked at instead of each.
 pub const NODES_EACH: usize = 12;
 /// First pause after a failure, doubled up to [`AWAY_MAX_US`].
@@ -60,6 +62,8 @@ pub struct Due {
     pub pull: BTreeSet<NodeId>,
     /// Whether nodes are new, and whether one bears this node's name.
     pub names: bool,
+    /// Whether the bucket is what it was.
+    pub check: bool,
     /// The newest manifest.
     pub manifest: bool,
     /// Whether what is lacking of the own logs is uploaded.
@@ -91,6 +95,7 @@ pub struct Pace {
     /// level changes with each packet.
     left: BTreeMap<NodeId, Micros>,
     names: Micros,
+    check: Micros,
     manifest: Micros,
     pushed: Option<Micros>,
     lacking: Lacking,
@@ -115,6 +120,7 @@ impl Pace {
             level: BTreeSet::new(),
             left: BTreeMap::new(),
             names: now,
+            check: now,
             manifest: now + interval,
             pushed: None,
             lacking: Lacking::default(),
@@ -210,6 +216,7 @@ impl Pace {
             trial: false,
             pull: pull.collect(),
             names: ready(&self.names),
+            check: ready(&self.check),
             manifest: many && ready(&self.manifest),
             push: self.push_at().is_some_and(|at| at <= now) || !carried.is_empty(),
             carried,
@@ -225,7 +232,7 @@ impl Pace {
         let manifest = (self.nodes.len() > NODES_EACH).then_some(self.manifest);
         let carried = self.carried.values().map(|(at, _)| *at);
         let all = self.nodes.values().chain(self.left.values()).copied().chain(carried);
-        all.chain(self.push_at()).chain(manifest).fold(self.names, Micros::min)
+        all.chain(self.push_at()).chain(manifest).fold(self.names.min(self.check), Micros::min)
     }
 
     /// What was due was done.
@@ -243,6 +250,9 @@ impl Pace {
         }
         if due.names {
             self.names = now + rarely;
+        }
+        if due.check {
+            self.check = now + self.every(SELDOM);
         }
         if due.manifest {
             self.manifest = now + often;

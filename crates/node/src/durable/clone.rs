@@ -10,6 +10,7 @@ use cocli_core::schema::POOL;
 use cocli_core::{ClusterId, Instant, NodeId, Vector};
 use cocli_store::{Command, HomeLock, SharedDisk, StoreError, checkpoint, paths};
 
+use super::founding::Founding;
 use super::published::newest_manifest;
 use super::pull::{Pulled, Reach};
 use super::{Durable, mark};
@@ -82,17 +83,11 @@ pub struct Cloned {
 /// # Errors
 /// When it cannot be asked, or nobody has written there.
 pub fn cluster_of(bucket: &dyn Bucket) -> Result<ClusterId, Failure> {
-    let key = Key::cluster();
-    let text = bucket.get(&key)?.ok_or_else(|| {
-        Failure::wrong(
-            &key,
-            "it is not there: no cluster keeps anything here, or it is another folder",
-        )
+    let there = Founding::there(bucket)?.ok_or_else(|| {
+        let what = "it is not there: no cluster keeps anything here, or it is another folder";
+        Failure::wrong(&Key::cluster(), what)
     })?;
-    let text = String::from_utf8_lossy(&text);
-    ClusterId::read(text.trim_end()).ok_or_else(|| {
-        Failure::wrong(&key, &format!("expected 32 hex digits, and it says {text:?}"))
-    })
+    Ok(there.cluster)
 }
 
 /// Makes a home of what stands in the bucket: a node of its cluster, without keys. `path` may be absent or
@@ -136,9 +131,8 @@ pub(crate) fn clone_onto(
     let pulled = pull_all(&mut durable, now)?;
     check_bases(&durable, &pulled)?;
     cloned.damaged =
-        durable.seen.damaged.keys().map(|(node, n)| Key::object(node, *n).to_string()).collect();
-    let stays = |(log, _): &&(cocli_core::LogId, u64)| log.month.is_none();
-    cloned.waiting = durable.seen.waiting.values().filter(stays).count();
+        durable.seen.damaged.iter().map(|(node, n)| Key::object(node, *n).to_string()).collect();
+    cloned.waiting = durable.seen.waiting.len();
     drop(durable);
     (cloned.objects, cloned.bytes, cloned.notices) = (pulled.objects, pulled.bytes, pulled.notices);
     merge_tail(&home, source, now)?;
@@ -224,25 +218,13 @@ fn take_checkpoint(
     durable.save()
 }
 
-/// Reads all objects of all nodes; one that is damaged is tried again until it is passed over.
+/// Reads all objects of all nodes, also of those that come to be known by that.
 fn pull_all(durable: &mut Durable<'_>, now: Instant) -> Result<Pulled> {
     let mut all = Pulled::default();
     loop {
-        let nodes: BTreeSet<NodeId> = durable.seen.next.keys().cloned().collect();
-        let Pulled { objects, bytes, logs, open, notices } =
-            durable.pull(&nodes, Reach::All, now)?;
-        all.objects += objects;
-        all.bytes += bytes;
-        all.logs.extend(logs);
-        all.open.extend(open);
-        for notice in notices {
-            if !all.notices.contains(&notice) {
-                all.notices.push(notice);
-            }
-        }
-        let seen = &durable.seen;
-        let again = seen.damaged.keys().any(|(node, n)| seen.next_of(node) == *n);
-        if !again && seen.next.len() == nodes.len() {
+        let nodes: BTreeSet<NodeId> = durable.seen.writers();
+        all.add(durable.pull(&nodes, Reach::All, now)?);
+        if durable.seen.next.len() == nodes.len() {
             return Ok(all);
         }
     }

@@ -230,6 +230,7 @@ impl Durable<'_> {
             files: BTreeMap::new(),
             odd: None,
             objects: BTreeMap::new(),
+            ends: BTreeMap::new(),
             nodes: 1,
             snapshot: None,
         }

@@ -6,7 +6,7 @@ use cocli_core::bucket::object::Part;
 use cocli_core::bucket::{Failure, Key, Object};
 use cocli_core::frame::Linked;
 use cocli_core::limits::OBJECT_TEXT_BYTES_MAX;
-use cocli_core::{ClusterId, Instant, LogId, NodeId};
+use cocli_core::{ClusterId, Head, Instant, LogId, NodeId};
 use cocli_store::journal::{Misplaced, Placed};
 use cocli_store::{Command, HomeLock, Journals, StoreError};
 
@@ -16,8 +16,8 @@ use crate::error::Result;
 
 /// Objects of a node that are asked for at once, when many follow each other.
 const AHEAD_MAX: u64 = 16;
-/// How often an object that cannot be read is tried before it is passed over.
-const TRIES_MAX: u8 = 3;
+/// Objects that are asked for at once again.
+const TOGETHER: usize = 16;
 
 /// What a pull came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +32,18 @@ pub struct Pulled {
     pub open: BTreeSet<LogId>,
     /// What a person may want to know.
     pub notices: Vec<String>,
+}
+
+impl Pulled {
+    /// Adds what another pull came to.
+    pub(super) fn add(&mut self, more: Self) {
+        let Self { objects, bytes, logs, open, notices } = more;
+        self.objects += objects;
+        self.bytes += bytes;
+        self.logs.extend(logs);
+        self.open.extend(open);
+        self.notices.extend(notices);
+    }
 }
 
 /// Whose objects are read, and how far.
@@ -51,49 +63,31 @@ enum Taken {
     New(u64),
     /// It begins behind what is held of its log.
     Waits,
-    /// It is on another branch, which was settled or left open.
-    Fork(Option<String>),
+    /// It is on another branch, which was settled: how.
+    Fork(String),
+    /// It is on another branch, and where that begins is not known here.
+    Open,
+    /// It is of a log that expires, and goes on from what may be nowhere any more.
+    Over,
     /// It cannot be taken, for this reason.
     Refused(String),
 }
 
 impl Durable<'_> {
-    /// Reads what these nodes have in the bucket that was not read yet, and makes it durable here.
+    /// Reads what these nodes have in the bucket that was not read yet, and makes it durable here. One that
+    /// cannot be read is passed over as soon as one behind it can; with [`Reach::All`] those that were passed over are tried again.
     ///
     /// # Errors
     /// When the bucket cannot be asked or the disk refuses; what came before counts.
     pub fn pull(&mut self, nodes: &BTreeSet<NodeId>, reach: Reach, now: Instant) -> Result<Pulled> {
-        let mut pulled = Pulled::default();
+        let mut pulled = Pulled { notices: self.notices.drain(..).collect(), ..Pulled::default() };
         let mut journals = self.home.journals()?;
         self.drop_branches(&mut journals)?;
-        let mut ahead: BTreeMap<NodeId, u64> = nodes
-            .iter()
-            .map(|node| (node.clone(), if reach == Reach::All { 2 } else { 1 }))
-            .collect();
+        let first = if reach == Reach::All { 2 } else { 1 };
+        let mut ahead: BTreeMap<NodeId, u64> =
+            nodes.iter().map(|node| (node.clone(), first)).collect();
         while !ahead.is_empty() {
-            let keys: Vec<(NodeId, u64)> = (ahead.iter())
-                .flat_map(|(node, count)| {
-                    let next = self.seen.next_of(node);
-                    (next..next + count).map(|n| (node.clone(), n))
-                })
-                .collect();
-            let got = self.get(&keys)?;
-            let (mut over, mut many) = (BTreeSet::new(), BTreeSet::new());
-            for ((node, n), packed) in keys.into_iter().zip(got) {
-                if over.contains(&node) {
-                    continue;
-                }
-                let Some(packed) = packed else {
-                    over.insert(node);
-                    continue;
-                };
-                match self.take_packed(&mut journals, (&node, n), &packed, now, &mut pulled)? {
-                    Some(true) => drop(many.insert(node)),
-                    Some(false) => {}
-                    None => drop(over.insert(node)),
-                }
-            }
-            ahead.retain(|node, _| !over.contains(node));
+            let many = self.pull_some(&mut journals, &mut ahead, now, &mut pulled)?;
             for (node, count) in &mut ahead {
                 if reach == Reach::All || many.contains(node) {
                     *count = (*count * 2).min(AHEAD_MAX);
@@ -102,8 +96,51 @@ impl Durable<'_> {
             self.make_durable(&mut journals)?;
             self.save()?;
         }
+        if reach == Reach::All {
+            self.try_damaged(&mut journals, now, &mut pulled)?;
+        }
         self.take_waiting(&mut journals, now, &mut pulled)?;
         Ok(pulled)
+    }
+
+    /// Reads as many of the next objects of each node as it says, takes away the nodes of which there are no
+    /// more, and gives those of which more are to be asked for at once.
+    fn pull_some(
+        &mut self,
+        journals: &mut Journals,
+        ahead: &mut BTreeMap<NodeId, u64>,
+        now: Instant,
+        pulled: &mut Pulled,
+    ) -> Result<BTreeSet<NodeId>> {
+        let begun: BTreeMap<NodeId, u64> =
+            ahead.keys().map(|node| (node.clone(), self.seen.next_of(node))).collect();
+        let numbers = |(node, count): (&NodeId, &u64)| {
+            let next = begun.get(node).copied().unwrap_or(1);
+            (next..next + count).map(|n| (node.clone(), n)).collect::<Vec<_>>()
+        };
+        let keys: Vec<(NodeId, u64)> = ahead.iter().flat_map(numbers).collect();
+        let got = self.get(&keys)?;
+        let mut many = BTreeSet::new();
+        for (key, packed) in keys.into_iter().zip(got) {
+            if !ahead.contains_key(&key.0) {
+                continue;
+            }
+            let Some(packed) = packed else {
+                // Whatever was answered before, neither this nor what would be behind it is there yet.
+                self.seen.damaged.retain(|(node, n)| *node != key.0 || *n < key.1);
+                ahead.remove(&key.0);
+                continue;
+            };
+            let more = self.take_packed(journals, &key, &packed, now, pulled)?;
+            if more.is_none_or(|more| more) {
+                many.insert(key.0);
+            }
+        }
+        // Nothing but what cannot be read: what is behind all that is looked for the next time.
+        ahead.retain(|node, count| {
+            *count < AHEAD_MAX || begun.get(node) != Some(&self.seen.next_of(node))
+        });
+        Ok(many)
     }
 
     /// The objects as they stand there, in the order of `keys`.
@@ -112,37 +149,40 @@ impl Durable<'_> {
         self.bucket.get_together(&names)
     }
 
-    /// Takes in an object; gives whether another was to follow at once, or nothing when this one is to be
-    /// asked for again.
-    pub(super) fn take_packed(
+    /// Takes in an object, and gives whether another was to follow at once; nothing when it cannot be read.
+    fn take_packed(
         &mut self,
         journals: &mut Journals,
-        (node, n): (&NodeId, u64),
+        key: &(NodeId, u64),
         packed: &[u8],
         now: Instant,
         pulled: &mut Pulled,
     ) -> Result<Option<bool>> {
-        match read(packed, self.seen.cluster, node, n) {
+        let (node, n) = key;
+        match read(packed, self.seen.cluster, node, *n) {
             Ok(object) => {
+                self.seen.waiting.remove(key);
+                self.seen.open.remove(key);
                 self.take(journals, &object, now, pulled)?;
                 let logs = object.parts.iter().map(|part| part.range.log.clone());
-                self.seen.met_months(node, n, logs);
-                self.seen.bytes += packed.len() as u64;
-                self.seen.damaged.remove(&(node.clone(), n));
-                self.seen.next.insert(node.clone(), n + 1);
+                self.seen.met_months(node, *n, logs);
+                if self.seen.damaged.remove(key) {
+                    pulled.notices.push(format!("{}: it can be read again", Key::object(node, *n)));
+                }
+                if self.seen.next_of(node) <= *n {
+                    self.seen.bytes += packed.len() as u64;
+                    self.seen.next.insert(node.clone(), n + 1);
+                }
                 pulled.objects += 1;
                 Ok(Some(object.more))
             }
             Err(failure) => {
-                let tries = self.seen.damaged.entry((node.clone(), n)).or_default();
-                *tries = tries.saturating_add(1);
-                if *tries < TRIES_MAX {
-                    pulled.notices.push(format!("{failure}: it is tried again"));
-                    return Ok(None);
+                if self.seen.damaged.insert(key.clone()) {
+                    pulled.notices.push(format!(
+                        "{failure}: what is behind it is read, and it is tried again"
+                    ));
                 }
-                pulled.notices.push(format!("{failure}: it is passed over"));
-                self.seen.next.insert(node.clone(), n + 1);
-                Ok(Some(true))
+                Ok(None)
             }
         }
     }
@@ -160,6 +200,7 @@ impl Durable<'_> {
         for part in &object.parts {
             let log = &part.range.log;
             self.seen.know(&log.node);
+            self.drop_branch(journals, log)?;
             match self.place(journals, &lock, part, now)? {
                 Taken::Held => self.seen.cover(log, part.range.position, part.end),
                 Taken::New(bytes) => {
@@ -168,18 +209,22 @@ impl Durable<'_> {
                     pulled.logs.insert(log.clone());
                 }
                 Taken::Waits => {
-                    let key = (object.node.clone(), object.n);
-                    let at = (log.clone(), part.range.position);
-                    let waits = self.seen.waiting.entry(key).or_insert_with(|| at.clone());
-                    *waits = waits.clone().min(at);
+                    let waits =
+                        self.seen.waiting.entry((object.node.clone(), object.n)).or_default();
+                    let first = waits.entry(log.clone()).or_insert(part.range.position);
+                    *first = (*first).min(part.range.position);
                 }
-                Taken::Fork(what) => {
-                    if what.is_none() {
-                        pulled.open.insert(log.clone());
-                    }
-                    pulled.notices.extend(what);
+                Taken::Fork(how) => {
+                    pulled.notices.push(how);
                     pulled.logs.insert(log.clone());
                 }
+                Taken::Open => {
+                    let open = self.seen.open.entry((object.node.clone(), object.n)).or_default();
+                    open.insert(log.clone());
+                    pulled.open.insert(log.clone());
+                    pulled.logs.insert(log.clone());
+                }
+                Taken::Over => {}
                 Taken::Refused(why) => pulled.notices.push(format!(
                     "{} in the bucket: the range of {log} from {} on: {why}",
                     Key::object(&object.node, object.n),
@@ -198,6 +243,9 @@ impl Durable<'_> {
         now: Instant,
     ) -> Result<Taken> {
         let (range, log) = (&part.range, &part.range.log);
+        if range.end() != part.end {
+            return Ok(Taken::Refused("it does not lead to the hash behind it".to_owned()));
+        }
         let end = journals.head(log)?;
         if part.end.position <= journals.begin(log) {
             return Ok(Taken::Held);
@@ -219,22 +267,21 @@ impl Durable<'_> {
         if journals.owns(log) {
             // Somebody holds more of it, or another branch: this home was restored, or is a clone.
             fork::close(journals, lock, log, &(self.home.rim.epoch)())?;
-            return self.place(journals, lock, part, now);
+            return match journals.owns(log) {
+                true => Ok(Taken::Refused("this home cannot close its own log".to_owned())),
+                false => self.place(journals, lock, part, now),
+            };
         }
         if range.position > end.position {
             // Of a log that expires what came before may be nowhere any more: gossip, if anything, brings it.
-            return Ok(if log.month.is_some() { Taken::Fork(None) } else { Taken::Waits });
+            return Ok(if log.month.is_some() { Taken::Over } else { Taken::Waits });
         }
         let Some(rest) = range.behind(end.position).filter(|rest| rest.hash_before == end.hash)
         else {
             return self.settle(journals, lock, part, now);
         };
         let bytes = rest.bytes.len() as u64;
-        let linked = Linked::from(rest);
-        if linked.points.last() != Some(&part.end) {
-            return Ok(Taken::Refused("it does not lead to the hash behind it".to_owned()));
-        }
-        Ok(match journals.append_linked(lock, &linked)? {
+        Ok(match journals.append_linked(lock, &Linked::from(rest))? {
             Placed::Appended(_) => Taken::New(bytes),
             Placed::Misplaced { why: Misplaced::Position | Misplaced::Hash, .. } => Taken::Waits,
             Placed::Misplaced { why, .. } => Taken::Refused(refusal(why).to_owned()),
@@ -254,19 +301,19 @@ impl Durable<'_> {
             fork::close(journals, lock, log, &(self.home.rim.epoch)())?;
         }
         match fork::settle(journals, lock, &part.range, now)? {
-            fork::Settled::Open => Ok(Taken::Fork(None)),
-            fork::Settled::Kept => Ok(Taken::Fork(Some(format!(
+            fork::Settled::Open => Ok(Taken::Open),
+            fork::Settled::Kept => Ok(Taken::Fork(format!(
                 "{log}: the bucket holds another branch; the one that is here stays"
-            )))),
+            ))),
             fork::Settled::Yielded => {
                 self.seen.forget(log);
                 let taken = self.place(journals, lock, part, now)?;
                 Ok(match taken {
                     Taken::New(_) => {
                         self.seen.cover(log, part.range.position, part.end);
-                        Taken::Fork(Some(format!(
+                        Taken::Fork(format!(
                             "{log}: the branch that was here gave way to the one in the bucket; its records stand in the own log"
-                        )))
+                        ))
                     }
                     other => other,
                 })
@@ -281,30 +328,65 @@ impl Durable<'_> {
         now: Instant,
         pulled: &mut Pulled,
     ) -> Result<()> {
+        let mut tried = BTreeSet::new();
         loop {
-            let ready = (self.seen.waiting.iter())
-                .find(|(_, (log, position))| journals.end(log) >= *position)
-                .map(|(key, _)| key.clone());
-            let Some(key) = ready else { return Ok(()) };
-            let packed = self.get(std::slice::from_ref(&key))?.pop().flatten();
-            self.seen.waiting.remove(&key);
-            let Some(packed) = packed else { continue };
-            if let Ok(object) = read(&packed, self.seen.cluster, &key.0, key.1) {
-                self.take(journals, &object, now, pulled)?;
+            let ready = self.seen.waiting.iter().filter(|(key, logs)| {
+                let has_come = |(log, position): (&LogId, &u64)| journals.end(log) >= *position;
+                !tried.contains(*key) && logs.iter().any(has_come)
+            });
+            let ready: Vec<_> = ready.map(|(key, _)| key.clone()).take(TOGETHER).collect();
+            if ready.is_empty() {
+                return Ok(());
             }
-            self.make_durable(journals)?;
-            self.save()?;
+            self.take_again(journals, &ready, now, pulled)?;
+            tried.extend(ready);
         }
     }
 
-    /// What was uploaded of a branch that gave way since counts no more.
-    pub(super) fn drop_branches(&mut self, journals: &mut Journals) -> Result<()> {
-        let tips: Vec<_> = self.seen.tips.iter().map(|(log, tip)| (log.clone(), *tip)).collect();
-        for (log, tip) in tips {
-            let there = journals.hash_at(&log, tip.position)?;
-            if there.is_some_and(|hash| hash != tip.hash) {
-                self.seen.forget(&log);
+    /// Tries those again that could not be read, and were passed over.
+    fn try_damaged(
+        &mut self,
+        journals: &mut Journals,
+        now: Instant,
+        pulled: &mut Pulled,
+    ) -> Result<()> {
+        let passed = self.seen.damaged.iter().filter(|(node, n)| *n < self.seen.next_of(node));
+        let passed: Vec<_> = passed.cloned().collect();
+        passed.chunks(TOGETHER).try_for_each(|some| self.take_again(journals, some, now, pulled))
+    }
+
+    fn take_again(
+        &mut self,
+        journals: &mut Journals,
+        keys: &[(NodeId, u64)],
+        now: Instant,
+        pulled: &mut Pulled,
+    ) -> Result<()> {
+        for (key, packed) in keys.iter().zip(self.get(keys)?) {
+            if let Some(packed) = packed {
+                self.take_packed(journals, key, &packed, now, pulled)?;
             }
+        }
+        self.make_durable(journals)?;
+        self.save()
+    }
+
+    /// What the bucket was known to hold of a branch that gave way, or of an end that is lost here, counts no
+    /// more.
+    pub(super) fn drop_branches(&mut self, journals: &mut Journals) -> Result<()> {
+        let logs: Vec<LogId> = self.seen.tips.keys().cloned().collect();
+        logs.iter().try_for_each(|log| self.drop_branch(journals, log))
+    }
+
+    fn drop_branch(&mut self, journals: &mut Journals, log: &LogId) -> Result<()> {
+        let Some(tip) = self.seen.tips.get(log).copied() else { return Ok(()) };
+        if is_held(journals, log, tip)? {
+            return Ok(());
+        }
+        self.seen.forget(log);
+        if log.month.is_none() && (journals.owns(log) || tip.position > journals.end(log)) {
+            // What is no longer here stands in objects that count as read.
+            self.again.insert(log.node.clone());
         }
         Ok(())
     }
@@ -321,6 +403,21 @@ impl Durable<'_> {
         let synced = journals.synced(&lock()?, end)?;
         synced.failed.map_or(Ok(()), |error: StoreError| Err(error.into()))
     }
+}
+
+/// Whether a log is held up to a head, on the chain that leads there; so is what lies below its beginning, and what
+/// damage here hides.
+pub(super) fn is_held(journals: &mut Journals, log: &LogId, head: Head) -> Result<bool> {
+    if head.position <= journals.begin(log) {
+        return Ok(true);
+    }
+    Ok(match journals.hash_at(log, head.position)? {
+        Some(hash) => hash == head.hash,
+        None => {
+            head.position < journals.end(log)
+                && journals.holes().iter().any(|hole| hole.log == *log)
+        }
+    })
 }
 
 /// Reads an object as it stood in the bucket.

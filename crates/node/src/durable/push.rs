@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use cocli_core::bucket::object::Part;
 use cocli_core::bucket::{Created, Failure, FailureKind, Key, Object};
 use cocli_core::limits::{OBJECT_BYTES_MAX, OBJECT_RANGES_MAX};
-use cocli_core::{Instant, LogId, Vector};
+use cocli_core::{Instant, LogId, NodeId, Vector};
 use cocli_store::{Journals, StoreError};
 
 use super::packed::pack;
-use super::pull::Pulled;
+use super::pull::{Pulled, Reach};
 use super::{Durable, Seen};
 use crate::error::Result;
+
+/// Own objects behind each other that cannot be read, and are passed over by one push.
+const PASSED_MAX: usize = 16;
 
 /// What of what the bucket lacks is uploaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct Pushed {
     pub bytes: u64,
     /// What was found where they were to stand.
     pub met: Pulled,
+    /// Objects that stood there and could not be read.
+    pub passed: usize,
 }
 
 /// What the bucket lacks of a log, from one position up to another.
@@ -146,21 +151,38 @@ impl Durable<'_> {
                 self.seen.next.insert(node, n + 1);
                 self.seen.bytes += packed.len() as u64;
                 pushed.objects += 1;
+                self.save()
             }
             Created::Exists => {
-                let Some(there) = self.bucket.get(&key)? else {
-                    let said = format!("{key} in the bucket cannot be created, and is not there");
-                    return Err(Failure::new(FailureKind::Away, said).into());
-                };
-                let taken = self.take_packed(journals, (&node, n), &there, now, &mut pushed.met)?;
-                if taken.is_none() {
-                    let said = pushed.met.notices.last().cloned().unwrap_or_default();
-                    self.save()?;
-                    return Err(Failure::new(FailureKind::Wrong, said).into());
+                let met = self.pull(&[node.clone()].into(), Reach::All, now)?;
+                pushed.met.add(met);
+                if self.seen.next_of(&node) == n {
+                    self.pass_over(&node, n, pushed)?;
                 }
-                self.make_durable(journals)?;
+                Ok(journals.refresh()?)
             }
         }
+    }
+
+    /// Goes on behind an object of this node that stands there and cannot be read.
+    fn pass_over(&mut self, node: &NodeId, n: u64, pushed: &mut Pushed) -> Result<()> {
+        let key = (node.clone(), n);
+        if !self.seen.damaged.contains(&key) {
+            let said = format!(
+                "{} in the bucket cannot be created, and is not there",
+                Key::object(node, n)
+            );
+            return Err(Failure::new(FailureKind::Away, said).into());
+        }
+        pushed.passed += 1;
+        if pushed.passed > PASSED_MAX {
+            let said = format!(
+                "{} in the bucket and the {PASSED_MAX} before it can neither be created nor read",
+                Key::object(node, n)
+            );
+            return Err(Failure::new(FailureKind::Wrong, said).into());
+        }
+        self.seen.next.insert(node.clone(), n + 1);
         self.save()
     }
 }

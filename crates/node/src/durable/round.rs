@@ -61,7 +61,7 @@ impl Durable<'_> {
         self.keep(term, clock)?;
         round.pushed = self.push(&Which::All, clock().1)?;
         self.keep(term, clock)?;
-        self.compact(clock().1, &mut round)?;
+        round.notices.extend(self.compact(clock().1)?);
         self.keep(term, clock)?;
         self.catch_up(&current, term, clock, &mut round)?;
         for _ in 0..TRIES_MAX {
@@ -87,6 +87,7 @@ impl Durable<'_> {
             (next.files, next.odd, next.nodes) = (files, odd, self.seen.nodes);
             next.snapshot = Some(snapshot);
             next.objects = self.needed_objects(wall);
+            next.ends = self.seen.next.clone();
             if let Some(published) = self.publish(&next, term)? {
                 round.manifest = Some(published);
                 return Ok(round);
@@ -107,7 +108,8 @@ impl Durable<'_> {
         nodes.map(|node| (node.clone(), self.seen.needed_from(&node, oldest))).collect()
     }
 
-    pub(super) fn compact(&self, now: Instant, round: &mut Round) -> Result<()> {
+    /// Merges all that came; gives what could not be done, and stops nothing else.
+    pub(super) fn compact(&self, now: Instant) -> Result<Vec<String>> {
         let mut journals = self.home.journals()?;
         self.make_durable(&mut journals)?;
         let durable = journals.vector()?;
@@ -116,8 +118,7 @@ impl Durable<'_> {
             let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
             complaints.push(format!("{month}: {error}"));
         })?;
-        round.notices.extend(complaints.into_inner().unwrap_or_else(PoisonError::into_inner));
-        Ok(())
+        Ok(complaints.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes sure that the bucket holds all that the checkpoint covers, and the checkpoint all that was read

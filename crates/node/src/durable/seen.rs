@@ -1,12 +1,13 @@
 //! What this node knows of the bucket: how far it has read each node, and what it holds of each log. It can
 //! be worked out again from the newest manifest and the objects behind it.
 
+mod kept;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::{Coverage, Manifest};
-use cocli_core::{ChainHash, ClusterId, Head, LogId, Month, NodeId, Vector};
+use cocli_core::{ClusterId, Head, LogId, Month, NodeId, Vector};
 use cocli_store::{Disk, paths};
-use serde_json::{Map, Value as Json, json};
 
 use crate::error::Result;
 use crate::home::{read_if_there, replace};
@@ -18,17 +19,26 @@ pub struct Seen {
     pub url: String,
     /// Whose.
     pub cluster: ClusterId,
+    /// In which of its lives.
+    pub life: String,
     /// The number of the next object to ask for of each node, or to create of the own.
     pub next: BTreeMap<NodeId, u64>,
     /// What it holds of each log.
     pub covered: Coverage,
     /// Where what it holds of each log ends, with the hash there: another one is another branch.
     pub tips: BTreeMap<LogId, Head>,
-    /// Objects with a range that begins behind what is held of its log: to be read again when that log has come
-    /// to this position.
-    pub waiting: BTreeMap<(NodeId, u64), (LogId, u64)>,
-    /// Objects that could not be read, and how often that was tried.
-    pub damaged: BTreeMap<(NodeId, u64), u8>,
+    /// Objects with ranges that begin behind what is held of their logs: to be read again when one of these has
+    /// come to that position.
+    pub waiting: BTreeMap<(NodeId, u64), BTreeMap<LogId, u64>>,
+    /// Objects with ranges on another branch of these logs that begins elsewhere: to be read again when the
+    /// branch that is held gives way.
+    pub open: BTreeMap<(NodeId, u64), BTreeSet<LogId>>,
+    /// Objects that could not be read.
+    pub damaged: BTreeSet<(NodeId, u64)>,
+    /// Logs that waited when the bucket was checked last: what lies between comes from nowhere by itself.
+    pub stuck: BTreeSet<LogId>,
+    /// The object that was read again last, to see whether it still can be.
+    pub checked: Option<(NodeId, u64)>,
     /// The first object of each node that has a range of a log that expires with a month: no checkpoint that is
     /// published covers it.
     pub months: BTreeMap<(NodeId, Month), u64>,
@@ -52,15 +62,19 @@ pub struct Seen {
 impl Seen {
     /// Of a bucket of which nothing is known.
     #[must_use]
-    pub fn new(url: &str, cluster: ClusterId) -> Self {
+    pub fn new(url: &str, cluster: ClusterId, life: &str) -> Self {
         Self {
             url: url.to_owned(),
             cluster,
+            life: life.to_owned(),
             next: BTreeMap::new(),
             covered: Coverage::default(),
             tips: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            damaged: BTreeMap::new(),
+            open: BTreeMap::new(),
+            damaged: BTreeSet::new(),
+            stuck: BTreeSet::new(),
+            checked: None,
             months: BTreeMap::new(),
             nodes: 1,
             registered: None,
@@ -78,8 +92,7 @@ impl Seen {
     /// When the disk refuses.
     pub fn load(disk: &dyn Disk, url: &str, cluster: ClusterId) -> Result<Option<Self>> {
         let text = read_if_there(disk, paths::BUCKET)?;
-        let json = text.and_then(|text| serde_json::from_slice(&text).ok());
-        let seen = json.as_ref().and_then(Self::read);
+        let seen = text.and_then(|text| kept::read(&text));
         Ok(seen.filter(|seen| seen.url == url && seen.cluster == cluster))
     }
 
@@ -88,7 +101,7 @@ impl Seen {
     /// # Errors
     /// When the disk refuses: what was kept before stands there then.
     pub fn save(&self, disk: &dyn Disk) -> Result<()> {
-        replace(disk, paths::BUCKET, self.json().to_string().as_bytes())
+        replace(disk, paths::BUCKET, &kept::text(self))
     }
 
     /// Takes in what a manifest says that it covers, where nothing better is known.
@@ -120,10 +133,49 @@ impl Seen {
         }
     }
 
-    /// Nothing is known of a log any more: it is another branch by now.
+    /// Nothing is known of a log any more: it is another branch by now, to which ranges that were met may belong.
     pub fn forget(&mut self, log: &LogId) {
         self.covered.forget(log);
         self.tips.remove(log);
+        self.open.retain(|key, logs| {
+            if logs.remove(log) {
+                self.waiting.entry(key.clone()).or_default().insert(log.clone(), 0);
+            }
+            !logs.is_empty()
+        });
+    }
+
+    /// Whether an object has ranges that are to be read again.
+    #[must_use]
+    pub fn is_settled(&self, key: &(NodeId, u64)) -> bool {
+        !(self.waiting.contains_key(key)
+            || self.open.contains_key(key)
+            || self.damaged.contains(key))
+    }
+
+    /// Logs that stay of which a range waits for what lies between, with how far they have to come.
+    #[must_use]
+    pub fn gaps(&self) -> BTreeMap<LogId, u64> {
+        let mut gaps = BTreeMap::new();
+        for (log, position) in self.waiting.values().flatten() {
+            let first = gaps.entry(log.clone()).or_insert(*position);
+            *first = (*first).min(*position);
+        }
+        gaps
+    }
+
+    /// The object behind the one that was checked last, of those that were read.
+    #[must_use]
+    pub fn next_to_check(&self) -> Option<(NodeId, u64)> {
+        let is_read = |key: &(NodeId, u64)| self.is_settled(key) && key.1 < self.next_of(&key.0);
+        let from = |node: &NodeId, n: u64| {
+            (n..self.next_of(node)).map(|n| (node.clone(), n)).find(|key| is_read(key))
+        };
+        let behind = self.checked.as_ref().and_then(|(node, n)| {
+            let later = self.next.keys().filter(|other| *other > node);
+            from(node, n + 1).or_else(|| later.clone().find_map(|node| from(node, 1)))
+        });
+        behind.or_else(|| self.next.keys().find_map(|node| from(node, 1)))
     }
 
     /// The nodes that are known to write there, but one.
@@ -150,8 +202,9 @@ impl Seen {
     /// The first object of a node that was not wholly taken in.
     #[must_use]
     pub fn settled_before(&self, node: &NodeId) -> u64 {
-        let waits = self.waiting.keys().find(|(of, _)| of == node).map(|(_, n)| *n);
-        waits.unwrap_or(u64::MAX).min(self.next_of(node))
+        let unsettled = self.waiting.keys().chain(self.open.keys()).chain(&self.damaged);
+        let first = unsettled.filter(|(of, _)| of == node).map(|(_, n)| *n).min();
+        first.unwrap_or(u64::MAX).min(self.next_of(node))
     }
 
     /// Notes of which months the `n`th object of a node has ranges.
@@ -172,92 +225,13 @@ impl Seen {
         let months = self.months.iter().filter_map(kept).min();
         months.unwrap_or(u64::MAX).min(self.settled_before(node))
     }
-
-    fn json(&self) -> Json {
-        let next: Map<String, Json> =
-            self.next.iter().map(|(node, n)| (node.to_string(), Json::from(*n))).collect();
-        let covered: Map<String, Json> =
-            self.covered.iter().map(|(log, held)| (log.to_string(), json!(held))).collect();
-        let tips: Map<String, Json> = (self.tips.iter())
-            .map(|(log, head)| (log.to_string(), json!([head.position, head.hash.to_string()])))
-            .collect();
-        let waiting: Vec<Json> = (self.waiting.iter())
-            .map(|((node, n), (log, position))| {
-                json!([node.as_str(), n, log.to_string(), position])
-            })
-            .collect();
-        let damaged: Vec<Json> = (self.damaged.iter())
-            .map(|((node, n), tries)| json!([node.as_str(), n, tries]))
-            .collect();
-        let months: Vec<Json> = (self.months.iter())
-            .map(|((node, month), n)| json!([node.as_str(), month.to_string(), n]))
-            .collect();
-        json!({
-            "url": self.url,
-            "cluster": self.cluster.to_string(),
-            "next": next,
-            "covered": covered,
-            "tips": tips,
-            "waiting": waiting,
-            "damaged": damaged,
-            "months": months,
-            "nodes": self.nodes,
-            "registered": self.registered,
-            "manifest": [self.manifest.0, self.manifest.1],
-            "snapshot": self.snapshot,
-            "bytes": self.bytes,
-            "looked_after": [self.looked_after.0, self.looked_after.1],
-            "missing_is_denied": self.missing_is_denied,
-        })
-    }
-
-    fn read(json: &Json) -> Option<Self> {
-        let mut seen =
-            Self::new(json.get("url")?.as_str()?, ClusterId::read(json.get("cluster")?.as_str()?)?);
-        for (node, n) in json.get("next")?.as_object()? {
-            seen.next.insert(NodeId::read(node).ok()?, n.as_u64()?);
-        }
-        for (log, held) in json.get("covered")?.as_object()? {
-            let log = LogId::read(log).ok()?;
-            for interval in held.as_array()? {
-                seen.covered.add(&log, interval.get(0)?.as_u64()?, interval.get(1)?.as_u64()?);
-            }
-        }
-        for (log, tip) in json.get("tips")?.as_object()? {
-            let (position, hash) = (tip.get(0)?.as_u64()?, tip.get(1)?.as_str()?);
-            let head = Head { position, hash: ChainHash::read(hash)? };
-            seen.tips.insert(LogId::read(log).ok()?, head);
-        }
-        for waits in json.get("waiting")?.as_array()? {
-            let key = (NodeId::read(waits.get(0)?.as_str()?).ok()?, waits.get(1)?.as_u64()?);
-            let log = LogId::read(waits.get(2)?.as_str()?).ok()?;
-            seen.waiting.insert(key, (log, waits.get(3)?.as_u64()?));
-        }
-        for damaged in json.get("damaged")?.as_array()? {
-            let key = (NodeId::read(damaged.get(0)?.as_str()?).ok()?, damaged.get(1)?.as_u64()?);
-            seen.damaged.insert(key, u8::try_from(damaged.get(2)?.as_u64()?).ok()?);
-        }
-        for met in json.get("months")?.as_array()? {
-            let node = NodeId::read(met.get(0)?.as_str()?).ok()?;
-            let month = Month::read(met.get(1)?.as_str()?)?;
-            seen.months.insert((node, month), met.get(2)?.as_u64()?);
-        }
-        seen.nodes = json.get("nodes")?.as_u64()?;
-        seen.registered = json.get("registered")?.as_bool();
-        let manifest = json.get("manifest")?;
-        seen.manifest = (manifest.get(0)?.as_u64()?, manifest.get(1)?.as_u64()?);
-        seen.snapshot = json.get("snapshot")?.as_u64();
-        seen.bytes = json.get("bytes")?.as_u64()?;
-        let looked = json.get("looked_after")?;
-        seen.looked_after = (looked.get(0)?.as_i64()?, looked.get(1)?.as_i64()?);
-        seen.missing_is_denied = json.get("missing_is_denied")?.as_bool()?;
-        Some(seen)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use cocli_core::ChainHash;
 
     use super::*;
 
@@ -266,19 +240,22 @@ mod tests {
         let node = NodeId::read("pi1").unwrap();
         let log = LogId::read("laptop~abcdefgh").unwrap();
         let month = |text| Month::read(text).unwrap();
-        let mut seen = Seen::new("s3://team", ClusterId([3; 16]));
+        let mut seen = Seen::new("s3://team", ClusterId([3; 16]), "abcdefgh");
         seen.next.insert(node.clone(), 17);
         seen.cover(&log, 3, Head { position: 9, hash: ChainHash([1; 16]) });
         seen.cover(&log, 20, Head { position: 29, hash: ChainHash([2; 16]) });
-        seen.waiting.insert((node.clone(), 12), (log, 9));
-        seen.damaged.insert((node.clone(), 11), 2);
+        seen.waiting.insert((node.clone(), 14), [(log.clone(), 9)].into());
+        seen.open.insert((node.clone(), 13), [log.clone()].into());
+        seen.damaged.insert((node.clone(), 12));
+        seen.stuck.insert(log);
+        seen.checked = Some((node.clone(), 7));
         let of = |month: &str| LogId::read(&format!("pi1~~{month}")).unwrap();
         seen.met_months(&node, 5, [of("202610"), of("202611")]);
         seen.met_months(&node, 3, [of("202610")]);
         seen.registered = Some(true);
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
         (seen.looked_after, seen.snapshot) = ((8, 9), Some(3));
-        assert_eq!(Seen::read(&seen.json()), Some(seen.clone()));
+        assert_eq!(kept::read(&kept::text(&seen)), Some(seen.clone()));
         assert_eq!(seen.settled_before(&node), 12);
         let needed =
             ["202610", "202611", "202612"].map(|text| seen.needed_from(&node, month(text)));

@@ -56,9 +56,14 @@ pub(super) fn disk() -> FakeDisk {
 
 /// A home of the cluster of sevens.
 pub(super) fn node(name: &str) -> Home {
+    node_on(&disk(), name)
+}
+
+/// The same on a disk that is at hand.
+pub(super) fn node_on(disk: &FakeDisk, name: &str) -> Home {
     let birth = birth(name, 7);
     let config = first_config(&birth);
-    Home::lay_out(Arc::new(disk()), Path::new(name), &birth, (rim(), config)).unwrap()
+    Home::lay_out(Arc::new(disk.clone()), Path::new(name), &birth, (rim(), config)).unwrap()
 }
 
 pub(super) fn set(home: &Home, target: &str, field: &str, value: &str, now: Instant) {
@@ -101,6 +106,7 @@ pub(super) fn publish(home: &Home, bucket: &dyn Bucket, n: u64, now: Instant) ->
         files: BTreeMap::new(),
         odd: None,
         objects: BTreeMap::new(),
+        ends: BTreeMap::new(),
         nodes: 1,
         snapshot: None,
     };

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use cocli_core::bucket::Manifest;
 use cocli_core::bucket::pace::{Due, Lacking};
-use cocli_core::{Instant, NodeId};
+use cocli_core::{Instant, LogId, NodeId};
 
 use super::published::newest_manifest;
-use super::pull::{Pulled, Reach};
+use super::pull::{Pulled, Reach, is_held};
 use super::push::{Pushed, Which};
 use super::{Durable, Seen};
 use crate::error::Result;
@@ -32,8 +32,11 @@ impl Durable<'_> {
         if due.trial {
             self.there()?;
         }
-        if due.names {
-            self.meet(false)?;
+        if due.check {
+            self.check()?;
+        }
+        if due.names || self.anew {
+            self.meet(self.anew)?;
         }
         let mut pull = due.pull.clone();
         if due.manifest {
@@ -43,8 +46,19 @@ impl Durable<'_> {
             // Another machine may bear this node's name.
             pull.insert(self.home.node().clone());
         }
+        let reach = if self.anew { Reach::All } else { Reach::New };
+        if self.anew {
+            pull = self.seen.writers();
+        }
         if !pull.is_empty() {
-            trip.pulled = self.pull(&pull, Reach::New, now)?;
+            trip.pulled = self.pull(&pull, reach, now)?;
+        }
+        if due.names && !self.seen.damaged.is_empty() {
+            // Nobody's next objects, but those that could not be read.
+            trip.pulled.add(self.pull(&BTreeSet::new(), Reach::All, now)?);
+        }
+        if due.check {
+            trip.pulled.add(self.mend(false, now)?);
         }
         if due.push {
             trip.pushed = self.push(&Which::Own(due.carried.clone()), now)?;
@@ -58,10 +72,12 @@ impl Durable<'_> {
     /// As [`Durable::go`].
     pub fn level(&mut self, pull: bool, push: bool, now: Instant) -> Result<Trip> {
         let mut trip = Trip::default();
+        self.check()?;
         self.meet(true)?;
         if pull {
             let all = self.seen.writers();
             trip.pulled = self.pull(&all, Reach::All, now)?;
+            trip.pulled.add(self.mend(true, now)?);
         }
         if push {
             trip.pushed = self.push(&Which::All, now)?;
@@ -86,9 +102,9 @@ impl Durable<'_> {
     fn behind(&mut self) -> Result<BTreeSet<NodeId>> {
         let manifest = self.manifest()?;
         self.save()?;
-        let objects = manifest.map(|manifest| manifest.objects).unwrap_or_default();
+        let ends = manifest.map(|manifest| manifest.ends).unwrap_or_default();
         let more = |(node, n): (NodeId, u64)| (n > self.seen.next_of(&node)).then_some(node);
-        Ok(objects.into_iter().filter_map(more).collect())
+        Ok(ends.into_iter().filter_map(more).collect())
     }
 
     /// What it lacks of what is durable here. `spread`: another node holds all of the own log.
@@ -106,10 +122,20 @@ impl Home {
     /// # Errors
     /// When the journals cannot be read.
     pub fn lacking(&self, seen: &Seen, spread: bool) -> Result<Lacking> {
-        let journals = self.journals()?;
+        let mut journals = self.journals()?;
         let mut lacking = Lacking { spread, ..Lacking::default() };
-        for log in journals.logs() {
-            let missing = seen.covered.missing(log, journals.begin(log), journals.end(log));
+        let logs: Vec<LogId> = journals.logs().cloned().collect();
+        for log in &logs {
+            let (begin, end) = (journals.begin(log), journals.end(log));
+            let is_other = match seen.tips.get(log) {
+                Some(tip) => !is_held(&mut journals, log, *tip)?,
+                None => false,
+            };
+            let missing = match is_other {
+                // Another branch than the one that is there.
+                true => vec![(begin, end)],
+                false => seen.covered.missing(log, begin, end),
+            };
             let bytes: u64 = missing.iter().map(|(from, until)| until - from).sum();
             match (journals.owns(log), log.month) {
                 (true, None) => lacking.own += bytes,

@@ -50,6 +50,7 @@ impl Bucket {
             "manifest": seen.map(|(seen, _)| seen.manifest.0),
             "snapshot": seen.and_then(|(seen, _)| seen.snapshot),
             "damaged": seen.map(|(seen, _)| seen.damaged.len()),
+            "gaps": seen.map(|(seen, _)| seen.stuck.len()),
             "stored_bytes": seen.map(|(seen, _)| seen.bytes),
             "requests": {"get": spent.gets, "put": spent.puts, "list": spent.lists, "delete": spent.deletes},
             "up_bytes": spent.up, "down_bytes": spent.down,
@@ -79,9 +80,23 @@ impl Bucket {
             screen.line(format!("  {nodes} there; {manifest}{}", snapshot.unwrap_or_default()));
         }
         screen.line(format!("  {}", self.cost()));
+        if let Some(damaged) = self.damaged() {
+            screen.line(screen.paint(Tone::Warn, &format!("  {damaged}")));
+        }
         if let Some((_, said)) = self.trouble.as_ref().filter(|(kind, _)| kind == "away") {
             screen.line(screen.paint(Tone::Warn, &format!("  away: {said}; it is tried again")));
         }
+    }
+
+    /// What there cannot be read.
+    fn damaged(&self) -> Option<String> {
+        let (seen, _) = self.seen.as_ref()?;
+        let (node, n) = seen.damaged.first()?;
+        let (objects, first) =
+            (counted(seen.damaged.len(), "object", "objects"), Key::object(node, *n));
+        Some(format!(
+            "{objects} cannot be read ({first}): it is tried again, and who wrote it uploads what it held once more"
+        ))
     }
 
     fn cost(&self) -> String {
@@ -113,14 +128,12 @@ impl Bucket {
             };
             problems.push(format!("the bucket: {said}: {what}"));
         }
-        let damaged = self.seen.as_ref().map_or(0, |(seen, _)| seen.damaged.len());
-        if let Some((seen, _)) = self.seen.as_ref().filter(|_| damaged > 0) {
-            let first =
-                seen.damaged.keys().next().map(|(node, n)| Key::object(node, *n).to_string());
+        if let Some((seen, _)) = self.seen.as_ref().filter(|(seen, _)| !seen.stuck.is_empty()) {
+            let first = seen.stuck.first().map(ToString::to_string).unwrap_or_default();
             problems.push(format!(
-                "{} of the bucket cannot be read ({}) and passed over: another node's gossip, or `cocli clone`, brings what was there",
-                counted(damaged, "object", "objects"),
-                first.unwrap_or_default(),
+                "{} in the bucket ({first}) {}: a node that holds what lies between uploads it, or brings it by gossip",
+                counted(seen.stuck.len(), "log", "logs"),
+                if seen.stuck.len() == 1 { "has a gap" } else { "have gaps" },
             ));
         }
         problems

@@ -282,7 +282,7 @@ fn a_damaged_object_is_passed_over_and_named() {
     bucket.plant(&object("attic", 2), b"rot");
     let (home, cloned) = cloned(&bucket);
     assert_eq!(cloned.damaged, [object("attic", 2).to_string()]);
-    assert!(cloned.notices.iter().any(|notice| notice.contains("it is passed over")));
+    assert!(cloned.notices.iter().any(|notice| notice.contains("what is behind it is read")));
     let mut durable = super::super::staged::durable(&attic, &bucket);
     durable.seen.covered = cocli_core::bucket::Coverage::default();
     durable.push(&Which::All, at(90_000)).unwrap();

@@ -1,0 +1,410 @@
+//! A bucket that is not what it was: emptied, put back, damaged. Whatever it lacks then and somebody holds is
+//! there again, and whoever begins with it lacks nothing.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use cocli_core::bucket::lease::Watch;
+use cocli_core::bucket::object::Part;
+use cocli_core::bucket::pace::Due;
+use cocli_core::bucket::{Bucket, Key, Object};
+use cocli_core::frame::Range;
+use cocli_core::{ChainHash, ClusterId, Head, LogId, NodeId, Target};
+use cocli_store::{Command, HomeLock, paths};
+
+use super::super::clone::{Source, clone_onto};
+use super::super::fake::MemoryBucket;
+use super::super::hub::Claim;
+use super::super::staged::{URL, at, birth, disk, durable, node, node_on, rim, set};
+use super::super::{Durable, Reach, Trip, Which};
+use crate::home::Home;
+
+#[derive(Default)]
+struct Team {
+    bucket: MemoryBucket,
+}
+
+impl Team {
+    /// A home that begins with what stands in the bucket; and how much of that is incomplete.
+    fn cloned(&self) -> (Home, usize, Vec<String>) {
+        let source = Source {
+            bucket: &self.bucket,
+            url: URL,
+            missing_is_denied: false,
+            watch: &|_, _, _| (),
+        };
+        let birth = birth("fresh", 7);
+        let (home, cloned) =
+            clone_onto(Arc::new(disk()), Path::new("fresh"), &birth, rim(), source, at(9000))
+                .unwrap();
+        (home, cloned.waiting, cloned.damaged)
+    }
+
+    fn durable<'a>(&'a self, home: &'a Home) -> Durable<'a> {
+        durable(home, &self.bucket)
+    }
+
+    fn level(&self, home: &Home) -> Trip {
+        self.durable(home).level(true, true, at(1000)).unwrap()
+    }
+
+    /// What a daemon does once an hour or so, and uploads.
+    fn go(&self, home: &Home) -> Trip {
+        let due = Due { check: true, names: true, push: true, ..Due::default() };
+        self.durable(home).go(&due, at(1000)).unwrap()
+    }
+
+    fn publish(&self, home: &Home) {
+        let mut durable = self.durable(home);
+        let claim = durable.claim_lease(&mut Watch::default(), 1, 300_000, &|| (0, at(1000)));
+        let Claim::Held(mut term) = claim.unwrap() else { panic!("somebody else is hub") };
+        durable.round(&mut term, "test", &|| (0, at(1000))).unwrap();
+        durable.release(term).unwrap();
+    }
+
+    fn rot(&self, home: &Home, n: u64) {
+        self.bucket.plant(&Key::object(home.node(), n), b"rot");
+    }
+}
+
+fn write(home: &Home, second: i64, target: &str) {
+    set(home, target, "city", "Paris", at(second));
+}
+
+fn has(home: &Home, target: &str) -> bool {
+    home.text(&Target::read(target).unwrap(), "city").unwrap().as_deref() == Some("Paris")
+}
+
+#[test]
+fn a_bucket_that_was_emptied_and_begun_again_is_filled_by_all_who_find_it() {
+    let team = Team::default();
+    let (one, two) = (node("one"), node("two"));
+    for n in 0..3 {
+        write(&one, n, &format!("companies/one-{n}"));
+        write(&two, n, &format!("companies/two-{n}"));
+        team.level(&one);
+        team.durable(&two).push(&Which::All, at(1000)).unwrap();
+    }
+    let all = team.bucket.contents();
+    for key in all.keys() {
+        team.bucket.lose(&Key::read(key).unwrap());
+    }
+    let error = team.durable(&two).check().unwrap_err();
+    assert!(error.to_string().contains("begins it anew"), "{error}");
+    Durable::begin(&one, &team.bucket, URL, false).unwrap();
+    let trip = team.go(&two);
+    assert!(trip.pulled.notices[0].contains("begun again"), "{:?}", trip.pulled.notices);
+    team.go(&one);
+    let (fresh, ..) = team.cloned();
+    for n in 0..3 {
+        assert!(has(&fresh, &format!("companies/one-{n}")), "one-{n}");
+        assert!(has(&fresh, &format!("companies/two-{n}")), "two-{n}");
+    }
+    assert_eq!(team.go(&two), Trip::default());
+}
+
+#[test]
+fn a_bucket_that_was_put_back_to_an_earlier_state_is_filled_again_also_for_who_never_comes() {
+    let team = Team::default();
+    let (one, two, gone) = (node("one"), node("two"), node("gone"));
+    write(&one, 1, "companies/early");
+    team.level(&one);
+    let early = team.bucket.contents();
+    for n in 2..6 {
+        write(&one, n, &format!("companies/one-{n}"));
+        write(&gone, n, &format!("companies/gone-{n}"));
+        team.level(&gone);
+        team.level(&one);
+    }
+    team.level(&two);
+    for key in team.bucket.contents().keys().filter(|key| !early.contains_key(*key)) {
+        team.bucket.lose(&Key::read(key).unwrap());
+    }
+    // Who has nothing of its own there finds out by what others had.
+    assert!(!team.level(&two).pulled.notices.is_empty());
+    team.go(&one);
+    let (fresh, ..) = team.cloned();
+    for n in 2..6 {
+        assert!(has(&fresh, &format!("companies/one-{n}")), "one-{n}");
+        assert!(has(&fresh, &format!("companies/gone-{n}")), "gone-{n}");
+    }
+}
+
+#[test]
+fn who_wrote_an_object_that_rots_finds_out_and_uploads_again() {
+    for rotten in 1..=4 {
+        let team = Team::default();
+        let one = node("one");
+        for n in 1..=4 {
+            write(&one, n, &format!("companies/acme-{n}"));
+            team.go(&one);
+        }
+        team.rot(&one, rotten);
+        for _ in 0..6 {
+            team.go(&one);
+        }
+        let (fresh, waiting, damaged) = team.cloned();
+        assert!((1..=4).all(|n| has(&fresh, &format!("companies/acme-{n}"))), "{rotten}");
+        assert_eq!((waiting, damaged), (0, vec![format!("wal/one/{rotten}")]));
+        let objects = team.bucket.contents().len();
+        for _ in 0..6 {
+            team.go(&one);
+        }
+        assert_eq!(team.bucket.contents().len(), objects, "it is uploaded once");
+    }
+}
+
+#[test]
+fn an_object_that_cannot_be_read_stops_nothing_behind_it_and_counts_when_it_can_again() {
+    let team = Team::default();
+    let (one, two) = (node("one"), node("two"));
+    for n in 1..=40 {
+        write(&one, n, &format!("companies/acme-{n}"));
+        team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    }
+    let before = team.bucket.contents();
+    let rotten = [1, 7, 8, 9, 10, 40].map(|n| {
+        team.rot(&one, n);
+        Key::object(one.node(), n)
+    });
+    for _ in 0..3 {
+        let due = Due { pull: [one.node().clone()].into(), ..Due::default() };
+        team.durable(&two).go(&due, at(1000)).unwrap();
+    }
+    assert_eq!(team.durable(&two).seen().next_of(one.node()), 40);
+    for key in &rotten {
+        team.bucket.plant(key, &before[key.as_str()]);
+    }
+    team.go(&two);
+    let due = Due { pull: [one.node().clone()].into(), ..Due::default() };
+    team.durable(&two).go(&due, at(1000)).unwrap();
+    assert!((1..=40).all(|n| has(&two, &format!("companies/acme-{n}"))));
+    assert!(team.durable(&two).seen().damaged.is_empty());
+}
+
+#[test]
+fn what_is_answered_for_an_object_that_is_not_there_yet_hides_nothing() {
+    let team = Team::default();
+    let (one, two) = (node("one"), node("two"));
+    write(&one, 1, "companies/acme");
+    team.level(&one);
+    team.level(&two);
+    // A network that answers everything with its own page.
+    for n in 2..60 {
+        team.bucket.plant(&Key::object(one.node(), n), b"<html>please log in</html>");
+    }
+    for _ in 0..5 {
+        team.level(&two);
+    }
+    for n in 2..60 {
+        team.bucket.lose(&Key::object(one.node(), n));
+    }
+    write(&one, 2, "companies/bolt");
+    team.level(&one);
+    team.level(&two);
+    assert!(has(&two, "companies/bolt"));
+    assert!(team.durable(&two).seen().damaged.is_empty());
+}
+
+#[test]
+fn what_no_object_holds_any_more_comes_from_the_published_checkpoint() {
+    let team = Team::default();
+    let (one, hub, late) = (node("one"), node("hub"), node("late"));
+    write(&one, 1, "companies/acme");
+    team.level(&one);
+    team.publish(&hub);
+    team.rot(&one, 1);
+    write(&one, 2, "companies/bolt");
+    team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    write(&late, 3, "companies/late");
+    let due = Due { check: true, names: true, ..Due::default() };
+    for round in 0..2 {
+        team.durable(&late).go(&due, at(1000)).unwrap();
+        let due = Due { pull: [one.node().clone()].into(), ..Due::default() };
+        team.durable(&late).go(&due, at(1000)).unwrap();
+        // It may be on its way at first: gossip brings it, or who wrote it.
+        assert!(round > 0 || !has(&late, "companies/acme"));
+    }
+    team.durable(&late).go(&due, at(1000)).unwrap();
+    for company in ["acme", "bolt", "late"] {
+        assert!(has(&late, &format!("companies/{company}")), "{company}");
+    }
+    assert_eq!(team.level(&late).pulled.notices, Vec::<String>::new());
+}
+
+/// All of a log from a position on.
+fn range(home: &Home, from: u64) -> Range {
+    let log = LogId::read("one").unwrap();
+    let mut journals = home.journals().unwrap();
+    let end = journals.end(&log);
+    journals.read(&log, from, end, usize::MAX / 8).unwrap().unwrap()
+}
+
+/// Puts an object there as the first of a node.
+fn plant(bucket: &MemoryBucket, node: &str, parts: Vec<Part>) {
+    let node = NodeId::read(node).unwrap();
+    let key = Key::object(&node, 1);
+    let object = Object { cluster: ClusterId([7; 16]), node, n: 1, more: false, parts };
+    bucket.plant(&key, &zstd::encode_all(&object.text()[..], 1).unwrap());
+}
+
+fn part(range: Range) -> Part {
+    Part { end: range.end(), range }
+}
+
+/// Two homes of one name that part behind their first record, and where that ends: the second's branch is the
+/// greater.
+fn parted() -> (Home, Home, u64) {
+    let [one, clone] = [(); 2].map(|()| node("one"));
+    for home in [&one, &clone] {
+        write(home, 1, "companies/common");
+    }
+    let common = one.journals().unwrap().end(&LogId::read("one").unwrap());
+    for n in 0..4 {
+        write(&one, 2 + n, &format!("companies/a-{n}"));
+    }
+    write(&clone, 2, "companies/z-0");
+    (one, clone, common)
+}
+
+#[test]
+fn ranges_of_a_branch_that_is_judged_later_are_read_again_when_it_wins() {
+    let team = Team::default();
+    let (one, clone, common) = parted();
+    let reader = node("reader");
+    plant(&team.bucket, "one", vec![part(range(&one, 0))]);
+    team.level(&reader);
+    let split = range(&clone, common);
+    let behind = split.end_position();
+    write(&clone, 3, "companies/z-1");
+    // Whoever carries the end of the other branch is read before who carries its beginning.
+    plant(&team.bucket, "aa", vec![part(range(&clone, behind))]);
+    plant(&team.bucket, "bb", vec![part(split)]);
+    team.level(&reader);
+    assert!(has(&reader, "companies/z-0") && has(&reader, "companies/z-1"));
+    assert!((0..4).all(|n| has(&reader, &format!("companies/a-{n}"))));
+}
+
+#[test]
+fn a_shorter_branch_that_gossip_brought_counts_as_lacking_in_the_bucket() {
+    let team = Team::default();
+    let (one, clone, common) = parted();
+    let (reader, third) = (node("reader"), node("third"));
+    plant(&team.bucket, "one", vec![part(range(&one, 0))]);
+    team.level(&reader);
+    let log = LogId::read("one").unwrap();
+    let lock = HomeLock::take(&*reader.disk, "a test").unwrap();
+    let mut journals = reader.journals().unwrap();
+    let command = Command { at: at(50), verb: "fork".into() };
+    journals.set_branch_aside(&lock, &log, common, at(50).day(), &command).unwrap();
+    journals.append_range(&lock, &range(&clone, common)).unwrap();
+    journals.sync(&lock).unwrap();
+    drop((journals, lock));
+    let lacking = reader.lacking(team.durable(&reader).seen(), false).unwrap();
+    assert!(lacking.others.contains_key(&log), "{lacking:?}");
+    team.level(&reader);
+    team.level(&third);
+    assert!(has(&third, "companies/z-0"));
+    assert!((0..4).all(|n| has(&third, &format!("companies/a-{n}"))));
+}
+
+#[test]
+fn a_range_whose_bytes_do_not_lead_where_it_says_counts_for_nothing() {
+    let team = Team::default();
+    let (one, reader) = (node("one"), node("reader"));
+    write(&one, 1, "companies/acme");
+    let mut forged = part(range(&one, 0));
+    let bytes = String::from_utf8(forged.range.bytes.clone()).unwrap();
+    forged.range.bytes = bytes.replace("Paris", "Parma").into_bytes();
+    plant(&team.bucket, "aa", vec![forged]);
+    let met = team.level(&one).pulled;
+    assert!(met.notices[0].contains("does not lead to the hash"), "{:?}", met.notices);
+    team.level(&reader);
+    assert!(has(&reader, "companies/acme"));
+}
+
+#[test]
+fn an_object_that_is_away_while_it_is_to_be_read_again_is_read_when_it_is_back() {
+    let team = Team::default();
+    let (one, reader) = (node("one"), node("reader"));
+    write(&one, 1, "companies/acme");
+    let first = range(&one, 0);
+    write(&one, 2, "companies/bolt");
+    let second = part(range(&one, first.end_position()));
+    plant(&team.bucket, "aa", vec![second]);
+    team.level(&reader);
+    let key = Key::object(&NodeId::read("aa").unwrap(), 1);
+    let bytes = team.bucket.get(&key).unwrap().unwrap();
+    team.bucket.lose(&key);
+    plant(&team.bucket, "bb", vec![part(first)]);
+    let all = team.durable(&reader).seen().writers();
+    let pull = |team: &Team| {
+        let mut durable = team.durable(&reader);
+        durable.meet(true).unwrap();
+        durable.pull(&all, Reach::All, at(1000)).unwrap();
+    };
+    pull(&team);
+    let due = Due { pull: [NodeId::read("bb").unwrap()].into(), ..Due::default() };
+    team.durable(&reader).go(&due, at(1000)).unwrap();
+    assert!(has(&reader, "companies/acme") && !has(&reader, "companies/bolt"));
+    team.bucket.plant(&key, &bytes);
+    pull(&team);
+    assert!(has(&reader, "companies/bolt"));
+}
+
+#[test]
+fn of_many_nodes_those_that_the_manifest_says_have_more_are_read() {
+    let team = Team::default();
+    let (one, hub, reader) = (node("one"), node("hub"), node("reader"));
+    write(&one, 1, "companies/acme");
+    team.level(&one);
+    team.level(&reader);
+    write(&one, 2, "companies/bolt");
+    team.level(&one);
+    team.publish(&hub);
+    let due = Due { manifest: true, ..Due::default() };
+    team.durable(&reader).go(&due, at(1000)).unwrap();
+    assert!(has(&reader, "companies/bolt"));
+}
+
+#[test]
+fn an_own_tail_that_the_disk_lost_comes_back_from_the_bucket() {
+    let (team, place) = (Team::default(), disk());
+    let (one, reader) = (node_on(&place, "one"), node("reader"));
+    write(&one, 1, "companies/acme");
+    let journal = || format!("{}/{}", paths::WAL, one.disk.list(paths::WAL).unwrap()[0].0);
+    let kept = place.peek(&journal()).unwrap();
+    write(&one, 2, "companies/bolt");
+    team.go(&one);
+    // A disk that said that it was written, and lost it.
+    place.plant(&journal(), &kept);
+    let one = Home::over(one.disk.clone(), Path::new("one"), rim()).unwrap();
+    write(&one, 3, "companies/cafe");
+    team.go(&one);
+    team.go(&one);
+    team.level(&reader);
+    team.level(&one);
+    for home in [&one, &reader] {
+        for company in ["acme", "bolt", "cafe"] {
+            assert!(has(home, &format!("companies/{company}")), "{} {company}", home.node());
+        }
+    }
+}
+
+#[test]
+fn a_forged_head_of_the_own_log_closes_nothing() {
+    let team = Team::default();
+    let one = node("one");
+    write(&one, 1, "companies/acme");
+    let mut forged = part(range(&one, 0));
+    forged.range.bytes.extend_from_within(..);
+    let position = forged.range.end_position();
+    forged.end = Head { position, hash: ChainHash([9; 16]) };
+    plant(&team.bucket, "aa", vec![forged]);
+    let before: BTreeMap<LogId, Head> = one.vector().unwrap().0;
+    team.level(&one);
+    assert_eq!(one.vector().unwrap().0, before);
+}

@@ -1,0 +1,109 @@
+//! The form in which it is kept: JSON.
+
+use std::collections::BTreeMap;
+
+use cocli_core::{ChainHash, ClusterId, Head, LogId, Month, NodeId};
+use serde::{Deserialize, Serialize};
+
+use super::Seen;
+
+type Object = (String, u64);
+
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    url: String,
+    cluster: String,
+    life: String,
+    next: BTreeMap<String, u64>,
+    covered: BTreeMap<String, Vec<(u64, u64)>>,
+    tips: BTreeMap<String, (u64, String)>,
+    waiting: Vec<(String, u64, String, u64)>,
+    open: Vec<(String, u64, String)>,
+    damaged: Vec<Object>,
+    stuck: Vec<String>,
+    checked: Option<Object>,
+    months: Vec<(String, String, u64)>,
+    nodes: u64,
+    registered: Option<bool>,
+    manifest: (u64, u64),
+    snapshot: Option<u64>,
+    bytes: u64,
+    looked_after: (i64, i64),
+    missing_is_denied: bool,
+}
+
+/// Its text.
+pub(super) fn text(seen: &Seen) -> Vec<u8> {
+    let object = |(node, n): &(NodeId, u64)| (node.to_string(), *n);
+    let waiting = |((node, n), logs): (&(NodeId, u64), &BTreeMap<LogId, u64>)| {
+        let of =
+            |(log, position): (&LogId, &u64)| (node.to_string(), *n, log.to_string(), *position);
+        logs.iter().map(of).collect::<Vec<_>>()
+    };
+    let kept = Kept {
+        url: seen.url.clone(),
+        cluster: seen.cluster.to_string(),
+        life: seen.life.clone(),
+        next: seen.next.iter().map(|(node, n)| (node.to_string(), *n)).collect(),
+        covered: seen.covered.iter().map(|(log, held)| (log.to_string(), held.to_vec())).collect(),
+        tips: (seen.tips.iter())
+            .map(|(log, head)| (log.to_string(), (head.position, head.hash.to_string())))
+            .collect(),
+        waiting: seen.waiting.iter().flat_map(waiting).collect(),
+        open: (seen.open.iter())
+            .flat_map(|((node, n), logs)| logs.iter().map(move |log| (node, *n, log)))
+            .map(|(node, n, log)| (node.to_string(), n, log.to_string()))
+            .collect(),
+        damaged: seen.damaged.iter().map(object).collect(),
+        stuck: seen.stuck.iter().map(ToString::to_string).collect(),
+        checked: seen.checked.as_ref().map(object),
+        months: (seen.months.iter())
+            .map(|((node, month), n)| (node.to_string(), month.to_string(), *n))
+            .collect(),
+        nodes: seen.nodes,
+        registered: seen.registered,
+        manifest: seen.manifest,
+        snapshot: seen.snapshot,
+        bytes: seen.bytes,
+        looked_after: seen.looked_after,
+        missing_is_denied: seen.missing_is_denied,
+    };
+    serde_json::to_vec(&kept).unwrap_or_default()
+}
+
+/// Reads a text; nothing when it is none, or of another version.
+pub(super) fn read(text: &[u8]) -> Option<Seen> {
+    let kept: Kept = serde_json::from_slice(text).ok()?;
+    let node = |text: &str| NodeId::read(text).ok();
+    let log = |text: &str| LogId::read(text).ok();
+    let object = |(of, n): &Object| Some((node(of)?, *n));
+    let mut seen = Seen::new(&kept.url, ClusterId::read(&kept.cluster)?, &kept.life);
+    for (of, n) in &kept.next {
+        seen.next.insert(node(of)?, *n);
+    }
+    for (of, held) in &kept.covered {
+        let of = log(of)?;
+        held.iter().for_each(|(from, until)| seen.covered.add(&of, *from, *until));
+    }
+    for (of, (position, hash)) in &kept.tips {
+        let head = Head { position: *position, hash: ChainHash::read(hash)? };
+        seen.tips.insert(log(of)?, head);
+    }
+    for (of, n, waits, position) in &kept.waiting {
+        seen.waiting.entry((node(of)?, *n)).or_default().insert(log(waits)?, *position);
+    }
+    for (of, n, open) in &kept.open {
+        seen.open.entry((node(of)?, *n)).or_default().insert(log(open)?);
+    }
+    seen.damaged = kept.damaged.iter().map(object).collect::<Option<_>>()?;
+    seen.stuck = kept.stuck.iter().map(|of| log(of)).collect::<Option<_>>()?;
+    seen.checked = kept.checked.as_ref().and_then(object);
+    for (of, month, n) in &kept.months {
+        seen.months.insert((node(of)?, Month::read(month)?), *n);
+    }
+    (seen.nodes, seen.registered) = (kept.nodes, kept.registered);
+    (seen.manifest, seen.snapshot) = (kept.manifest, kept.snapshot);
+    (seen.bytes, seen.looked_after) = (kept.bytes, kept.looked_after);
+    seen.missing_is_denied = kept.missing_is_denied;
+    Some(seen)
+}
