@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use cocli_core::bucket::lease::Watch;
-use cocli_node::durable::hub::Claim;
-use cocli_node::durable::{Durable, Mirrored, Round};
+use cocli_node::durable::hub::{Claim, Upkeep};
+use cocli_node::durable::{Durable, Round};
 use cocli_node::{Home, NodeError};
 use cocli_tier::Store;
 use indicatif::HumanBytes;
@@ -25,8 +25,7 @@ const LOOKS: u64 = 8;
 struct Turn {
     generation: u64,
     round: Round,
-    mirrored: Mirrored,
-    removed: usize,
+    upkeep: Upkeep,
 }
 
 /// What came of trying to be hub.
@@ -133,19 +132,20 @@ impl Hubs<'_> {
         let (took_over, generation) = (!term.followed_free, term.generation);
         let worked = durable.round(&mut term, env!("CARGO_PKG_VERSION"), &clock);
         let worked = worked.and_then(|round| {
-            durable.look_after(took_over, clock::now()).map(|after| (round, after))
+            durable.look_after(took_over, clock::now()).map(|upkeep| (round, upkeep))
         });
         // Also after a failure: nobody is to wait for who does nothing.
         let released = durable.release(term);
-        let (round, (mirrored, removed)) = worked?;
+        let (round, upkeep) = worked?;
         released?;
-        Ok(Tried::Done(Box::new(Turn { generation, round, mirrored, removed })))
+        Ok(Tried::Done(Box::new(Turn { generation, round, upkeep })))
     }
 
     fn show(&self, turn: &Turn) {
         let screen = self.context.screen;
-        let Turn { generation, round, mirrored, removed } = turn;
-        for notice in round.notices.iter().chain(&round.pulled.notices) {
+        let Turn { generation, round, upkeep } = turn;
+        let Upkeep { mirrored, removed, notices } = upkeep;
+        for notice in round.notices.iter().chain(&round.pulled.notices).chain(notices) {
             screen.note(notice);
         }
         if screen.json {
@@ -182,7 +182,7 @@ impl Hubs<'_> {
     }
 
     fn object(&self, turn: &Turn) -> Json {
-        let Turn { generation, round, mirrored, removed } = turn;
+        let Turn { generation, round, upkeep: Upkeep { mirrored, removed, .. } } = turn;
         json!({
             "bucket": self.url, "generation": generation,
             "came": {"objects": round.pulled.objects, "bytes": round.pulled.bytes},

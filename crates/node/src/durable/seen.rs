@@ -45,6 +45,8 @@ pub struct Seen {
     /// When a hub of this home brought the mirror up to date last, and when it mended it and tidied: microseconds
     /// since 1970.
     pub looked_after: (i64, i64),
+    /// Since when it is counted how many cards were put in the mirror, microseconds since 1970, and how many were.
+    pub put_since: (i64, usize),
     /// What is not there is answered by "forbidden".
     pub missing_is_denied: bool,
 }
@@ -68,6 +70,7 @@ impl Seen {
             snapshot: None,
             bytes: 0,
             looked_after: (0, 0),
+            put_since: (0, 0),
             missing_is_denied: false,
         }
     }
@@ -207,6 +210,7 @@ impl Seen {
             "snapshot": self.snapshot,
             "bytes": self.bytes,
             "looked_after": [self.looked_after.0, self.looked_after.1],
+            "put_since": [self.put_since.0, self.put_since.1],
             "missing_is_denied": self.missing_is_denied,
         })
     }
@@ -250,6 +254,11 @@ impl Seen {
         seen.bytes = json.get("bytes")?.as_u64()?;
         let looked = json.get("looked_after")?;
         seen.looked_after = (looked.get(0)?.as_i64()?, looked.get(1)?.as_i64()?);
+        // It is younger than the rest.
+        if let Some(put) = json.get("put_since") {
+            let count = usize::try_from(put.get(1)?.as_u64()?).ok()?;
+            seen.put_since = (put.get(0)?.as_i64()?, count);
+        }
         seen.missing_is_denied = json.get("missing_is_denied")?.as_bool()?;
         Some(seen)
     }
@@ -277,7 +286,7 @@ mod tests {
         seen.met_months(&node, 3, [of("202610")]);
         seen.registered = Some(true);
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
-        (seen.looked_after, seen.snapshot) = ((8, 9), Some(3));
+        (seen.looked_after, seen.snapshot, seen.put_since) = ((8, 9), Some(3), (10, 11));
         assert_eq!(Seen::read(&seen.json()), Some(seen.clone()));
         assert_eq!(seen.settled_before(&node), 12);
         let needed =
