@@ -234,7 +234,7 @@ impl Durable<'_> {
     /// # Errors
     /// When somebody else is hub by now, or the bucket cannot be asked.
     pub fn fence(&mut self, term: &Term, wall: Instant) -> Result<Manifest> {
-        let current = self.manifest()?.unwrap_or_else(|| self.first_manifest());
+        let current = self.newest_before(term)?.unwrap_or_else(|| self.first_manifest());
         if current.generation == term.generation {
             return Ok(current);
         }
@@ -257,10 +257,23 @@ impl Durable<'_> {
             if let Some(published) = self.publish(&again, term)? {
                 return Ok(published);
             }
-            current = self.manifest()?.unwrap_or(current);
+            current = self.newest_before(term)?.unwrap_or(current);
         }
         let said = "the newest manifest changed again and again meanwhile";
         Err(Failure::new(FailureKind::Away, said).into())
+    }
+
+    /// The newest manifest, for who is to publish the next: whatever it creates under that number would be part of
+    /// what a later hub publishes.
+    ///
+    /// # Errors
+    /// When somebody else is hub by now, or the bucket cannot be asked.
+    pub(super) fn newest_before(&mut self, term: &Term) -> Result<Option<Manifest>> {
+        let newest = self.manifest()?;
+        match newest.as_ref().filter(|newest| newest.generation > term.generation) {
+            Some(later) => Err(superseded(term.generation, Some(later)).into()),
+            None => Ok(newest),
+        }
     }
 
     fn first_manifest(&self) -> Manifest {
