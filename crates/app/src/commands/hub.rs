@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use cocli_core::bucket::FailureKind;
 use cocli_core::bucket::lease::Watch;
+use cocli_core::bucket::pause::Pause;
 use cocli_node::durable::hub::{Claim, Upkeep};
 use cocli_node::durable::{Durable, Round};
 use cocli_node::{Home, NodeError};
@@ -12,12 +14,11 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::{Hub, HubMode};
+use crate::bucket::Bill;
 use crate::failure::{Exit, Failure};
 use crate::render::{Tone, counted};
 use crate::{bucket, clock, door};
 
-/// Pause after a round that failed.
-const AGAIN: Duration = Duration::from_secs(20);
 /// Who waits for the lease looks this often within its time to live.
 const LOOKS: u64 = 8;
 
@@ -72,25 +73,46 @@ pub(super) fn run(context: &Context, args: &Hub) -> Result<(), Failure> {
             .screen
             .line(format!("{} is a hub of {url}, every {every} s (Ctrl-C ends it)", home.node()));
     }
-    loop {
-        let pause = match hub.turn_if_due() {
-            Ok(turn) => {
-                turn.iter().for_each(|turn| hub.show(turn));
-                Duration::from_secs(args.every)
-            }
-            Err(failure) => {
-                context.screen.note(failure.whole());
-                AGAIN
-            }
-        };
-        clock::pass(pause);
-    }
+    hub.keep_on(Duration::from_secs(args.every))
 }
 
 impl Hubs<'_> {
-    /// A turn, when there is something to do.
-    fn turn_if_due(&self) -> Result<Option<Turn>, Failure> {
+    /// One turn after the other, as often as the budget and what failed allow.
+    fn keep_on(&self, every: Duration) -> ! {
+        let (mut pause, mut was_spent) = (Pause::default(), false);
+        loop {
+            let turn = self.turn_if_due();
+            let is_spent = turn.as_ref().is_err_and(|error| kind(error) == FailureKind::Budget);
+            let rest = match turn {
+                Ok(turn) => {
+                    turn.iter().for_each(|turn| self.show(turn));
+                    pause.done();
+                    every
+                }
+                Err(error) if is_spent => {
+                    if !was_spent {
+                        self.context.screen.note(Failure::from(error).whole());
+                    }
+                    every
+                }
+                Err(error) => {
+                    let rest = Duration::from_micros(pause.failed(kind(&error)));
+                    let (said, seconds) = (Failure::from(error).whole(), rest.as_secs());
+                    self.context.screen.note(format!("{said} (the next round is in {seconds} s)"));
+                    rest
+                }
+            };
+            was_spent = is_spent;
+            let now = clock::now();
+            clock::pass(Bill::of(self.home, now).lengthened(rest, now));
+        }
+    }
+
+    /// A turn, when there is something to do and the month's budget is not spent.
+    fn turn_if_due(&self) -> Result<Option<Turn>, NodeError> {
         self.context.catch_up(self.home, None);
+        let now = clock::now();
+        Bill::of(self.home, now).stretch(now)?;
         let due = bucket::visit(self.home, (self.url, self.store), true, |durable| {
             durable.there()?;
             durable.has_work(clock::now())
@@ -99,7 +121,7 @@ impl Hubs<'_> {
     }
 
     /// Waits for the lease, does a round, and gives it back.
-    fn turn(&self) -> Result<Turn, Failure> {
+    fn turn(&self) -> Result<Turn, NodeError> {
         self.context.catch_up(self.home, None);
         let mut watch = Watch::default();
         let turn = loop {
@@ -193,5 +215,13 @@ impl Hubs<'_> {
             "mirror": {"put": mirrored.put, "removed": mirrored.removed, "waiting": mirrored.waiting},
             "removed": removed,
         })
+    }
+}
+
+/// What a failure is for the pause after it: the disk, too, may have room again.
+fn kind(error: &NodeError) -> FailureKind {
+    match error {
+        NodeError::Bucket(failure) => failure.kind,
+        _ => FailureKind::Away,
     }
 }
