@@ -97,8 +97,8 @@ impl Hubs<'_> {
                 }
                 Err(error) => {
                     let rest = Duration::from_micros(pause.failed(kind(&error)));
-                    let (said, seconds) = (Failure::from(error).whole(), rest.as_secs());
-                    self.context.screen.note(format!("{said} (the next round is in {seconds} s)"));
+                    let next = format!("the next round is in {} s at the earliest", rest.as_secs());
+                    self.context.screen.note(format!("{} ({next})", Failure::from(error).whole()));
                     rest
                 }
             };
