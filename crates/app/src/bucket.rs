@@ -1,5 +1,7 @@
 //! The bucket of a home: opened as its settings and the environment say.
 
+use std::time::Duration;
+
 use cocli_core::bucket::{Failure, FailureKind};
 use cocli_core::{Day, Instant};
 use cocli_node::durable::{Durable, Spent};
@@ -66,7 +68,7 @@ pub(crate) fn hint(failure: &Failure) -> Option<String> {
     match failure.kind {
         FailureKind::Away => Some("everything else works on; it is tried again by itself while `cocli daemon` runs".into()),
         FailureKind::Denied => Some("docs/bucket.md, \"Rights\", has the policy that a node needs".into()),
-        FailureKind::Budget => Some("`[bucket] budget` in .cocli/config.toml bounds it; `cocli sync` asked by hand still goes".into()),
+        FailureKind::Budget => Some("`[bucket] budget` in .cocli/config.toml bounds it; `cocli sync` and `cocli hub once` asked by hand still go".into()),
         FailureKind::Wrong => None,
     }
 }
@@ -157,6 +159,13 @@ impl Bill {
         )]
         Ok((wanted / left * 1000.0).clamp(1000.0, 1_000_000.0) as u64)
     }
+
+    /// A pause as long as the budget wants it. What it makes longer ends with the month: the next has a budget of its own.
+    pub(crate) fn lengthened(&self, pause: Duration, now: Instant) -> Duration {
+        let thousandths = self.stretch(now).ok().and_then(|stretch| u32::try_from(stretch).ok());
+        let longer = pause.saturating_mul(thousandths.unwrap_or(1000)) / 1000;
+        longer.min(Duration::from_secs_f64(until_next_month(now))).max(pause)
+    }
 }
 
 const HOUR: f64 = 3600.0;
@@ -212,5 +221,19 @@ mod tests {
             bill(1.0, Some(1_000_000), since).stretch(now).unwrap_err().kind,
             FailureKind::Budget
         );
+    }
+
+    #[test]
+    fn a_pause_is_longer_by_what_the_budget_wants_but_not_beyond_the_month() {
+        let (minute, since) = (Duration::from_secs(60), "2026-11-11T00:00:00Z");
+        let now = Instant::read("2026-11-21T00:00:00Z").unwrap();
+        assert_eq!(bill(1.0, None, since).lengthened(minute, now), minute);
+        assert_eq!(bill(1.0, Some(1_500_000), since).lengthened(minute, now), 2 * minute);
+        // Where nothing is left, it is looked again as often as before.
+        assert_eq!(bill(1.0, Some(1_000_000), since).lengthened(minute, now), minute);
+        let eve = Instant::read("2026-11-30T22:00:00Z").unwrap();
+        let (scarce, hours) = (bill(1.0, Some(1_000_001), since), |n: u32| 60 * n * minute);
+        assert_eq!(scarce.lengthened(minute, eve), hours(2));
+        assert_eq!(scarce.lengthened(hours(3), eve), hours(3));
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cocli_node::{End, Home};
+use cocli_node::{End, Home, NodeError};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use serde_json::{Value as Json, json};
 
@@ -131,7 +131,7 @@ pub(crate) fn wake(home: &Home, end: &End) {
 ///
 /// # Errors
 /// When the home cannot be locked.
-pub(crate) fn look(home: &Home) -> Result<(), Failure> {
+pub(crate) fn look(home: &Home) -> Result<(), NodeError> {
     wake(home, &home.session(clock::now())?.end()?);
     Ok(())
 }

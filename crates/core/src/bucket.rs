@@ -10,6 +10,7 @@ pub mod manifest;
 mod newest;
 pub mod object;
 pub mod pace;
+pub mod pause;
 
 use alloc::format;
 use alloc::string::String;

@@ -12,12 +12,14 @@ use cocli_core::bucket::{Bucket, Key};
 use cocli_core::{Field, Target, Value};
 use cocli_node::change::{Change, Intent};
 use cocli_node::durable::fake::{Chosen, Fault, Faulty, MemoryBucket, Plan};
+use cocli_node::durable::hub::Upkeep;
 use cocli_node::durable::{Durable, Mirrored};
 use cocli_node::{Birth, Home, NodeError, Result};
 use support::at;
 
 const URL: &str = "memory:";
 const KEPT: &str = ".cocli/mirror.usv";
+const DAY_S: i64 = 24 * 3600;
 
 /// A home that keeps cards.
 fn home(dir: &tempfile::TempDir, name: &str) -> Home {
@@ -46,8 +48,13 @@ fn mirror(home: &Home, bucket: &dyn Bucket, budget: usize, mend: bool) -> Result
     Durable::open(home, bucket, URL, true)?.unwrap().mirror(budget, mend, at(1000))
 }
 
+/// What a hub does behind its round.
+fn look_after(home: &Home, bucket: &dyn Bucket, second: i64) -> Result<Upkeep> {
+    Durable::open(home, bucket, URL, true)?.unwrap().look_after(false, at(second))
+}
+
 fn came(put: usize, removed: usize, waiting: usize) -> Mirrored {
-    Mirrored { put, removed, waiting }
+    Mirrored { put, removed, waiting, notice: None }
 }
 
 /// The cards on the disk, by path.
@@ -271,4 +278,87 @@ fn what_is_as_it_was_before_a_lost_answer_is_put_again() {
     bucket.follow(Plan::default());
     assert_eq!(mirror(&home, &bucket, 100, false).unwrap(), came(1, 0, 0));
     assert_eq!(mirrored(bucket.below()), cards(&home));
+}
+
+/// A home of a hub with so many companies, and a bucket that it has been at.
+fn many(dir: &tempfile::TempDir, companies: u32, settings: &str) -> (Home, Faulty<MemoryBucket>) {
+    drop(support::home(dir.path(), "one", at(0)));
+    fs::write(dir.path().join(".cocli/config.toml"), settings).unwrap();
+    let home = Home::open(dir.path(), support::rim()).unwrap();
+    let company = |n| {
+        let target = Target::read(&format!("companies/c-{n}")).unwrap();
+        Change::new(target, Field::read("city").unwrap(), Intent::Put(Value::text("Paris")))
+    };
+    let changes: Vec<Change> = (0..companies).map(company).collect();
+    home.session(at(1)).unwrap().write("set", &changes, false).unwrap();
+    let bucket = Faulty::new(MemoryBucket::new(), Plan::default());
+    drop(Durable::open(&home, &bucket, URL, true).unwrap());
+    (home, bucket)
+}
+
+#[test]
+fn a_mirror_that_breaks_off_again_and_again_puts_no_more_than_a_days_cards() {
+    for (often, broken_at, tries) in [("daily", 1500, 5), ("hourly", 50, 60)] {
+        let dir = tempfile::tempdir().unwrap();
+        let (home, bucket) = many(&dir, 3000, &format!("[bucket]\nmirror = \"{often}\"\n"));
+        for second in (0..tries).map(|n| 10 + 20 * n) {
+            let chosen = Some(Chosen { at: broken_at, fault: Fault::Away, for_good: false });
+            bucket.follow(Plan { chosen, ..Plan::default() });
+            let _ = look_after(&home, &bucket, second);
+        }
+        let put = bucket.below().asked().replace;
+        assert!((1000..=2000).contains(&put), "{often}: {put}");
+        bucket.follow(Plan::default());
+        let mirrored = look_after(&home, &bucket, 10 + DAY_S).unwrap().mirrored;
+        assert!(mirrored.put > 0, "{often}: {mirrored:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_removed_is_told_and_tried_a_day_later_and_no_card_is_put_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (home, bucket) = (home(&dir, "one"), MemoryBucket::new());
+    some(&home);
+    bucket.plant(&Key::manifest(1), b"rot");
+    let upkeep = look_after(&home, &bucket, 10).unwrap();
+    assert_eq!(upkeep.mirrored, came(4, 0, 0));
+    assert_eq!(upkeep.notices.len(), 1, "{upkeep:?}");
+    assert!(upkeep.notices[0].contains("manifest/1"), "{upkeep:?}");
+    let asked = bucket.asked();
+    city(&home, 20, "companies/acme", "Metz");
+    for second in [30, 50, DAY_S] {
+        assert_eq!(look_after(&home, &bucket, second).unwrap(), Upkeep::default());
+    }
+    assert_eq!(bucket.asked(), asked);
+    bucket.lose(&Key::manifest(1));
+    let mirrored = came(1, 0, 0);
+    let expected = Upkeep { mirrored, ..Upkeep::default() };
+    assert_eq!(look_after(&home, &bucket, 10 + DAY_S).unwrap(), expected);
+}
+
+#[test]
+fn a_mirror_that_the_bucket_refuses_is_told_and_what_a_disk_refuses_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = home(&dir, "one");
+    some(&home);
+    let bucket = Faulty::new(MemoryBucket::new(), Plan::default());
+    drop(Durable::open(&home, &bucket, URL, true).unwrap());
+    // Its listing, for which nothing has to wait.
+    let chosen = |at| Some(Chosen { at, fault: Fault::Away, for_good: false });
+    bucket.follow(Plan { chosen: chosen(1), ..Plan::default() });
+    let upkeep = look_after(&home, &bucket, 10).unwrap();
+    assert_eq!((&upkeep.mirrored, upkeep.notices.len()), (&came(4, 0, 0), 1));
+    assert!(upkeep.notices[0].contains("list companies/"), "{upkeep:?}");
+    // A card: the next round goes on with it.
+    city(&home, 20, "companies/acme", "Metz");
+    bucket.follow(Plan { chosen: chosen(3), ..Plan::default() });
+    let upkeep = look_after(&home, &bucket, 10 + DAY_S).unwrap();
+    assert_eq!((upkeep.mirrored, upkeep.notices.len()), (came(0, 0, 0), 1));
+    let upkeep = look_after(&home, &bucket, 30 + DAY_S).unwrap();
+    assert_eq!((upkeep.mirrored, upkeep.notices.len()), (came(1, 0, 0), 0));
+    assert_eq!(mirrored(bucket.below()), cards(&home));
+    fs::remove_file(dir.path().join(KEPT)).unwrap();
+    fs::create_dir(dir.path().join(KEPT)).unwrap();
+    let error = look_after(&home, &bucket, 10 + 3 * DAY_S).unwrap_err();
+    assert!(matches!(error, NodeError::Store(_)), "{error}");
 }

@@ -143,3 +143,52 @@ fn two_rounds_of_one_term_make_two_snapshots() {
     }
     assert_ne!(snapshots[0], snapshots[1]);
 }
+
+#[test]
+fn tables_that_stand_there_already_are_never_part_of_another_snapshot() {
+    for (tables, begun_again) in [(1, 1), (3, 3)] {
+        let dirs = dirs::<1>();
+        let one = home(&dirs[0], "one");
+        let bucket = MemoryBucket::new();
+        write(&one, 1, "companies/acme", "Paris");
+        // The first manifest is the fence.
+        for n in 2..2 + tables {
+            bucket.plant(&Key::snapshot(n, "people", "part-0.parquet"), b"of another state");
+        }
+        let manifest = round(&one, &bucket).unwrap().manifest.unwrap();
+        assert_eq!((manifest.n, manifest.snapshot), (2 + begun_again, Some(2 + begun_again)));
+        for table in ["companies", "people"] {
+            let key = Key::snapshot(2 + begun_again, table, "part-0.parquet");
+            assert!(bucket.contents()[key.as_str()].starts_with(b"PAR1"), "{key}");
+        }
+    }
+}
+
+#[test]
+fn a_table_whose_answer_was_lost_is_the_one_that_was_to_stand_there() {
+    let dirs = dirs::<2>();
+    let key = Key::snapshot(2, "companies", "part-0.parquet");
+    let mut before: Option<Vec<u8>> = None;
+    for dir in &dirs {
+        let one = home(dir, "one");
+        let bucket = MemoryBucket::new();
+        write(&one, 1, "companies/acme", "Paris");
+        before.iter().for_each(|bytes| bucket.plant(&key, bytes));
+        assert_eq!(round(&one, &bucket).unwrap().manifest.unwrap().snapshot, Some(2));
+        before = bucket.contents().remove(key.as_str());
+    }
+}
+
+#[test]
+fn a_hub_that_finds_tables_under_every_number_publishes_nothing_and_says_so() {
+    let dirs = dirs::<1>();
+    let one = home(&dirs[0], "one");
+    let bucket = MemoryBucket::new();
+    write(&one, 1, "companies/acme", "Paris");
+    for n in 2..100 {
+        bucket.plant(&Key::snapshot(n, "companies", "part-0.parquet"), b"of another state");
+    }
+    let error = round(&one, &bucket).unwrap_err().to_string();
+    assert!(error.contains("snapshot/"), "{error}");
+    assert!(newest(&bucket).checkpoint.is_none() && newest(&bucket).n < 20);
+}

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use cocli_core::bucket::FailureKind;
 use cocli_core::bucket::lease::Watch;
-use cocli_node::durable::hub::Claim;
-use cocli_node::durable::{Durable, Mirrored, Round};
+use cocli_core::bucket::pause::Pause;
+use cocli_node::durable::hub::{Claim, Upkeep};
+use cocli_node::durable::{Durable, Round};
 use cocli_node::{Home, NodeError};
 use cocli_tier::Store;
 use indicatif::HumanBytes;
@@ -12,12 +14,11 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::{Hub, HubMode};
+use crate::bucket::Bill;
 use crate::failure::{Exit, Failure};
 use crate::render::{Tone, counted};
 use crate::{bucket, clock, door};
 
-/// Pause after a round that failed.
-const AGAIN: Duration = Duration::from_secs(20);
 /// Who waits for the lease looks this often within its time to live.
 const LOOKS: u64 = 8;
 
@@ -25,8 +26,7 @@ const LOOKS: u64 = 8;
 struct Turn {
     generation: u64,
     round: Round,
-    mirrored: Mirrored,
-    removed: usize,
+    upkeep: Upkeep,
 }
 
 /// What came of trying to be hub.
@@ -73,25 +73,46 @@ pub(super) fn run(context: &Context, args: &Hub) -> Result<(), Failure> {
             .screen
             .line(format!("{} is a hub of {url}, every {every} s (Ctrl-C ends it)", home.node()));
     }
-    loop {
-        let pause = match hub.turn_if_due() {
-            Ok(turn) => {
-                turn.iter().for_each(|turn| hub.show(turn));
-                Duration::from_secs(args.every)
-            }
-            Err(failure) => {
-                context.screen.note(failure.whole());
-                AGAIN
-            }
-        };
-        clock::pass(pause);
-    }
+    hub.keep_on(Duration::from_secs(args.every))
 }
 
 impl Hubs<'_> {
-    /// A turn, when there is something to do.
-    fn turn_if_due(&self) -> Result<Option<Turn>, Failure> {
+    /// One turn after the other, as often as the budget and what failed allow.
+    fn keep_on(&self, every: Duration) -> ! {
+        let (mut pause, mut was_spent) = (Pause::default(), false);
+        loop {
+            let turn = self.turn_if_due();
+            let is_spent = turn.as_ref().is_err_and(|error| kind(error) == FailureKind::Budget);
+            let rest = match turn {
+                Ok(turn) => {
+                    turn.iter().for_each(|turn| self.show(turn));
+                    pause.done();
+                    every
+                }
+                Err(error) if is_spent => {
+                    if !was_spent {
+                        self.context.screen.note(Failure::from(error).whole());
+                    }
+                    every
+                }
+                Err(error) => {
+                    let rest = Duration::from_micros(pause.failed(kind(&error)));
+                    let next = format!("the next round is in {} s at the earliest", rest.as_secs());
+                    self.context.screen.note(format!("{} ({next})", Failure::from(error).whole()));
+                    rest
+                }
+            };
+            was_spent = is_spent;
+            let now = clock::now();
+            clock::pass(Bill::of(self.home, now).lengthened(rest, now));
+        }
+    }
+
+    /// A turn, when there is something to do and the month's budget is not spent.
+    fn turn_if_due(&self) -> Result<Option<Turn>, NodeError> {
         self.context.catch_up(self.home, None);
+        let now = clock::now();
+        Bill::of(self.home, now).stretch(now)?;
         let due = bucket::visit(self.home, (self.url, self.store), true, |durable| {
             durable.check()?;
             durable.has_work(clock::now())
@@ -100,7 +121,7 @@ impl Hubs<'_> {
     }
 
     /// Waits for the lease, does a round, and gives it back.
-    fn turn(&self) -> Result<Turn, Failure> {
+    fn turn(&self) -> Result<Turn, NodeError> {
         self.context.catch_up(self.home, None);
         let mut watch = Watch::default();
         let turn = loop {
@@ -133,19 +154,20 @@ impl Hubs<'_> {
         let (took_over, generation) = (!term.followed_free, term.generation);
         let worked = durable.round(&mut term, env!("CARGO_PKG_VERSION"), &clock);
         let worked = worked.and_then(|round| {
-            durable.look_after(took_over, clock::now()).map(|after| (round, after))
+            durable.look_after(took_over, clock::now()).map(|upkeep| (round, upkeep))
         });
         // Also after a failure: nobody is to wait for who does nothing.
         let released = durable.release(term);
-        let (round, (mirrored, removed)) = worked?;
+        let (round, upkeep) = worked?;
         released?;
-        Ok(Tried::Done(Box::new(Turn { generation, round, mirrored, removed })))
+        Ok(Tried::Done(Box::new(Turn { generation, round, upkeep })))
     }
 
     fn show(&self, turn: &Turn) {
         let screen = self.context.screen;
-        let Turn { generation, round, mirrored, removed } = turn;
-        for notice in round.notices.iter().chain(&round.pulled.notices) {
+        let Turn { generation, round, upkeep } = turn;
+        let Upkeep { mirrored, removed, notices } = upkeep;
+        for notice in round.notices.iter().chain(&round.pulled.notices).chain(notices) {
             screen.note(notice);
         }
         if screen.json {
@@ -182,7 +204,7 @@ impl Hubs<'_> {
     }
 
     fn object(&self, turn: &Turn) -> Json {
-        let Turn { generation, round, mirrored, removed } = turn;
+        let Turn { generation, round, upkeep: Upkeep { mirrored, removed, .. } } = turn;
         json!({
             "bucket": self.url, "generation": generation,
             "came": {"objects": round.pulled.objects, "bytes": round.pulled.bytes},
@@ -193,5 +215,13 @@ impl Hubs<'_> {
             "mirror": {"put": mirrored.put, "removed": mirrored.removed, "waiting": mirrored.waiting},
             "removed": removed,
         })
+    }
+}
+
+/// What a failure is for the pause after it: the disk, too, may have room again.
+fn kind(error: &NodeError) -> FailureKind {
+    match error {
+        NodeError::Bucket(failure) => failure.kind,
+        _ => FailureKind::Away,
     }
 }

@@ -1,6 +1,8 @@
 //! A folder as the bucket: given to a home, synced with, away, denied; and what never comes there.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -227,6 +229,37 @@ fn an_unknown_key_below_bucket_names_the_nearest() {
     std::fs::write(home.file(".cocli/config.toml"), settings).unwrap();
     let said = home.run(&["sync"]).fails(1, "config.toml:");
     assert!(said.err.contains("the nearest name is `interval`"), "{}", said.err);
+}
+
+/// What a command says on standard error in so many seconds; then it is ended.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it would go on, and nothing else tells that it does not"
+)]
+fn said_within(home: &Home, words: &[&str], seconds: u64) -> String {
+    let (out, err) = (Stdio::null(), Stdio::piped());
+    let mut child = home.command().args(words).stdout(out).stderr(err).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(seconds));
+    child.kill().unwrap();
+    String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+}
+
+#[test]
+fn a_hub_asks_nothing_of_a_bucket_whose_budget_is_spent_and_says_so_once() {
+    let home = home();
+    let settings = home.read(".cocli/config.toml");
+    let settings = settings.replace("url =", "budget = \"0.000001 USD\"\nurl =");
+    std::fs::write(home.file(".cocli/config.toml"), settings).unwrap();
+    home.run(&["set", "companies/acme", "city=Dallas"]).ok();
+    home.run(&["sync"]).ok();
+    let asked = || json(&home, &["status"])["bucket"]["requests"].clone();
+    let before = asked();
+    let said = said_within(&home, &["hub", "run", "--every", "1"], 4);
+    assert_eq!(said.matches("budget of 0.00 USD for the bucket is spent").count(), 1, "{said}");
+    assert_eq!(asked(), before);
+    // By hand it goes all the same.
+    home.run(&["hub", "once"]).ok();
+    assert!(folder(&home).join("manifest/1").exists());
 }
 
 /// What must not stand there, each with its name.

@@ -10,7 +10,7 @@ use crate::name::{LogId, NodeId};
 /// Microseconds of a monotonic clock.
 pub type Micros = u64;
 
-const SECOND: Micros = 1_000_000;
+pub(super) const SECOND: Micros = 1_000_000;
 /// From one upload, or look at a node, to the next, when nothing else is said.
 pub const INTERVAL_US: Micros = 120 * SECOND;
 /// What no other node holds waits no longer.
@@ -30,7 +30,7 @@ const AWAY_MIN_US: Micros = SECOND;
 /// Longest pause after a failure.
 const AWAY_MAX_US: Micros = 20 * SECOND;
 /// Pause where the store says no.
-const DENIED_US: Micros = 300 * SECOND;
+pub(super) const DENIED_US: Micros = 300 * SECOND;
 
 /// What the bucket lacks of what is durable here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -81,7 +81,8 @@ impl Durable<'_> {
     fn begin_anew(&mut self, why: &str) -> Result<()> {
         let Seen { url, cluster, life, .. } = &self.seen;
         let mut seen = Seen::new(url, *cluster, life);
-        seen.missing_is_denied = self.seen.missing_is_denied;
+        (seen.missing_is_denied, seen.put_since) =
+            (self.seen.missing_is_denied, self.seen.put_since);
         seen.damaged = std::mem::take(&mut self.seen.damaged);
         (self.seen, self.anew) = (seen, true);
         self.notices

@@ -12,7 +12,7 @@ use super::published;
 use super::pull::Reach;
 use super::{Durable, Mirrored};
 use crate::config::Mirror;
-use crate::error::Result;
+use crate::error::{NodeError, Result};
 
 /// How often a number that is taken by an earlier generation is passed over.
 const TRIES_MAX: usize = 16;
@@ -20,6 +20,10 @@ const TRIES_MAX: usize = 16;
 const MIRROR_A_DAY: usize = 2_000;
 /// Microseconds of an hour.
 const HOUR_US: i64 = 3_600_000_000;
+const DAY_US: i64 = 24 * HOUR_US;
+/// What is said where the bucket refused one of them.
+const MIRROR_LATER: &str = "the next round goes on with the mirror";
+const OVER_LATER: &str = "what is over is looked for again a day later";
 
 /// The rim's clocks: microseconds of the monotonic one, and the wall clock.
 pub type Clock<'c> = dyn Fn() -> (Micros, Instant) + 'c;
@@ -45,6 +49,31 @@ pub enum Claim {
     Held(Term),
     /// Somebody else holds it: look again within so many microseconds.
     Wait(Micros),
+}
+
+/// What a hub did beside its round.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Upkeep {
+    /// What became of the mirror.
+    pub mirrored: Mirrored,
+    /// How many objects that are over were removed.
+    pub removed: usize,
+    /// What could not be done, and stops nothing else.
+    pub notices: Vec<String>,
+}
+
+impl Upkeep {
+    /// What the bucket refused is no failure of the round behind which this is done.
+    fn told<T>(&mut self, later: &str, came: Result<T>) -> Result<Option<T>> {
+        match came {
+            Ok(came) => Ok(Some(came)),
+            Err(NodeError::Bucket(failure)) => {
+                self.notices.push(format!("{failure}: {later}"));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 impl Durable<'_> {
@@ -149,39 +178,54 @@ impl Durable<'_> {
         Ok(stay.any(|log| journals.end(log) > told.frontier.position(log)))
     }
 
-    /// Brings the mirror up to date and removes what is over, each when it is time; gives what became of the
-    /// mirror, and how many objects were removed. `took_over`: the holder before was late.
+    /// Brings the mirror up to date and removes what is over, each when it is time. `took_over`: the holder before was
+    /// late. What the bucket refuses is told: what is over is looked for again a day later, the mirror in the next
+    /// round.
     ///
     /// # Errors
-    /// When the bucket cannot be asked or the disk refuses: it is done again the next time.
-    pub fn look_after(&mut self, took_over: bool, now: Instant) -> Result<(Mirrored, usize)> {
+    /// When the disk refuses: it is done again the next time.
+    pub fn look_after(&mut self, took_over: bool, now: Instant) -> Result<Upkeep> {
+        let mut upkeep = Upkeep::default();
         let daily = self.daily_due(now);
-        let (due, budget) = match self.home.config().bucket.mirror {
-            Mirror::Off => (false, 0),
-            Mirror::Hourly => (is_over(now, self.seen.looked_after.0, HOUR_US), MIRROR_A_DAY / 24),
-            Mirror::Daily => (daily, MIRROR_A_DAY),
-        };
-        let mirrored = match due {
-            true => self.mirror(budget, took_over || daily, now)?,
-            false => Mirrored::default(),
-        };
-        let newest = if daily { self.manifest()? } else { None };
-        let removed = newest.map_or(Ok(0), |newest| self.tidy(&newest))?;
-        if due {
+        if let Some(budget) = self.mirror_budget(now)
+            && let Some(mut mirrored) =
+                upkeep.told(MIRROR_LATER, self.mirror(budget, took_over || daily, now))?
+        {
+            upkeep.notices.extend(mirrored.notice.take());
+            upkeep.mirrored = mirrored;
             self.seen.looked_after.0 = now.micros();
-        }
-        if daily {
-            self.seen.looked_after.1 = now.micros();
-        }
-        if due || daily {
             self.save()?;
         }
-        Ok((mirrored, removed))
+        if daily {
+            upkeep.removed = upkeep.told(OVER_LATER, self.remove_over())?.unwrap_or(0);
+            self.seen.looked_after.1 = now.micros();
+            self.save()?;
+        }
+        Ok(upkeep)
+    }
+
+    /// How many cards the mirror may put now; nothing when it is not time for it.
+    fn mirror_budget(&mut self, now: Instant) -> Option<usize> {
+        let (every, most) = match self.home.config().bucket.mirror {
+            Mirror::Off => return None,
+            Mirror::Hourly => (HOUR_US, MIRROR_A_DAY / 24),
+            Mirror::Daily => (DAY_US, MIRROR_A_DAY),
+        };
+        if is_over(now, self.seen.put_since.0, DAY_US) {
+            self.seen.put_since = (now.micros(), 0);
+        }
+        let left = MIRROR_A_DAY.saturating_sub(self.seen.put_since.1);
+        let due = self.daily_due(now) || is_over(now, self.seen.looked_after.0, every);
+        due.then_some(most.min(left))
+    }
+
+    fn remove_over(&mut self) -> Result<usize> {
+        self.manifest()?.map_or(Ok(0), |newest| self.tidy(&newest))
     }
 
     /// Whether it is a day since the mirror was mended, and what is over removed.
     fn daily_due(&self, now: Instant) -> bool {
-        is_over(now, self.seen.looked_after.1, 24 * HOUR_US)
+        is_over(now, self.seen.looked_after.1, DAY_US)
     }
 
     /// The first act of a holder: the newest manifest again, under its own generation, and an empty one before the
@@ -190,7 +234,7 @@ impl Durable<'_> {
     /// # Errors
     /// When somebody else is hub by now, or the bucket cannot be asked.
     pub fn fence(&mut self, term: &Term, wall: Instant) -> Result<Manifest> {
-        let current = self.manifest()?.unwrap_or_else(|| self.first_manifest());
+        let current = self.newest_before(term)?.unwrap_or_else(|| self.first_manifest());
         if current.generation == term.generation {
             return Ok(current);
         }
@@ -213,10 +257,23 @@ impl Durable<'_> {
             if let Some(published) = self.publish(&again, term)? {
                 return Ok(published);
             }
-            current = self.manifest()?.unwrap_or(current);
+            current = self.newest_before(term)?.unwrap_or(current);
         }
         let said = "the newest manifest changed again and again meanwhile";
         Err(Failure::new(FailureKind::Away, said).into())
+    }
+
+    /// The newest manifest, for who is to publish the next: whatever it creates under that number would be part of
+    /// what a later hub publishes.
+    ///
+    /// # Errors
+    /// When somebody else is hub by now, or the bucket cannot be asked.
+    pub(super) fn newest_before(&mut self, term: &Term) -> Result<Option<Manifest>> {
+        let newest = self.manifest()?;
+        match newest.as_ref().filter(|newest| newest.generation > term.generation) {
+            Some(later) => Err(superseded(term.generation, Some(later)).into()),
+            None => Ok(newest),
+        }
     }
 
     fn first_manifest(&self) -> Manifest {

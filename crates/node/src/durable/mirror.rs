@@ -23,7 +23,7 @@ const PUT_AT_ONCE: usize = 256;
 const REMOVED_AT_ONCE: usize = 1000;
 
 /// What became of the mirror.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mirrored {
     /// Cards that were put there.
     pub put: usize,
@@ -31,6 +31,8 @@ pub struct Mirrored {
     pub removed: usize,
     /// Cards that are not there yet as they should be.
     pub waiting: usize,
+    /// Why it was not looked at what is missing there.
+    pub notice: Option<String>,
 }
 
 /// Bytes of the cards that stand in the bucket, by path.
@@ -39,15 +41,16 @@ type There = HashMap<String, u64>;
 impl Durable<'_> {
     /// Puts cards that are not in the bucket as they are here: at most `budget`, the longest waiting first; and
     /// removes those of targets that were removed. With `mend` one listing tells, where it may be had, what is
-    /// missing there or has another size than was put, and that counts as not there.
+    /// missing there or has another size than was put, and that counts as not there. What was put is counted before it
+    /// is tried: a mirror that breaks off again and again puts no more than one that does not.
     ///
     /// # Errors
     /// When the bucket cannot be asked or the disk refuses; what was put before counts.
     pub fn mirror(&mut self, budget: usize, mend: bool, now: Instant) -> Result<Mirrored> {
-        let there = if mend { self.mirror_there()? } else { None };
+        let mut mirrored = Mirrored::default();
+        let there = if mend { self.mirror_there(&mut mirrored) } else { None };
         let mut cards = self.compared(there.as_ref(), now)?;
         drop(there);
-        let mut mirrored = Mirrored::default();
         let brought = self.bring(&mut cards, budget, &mut mirrored);
         let kept = cards.save(&*self.home.disk);
         brought?;
@@ -56,8 +59,8 @@ impl Durable<'_> {
         Ok(mirrored)
     }
 
-    /// What stands in the bucket; `None` where nobody may list it.
-    fn mirror_there(&self) -> Result<Option<There>> {
+    /// What stands in the bucket; `None` where nobody may list it, or that failed.
+    fn mirror_there(&self, mirrored: &mut Mirrored) -> Option<There> {
         let mut there = There::new();
         for collection in POOL {
             match self.bucket.list(&Key::mirror(&format!("{collection}/"))) {
@@ -65,11 +68,16 @@ impl Durable<'_> {
                     let cards = listed.into_iter().filter(|one| one.key.as_str().ends_with(".md"));
                     there.extend(cards.map(|one| (one.key.to_string(), one.bytes)));
                 }
-                Err(failure) if failure.kind == FailureKind::Denied => return Ok(None),
-                Err(failure) => return Err(failure.into()),
+                Err(failure) => {
+                    let denied = failure.kind == FailureKind::Denied;
+                    mirrored.notice = (!denied).then(|| {
+                        format!("{failure}: what is missing in the mirror is looked for again a day later")
+                    });
+                    return None;
+                }
             }
         }
-        Ok(Some(there))
+        Some(there)
     }
 
     /// What was put, compared with what is known here.
@@ -83,7 +91,7 @@ impl Durable<'_> {
     }
 
     /// Removes and puts.
-    fn bring(&self, cards: &mut Cards, budget: usize, mirrored: &mut Mirrored) -> Result<()> {
+    fn bring(&mut self, cards: &mut Cards, budget: usize, mirrored: &mut Mirrored) -> Result<()> {
         for some in cards.unwanted().chunks(REMOVED_AT_ONCE) {
             let keys: Vec<Key> = some.iter().map(|path| Key::mirror(path)).collect();
             self.bucket.remove(&keys)?;
@@ -94,6 +102,8 @@ impl Durable<'_> {
             // Whatever becomes of these, and of this process: until it is known, nothing is known of them.
             some.iter().for_each(|path| cards.doubt(path));
             cards.save(&*self.home.disk)?;
+            self.seen.put_since.1 += some.len();
+            self.save()?;
             self.put(some, cards, mirrored)?;
         }
         Ok(())

@@ -75,11 +75,8 @@ impl Durable<'_> {
             let files = self.create_files(&told, &current, term, clock, &mut round)?;
             let Some(files) = files else { continue };
             let odd = self.create_odd(&current, term)?;
-            if term.tabled == Some(current.n + 1) {
-                // Some of it stands there from a round that broke off, and says something else.
-                current = self.publish_again(&current, term, clock().1)?;
-            }
-            let snapshot = self.create_snapshot(&told, &current, term, version, &mut round)?;
+            let snapshot =
+                self.create_tables(&told, &mut current, term, version, clock, &mut round)?;
             self.keep(term, clock)?;
             let wall = clock().1;
             let mut next = self.next_manifest(&current, term, wall);
@@ -92,7 +89,7 @@ impl Durable<'_> {
                 round.manifest = Some(published);
                 return Ok(round);
             }
-            current = self.manifest()?.unwrap_or(current);
+            current = self.newest_before(term)?.unwrap_or(current);
         }
         let said = "the checkpoint here, or the newest manifest, changed again and again meanwhile";
         Err(Failure::new(FailureKind::Away, said).into())
@@ -239,8 +236,37 @@ impl Durable<'_> {
         Ok(Some((name, term.generation)))
     }
 
+    /// The tables, under a number that nothing stands under yet; gives that number.
+    fn create_tables(
+        &mut self,
+        told: &Told,
+        current: &mut Manifest,
+        term: &mut Term,
+        version: &str,
+        clock: &Clock<'_>,
+        round: &mut Round,
+    ) -> Result<u64> {
+        for _ in 0..TRIES_MAX {
+            if term.tabled == Some(current.n + 1) {
+                // What stands there, from a round that broke off or from whomever, says something else.
+                *current = self.publish_again(current, term, clock().1)?;
+            }
+            if let Some(number) = self.create_snapshot(told, current, term, version, round)? {
+                return Ok(number);
+            }
+            self.keep(term, clock)?;
+        }
+        let said = format!(
+            "{}{}/ and the folders of the numbers before it hold tables that no manifest names: the next round tries later numbers",
+            Key::snapshots(),
+            current.n + 1
+        );
+        Err(Failure::new(FailureKind::Wrong, said).into())
+    }
+
     /// The tables, when the state is another than the newest manifest's; gives their number: that of the
-    /// manifest that is to name them. Only one generation can publish under it.
+    /// manifest that is to name them. Only one generation can publish under it. Nothing when another table
+    /// stands there.
     fn create_snapshot(
         &mut self,
         told: &Told,
@@ -248,10 +274,10 @@ impl Durable<'_> {
         term: &mut Term,
         version: &str,
         round: &mut Round,
-    ) -> Result<u64> {
+    ) -> Result<Option<u64>> {
         let same = published::told(current).is_some_and(|now| now.digest == told.digest);
         if let Some(number) = current.snapshot.filter(|_| same) {
-            return Ok(number);
+            return Ok(Some(number));
         }
         let number = current.n + 1;
         term.tabled = Some(number);
@@ -264,16 +290,21 @@ impl Durable<'_> {
             Ok(fresh)
         })?;
         let parts = std::mem::take(&mut *parts.lock().unwrap_or_else(PoisonError::into_inner));
-        for info in &snapshot.parts {
-            round.rows += if info.table == "datagrams" { info.rows } else { 0 };
-        }
         for ((table, part), bytes) in parts {
             let key = Key::snapshot(number, table, &crate::part_name(part));
             let bytes =
                 std::mem::take(&mut *bytes.0.lock().unwrap_or_else(PoisonError::into_inner));
-            self.bucket.create(&key, &bytes)?;
+            // It may be the same, from a try whose answer was lost.
+            if self.bucket.create(&key, &bytes)? == Created::Exists
+                && self.bucket.get(&key)?.as_ref() != Some(&bytes)
+            {
+                return Ok(None);
+            }
         }
-        Ok(number)
+        for info in &snapshot.parts {
+            round.rows += if info.table == "datagrams" { info.rows } else { 0 };
+        }
+        Ok(Some(number))
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Seen {
     /// When a hub of this home brought the mirror up to date last, and when it mended it and tidied: microseconds
     /// since 1970.
     pub looked_after: (i64, i64),
+    /// Since when it is counted how many cards were put in the mirror, microseconds since 1970, and how many were.
+    pub put_since: (i64, usize),
     /// What is not there is answered by "forbidden".
     pub missing_is_denied: bool,
 }
@@ -82,6 +84,7 @@ impl Seen {
             snapshot: None,
             bytes: 0,
             looked_after: (0, 0),
+            put_since: (0, 0),
             missing_is_denied: false,
         }
     }
@@ -254,7 +257,7 @@ mod tests {
         seen.met_months(&node, 3, [of("202610")]);
         seen.registered = Some(true);
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
-        (seen.looked_after, seen.snapshot) = ((8, 9), Some(3));
+        (seen.looked_after, seen.snapshot, seen.put_since) = ((8, 9), Some(3), (10, 11));
         assert_eq!(kept::read(&kept::text(&seen)), Some(seen.clone()));
         assert_eq!(seen.settled_before(&node), 12);
         let needed =

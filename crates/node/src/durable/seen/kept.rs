@@ -29,6 +29,7 @@ struct Kept {
     snapshot: Option<u64>,
     bytes: u64,
     looked_after: (i64, i64),
+    put_since: (i64, usize),
     missing_is_denied: bool,
 }
 
@@ -66,6 +67,7 @@ pub(super) fn text(seen: &Seen) -> Vec<u8> {
         snapshot: seen.snapshot,
         bytes: seen.bytes,
         looked_after: seen.looked_after,
+        put_since: seen.put_since,
         missing_is_denied: seen.missing_is_denied,
     };
     serde_json::to_vec(&kept).unwrap_or_default()
@@ -103,7 +105,8 @@ pub(super) fn read(text: &[u8]) -> Option<Seen> {
     }
     (seen.nodes, seen.registered) = (kept.nodes, kept.registered);
     (seen.manifest, seen.snapshot) = (kept.manifest, kept.snapshot);
-    (seen.bytes, seen.looked_after) = (kept.bytes, kept.looked_after);
+    (seen.looked_after, seen.put_since) = (kept.looked_after, kept.put_since);
+    seen.bytes = kept.bytes;
     seen.missing_is_denied = kept.missing_is_denied;
     Some(seen)
 }
