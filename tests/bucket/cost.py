@@ -6,7 +6,7 @@ usage: tests/bucket/cost.py BINARY [MINUTES]           an hour by default, at si
 
 Sped up, the interval is 2 s for 120 s and a node writes 100 datagrams a second; the 30 s after which what no other
 node holds is uploaded are then the interval itself, which only --true tells. Fails at 0.15 USD a node and month, for
-requests, traffic and what is stored at the end of the month.
+requests and what is stored at the end of the month: the meter counts what goes out as S3's list does, free below 100 GB.
 """
 import json, os, sys, time
 
@@ -58,9 +58,9 @@ def main(binary, minutes, speed, folder):
         requests = ((asked["put"] + asked["list"]) * WRITE_USD + asked["get"] * READ_USD) * months
         traffic = down * months / 1e9 * OUT_GB_USD
         room = stored * months / NODES / 1e9 * STORED_GB_USD
-        dear = max(dear, requests + traffic + room)
-        print(f"{node.name}: {asked}, {up:,} bytes up, {down:,} down; a month: requests {requests:.4f} + traffic"
-              f" {traffic:.4f} (0 below 100 GB) + stored {room:.4f} = {requests + traffic + room:.4f} USD", flush=True)
+        dear = max(dear, requests + room)
+        print(f"{node.name}: {asked}, {up:,} bytes up, {down:,} down; a month: requests {requests:.4f} + stored"
+              f" {room:.4f} = {requests + room:.4f} USD; with every byte out paid {requests + traffic + room:.4f}", flush=True)
     counted = sum(sum(m["requests"].values()) for m in after) - sum(sum(m["requests"].values()) for m in before)
     print(f"the meters say {counted} requests, the server {told['total']}; the dearest node {dear:.4f} USD (goal {MOST_USD})")
     if dear >= MOST_USD:

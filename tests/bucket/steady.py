@@ -5,7 +5,8 @@ server. The interval is 2 s where it is 120 s in truth; each span is as many int
 usage: tests/bucket/steady.py BINARY [INTERVALS]
 
 Fails when anything is listed or uploaded, or more is read than docs/bucket.md says: each other node once an
-interval, once in 5 while gossip with it is live and level; and in 5 intervals the next name and the own folder.
+interval, once in 5 while gossip with it is live and level; in 5 intervals the next name and the own folder; and in 15 three that
+tell whether the bucket is what it was.
 """
 import os, sys, time
 
@@ -13,6 +14,7 @@ from rig import MONTH, READ_USD, TRUE_INTERVAL, at_rest, cluster, running, scrat
 
 INTERVAL = 2
 RARELY = 5
+SELDOM, CHECKS = 15, 3
 
 
 def counted(binary, folder, count, gossip, intervals):
@@ -39,17 +41,18 @@ def judge(told, count, gossip, intervals):
     names = sum(n for key, n in told.items() if "/nodes" in key)
     rounds = intervals / RARELY
     looks = peers * (rounds if gossip else intervals)
-    each = (kinds["GET"] - names) / count - rounds
+    checks = intervals / SELDOM * CHECKS
+    each = (kinds["GET"] - names) / count - rounds - checks
     month = kinds["GET"] / count / intervals * MONTH / TRUE_INTERVAL
     print(f"{count} nodes, {'gossip' if gossip else 'no gossip'}, {intervals} intervals: LIST {kinds['LIST']},"
           f" PUT {kinds['PUT']}, HEAD {kinds['HEAD']}, GET {kinds['GET']}: a node and interval"
           f" {kinds['GET'] / count / intervals:.2f}, that is {each / peers / intervals:.2f} a peer (expected"
-          f" {looks / peers / intervals:.2f}), its own folder {1 / RARELY:.2f} and names"
+          f" {looks / peers / intervals:.2f}), its own folder {1 / RARELY:.2f}, checks {CHECKS / SELDOM:.2f} and names"
           f" {names / count / intervals:.2f}; at {TRUE_INTERVAL} s {month:,.0f} reads a node and month:"
           f" {month * READ_USD:.4f} USD", flush=True)
     wrong = [key for key in told if not key.startswith("GET ")]
     # One more of each for where the span begins and ends.
-    most = count * (looks + peers + 2 * (rounds + 1))
+    most = count * (looks + peers + 2 * (rounds + 1) + checks + CHECKS)
     if kinds["GET"] > most:
         wrong.append(f"{kinds['GET']} reads where {most:.0f} are the most")
     if kinds["GET"] < 0.6 * count * (looks + 2 * rounds):

@@ -112,7 +112,7 @@ fn what_a_clone_cannot_begin_with_is_said_and_a_half_one_goes_on() {
     other.run(&["clone", &format!("{url}/"), &path]).fails(4, "is half a clone of");
     std::fs::write(&object, "rot").unwrap();
     let told = other.run(&["clone", &url, &path]).fails(1, "wal/pi1/1 in file://");
-    assert!(told.err.contains("it is passed over"), "{}", told.err);
+    assert!(told.err.contains("what is behind it is read"), "{}", told.err);
     std::fs::write(&object, whole).unwrap();
     other.run(&["status"]).fails(5, "needs a person");
 }
