@@ -26,11 +26,11 @@ mod staged;
 mod tidy;
 mod trip;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use cocli_core::NodeId;
-use cocli_core::bucket::Bucket;
+use cocli_core::bucket::{Bucket, FailureKind, Key};
 use cocli_store::paths;
 
 use crate::error::Result;
@@ -54,10 +54,10 @@ pub struct Durable<'h> {
     pub(crate) home: &'h Home,
     pub(crate) bucket: &'h dyn Bucket,
     pub(crate) seen: Seen,
-    /// Nodes whose objects are to be read from the first on, once it is kept that they are.
-    again: BTreeSet<NodeId>,
-    /// Whether all that was known of it was forgotten by this one.
-    anew: bool,
+    /// From which object on those of a node are to be read again: that is kept with all else.
+    again: BTreeMap<NodeId, u64>,
+    /// How it was found out, amid a pull, that the bucket is not what it was.
+    changed: Option<String>,
     /// What a person may want to know, until the next pull tells it.
     notices: Vec<String>,
     _turn: cocli_store::disk::Held,
@@ -91,11 +91,13 @@ impl<'h> Durable<'h> {
             Some(seen) => seen,
             None => {
                 let founding = Founding::claim(bucket, home.cluster(), &(home.rim.epoch)())?;
-                Seen::new(url, founding.cluster, &founding.life)
+                let mut seen = Seen::new(url, founding.cluster, &founding.life);
+                seen.missing_is_denied = hides_what_is_missing(bucket, home.node())?;
+                seen
             }
         };
-        let (again, notices) = (BTreeSet::new(), Vec::new());
-        let mut durable = Self { home, bucket, seen, again, anew: fresh, notices, _turn: turn };
+        let (again, changed, notices) = (BTreeMap::new(), None, Vec::new());
+        let mut durable = Self { home, bucket, seen, again, changed, notices, _turn: turn };
         if fresh {
             durable.save()?;
         }
@@ -130,10 +132,30 @@ impl<'h> Durable<'h> {
         &self.seen
     }
 
+    /// What a person may want to know and no pull told.
+    pub fn told(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notices)
+    }
+
     pub(crate) fn save(&mut self) -> Result<()> {
-        for node in std::mem::take(&mut self.again) {
-            self.seen.next.insert(node, 1);
+        for (node, from) in std::mem::take(&mut self.again) {
+            if from < self.seen.next_of(&node) {
+                self.seen.newest.remove(&node);
+                self.seen.next.insert(node, from);
+            }
         }
         self.seen.save(&*self.home.disk)
     }
+}
+
+/// Whether a bucket that answers answers with "forbidden" for what is not there, and not but once.
+fn hides_what_is_missing(bucket: &dyn Bucket, me: &NodeId) -> Result<bool> {
+    for _ in 0..2 {
+        match bucket.get(&Key::object(me, u64::MAX)) {
+            Ok(_) => return Ok(false),
+            Err(failure) if failure.kind == FailureKind::Denied => {}
+            Err(failure) => return Err(failure.into()),
+        }
+    }
+    Ok(true)
 }

@@ -202,10 +202,10 @@ fn a_hub_that_takes_over_removes_what_another_left_and_a_listing_may_be_forbidde
     mirror(&one, &bucket, 100, false).unwrap();
     remove(&two, 20, "companies/acme");
     bucket.follow(Plan {
-        chosen: Some(Chosen { at: 2, fault: Fault::Denied, for_good: false }),
+        chosen: Some(Chosen { at: 3, fault: Fault::Denied, for_good: false }),
         ..Plan::default()
     });
-    // The first is a look at whose bucket it is.
+    // Before it are a look at whose bucket it is, and how that answers for what is not there.
     assert_eq!(mirror(&two, &bucket, 0, true).unwrap(), came(0, 0, 3));
     assert_eq!(bucket.failed(), 1);
     assert_eq!(mirror(&two, &bucket, 0, true).unwrap(), came(0, 1, 3));

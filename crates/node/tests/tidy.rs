@@ -42,6 +42,7 @@ fn manifest(n: u64) -> Manifest {
         files: BTreeMap::from(files),
         odd: Some((format!("odd-{n:032x}"), generation(n))),
         objects: BTreeMap::new(),
+        again: BTreeSet::new(),
         ends: BTreeMap::new(),
         nodes: 1,
         snapshot: Some(n / 10),

@@ -63,6 +63,7 @@ pub(super) fn run(context: &Context, args: &Hub) -> Result<(), Failure> {
         began: clock::monotonic(),
     };
     if args.mode == HubMode::Once {
+        hub.checked(|_| Ok(()))?;
         let turn = hub.turn()?;
         hub.show(&turn);
         return Ok(());
@@ -113,11 +114,23 @@ impl Hubs<'_> {
         self.context.catch_up(self.home, None);
         let now = clock::now();
         Bill::of(self.home, now).stretch(now)?;
-        let due = bucket::visit(self.home, (self.url, self.store), true, |durable| {
-            durable.check()?;
-            durable.has_work(clock::now())
-        })?;
+        let due = self.checked(|durable| durable.has_work(clock::now()))?;
         if due == Some(true) { self.turn().map(Some) } else { Ok(None) }
+    }
+
+    /// Looks whether the bucket is what it was, acts, and shows what was found.
+    fn checked<T>(
+        &self,
+        act: impl FnOnce(&mut Durable<'_>) -> Result<T, NodeError>,
+    ) -> Result<Option<T>, NodeError> {
+        let mut told = Vec::new();
+        let done = bucket::visit(self.home, (self.url, self.store), true, |durable| {
+            let done = durable.check().and_then(|()| act(durable));
+            told = durable.told();
+            done
+        });
+        told.iter().for_each(|notice| self.context.screen.note(notice));
+        done
     }
 
     /// Waits for the lease, does a round, and gives it back.

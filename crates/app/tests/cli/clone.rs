@@ -113,6 +113,8 @@ fn what_a_clone_cannot_begin_with_is_said_and_a_half_one_goes_on() {
     std::fs::write(&object, "rot").unwrap();
     let told = other.run(&["clone", &url, &path]).fails(1, "wal/pi1/1 in file://");
     assert!(told.err.contains("what is behind it is read"), "{}", told.err);
+    assert!(other.run(&["status"]).ok().contains("cannot be read (wal/pi1/1)"));
     std::fs::write(&object, whole).unwrap();
-    other.run(&["status"]).fails(5, "needs a person");
+    other.run(&["sync"]).ok();
+    assert!(!other.run(&["status"]).ok().contains("cannot be read"));
 }

@@ -1,6 +1,6 @@
 //! What a hub published, as the bucket tells it: docs/bucket.md, "A manifest".
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -36,7 +36,9 @@ pub struct Manifest {
     pub odd: Option<(String, u64)>,
     /// For each node the number of its first object that the frontier may not cover.
     pub objects: BTreeMap<NodeId, u64>,
-    /// For each node the number of the first object that was not there.
+    /// Objects before those that the frontier may not cover either: they could not be read, or held what waits.
+    pub again: BTreeSet<(NodeId, u64)>,
+    /// For each node the number of the first object that was not read.
     pub ends: BTreeMap<NodeId, u64>,
     /// The number of the first name of a node that was not read.
     pub nodes: u64,
@@ -56,6 +58,8 @@ impl Manifest {
         let numbers = |of: &BTreeMap<NodeId, u64>| {
             map(&mut of.iter().map(|(node, n)| (node.to_string(), *n)))
         };
+        let again: Vec<Json> =
+            self.again.iter().map(|(node, n)| json!([node.as_str(), n])).collect();
         let text = json!({
             "version": VERSION,
             "cluster": self.cluster.to_string(),
@@ -67,6 +71,7 @@ impl Manifest {
             "files": files,
             "odd": self.odd.as_ref().map(|(name, generation)| json!([name, generation])),
             "objects": numbers(&self.objects),
+            "again": again,
             "ends": numbers(&self.ends),
             "nodes": self.nodes,
             "snapshot": self.snapshot,
@@ -96,6 +101,11 @@ impl Manifest {
         };
         let objects = numbers(json.get("objects")?)?;
         let ends = json.get("ends").map_or(Some(BTreeMap::new()), numbers)?;
+        let mut again = BTreeSet::new();
+        for object in json.get("again").and_then(Json::as_array).into_iter().flatten() {
+            let node = NodeId::read(object.get(0)?.as_str()?).ok()?;
+            again.insert((node, object.get(1)?.as_u64()?));
+        }
         let odd = match json.get("odd")? {
             Json::Null => None,
             odd => Some((file_name(odd.get(0)?.as_str()?)?.to_string(), odd.get(1)?.as_u64()?)),
@@ -113,6 +123,7 @@ impl Manifest {
             files,
             odd,
             objects,
+            again,
             ends,
             nodes: number("nodes")?,
             snapshot: number("snapshot"),
@@ -164,6 +175,7 @@ mod tests {
             files: BTreeMap::from([(name_of(file), 3)]),
             odd: Some((name_of_odd(9), 2)),
             objects: BTreeMap::from([(NodeId::read("laptop").unwrap(), 17)]),
+            again: BTreeSet::from([(NodeId::read("laptop").unwrap(), 11)]),
             ends: BTreeMap::from([(NodeId::read("laptop").unwrap(), 19)]),
             nodes: 3,
             snapshot: None,

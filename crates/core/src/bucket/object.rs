@@ -31,6 +31,9 @@ pub struct Object {
     pub n: u64,
     /// Whether the next was to follow at once.
     pub more: bool,
+    /// The XXH3-128 of the bytes that the one before it stands there with: 0 for the first, and where its writer
+    /// could not read that.
+    pub before: u128,
     /// What it holds.
     pub parts: Vec<Part>,
 }
@@ -50,8 +53,11 @@ impl Object {
     pub fn text(&self) -> Vec<u8> {
         let more = if self.more { "more" } else { "last" };
         let mut head = String::new();
-        let _ =
-            writeln!(head, "{FIRST} {VERSION} {} {} {} {more}", self.cluster, self.node, self.n);
+        let _ = writeln!(
+            head,
+            "{FIRST} {VERSION} {} {} {} {more} {:032x}",
+            self.cluster, self.node, self.n, self.before
+        );
         for Part { range, end } in &self.parts {
             let _ = writeln!(
                 head,
@@ -79,9 +85,12 @@ impl Object {
         let mut text = Text { rest: text };
         let first = text.line().ok_or_else(|| wrong("expected a first line"))?;
         let words: Vec<&str> = first.split(' ').collect();
-        let [FIRST, version, of, whose, number, more @ ("more" | "last")] = words[..] else {
+        let [FIRST, version, of, whose, number, more @ ("more" | "last"), before] = words[..]
+        else {
             return Err(wrong("it is no object of cocli's"));
         };
+        let before = ChainHash::read(before).map(|hash| u128::from_be_bytes(hash.0));
+        let before = before.ok_or_else(|| wrong("expected the hash of the object before it"))?;
         if version != VERSION {
             return Err(wrong(&format!("expected version {VERSION}, and it is of {version}")));
         }
@@ -116,7 +125,7 @@ impl Object {
         if !text.rest.is_empty() {
             return Err(wrong("it is longer than its list says"));
         }
-        Ok(Self { cluster, node: node.clone(), n, more: more == "more", parts })
+        Ok(Self { cluster, node: node.clone(), n, more: more == "more", before, parts })
     }
 }
 
@@ -190,7 +199,7 @@ mod tests {
             head.0.insert(range.log.clone(), end);
             parts.push(Part { range, end });
         }
-        Object { cluster: cluster(), node: node(), n: 17, more: true, parts }
+        Object { cluster: cluster(), node: node(), n: 17, more: true, before: 1 << 64, parts }
     }
 
     #[derive(Default)]

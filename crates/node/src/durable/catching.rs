@@ -4,13 +4,14 @@
 use std::collections::BTreeSet;
 
 use cocli_core::bucket::{Failure, FailureKind, Key, Manifest};
-use cocli_core::{Instant, LogId, Vector};
+use cocli_core::digest::hash;
+use cocli_core::{Instant, LogId};
 use cocli_store::checkpoint::{self, Told};
 
 use super::hub::{Clock, Term};
 use super::pull::{Pulled, Reach, is_held};
 use super::{Durable, Round, published};
-use crate::error::Result;
+use crate::error::{NodeError, Result};
 
 impl Durable<'_> {
     /// Joins the published checkpoint where a log is not held up to where that covers it: an object that
@@ -26,22 +27,15 @@ impl Durable<'_> {
         clock: &Clock<'_>,
         round: &mut Round,
     ) -> Result<()> {
-        let Some(Told { frontier, .. }) = published::told(current) else { return Ok(()) };
-        if self.lacking_of(&frontier)?.is_empty() {
-            return Ok(());
-        }
-        let going = self.going_on(&frontier)?;
-        if going.is_empty() {
-            return Ok(());
-        }
-        self.take_published(current, &|log| going.contains(log), &|_, _| ())?;
+        let Some(lacking) = self.lacking_of(current)? else { return Ok(()) };
+        self.take_published(current, &|log| lacking.contains(log), &|_, _| ())?;
         self.keep(term, clock)?;
         round.notices.extend(self.compact(clock().1)?);
         if checkpoint::waits(&*self.home.disk)? {
             let said = "another process compacts this home just now, and this hub lacks some of what was published: nothing is published before it has joined that";
             return Err(Failure::new(FailureKind::Away, said).into());
         }
-        self.cover_joined(&going, &frontier)?;
+        self.has_joined(current)?;
         // What waited for these logs to come so far is read now.
         let all = self.seen.writers();
         let pulled = self.pull(&all, Reach::All, clock().1)?;
@@ -50,72 +44,98 @@ impl Durable<'_> {
         Ok(())
     }
 
-    /// Joins the published checkpoint where ranges wait for what lies between: since the last time that this was
-    /// asked, or `at_once`. An object that brought it cannot be read, or nobody has it any more.
+    /// Joins the published checkpoint where ranges wait for what lies between, or objects cannot be read: since
+    /// the last time that this was asked, or `at_once`. What they held may be nowhere else any more.
     ///
     /// # Errors
-    /// When the bucket cannot be asked or the disk refuses.
+    /// When the bucket cannot be asked or the disk refuses. What stands in the bucket and is not what it should be
+    /// is a notice.
     pub(super) fn mend(&mut self, at_once: bool, now: Instant) -> Result<Pulled> {
-        let gaps: BTreeSet<LogId> = self.seen.gaps().into_keys().collect();
-        let waited = std::mem::replace(&mut self.seen.stuck, gaps.clone());
-        let stuck = gaps.iter().any(|log| at_once || waited.contains(log));
-        if self.seen.stuck != waited {
-            self.save()?;
-        }
         let mut mended = Pulled::default();
-        if !stuck {
-            return Ok(mended);
+        if self.is_in_need(at_once) {
+            match self.join_published(now, &mut mended) {
+                Err(NodeError::Bucket(failure)) if failure.kind == FailureKind::Wrong => {
+                    mended.notices.push(failure.to_string());
+                }
+                joined => joined?,
+            }
         }
-        let Some(manifest) = self.manifest()? else { return Ok(mended) };
-        let Some(Told { frontier, .. }) = published::told(&manifest) else { return Ok(mended) };
-        let lacking = self.lacking_of(&frontier)?;
-        if lacking.is_disjoint(&gaps) {
-            return Ok(mended);
-        }
-        let going = self.going_on(&frontier)?;
-        self.take_published(&manifest, &|log| going.contains(log), &|_, _| ())?;
-        mended.notices.extend(self.compact(now)?);
-        self.cover_joined(&going, &frontier)?;
-        mended.notices.push(format!(
-            "what lies between was nowhere in the bucket: the checkpoint of {} is joined",
-            Key::manifest(manifest.n)
-        ));
-        mended.logs.extend(going);
-        mended.add(self.pull(&BTreeSet::new(), Reach::New, now)?);
+        self.note_need()?;
         Ok(mended)
     }
 
+    /// Whether something waits, or cannot be read, for longer than a moment.
+    fn is_in_need(&self, at_once: bool) -> bool {
+        let waits =
+            self.seen.gaps().into_keys().any(|log| at_once || self.seen.waited.contains(&log));
+        waits || (!self.seen.damaged.is_empty() && (at_once || self.seen.ailed))
+    }
+
+    /// Notes what waits, and whether something cannot be read, for the next time.
+    fn note_need(&mut self) -> Result<()> {
+        let gaps: BTreeSet<LogId> = self.seen.gaps().into_keys().collect();
+        let stuck = gaps.intersection(&self.seen.waited).cloned().collect();
+        let ails = !self.seen.damaged.is_empty();
+        if (&self.seen.waited, &self.seen.stuck, self.seen.ailed) != (&gaps, &stuck, ails) {
+            (self.seen.waited, self.seen.stuck, self.seen.ailed) = (gaps, stuck, ails);
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    fn join_published(&mut self, now: Instant, mended: &mut Pulled) -> Result<()> {
+        // What the objects bring is not to be taken from there.
+        let all = self.seen.writers();
+        mended.add(self.pull(&all, Reach::New, now)?);
+        let Some(manifest) = self.manifest()? else { return Ok(()) };
+        let Some(lacking) = self.lacking_of(&manifest)? else { return Ok(()) };
+        self.take_published(&manifest, &|log| lacking.contains(log), &|_, _| ())?;
+        mended.notices.extend(self.compact(now)?);
+        if checkpoint::waits(&*self.home.disk)? {
+            // Another process compacts: the next compaction joins it, and the next look tells.
+            return Ok(());
+        }
+        self.has_joined(&manifest)?;
+        let key = Key::manifest(manifest.n);
+        mended
+            .notices
+            .push(format!("what no object holds any more came with the checkpoint of {key}"));
+        mended.logs.extend(lacking);
+        mended.add(self.pull(&BTreeSet::new(), Reach::New, now)?);
+        Ok(())
+    }
+
     /// What a checkpoint that was joined covers stands in the bucket with it.
-    fn cover_joined(&mut self, going: &BTreeSet<LogId>, frontier: &Vector) -> Result<()> {
+    fn has_joined(&mut self, manifest: &Manifest) -> Result<()> {
         let journals = self.home.journals()?;
-        for log in going {
-            if let Some(head) = frontier.0.get(log)
-                && journals.end(log) >= head.position
-            {
+        for (log, head) in published::told(manifest).iter().flat_map(|told| &told.frontier.0) {
+            if journals.begin(log) >= head.position {
                 self.seen.cover(log, 0, *head);
             }
         }
+        self.seen.joined = hash_of(manifest);
         self.save()
     }
 
-    /// The logs that are not held up to their heads, on the chain that leads there.
-    fn lacking_of(&self, heads: &Vector) -> Result<BTreeSet<LogId>> {
+    /// The logs that are not held up to where a published checkpoint covers them, on the chain that leads there;
+    /// nothing where that is none, or it was joined before: then they are of another branch.
+    fn lacking_of(&self, manifest: &Manifest) -> Result<Option<BTreeSet<LogId>>> {
+        let Some(Told { frontier, .. }) = published::told(manifest) else { return Ok(None) };
+        if self.seen.joined == hash_of(manifest) {
+            return Ok(None);
+        }
         let mut journals = self.home.journals()?;
         let mut lacking = BTreeSet::new();
-        for (log, head) in &heads.0 {
+        for (log, head) in &frontier.0 {
             if !is_held(&mut journals, log, *head)? {
                 lacking.insert(log.clone());
             }
         }
-        Ok(lacking)
+        Ok((!lacking.is_empty()).then_some(lacking))
     }
+}
 
-    /// Those of which nothing is held, or of which something waits in the bucket for what lies between. One
-    /// that merely ends before may be another branch.
-    fn going_on(&self, heads: &Vector) -> Result<BTreeSet<LogId>> {
-        let journals = self.home.journals()?;
-        let gaps = self.seen.gaps();
-        let going = heads.0.keys().filter(|log| !journals.holds(log) || gaps.contains_key(log));
-        Ok(going.cloned().collect())
-    }
+/// Tells one published checkpoint from another.
+fn hash_of(manifest: &Manifest) -> u128 {
+    manifest.checkpoint.as_ref().map_or(0, |text| hash(text.as_bytes()))
 }

@@ -1,7 +1,10 @@
 //! Whether the bucket is what it was: docs/bucket.md, "When the bucket is not what it was".
 
+use std::collections::BTreeSet;
+
 use cocli_core::NodeId;
 use cocli_core::bucket::{Failure, FailureKind, Key};
+use cocli_core::digest::hash;
 
 use super::founding::Founding;
 use super::pull::read;
@@ -31,9 +34,9 @@ impl Durable<'_> {
         self.begin_anew("the bucket was emptied and begun again")
     }
 
-    /// Makes sure that what was known to stand there still does: the own newest object, and by turns one more. Where
-    /// one does not, the bucket was put back to an earlier state, or damaged: it is read anew, and what is lacking there
-    /// counts as lacking.
+    /// Makes sure that what was known to stand there still does: the own newest object, that of one other node and
+    /// one more, both by turns, and the newest name of a node. Where one does not, the bucket was put back to an
+    /// earlier state, or damaged: it is read anew, and what is lacking there counts as lacking.
     ///
     /// # Errors
     /// As [`Durable::there`].
@@ -41,31 +44,48 @@ impl Durable<'_> {
         self.there()?;
         let me = self.home.node().clone();
         let own = (me.clone(), self.seen.next_of(&me) - 1);
-        if own.1 > 0 && self.seen.is_settled(&own) && !self.stands(&own)? {
-            return Ok(());
-        }
-        let next = self.seen.next_to_check();
-        if next != self.seen.checked {
-            self.seen.checked.clone_from(&next);
+        let own = (own.1 > 0 && self.seen.is_settled(&own)).then_some(own);
+        let (one, other) = (self.seen.next_to_check(), self.seen.next_newest(&me));
+        let looked = (one.clone(), other.as_ref().map(|(node, _)| node.clone()));
+        if self.seen.checked != looked {
+            self.seen.checked = looked;
             self.save()?;
         }
-        match next.filter(|next| *next != own) {
-            Some(next) => self.stands(&next).map(drop),
-            None => Ok(()),
+        let keys: BTreeSet<_> = own.into_iter().chain(one).chain(other).collect();
+        for key in keys {
+            if !self.stands(&key)? {
+                return Ok(());
+            }
         }
+        let name = Key::node(self.seen.nodes - 1);
+        if self.seen.nodes > 1 && self.bucket.get(&name)?.is_none() {
+            self.begin_anew(&gone(&name))?;
+        }
+        Ok(())
     }
 
-    /// Whether an object that was there before can be read; begins anew where it cannot.
+    /// Whether an object that was there before is there, as far as can be told; begins anew where it is not.
     fn stands(&mut self, key: &(NodeId, u64)) -> Result<bool> {
-        let name = Key::object(&key.0, key.1);
+        let (node, n) = key;
+        let name = Key::object(node, *n);
         // What comes garbled may have been garbled on its way.
         for again in [true, false] {
             let Some(packed) = self.bucket.get(&name)? else {
-                self.begin_anew(&format!("{name} was in the bucket, and is not any more"))?;
+                self.begin_anew(&gone(&name))?;
                 return Ok(false);
             };
-            match read(&packed, self.seen.cluster, &key.0, key.1) {
-                Ok(_) => return Ok(true),
+            match read(&packed, self.seen.cluster, node, *n) {
+                Ok(_) => {
+                    let newest =
+                        self.seen.newest.get(node).filter(|_| self.seen.next_of(node) == n + 1);
+                    if newest.is_none_or(|newest| *newest == hash(&packed)) {
+                        return Ok(true);
+                    }
+                    self.begin_anew(&format!(
+                        "{name} in the bucket is another than was read there"
+                    ))?;
+                    return Ok(false);
+                }
                 Err(_) if again => {}
                 Err(failure) => {
                     self.begin_anew(&failure.to_string())?;
@@ -77,18 +97,26 @@ impl Durable<'_> {
         Ok(false)
     }
 
-    /// Forgets all that is known of what the bucket holds, but which objects cannot be read.
-    fn begin_anew(&mut self, why: &str) -> Result<()> {
-        let Seen { url, cluster, life, .. } = &self.seen;
-        let mut seen = Seen::new(url, *cluster, life);
-        (seen.missing_is_denied, seen.put_since) =
-            (self.seen.missing_is_denied, self.seen.put_since);
-        seen.damaged = std::mem::take(&mut self.seen.damaged);
-        (self.seen, self.anew) = (seen, true);
+    /// Forgets all that is known of what the bucket holds, but which objects cannot be read: all of it is to be read.
+    pub(super) fn begin_anew(&mut self, why: &str) -> Result<()> {
+        let Seen { url, cluster, life, missing_is_denied, put_since, joined, .. } = &self.seen;
+        self.seen = Seen {
+            missing_is_denied: *missing_is_denied,
+            put_since: *put_since,
+            joined: *joined,
+            damaged: self.seen.damaged.clone(),
+            ..Seen::new(url, *cluster, life)
+        };
+        self.again.clear();
         self.notices
             .push(format!("{why}: all of the bucket is read again, and what it lacks is uploaded"));
         self.save()
     }
+}
+
+/// What is said where something is gone.
+pub(super) fn gone(key: &Key) -> String {
+    format!("{key} was in the bucket, and is not any more")
 }
 
 #[cfg(test)]

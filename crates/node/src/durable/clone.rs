@@ -120,18 +120,21 @@ pub(crate) fn clone_onto(
     let durable = Durable::open(&home, source.bucket, source.url, false)?;
     let mut durable = durable.ok_or(NodeError::BucketBusy)?;
     durable.seen.missing_is_denied = source.missing_is_denied;
+    let mut known = BTreeSet::new();
     if durable.seen.manifest == (0, 0)
         && let Some(manifest) = newest_manifest(source.bucket, home.cluster(), 0)?
     {
         take_checkpoint(&mut durable, &manifest, source, now)?;
+        // The hub could not read these either: what they held came with the checkpoint, or something waits.
+        known.clone_from(&manifest.again);
         cloned.manifest = Some((manifest.n, manifest.hub, manifest.at));
     }
     (source.watch)(Stage::Objects, 0, 0);
     durable.meet(true)?;
     let pulled = pull_all(&mut durable, now)?;
     check_bases(&durable, &pulled)?;
-    cloned.damaged =
-        durable.seen.damaged.iter().map(|(node, n)| Key::object(node, *n).to_string()).collect();
+    let damaged = durable.seen.damaged.difference(&known);
+    cloned.damaged = damaged.map(|(node, n)| Key::object(node, *n).to_string()).collect();
     cloned.waiting = durable.seen.waiting.len();
     drop(durable);
     (cloned.objects, cloned.bytes, cloned.notices) = (pulled.objects, pulled.bytes, pulled.notices);

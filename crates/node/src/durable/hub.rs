@@ -1,6 +1,6 @@
 //! The hub: who holds the lease publishes, and the chain of manifests is the fence. docs/bucket.md, "The hub".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::lease::{Lease, Watch};
 use cocli_core::bucket::pace::Micros;
@@ -168,9 +168,11 @@ impl Durable<'_> {
     /// # Errors
     /// When the bucket cannot be asked or the disk refuses.
     fn has_news(&mut self, now: Instant) -> Result<bool> {
-        self.meet(false)?;
+        self.meet(self.seen.unread)?;
         let all = self.seen.writers();
-        self.pull(&all, Reach::New, now)?;
+        let reach = if self.seen.unread { Reach::All } else { Reach::New };
+        let pulled = self.pull(&all, reach, now)?;
+        self.notices.extend(pulled.notices);
         let manifest = self.manifest()?;
         let Some(told) = manifest.as_ref().and_then(published::told) else { return Ok(true) };
         let journals = self.home.journals()?;
@@ -287,6 +289,7 @@ impl Durable<'_> {
             files: BTreeMap::new(),
             odd: None,
             objects: BTreeMap::new(),
+            again: BTreeSet::new(),
             ends: BTreeMap::new(),
             nodes: 1,
             snapshot: None,

@@ -35,7 +35,7 @@ pub fn newest_manifest(
         (n, Some(packed)) => unpacked(&packed, cluster, n).map(Some),
         (n, None) => {
             let key = Key::manifest(n);
-            Err(Failure::wrong(&key, "it was there, and is not any more"))
+            Err(Failure::wrong(&key, "it was there a moment ago, and is not any more"))
         }
     }
 }
@@ -53,7 +53,7 @@ pub(super) fn manifest(
 }
 
 /// Reads a manifest as it stood there.
-fn unpacked(packed: &[u8], cluster: ClusterId, n: u64) -> Result<Manifest, Failure> {
+pub(super) fn unpacked(packed: &[u8], cluster: ClusterId, n: u64) -> Result<Manifest, Failure> {
     let key = Key::manifest(n);
     let text = unpack(&key, packed, TEXT_BYTES_MAX)?;
     let manifest = Manifest::read(&text).ok_or_else(|| {

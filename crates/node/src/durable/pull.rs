@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::bucket::object::Part;
 use cocli_core::bucket::{Failure, Key, Object};
+use cocli_core::digest::hash;
 use cocli_core::frame::Linked;
 use cocli_core::limits::OBJECT_TEXT_BYTES_MAX;
 use cocli_core::{ClusterId, Head, Instant, LogId, NodeId};
@@ -15,7 +16,9 @@ use super::{Durable, fork};
 use crate::error::Result;
 
 /// Objects of a node that are asked for at once, when many follow each other.
-const AHEAD_MAX: u64 = 16;
+const AHEAD_MAX: usize = 16;
+/// Unreadable objects of a node, one behind the other, behind which nothing more is looked for.
+const UNREADABLE_MAX: u64 = 1000;
 /// Objects that are asked for at once again.
 const TOGETHER: usize = 16;
 
@@ -83,11 +86,21 @@ impl Durable<'_> {
         let mut pulled = Pulled { notices: self.notices.drain(..).collect(), ..Pulled::default() };
         let mut journals = self.home.journals()?;
         self.drop_branches(&mut journals)?;
+        if !self.again.is_empty() {
+            self.save()?;
+        }
         let first = if reach == Reach::All { 2 } else { 1 };
-        let mut ahead: BTreeMap<NodeId, u64> =
+        let mut ahead: BTreeMap<NodeId, usize> =
             nodes.iter().map(|node| (node.clone(), first)).collect();
         while !ahead.is_empty() {
             let many = self.pull_some(&mut journals, &mut ahead, now, &mut pulled)?;
+            if let Some(why) = self.changed.take() {
+                self.begin_anew(&why)?;
+                self.meet(true)?;
+                let all = self.seen.writers();
+                pulled.add(self.pull(&all, Reach::All, now)?);
+                return Ok(pulled);
+            }
             for (node, count) in &mut ahead {
                 if reach == Reach::All || many.contains(node) {
                     *count = (*count * 2).min(AHEAD_MAX);
@@ -100,6 +113,10 @@ impl Durable<'_> {
             self.try_damaged(&mut journals, now, &mut pulled)?;
         }
         self.take_waiting(&mut journals, now, &mut pulled)?;
+        if self.seen.unread && reach == Reach::All && self.seen.writers().is_subset(nodes) {
+            self.seen.unread = false;
+            self.save()?;
+        }
         Ok(pulled)
     }
 
@@ -108,21 +125,22 @@ impl Durable<'_> {
     fn pull_some(
         &mut self,
         journals: &mut Journals,
-        ahead: &mut BTreeMap<NodeId, u64>,
+        ahead: &mut BTreeMap<NodeId, usize>,
         now: Instant,
         pulled: &mut Pulled,
     ) -> Result<BTreeSet<NodeId>> {
-        let begun: BTreeMap<NodeId, u64> =
-            ahead.keys().map(|node| (node.clone(), self.seen.next_of(node))).collect();
-        let numbers = |(node, count): (&NodeId, &u64)| {
-            let next = begun.get(node).copied().unwrap_or(1);
-            (next..next + count).map(|n| (node.clone(), n)).collect::<Vec<_>>()
-        };
-        let keys: Vec<(NodeId, u64)> = ahead.iter().flat_map(numbers).collect();
+        let begun: BTreeMap<NodeId, (u64, Vec<u64>)> = (ahead.iter())
+            .map(|(node, count)| {
+                (node.clone(), (self.seen.next_of(node), self.ahead_of(node, *count)))
+            })
+            .collect();
+        let keys: Vec<(NodeId, u64)> = (begun.iter())
+            .flat_map(|(node, (_, numbers))| numbers.iter().map(|n| (node.clone(), *n)))
+            .collect();
         let got = self.get(&keys)?;
         let mut many = BTreeSet::new();
         for (key, packed) in keys.into_iter().zip(got) {
-            if !ahead.contains_key(&key.0) {
+            if !ahead.contains_key(&key.0) || self.changed.is_some() {
                 continue;
             }
             let Some(packed) = packed else {
@@ -136,11 +154,20 @@ impl Durable<'_> {
                 many.insert(key.0);
             }
         }
-        // Nothing but what cannot be read: what is behind all that is looked for the next time.
+        // Where there is nothing but what cannot be read, it ends at last.
         ahead.retain(|node, count| {
-            *count < AHEAD_MAX || begun.get(node) != Some(&self.seen.next_of(node))
+            let (next, numbers) = &begun[node];
+            numbers.len() == *count || self.seen.next_of(node) != *next
         });
         Ok(many)
+    }
+
+    /// The numbers of objects to ask for: the next of a node, and those behind it that are not known to be unreadable.
+    fn ahead_of(&self, node: &NodeId, count: usize) -> Vec<u64> {
+        let next = self.seen.next_of(node);
+        let last = next.saturating_add(UNREADABLE_MAX);
+        let behind = (next + 1..=last).filter(|n| !self.seen.damaged.contains(&(node.clone(), *n)));
+        std::iter::once(next).chain(behind).take(count).collect()
     }
 
     /// The objects as they stand there, in the order of `keys`.
@@ -161,17 +188,29 @@ impl Durable<'_> {
         let (node, n) = key;
         match read(packed, self.seen.cluster, node, *n) {
             Ok(object) => {
+                if self.is_of_another_line(&object) {
+                    let key = Key::object(node, *n);
+                    self.changed =
+                        Some(format!("{key} in the bucket follows on another than was read there"));
+                    return Ok(None);
+                }
                 self.seen.waiting.remove(key);
                 self.seen.open.remove(key);
                 self.take(journals, &object, now, pulled)?;
-                let logs = object.parts.iter().map(|part| part.range.log.clone());
-                self.seen.met_months(node, *n, logs);
+                let logs: Vec<LogId> =
+                    object.parts.iter().map(|part| part.range.log.clone()).collect();
                 if self.seen.damaged.remove(key) {
                     pulled.notices.push(format!("{}: it can be read again", Key::object(node, *n)));
+                    if logs.iter().any(|log| log.month.is_some()) {
+                        // What of it expires and stands behind this did not fit before.
+                        self.read_again(node, n + 1);
+                    }
                 }
+                self.seen.met_months(node, *n, logs);
                 if self.seen.next_of(node) <= *n {
                     self.seen.bytes += packed.len() as u64;
                     self.seen.next.insert(node.clone(), n + 1);
+                    self.seen.newest.insert(node.clone(), hash(packed));
                 }
                 pulled.objects += 1;
                 Ok(Some(object.more))
@@ -185,6 +224,16 @@ impl Durable<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether the next object of a node names another as the one before it than was read: the bucket was put back
+    /// to an earlier state, and went on from there. Not while all is read anew: then nothing older is known.
+    fn is_of_another_line(&self, object: &Object) -> bool {
+        let newest = self.seen.newest.get(&object.node);
+        !self.seen.unread
+            && object.before != 0
+            && object.n == self.seen.next_of(&object.node)
+            && newest.is_some_and(|newest| *newest != object.before)
     }
 
     /// Puts what an object holds into the journals, under the home's lock; not yet durable.
@@ -220,7 +269,7 @@ impl Durable<'_> {
                 }
                 Taken::Open => {
                     let open = self.seen.open.entry((object.node.clone(), object.n)).or_default();
-                    open.insert(log.clone());
+                    open.insert(log.clone(), part.range.start());
                     pulled.open.insert(log.clone());
                     pulled.logs.insert(log.clone());
                 }
@@ -330,17 +379,33 @@ impl Durable<'_> {
     ) -> Result<()> {
         let mut tried = BTreeSet::new();
         loop {
-            let ready = self.seen.waiting.iter().filter(|(key, logs)| {
-                let has_come = |(log, position): (&LogId, &u64)| journals.end(log) >= *position;
-                !tried.contains(*key) && logs.iter().any(has_come)
-            });
-            let ready: Vec<_> = ready.map(|(key, _)| key.clone()).take(TOGETHER).collect();
+            let mut ready = self.ready(journals)?;
+            ready.retain(|key| !tried.contains(key));
+            ready.truncate(TOGETHER);
             if ready.is_empty() {
                 return Ok(());
             }
             self.take_again(journals, &ready, now, pulled)?;
             tried.extend(ready);
         }
+    }
+
+    /// Objects with ranges that fit by now.
+    fn ready(&self, journals: &mut Journals) -> Result<Vec<(NodeId, u64)>> {
+        let has_come = |logs: &BTreeMap<LogId, u64>| {
+            logs.iter().any(|(log, position)| journals.end(log) >= *position)
+        };
+        let waiting = self.seen.waiting.iter().filter(|(_, logs)| has_come(logs));
+        let mut ready: Vec<_> = waiting.map(|(key, _)| key.clone()).collect();
+        for (key, logs) in &self.seen.open {
+            for (log, start) in logs {
+                if journals.hash_at(log, start.position)? == Some(start.hash) {
+                    ready.push(key.clone());
+                    break;
+                }
+            }
+        }
+        Ok(ready)
     }
 
     /// Tries those again that could not be read, and were passed over.
@@ -385,10 +450,16 @@ impl Durable<'_> {
         }
         self.seen.forget(log);
         if log.month.is_none() && (journals.owns(log) || tip.position > journals.end(log)) {
-            // What is no longer here stands in objects that count as read.
-            self.again.insert(log.node.clone());
+            // What is no longer here stands in objects that count as read, of whoever carried it.
+            self.seen.writers().iter().for_each(|node| self.read_again(node, 1));
         }
         Ok(())
+    }
+
+    /// The objects of a node are to be read from this one on.
+    fn read_again(&mut self, node: &NodeId, from: u64) {
+        let first = self.again.entry(node.clone()).or_insert(from);
+        *first = from.min(*first);
     }
 
     /// Syncs what came; without the home's lock, which others may want meanwhile.

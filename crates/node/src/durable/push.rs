@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use cocli_core::bucket::object::Part;
 use cocli_core::bucket::{Created, Failure, FailureKind, Key, Object};
+use cocli_core::digest::hash;
 use cocli_core::limits::{OBJECT_BYTES_MAX, OBJECT_RANGES_MAX};
 use cocli_core::{Instant, LogId, NodeId, Vector};
 use cocli_store::{Journals, StoreError};
@@ -60,6 +61,9 @@ impl Durable<'_> {
         let mut journals = self.home.journals()?;
         self.make_durable(&mut journals)?;
         self.drop_branches(&mut journals)?;
+        if !self.again.is_empty() {
+            self.save()?;
+        }
         let mut pushed = Pushed::default();
         loop {
             let lacks = self.lacks(&mut journals, which)?;
@@ -138,7 +142,9 @@ impl Durable<'_> {
         let node = self.home.node().clone();
         let n = self.seen.next_of(&node);
         let key = Key::object(&node, n);
-        let object = Object { cluster: self.seen.cluster, node: node.clone(), n, more, parts };
+        let before = self.seen.newest.get(&node).copied().unwrap_or_default();
+        let object =
+            Object { cluster: self.seen.cluster, node: node.clone(), n, more, before, parts };
         let packed = pack(&object.text())?;
         match self.bucket.create(&key, &packed)? {
             Created::New => {
@@ -148,6 +154,7 @@ impl Durable<'_> {
                 }
                 let logs = object.parts.iter().map(|part| part.range.log.clone());
                 self.seen.met_months(&node, n, logs);
+                self.seen.newest.insert(node.clone(), hash(&packed));
                 self.seen.next.insert(node, n + 1);
                 self.seen.bytes += packed.len() as u64;
                 pushed.objects += 1;
@@ -182,6 +189,8 @@ impl Durable<'_> {
             );
             return Err(Failure::new(FailureKind::Wrong, said).into());
         }
+        // Nobody can say what the next one follows on.
+        self.seen.newest.remove(node);
         self.seen.next.insert(node.clone(), n + 1);
         self.save()
     }

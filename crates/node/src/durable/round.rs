@@ -84,7 +84,7 @@ impl Durable<'_> {
             (next.files, next.odd, next.nodes) = (files, odd, self.seen.nodes);
             next.snapshot = Some(snapshot);
             next.objects = self.needed_objects(wall);
-            next.ends = self.seen.next.clone();
+            (next.again, next.ends) = (self.seen.unsettled(), self.seen.next.clone());
             if let Some(published) = self.publish(&next, term)? {
                 round.manifest = Some(published);
                 return Ok(round);

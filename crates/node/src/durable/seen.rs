@@ -30,15 +30,25 @@ pub struct Seen {
     /// Objects with ranges that begin behind what is held of their logs: to be read again when one of these has
     /// come to that position.
     pub waiting: BTreeMap<(NodeId, u64), BTreeMap<LogId, u64>>,
-    /// Objects with ranges on another branch of these logs that begins elsewhere: to be read again when the
-    /// branch that is held gives way.
-    pub open: BTreeMap<(NodeId, u64), BTreeSet<LogId>>,
+    /// Objects with ranges on another branch of these logs, and where those begin: to be read again when the log
+    /// leads there.
+    pub open: BTreeMap<(NodeId, u64), BTreeMap<LogId, Head>>,
     /// Objects that could not be read.
     pub damaged: BTreeSet<(NodeId, u64)>,
-    /// Logs that waited when the bucket was checked last: what lies between comes from nowhere by itself.
+    /// Logs that waited when the bucket was checked last.
+    pub waited: BTreeSet<LogId>,
+    /// Those that had waited then since the check before it: what lies between comes from nowhere by itself.
     pub stuck: BTreeSet<LogId>,
-    /// The object that was read again last, to see whether it still can be.
-    pub checked: Option<(NodeId, u64)>,
+    /// Whether an object could not be read when the bucket was checked last.
+    pub ailed: bool,
+    /// The hash of each node's newest object that was read, or created.
+    pub newest: BTreeMap<NodeId, u128>,
+    /// The object, and the node, that were looked at last to see whether the bucket is what it was.
+    pub checked: (Option<(NodeId, u64)>, Option<NodeId>),
+    /// Whether not all was read yet since nothing is known of it.
+    pub unread: bool,
+    /// The hash of the published checkpoint that was joined last.
+    pub joined: u128,
     /// The first object of each node that has a range of a log that expires with a month: no checkpoint that is
     /// published covers it.
     pub months: BTreeMap<(NodeId, Month), u64>,
@@ -75,8 +85,13 @@ impl Seen {
             waiting: BTreeMap::new(),
             open: BTreeMap::new(),
             damaged: BTreeSet::new(),
+            waited: BTreeSet::new(),
             stuck: BTreeSet::new(),
-            checked: None,
+            ailed: false,
+            newest: BTreeMap::new(),
+            checked: (None, None),
+            unread: true,
+            joined: 0,
             months: BTreeMap::new(),
             nodes: 1,
             registered: None,
@@ -113,6 +128,8 @@ impl Seen {
         for (node, next) in &manifest.objects {
             self.next.entry(node.clone()).or_insert(*next);
         }
+        // Whether they can be read is not known: they are tried.
+        self.damaged.extend(manifest.again.iter().cloned());
         for (log, head) in &frontier.0 {
             self.cover(log, 0, *head);
         }
@@ -136,16 +153,10 @@ impl Seen {
         }
     }
 
-    /// Nothing is known of a log any more: it is another branch by now, to which ranges that were met may belong.
+    /// Nothing is known of a log any more: it is another branch by now.
     pub fn forget(&mut self, log: &LogId) {
         self.covered.forget(log);
         self.tips.remove(log);
-        self.open.retain(|key, logs| {
-            if logs.remove(log) {
-                self.waiting.entry(key.clone()).or_default().insert(log.clone(), 0);
-            }
-            !logs.is_empty()
-        });
     }
 
     /// Whether an object has ranges that are to be read again.
@@ -167,18 +178,36 @@ impl Seen {
         gaps
     }
 
-    /// The object behind the one that was checked last, of those that were read.
+    /// The object behind the one that was looked at last, of those that were read.
     #[must_use]
     pub fn next_to_check(&self) -> Option<(NodeId, u64)> {
-        let is_read = |key: &(NodeId, u64)| self.is_settled(key) && key.1 < self.next_of(&key.0);
         let from = |node: &NodeId, n: u64| {
-            (n..self.next_of(node)).map(|n| (node.clone(), n)).find(|key| is_read(key))
+            (n..self.next_of(node)).map(|n| (node.clone(), n)).find(|key| self.is_settled(key))
         };
-        let behind = self.checked.as_ref().and_then(|(node, n)| {
-            let later = self.next.keys().filter(|other| *other > node);
-            from(node, n + 1).or_else(|| later.clone().find_map(|node| from(node, 1)))
+        let behind = self.checked.0.as_ref().and_then(|(node, n)| {
+            let mut later = self.next.keys().filter(|other| *other > node);
+            from(node, n + 1).or_else(|| later.find_map(|node| from(node, 1)))
         });
         behind.or_else(|| self.next.keys().find_map(|node| from(node, 1)))
+    }
+
+    /// The newest object of the node behind the one that was looked at last.
+    #[must_use]
+    pub fn next_newest(&self, me: &NodeId) -> Option<(NodeId, u64)> {
+        let newest = |node: &NodeId| {
+            let key = (node.clone(), self.next_of(node) - 1);
+            (key.1 > 0 && node != me && self.is_settled(&key)).then_some(key)
+        };
+        let last = self.checked.1.as_ref();
+        let later = self.next.keys().filter(|node| last.is_none_or(|last| *node > last));
+        later.chain(self.next.keys()).find_map(newest)
+    }
+
+    /// The objects that have to be read again, one day.
+    #[must_use]
+    pub fn unsettled(&self) -> BTreeSet<(NodeId, u64)> {
+        let keys = self.waiting.keys().chain(self.open.keys()).chain(&self.damaged);
+        keys.cloned().collect()
     }
 
     /// The nodes that are known to write there, but one.
@@ -202,14 +231,6 @@ impl Seen {
         self.next.entry(node.clone()).or_insert(1);
     }
 
-    /// The first object of a node that was not wholly taken in.
-    #[must_use]
-    pub fn settled_before(&self, node: &NodeId) -> u64 {
-        let unsettled = self.waiting.keys().chain(self.open.keys()).chain(&self.damaged);
-        let first = unsettled.filter(|(of, _)| of == node).map(|(_, n)| *n).min();
-        first.unwrap_or(u64::MAX).min(self.next_of(node))
-    }
-
     /// Notes of which months the `n`th object of a node has ranges.
     pub fn met_months(&mut self, node: &NodeId, n: u64, logs: impl IntoIterator<Item = LogId>) {
         for month in logs.into_iter().filter_map(|log| log.month) {
@@ -219,14 +240,15 @@ impl Seen {
     }
 
     /// The first object of a node that is needed beside a checkpoint that covers all that was taken in of the logs
-    /// that stay: one that was not wholly taken in, or has a range of a month from `oldest` on.
+    /// that stay: one that was not read, or has a range of a month from `oldest` on. Beside it those are that are
+    /// [`Seen::unsettled`].
     #[must_use]
     pub fn needed_from(&self, node: &NodeId, oldest: Month) -> u64 {
         let kept = |((of, month), n): (&(NodeId, Month), &u64)| {
             (of == node && *month >= oldest).then_some(*n)
         };
         let months = self.months.iter().filter_map(kept).min();
-        months.unwrap_or(u64::MAX).min(self.settled_before(node))
+        months.unwrap_or(u64::MAX).min(self.next_of(node))
     }
 }
 
@@ -248,10 +270,13 @@ mod tests {
         seen.cover(&log, 3, Head { position: 9, hash: ChainHash([1; 16]) });
         seen.cover(&log, 20, Head { position: 29, hash: ChainHash([2; 16]) });
         seen.waiting.insert((node.clone(), 14), [(log.clone(), 9)].into());
-        seen.open.insert((node.clone(), 13), [log.clone()].into());
+        let head = Head { position: 5, hash: ChainHash([3; 16]) };
+        seen.open.insert((node.clone(), 13), [(log.clone(), head)].into());
         seen.damaged.insert((node.clone(), 12));
-        seen.stuck.insert(log);
-        seen.checked = Some((node.clone(), 7));
+        (seen.waited, seen.stuck) = ([log.clone()].into(), [log].into());
+        (seen.ailed, seen.unread, seen.joined) = (true, false, 6);
+        seen.newest.insert(node.clone(), 1 << 100);
+        seen.checked = (Some((node.clone(), 7)), Some(node.clone()));
         let of = |month: &str| LogId::read(&format!("pi1~~{month}")).unwrap();
         seen.met_months(&node, 5, [of("202610"), of("202611")]);
         seen.met_months(&node, 3, [of("202610")]);
@@ -259,9 +284,9 @@ mod tests {
         (seen.nodes, seen.manifest, seen.bytes) = (4, (5, 6), 7);
         (seen.looked_after, seen.snapshot, seen.put_since) = ((8, 9), Some(3), (10, 11));
         assert_eq!(kept::read(&kept::text(&seen)), Some(seen.clone()));
-        assert_eq!(seen.settled_before(&node), 12);
+        assert_eq!(seen.unsettled().into_iter().map(|(_, n)| n).collect::<Vec<_>>(), [12, 13, 14]);
         let needed =
             ["202610", "202611", "202612"].map(|text| seen.needed_from(&node, month(text)));
-        assert_eq!(needed, [3, 5, 12]);
+        assert_eq!(needed, [3, 5, 17]);
     }
 }

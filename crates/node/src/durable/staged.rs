@@ -1,7 +1,7 @@
 //! For tests: nodes on disks in memory that write, upload and publish as a hub does.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,6 +106,7 @@ pub(super) fn publish(home: &Home, bucket: &dyn Bucket, n: u64, now: Instant) ->
         files: BTreeMap::new(),
         odd: None,
         objects: BTreeMap::new(),
+        again: BTreeSet::new(),
         ends: BTreeMap::new(),
         nodes: 1,
         snapshot: None,
@@ -122,9 +123,7 @@ pub(super) fn publish(home: &Home, bucket: &dyn Bucket, n: u64, now: Instant) ->
         manifest.odd = Some((name, 1));
     }
     let durable = durable(home, bucket);
-    let nodes = durable.seen().next.keys();
-    manifest.objects =
-        nodes.map(|node| (node.clone(), durable.seen().settled_before(node))).collect();
+    (manifest.objects, manifest.again) = (durable.seen().next.clone(), durable.seen().unsettled());
     bucket.create(&Key::manifest(n), &pack(&manifest.text()).unwrap()).unwrap();
     manifest
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use cocli_core::bucket::Manifest;
 use cocli_core::bucket::pace::{Due, Lacking};
+use cocli_core::bucket::{FailureKind, Key, Manifest, newest};
 use cocli_core::{Instant, LogId, NodeId};
 
-use super::published::newest_manifest;
+use super::check::gone;
+use super::published::{newest_manifest, unpacked};
 use super::pull::{Pulled, Reach, is_held};
 use super::push::{Pushed, Which};
 use super::{Durable, Seen};
-use crate::error::Result;
+use crate::error::{NodeError, Result};
 use crate::home::Home;
 
 /// What a trip came to.
@@ -35,33 +36,38 @@ impl Durable<'_> {
         if due.check {
             self.check()?;
         }
-        if due.names || self.anew {
-            self.meet(self.anew)?;
+        if due.names || self.seen.unread {
+            self.meet(self.seen.unread)?;
         }
         let mut pull = due.pull.clone();
         if due.manifest {
-            pull.extend(self.behind()?);
+            match self.behind() {
+                Err(NodeError::Bucket(failure)) if failure.kind == FailureKind::Wrong => {
+                    trip.pulled.notices.push(failure.to_string());
+                }
+                behind => pull.extend(behind?),
+            }
         }
         if due.names {
             // Another machine may bear this node's name.
             pull.insert(self.home.node().clone());
         }
-        let reach = if self.anew { Reach::All } else { Reach::New };
-        if self.anew {
-            pull = self.seen.writers();
+        let mut reach = Reach::New;
+        if self.seen.unread {
+            (pull, reach) = (self.seen.writers(), Reach::All);
         }
         if !pull.is_empty() {
-            trip.pulled = self.pull(&pull, reach, now)?;
+            trip.pulled.add(self.pull(&pull, reach, now)?);
         }
         if due.names && !self.seen.damaged.is_empty() {
             // Nobody's next objects, but those that could not be read.
             trip.pulled.add(self.pull(&BTreeSet::new(), Reach::All, now)?);
         }
-        if due.check {
-            trip.pulled.add(self.mend(false, now)?);
-        }
         if due.push {
             trip.pushed = self.push(&Which::Own(due.carried.clone()), now)?;
+        }
+        if due.check {
+            trip.pulled.add(self.mend(false, now)?);
         }
         Ok(trip)
     }
@@ -74,13 +80,15 @@ impl Durable<'_> {
         let mut trip = Trip::default();
         self.check()?;
         self.meet(true)?;
-        if pull {
+        if pull || self.seen.unread {
             let all = self.seen.writers();
             trip.pulled = self.pull(&all, Reach::All, now)?;
-            trip.pulled.add(self.mend(true, now)?);
         }
         if push {
             trip.pushed = self.push(&Which::All, now)?;
+        }
+        if pull {
+            trip.pulled.add(self.mend(true, now)?);
         }
         Ok(trip)
     }
@@ -91,7 +99,15 @@ impl Durable<'_> {
     /// When the bucket cannot be asked, or it cannot be read.
     pub fn manifest(&mut self) -> Result<Option<Manifest>> {
         let known = self.seen.manifest.0;
-        let manifest = newest_manifest(self.bucket, self.seen.cluster, known)?;
+        let (n, packed) = newest(known, |n| self.bucket.get(&Key::manifest(n)))?;
+        let manifest = match packed {
+            Some(packed) => Some(unpacked(&packed, self.seen.cluster, n)?),
+            None if n == 0 => None,
+            None => {
+                self.begin_anew(&gone(&Key::manifest(n)))?;
+                newest_manifest(self.bucket, self.seen.cluster, 0)?
+            }
+        };
         if let Some(manifest) = &manifest {
             self.seen.meet_manifest(manifest);
         }

@@ -12,7 +12,7 @@ use cocli_core::bucket::object::Part;
 use cocli_core::bucket::pace::Due;
 use cocli_core::bucket::{Bucket, Key, Object};
 use cocli_core::frame::Range;
-use cocli_core::{ChainHash, ClusterId, Head, LogId, NodeId, Target};
+use cocli_core::{ChainHash, ClusterId, Field, Head, LogId, NodeId, Target, Value};
 use cocli_store::{Command, HomeLock, paths};
 
 use super::super::clone::{Source, clone_onto};
@@ -247,7 +247,7 @@ fn range(home: &Home, from: u64) -> Range {
 fn plant(bucket: &MemoryBucket, node: &str, parts: Vec<Part>) {
     let node = NodeId::read(node).unwrap();
     let key = Key::object(&node, 1);
-    let object = Object { cluster: ClusterId([7; 16]), node, n: 1, more: false, parts };
+    let object = Object { cluster: ClusterId([7; 16]), node, n: 1, more: false, before: 0, parts };
     bucket.plant(&key, &zstd::encode_all(&object.text()[..], 1).unwrap());
 }
 
@@ -353,6 +353,230 @@ fn an_object_that_is_away_while_it_is_to_be_read_again_is_read_when_it_is_back()
     team.bucket.plant(&key, &bytes);
     pull(&team);
     assert!(has(&reader, "companies/bolt"));
+}
+
+#[test]
+fn a_hub_whose_newest_bytes_only_the_checkpoint_holds_publishes_no_less() {
+    let team = Team::default();
+    let (one, hub, next) = (node("one"), node("hub"), node("next"));
+    for n in 1..=3 {
+        write(&one, n, &format!("companies/acme-{n}"));
+        team.level(&one);
+        if n == 2 {
+            team.level(&next);
+        }
+    }
+    team.publish(&hub);
+    // The last of it, with nothing behind: nothing waits for it.
+    team.rot(&one, 3);
+    write(&next, 9, "companies/next");
+    team.publish(&next);
+    team.publish(&next);
+    let (fresh, ..) = team.cloned();
+    assert!((1..=3).all(|n| has(&fresh, &format!("companies/acme-{n}"))));
+    assert!(has(&fresh, "companies/next"));
+    // A reader that never was a hub comes to know it, too.
+    let reader = node("reader");
+    team.level(&reader);
+    assert!(has(&reader, "companies/acme-3"));
+}
+
+#[test]
+fn a_published_file_that_cannot_be_read_keeps_nobody_from_uploading() {
+    let team = Team::default();
+    let (one, hub, late) = (node("one"), node("hub"), node("late"));
+    write(&one, 1, "companies/acme");
+    team.level(&one);
+    team.publish(&hub);
+    team.rot(&one, 1);
+    write(&one, 2, "companies/bolt");
+    team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    let files = team.bucket.contents();
+    for key in files.keys().filter(|key| key.starts_with(paths::CHECKPOINT)) {
+        team.bucket.plant(&Key::read(key).unwrap(), b"rot");
+    }
+    for n in 0..3 {
+        write(&late, 10 + n, &format!("companies/late-{n}"));
+        let trip = team.level(&late);
+        assert_eq!(trip.pushed.objects, 1);
+        assert!(trip.pulled.notices.iter().any(|notice| notice.contains("damaged")));
+        write(&late, 20 + n, &format!("companies/later-{n}"));
+        assert_eq!(team.go(&late).pushed.objects, 1);
+    }
+}
+
+#[test]
+fn a_manifest_or_a_name_that_is_gone_begins_all_anew() {
+    let team = Team::default();
+    let (one, hub) = (node("one"), node("hub"));
+    write(&one, 1, "companies/acme");
+    team.level(&one);
+    team.publish(&hub);
+    let before = team.bucket.contents();
+    let newest = |team: &Team| team.durable(&hub).manifest().unwrap().unwrap().n;
+    let n = newest(&team);
+    write(&hub, 2, "companies/bolt");
+    team.publish(&hub);
+    assert!(newest(&team) > n);
+    for key in team.bucket.contents().keys().filter(|key| !before.contains_key(*key)) {
+        team.bucket.lose(&Key::read(key).unwrap());
+    }
+    assert_eq!(newest(&team), n);
+    team.publish(&hub);
+    let (fresh, ..) = team.cloned();
+    assert!(has(&fresh, "companies/acme") && has(&fresh, "companies/bolt"));
+    team.level(&one);
+    let last = Key::node(team.durable(&one).seen().nodes - 1);
+    team.bucket.lose(&last);
+    let told = team.level(&one).pulled.notices;
+    assert!(told.iter().any(|notice| notice.contains(last.as_str())), "{told:?}");
+}
+
+#[test]
+fn a_bucket_that_was_put_back_and_went_on_under_the_same_numbers_is_read_anew() {
+    let team = Team::default();
+    let (one, reader) = (node("one"), node("reader"));
+    let upload = |n: i64| {
+        write(&one, n, &format!("companies/acme-{n}"));
+        team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    };
+    team.level(&reader);
+    (1..=5).for_each(upload);
+    let early = team.bucket.contents();
+    (6..=8).for_each(upload);
+    team.level(&reader);
+    for key in team.bucket.contents().keys().filter(|key| !early.contains_key(*key)) {
+        team.bucket.lose(&Key::read(key).unwrap());
+    }
+    // It has found out, and uploads much more at once before the reader looks.
+    for n in 9..=12 {
+        write(&one, n, &format!("companies/acme-{n}"));
+    }
+    team.go(&one);
+    for n in 13..=15 {
+        upload(n);
+    }
+    let due = Due { pull: [one.node().clone()].into(), ..Due::default() };
+    for _ in 0..2 {
+        team.durable(&reader).go(&due, at(1000)).unwrap();
+    }
+    assert!((1..=15).all(|n| has(&reader, &format!("companies/acme-{n}"))));
+    assert!(team.durable(&reader).seen().waiting.is_empty());
+}
+
+#[test]
+fn a_long_run_of_objects_that_cannot_be_read_is_passed_over_and_fails_no_clone_for_ever() {
+    let team = Team::default();
+    let (one, reader, hub) = (node("one"), node("reader"), node("hub"));
+    for n in 1..=40 {
+        write(&one, n, &format!("companies/acme-{n}"));
+        team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    }
+    (10..=40).for_each(|n| team.rot(&one, n));
+    // It passes over some at a time.
+    for n in 0..5 {
+        write(&one, 50 + n, &format!("companies/later-{n}"));
+        let _ = team.durable(&one).level(true, true, at(1000));
+    }
+    team.level(&reader);
+    let all = |home: &Home| {
+        (1..=40).all(|n| has(home, &format!("companies/acme-{n}")))
+            && (0..5).all(|n| has(home, &format!("companies/later-{n}")))
+    };
+    assert!(all(&reader));
+    team.level(&hub);
+    team.publish(&hub);
+    let (fresh, waiting, damaged) = team.cloned();
+    assert!(all(&fresh));
+    assert_eq!((waiting, damaged), (0, Vec::new()));
+}
+
+#[test]
+fn what_the_hub_could_not_read_a_clone_tries() {
+    let team = Team::default();
+    let (one, hub) = (node("one"), node("hub"));
+    for n in 1..=3 {
+        write(&one, n, &format!("companies/acme-{n}"));
+        team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    }
+    let key = Key::object(one.node(), 2);
+    let whole = team.bucket.get(&key).unwrap().unwrap();
+    team.rot(&one, 2);
+    team.publish(&hub);
+    team.bucket.plant(&key, &whole);
+    let (fresh, waiting, _) = team.cloned();
+    assert!((1..=3).all(|n| has(&fresh, &format!("companies/acme-{n}"))));
+    assert_eq!(waiting, 0);
+}
+
+#[test]
+fn what_expires_and_stood_behind_a_garbled_object_is_taken_when_that_can_be_read() {
+    let team = Team::default();
+    let (one, reader) = (node("one"), node("reader"));
+    let task = Target::read("campaigns/spring/queues/mails").unwrap();
+    let left = |home: &Home| home.text(&task, "left").unwrap();
+    for n in 1..=3 {
+        let values = [(task.clone(), Field::read("left").unwrap(), Value::text(&n.to_string()))];
+        one.session(at(n)).unwrap().record_expiring("enqueue", &values).unwrap();
+        team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    }
+    let key = Key::object(one.node(), 1);
+    let whole = team.bucket.get(&key).unwrap().unwrap();
+    team.rot(&one, 1);
+    team.go(&reader);
+    assert_eq!(left(&reader), None);
+    team.bucket.plant(&key, &whole);
+    team.go(&reader);
+    let due = Due { pull: [one.node().clone()].into(), ..Due::default() };
+    team.durable(&reader).go(&due, at(1000)).unwrap();
+    assert_eq!(left(&reader).as_deref(), Some("3"));
+}
+
+#[test]
+fn a_range_of_a_branch_that_gossip_brought_the_beginning_of_is_read_again() {
+    let team = Team::default();
+    let (one, clone, common) = parted();
+    let reader = node("reader");
+    let log = LogId::read("one").unwrap();
+    append(&reader, &range(&one, 0));
+    let split = range(&clone, common);
+    let behind = split.end_position();
+    write(&clone, 3, "companies/z-1");
+    plant(&team.bucket, "aa", vec![part(range(&clone, behind))]);
+    team.level(&reader);
+    assert!(!has(&reader, "companies/z-1"));
+    {
+        let lock = HomeLock::take(&*reader.disk, "a test").unwrap();
+        let command = Command { at: at(50), verb: "fork".into() };
+        let mut journals = reader.journals().unwrap();
+        journals.set_branch_aside(&lock, &log, common, at(50).day(), &command).unwrap();
+    }
+    append(&reader, &split);
+    team.level(&reader);
+    assert!(has(&reader, "companies/z-0") && has(&reader, "companies/z-1"));
+}
+
+/// Appends what gossip brought.
+fn append(home: &Home, range: &Range) {
+    let lock = HomeLock::take(&*home.disk, "a test").unwrap();
+    let mut journals = home.journals().unwrap();
+    journals.append_range(&lock, range).unwrap();
+    journals.sync(&lock).unwrap();
+}
+
+#[test]
+fn who_knows_nothing_of_the_bucket_any_more_uploads_nothing_of_others_again() {
+    let team = Team::default();
+    let (one, two) = (node("one"), node("two"));
+    write(&one, 1, "companies/acme");
+    write(&two, 2, "companies/bolt");
+    team.level(&one);
+    team.level(&two);
+    team.level(&one);
+    let objects = team.bucket.contents().len();
+    one.disk.remove(paths::BUCKET).unwrap();
+    let trip = team.durable(&one).level(false, true, at(1000)).unwrap();
+    assert_eq!((trip.pushed.objects, team.bucket.contents().len()), (0, objects));
 }
 
 #[test]

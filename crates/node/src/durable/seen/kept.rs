@@ -9,7 +9,8 @@ use super::Seen;
 
 type Object = (String, u64);
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Kept {
     url: String,
     cluster: String,
@@ -18,10 +19,15 @@ struct Kept {
     covered: BTreeMap<String, Vec<(u64, u64)>>,
     tips: BTreeMap<String, (u64, String)>,
     waiting: Vec<(String, u64, String, u64)>,
-    open: Vec<(String, u64, String)>,
+    open: Vec<(String, u64, String, u64, String)>,
     damaged: Vec<Object>,
+    waited: Vec<String>,
     stuck: Vec<String>,
-    checked: Option<Object>,
+    ailed: bool,
+    newest: BTreeMap<String, String>,
+    checked: (Option<Object>, Option<String>),
+    unread: bool,
+    joined: String,
     months: Vec<(String, String, u64)>,
     nodes: u64,
     registered: Option<bool>,
@@ -52,12 +58,24 @@ pub(super) fn text(seen: &Seen) -> Vec<u8> {
             .collect(),
         waiting: seen.waiting.iter().flat_map(waiting).collect(),
         open: (seen.open.iter())
-            .flat_map(|((node, n), logs)| logs.iter().map(move |log| (node, *n, log)))
-            .map(|(node, n, log)| (node.to_string(), n, log.to_string()))
+            .flat_map(|((node, n), logs)| logs.iter().map(move |(log, head)| (node, *n, log, head)))
+            .map(|(node, n, log, head)| {
+                (node.to_string(), n, log.to_string(), head.position, head.hash.to_string())
+            })
             .collect(),
         damaged: seen.damaged.iter().map(object).collect(),
+        waited: seen.waited.iter().map(ToString::to_string).collect(),
         stuck: seen.stuck.iter().map(ToString::to_string).collect(),
-        checked: seen.checked.as_ref().map(object),
+        ailed: seen.ailed,
+        newest: (seen.newest.iter())
+            .map(|(node, hash)| (node.to_string(), format!("{hash:032x}")))
+            .collect(),
+        checked: (
+            seen.checked.0.as_ref().map(object),
+            seen.checked.1.as_ref().map(ToString::to_string),
+        ),
+        unread: seen.unread,
+        joined: format!("{:032x}", seen.joined),
         months: (seen.months.iter())
             .map(|((node, month), n)| (node.to_string(), month.to_string(), *n))
             .collect(),
@@ -94,12 +112,20 @@ pub(super) fn read(text: &[u8]) -> Option<Seen> {
     for (of, n, waits, position) in &kept.waiting {
         seen.waiting.entry((node(of)?, *n)).or_default().insert(log(waits)?, *position);
     }
-    for (of, n, open) in &kept.open {
-        seen.open.entry((node(of)?, *n)).or_default().insert(log(open)?);
+    for (of, n, open, position, hash) in &kept.open {
+        let head = Head { position: *position, hash: ChainHash::read(hash)? };
+        seen.open.entry((node(of)?, *n)).or_default().insert(log(open)?, head);
     }
     seen.damaged = kept.damaged.iter().map(object).collect::<Option<_>>()?;
+    seen.waited = kept.waited.iter().map(|of| log(of)).collect::<Option<_>>()?;
     seen.stuck = kept.stuck.iter().map(|of| log(of)).collect::<Option<_>>()?;
-    seen.checked = kept.checked.as_ref().and_then(object);
+    for (of, hash) in &kept.newest {
+        seen.newest.insert(node(of)?, number(hash)?);
+    }
+    seen.checked =
+        (kept.checked.0.as_ref().and_then(object), kept.checked.1.as_deref().and_then(node));
+    (seen.ailed, seen.unread) = (kept.ailed, kept.unread);
+    seen.joined = number(&kept.joined).unwrap_or_default();
     for (of, month, n) in &kept.months {
         seen.months.insert((node(of)?, Month::read(month)?), *n);
     }
@@ -109,4 +135,8 @@ pub(super) fn read(text: &[u8]) -> Option<Seen> {
     seen.bytes = kept.bytes;
     seen.missing_is_denied = kept.missing_is_denied;
     Some(seen)
+}
+
+fn number(hash: &str) -> Option<u128> {
+    u128::from_str_radix(hash, 16).ok()
 }
