@@ -49,6 +49,12 @@ pub(crate) enum Verb {
     Find(Find),
     /// Add or remove tags.
     Tag(Tag),
+    /// Note something about a company or person, and read what was noted.
+    Note(Note),
+    /// Meetings: add, list, what comes next, what was lately.
+    Meeting(Meeting),
+    /// Open a target's card in the editor.
+    Edit(Edit),
     /// Remove a target and everything below it (its files move to the trash of the home).
     Rm(Rm),
     /// Show what was written, newest last.
@@ -177,6 +183,94 @@ pub(crate) struct Add {
     /// The company that a person belongs to.
     #[arg(long, value_name = "SLUG")]
     pub(crate) company: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Note {
+    #[command(subcommand)]
+    pub(crate) verb: Option<NoteVerb>,
+    /// Whom it is about.
+    #[arg(required = true)]
+    pub(crate) target: Option<String>,
+    /// The note, in one line.
+    #[arg(required = true, num_args = 1..)]
+    pub(crate) text: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NoteVerb {
+    /// Add one with a title; its text comes from `--body`, from standard input, or else from the editor.
+    Add(NoteAdd),
+    /// List the notes of a company or person, oldest first.
+    List(ConvoOf),
+    /// Show the newest note of a company or person, or one.
+    Show(ConvoOf),
+    /// Open a note in the editor: the newest of a company or person, or one.
+    Edit(ConvoOf),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NoteAdd {
+    /// Whom it is about.
+    pub(crate) target: String,
+    /// Its title.
+    pub(crate) title: String,
+    /// Its text; `-` reads it from standard input.
+    #[arg(long)]
+    pub(crate) body: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvoOf {
+    /// A company or person, or one note or meeting.
+    pub(crate) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Meeting {
+    #[command(subcommand)]
+    pub(crate) verb: MeetingVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MeetingVerb {
+    /// Add one.
+    Add(MeetingAdd),
+    /// List those of a company or person, or all of them, oldest first.
+    List(MeetingsOf),
+    /// Those that come, the next first.
+    Next(MeetingsOf),
+    /// Those of the last 180 days, the latest first.
+    Recent(MeetingsOf),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MeetingAdd {
+    /// With whom.
+    pub(crate) target: String,
+    /// When: `tomorrow 14:30`, `next tue 9:00`, `2026-12-01 14:30`.
+    pub(crate) when: String,
+    /// Its title.
+    pub(crate) title: String,
+    /// What it is: `meeting`, `phone-call`, `email`, ...
+    #[arg(long = "type", value_name = "TYPE", default_value = "meeting")]
+    pub(crate) kind: String,
+    /// What was said, or is to be; `-` reads it from standard input.
+    #[arg(long)]
+    pub(crate) body: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MeetingsOf {
+    /// A company or person; else all.
+    pub(crate) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Edit {
+    /// A company, person, note or meeting.
+    pub(crate) target: String,
 }
 
 #[derive(Debug, Args)]

@@ -19,10 +19,12 @@ mod clone;
 pub(crate) mod compact;
 mod completions;
 mod conflicts;
+mod convo;
 mod daemon;
 mod decide;
 mod demo;
 mod doctor;
+mod edit;
 mod find;
 mod get;
 mod hub;
@@ -32,8 +34,10 @@ mod key;
 mod leave;
 mod list;
 mod log;
+mod meeting;
 mod morning;
 mod node;
+mod note;
 mod rm;
 mod set;
 mod show;
@@ -140,6 +144,9 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::List(args)) => list::run(&context, &args),
         Some(Verb::Find(args)) => find::run(&context, &args),
         Some(Verb::Tag(args)) => set::tag(&context, &args),
+        Some(Verb::Note(args)) => note::run(&context, &args),
+        Some(Verb::Meeting(args)) => meeting::run(&context, &args),
+        Some(Verb::Edit(args)) => edit::run(&context, &args),
         Some(Verb::Rm(args)) => rm::run(&context, &args),
         Some(Verb::Log(args)) => log::run(&context, &args),
         Some(Verb::Import(args)) => import::run(&context, &args),

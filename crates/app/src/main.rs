@@ -11,6 +11,7 @@ mod commands;
 mod daemon;
 mod demo;
 mod door;
+mod editor;
 mod failure;
 mod latency;
 mod locate;

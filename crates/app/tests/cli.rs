@@ -20,6 +20,8 @@ mod cluster;
 mod compaction;
 #[path = "cli/conflicts.rs"]
 mod conflicts;
+#[path = "cli/convos.rs"]
+mod convos;
 #[path = "cli/daily.rs"]
 mod daily;
 #[path = "cli/discovery.rs"]

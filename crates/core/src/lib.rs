@@ -10,6 +10,7 @@ extern crate alloc;
 
 pub mod bucket;
 pub mod conflict;
+pub mod convo;
 pub mod datagram;
 pub mod digest;
 pub mod entity;

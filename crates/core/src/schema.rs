@@ -157,6 +157,12 @@ impl Kind {
         }
     }
 
+    /// Whether it is a conversation that stands below an entity.
+    #[must_use]
+    pub fn is_convo(self) -> bool {
+        matches!(self, Self::Note | Self::Meeting)
+    }
+
     /// The kind of a target, by its path alone.
     #[must_use]
     pub fn of(target: &Target) -> Option<Self> {

@@ -113,11 +113,6 @@ pub(crate) enum Verdict {
     Broken { path: String, why: String },
 }
 
-/// The entities that have cards of their own here; notes and meetings get theirs with their verbs.
-pub(crate) fn kind_of(target: &Target) -> Option<Kind> {
-    Kind::of(target).filter(|kind| matches!(kind, Kind::Company | Kind::Person))
-}
-
 fn changes_of(target: &Target, edits: &[Edit]) -> Vec<Change> {
     let change = |edit: &Edit| Change {
         target: target.clone(),

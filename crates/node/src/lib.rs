@@ -8,6 +8,7 @@ pub mod change;
 mod compaction;
 mod config;
 mod conflicts;
+pub mod convo;
 pub mod durable;
 mod error;
 mod expiring;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cocli_core::entity::DELETED;
 use cocli_core::schema::POOL;
 use cocli_core::{Causality, Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target};
 use cocli_store::{Journals, Reader, StoreError, paths};
@@ -249,18 +250,33 @@ impl Home {
         if journals.hash_at(log, from.position)? != Some(from.hash) {
             return Ok(None);
         }
-        let mut targets = BTreeSet::new();
+        let (mut targets, mut hidden) = (BTreeSet::new(), BTreeSet::new());
         self.each_written(&journals, log, (from.position, to), |datagram| {
+            if datagram.field.as_str() == DELETED {
+                hidden.insert(datagram.target.clone());
+            }
             targets.insert(datagram.target);
         })?;
+        targets.extend(self.below(&hidden)?);
         Ok(Some(targets))
+    }
+
+    /// What stands below some targets: it goes and comes back with them.
+    pub(crate) fn below(&self, targets: &BTreeSet<Target>) -> Result<BTreeSet<Target>> {
+        if targets.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        self.read(|reader| {
+            let below = targets.iter().map(|target| Ok(reader.below(target)?.into_keys()));
+            Ok(below.collect::<cocli_store::Result<Vec<_>>>()?.into_iter().flatten().collect())
+        })
     }
 
     /// The target whose card a file of the pool is.
     #[must_use]
     pub fn target_of(&self, path: &Path) -> Option<Target> {
         let path = path.strip_prefix(self.path()).ok()?.to_str()?;
-        Target::read(resolve::of_card(path)?).ok()
+        Target::read(&resolve::of_card(path)?).ok()
     }
 
     /// Where the card of a target stands, for a person to open.

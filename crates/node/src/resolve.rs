@@ -2,7 +2,9 @@
 
 use cocli_core::schema::COLLECTIONS;
 use cocli_core::{Field, State, Target};
+use cocli_store::paths;
 
+use crate::convo;
 use crate::error::{NodeError, Result};
 
 /// The nearest of some names to what was typed, if any is near.
@@ -22,7 +24,8 @@ pub(crate) fn spelled(name: &str) -> Result<Option<Target>> {
     if !name.contains('/') {
         return Ok(None);
     }
-    let name = of_card(name).unwrap_or(name);
+    let of_card = of_card(name);
+    let name = of_card.as_deref().unwrap_or(name);
     let collection = name.split('/').next().unwrap_or_default();
     if !collection.is_empty() && !COLLECTIONS.contains(&collection) {
         let score = |c: &&str| strsim::jaro_winkler(collection, c);
@@ -33,12 +36,15 @@ pub(crate) fn spelled(name: &str) -> Result<Option<Target>> {
     Ok(Some(Target::read(name)?))
 }
 
-/// The target of a card's path (`…/companies/acme/_index.md`).
-pub(crate) fn of_card(path: &str) -> Option<&str> {
-    let folder =
-        path.strip_suffix(".md").or_else(|| path.strip_suffix(".lst"))?.rsplit_once('/')?.0;
-    let at = ["companies/", "people/"].iter().filter_map(|pool| folder.rfind(pool)).max()?;
-    (folder[at..].matches('/').count() == 1).then_some(&folder[at..])
+/// The target of a card's path (`…/companies/acme/_index.md`, `…/companies/acme/notes/call.md`).
+pub(crate) fn of_card(path: &str) -> Option<String> {
+    let at = ["companies/", "people/"].iter().filter_map(|pool| path.rfind(pool)).max()?;
+    if let Some((entity, kind, name)) = paths::convo_of(&path[at..]) {
+        return convo::target_of(entity, kind, name).map(|target| target.to_string());
+    }
+    let stem = path[at..].strip_suffix(".md").or_else(|| path[at..].strip_suffix(".lst"))?;
+    let folder = stem.rsplit_once('/')?.0;
+    (folder.matches('/').count() == 1).then(|| folder.to_owned())
 }
 
 /// The one entity that bears a slug or name.
@@ -92,10 +98,12 @@ mod tests {
             ("companies/acme/_index.md", Some("companies/acme")),
             ("/home/x/cocli/people/jane/jane-doe.md", Some("people/jane")),
             ("companies/acme/tags.lst", Some("companies/acme")),
-            ("companies/acme/notes/x.md", None),
+            ("companies/acme/notes/x.md", Some("companies/acme/notes/x")),
+            ("companies/acme/notes/X.md", Some("companies/acme/notes/x-c1ff3b5f")),
+            ("companies/acme/files/x.md", None),
             ("companies/acme", None),
         ] {
-            assert_eq!(of_card(path), target, "{path}");
+            assert_eq!(of_card(path).as_deref(), target, "{path}");
         }
     }
 

@@ -287,6 +287,10 @@ impl<'h> Session<'h> {
         }
         let Made { datagrams, unchanged, new, refused, .. } = made;
         self.touched.extend(datagrams.iter().map(|datagram| datagram.target.clone()));
+        let hides = datagrams.iter().filter(|datagram| datagram.field == deleted);
+        let hidden: BTreeSet<Target> = hides.map(|datagram| datagram.target.clone()).collect();
+        let below = self.home.below(&hidden)?;
+        self.touched.extend(below);
         let end = self.append(verb, &datagrams)?;
         let back = datagrams.iter().filter(|d| d.field == deleted && d.entry.value.is_null());
         back.for_each(|d| self.weigh_again(&d.target));

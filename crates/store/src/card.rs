@@ -27,7 +27,7 @@ pub use projection::Projection;
 pub use render::render;
 pub use rev::{Rev, rev};
 pub use splice::{Unfit, splice};
-pub use text::{CardText, PassedOver, parse};
+pub use text::{CardText, PassedOver, parse, parse_as};
 
 /// Bytes of a card's file.
 pub const CARD_BYTES_MAX: usize = 8 * 1024 * 1024;

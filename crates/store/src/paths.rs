@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use cocli_core::limits::LOG_BYTES_MAX;
-use cocli_core::{Day, Kind, LogId, Month, SortedFile, Target};
+use cocli_core::{Day, Kind, LogId, Month, SortedFile, Target, convo};
 
 /// Folder of the journals.
 pub const WAL: &str = "wal";
@@ -331,13 +331,38 @@ pub fn folder(path: &str) -> &str {
 #[must_use]
 pub fn card(target: &Target, file: Option<&str>) -> Option<String> {
     let last = target.as_str().rsplit('/').next().unwrap_or_default();
-    let name = file.and_then(file_name).unwrap_or(Cow::Borrowed(last));
-    match Kind::of(target)? {
+    let kind = Kind::of(target)?;
+    let own = if kind.is_convo() { convo::file_name(last).into() } else { Cow::Borrowed(last) };
+    let name = file.and_then(file_name).unwrap_or(own);
+    match kind {
         Kind::Company => Some(format!("{target}/_index.md")),
         Kind::Person => Some(format!("{target}/{name}.md")),
-        Kind::Note => Some(format!("{}/notes/{name}.md", target.entity())),
-        Kind::Meeting => Some(format!("{}/meetings/{name}.md", target.entity())),
+        Kind::Note | Kind::Meeting => Some(format!("{}/{name}.md", convos(target.entity(), kind))),
     }
+}
+
+/// The folder of an entity's notes, or meetings.
+#[must_use]
+pub fn convos(entity: &str, kind: Kind) -> String {
+    format!("{entity}/{}", kind.plural())
+}
+
+/// A file in the folder of an entity's notes, or meetings.
+#[must_use]
+pub fn in_convos(folder: &str, name: &str) -> String {
+    format!("{folder}/{name}")
+}
+
+/// The file of a note or meeting that a path names: the entity, the kind, and the file's name without its ending.
+#[must_use]
+pub fn convo_of(path: &str) -> Option<(&str, Kind, &str)> {
+    let (folder, name) = path.strip_suffix(".md")?.rsplit_once('/')?;
+    let (entity, plural) = folder.rsplit_once('/')?;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.is_convo() && kind.plural() == plural)?;
+    let is_entity = Target::read(entity).is_ok_and(|entity| {
+        entity.is_entity() && matches!(Kind::of(&entity), Some(Kind::Company | Kind::Person))
+    });
+    (is_entity && file_name(name).is_some()).then_some((entity, kind, name))
 }
 
 /// The list of tags beside a company's card.
@@ -415,6 +440,17 @@ mod tests {
         assert_eq!(card(&person, Some("Jané.md")).unwrap(), "people/jane-doe/Jané.md");
         let note = Target::read("companies/apple/notes/call-x1y2").unwrap();
         assert_eq!(card(&note, None).unwrap(), "companies/apple/notes/call-x1y2.md");
+        let note = Target::read("people/ada/notes/2026-02-18t17-04-05z-call-x1y2").unwrap();
+        let file = "people/ada/notes/2026-02-18T17-04-05Z-call-x1y2.md";
+        assert_eq!(card(&note, None).unwrap(), file);
+        assert_eq!(
+            convo_of(file),
+            Some(("people/ada", Kind::Note, "2026-02-18T17-04-05Z-call-x1y2"))
+        );
+        for path in ["people/ada/notes/.x.md", "people/ada/x.md", "wal/a/notes/x.md", "notes/x.md"]
+        {
+            assert_eq!(convo_of(path), None, "{path}");
+        }
         assert_eq!(card(&Target::read("nodes/pi1").unwrap(), None), None);
     }
 }

@@ -1,9 +1,9 @@
 //! Hand edits that wait: a person accepts or rejects them.
 
-use cocli_core::{Entry, Target};
+use cocli_core::{Entry, Kind, Target};
 
 use super::shelves::by_shard;
-use super::{Shelves, Verdict, kind_of};
+use super::{Shelves, Verdict};
 use crate::change::Change;
 use crate::error::Result;
 use crate::session::{End, Session};
@@ -40,7 +40,7 @@ impl Session<'_> {
             Some(target) => vec![target.clone()],
             None => self.home.cards_edited()?,
         };
-        let targets = by_shard(targets.into_iter().filter(|target| kind_of(target).is_some()));
+        let targets = by_shard(targets.into_iter().filter(|target| Kind::of(target).is_some()));
         let (disk, mut rest, mut waiting) = (self.home.disk.clone(), &targets[..], Vec::new());
         while !rest.is_empty() {
             let (shelves, some) = Shelves::next(&*disk, &mut rest)?;

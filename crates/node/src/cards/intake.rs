@@ -9,9 +9,10 @@ use cocli_store::paths;
 
 use super::look::{Look, verdict};
 use super::shelves::by_shard;
-use super::{Files, Held, Shelves, TakenIn, Unasked, Verdict, held_as_many, kind_of};
+use super::{Files, Held, Shelves, TakenIn, Unasked, Verdict, held_as_many};
 use crate::change::{Change, Intent};
 use crate::config::Project;
+use crate::convo::implied;
 use crate::error::Result;
 use crate::session::Session;
 
@@ -31,7 +32,7 @@ impl Session<'_> {
         self.recover_swaps()?;
         let disk = self.home.disk.clone();
         let open =
-            |target: &&Target| kind_of(target).is_some() && !self.looked.contains_key(target);
+            |target: &&Target| Kind::of(target).is_some() && !self.looked.contains_key(target);
         let targets = by_shard(targets.iter().filter(open).cloned());
         let (mut rest, mut changes, mut unasked) = (&targets[..], Vec::new(), Vec::new());
         while !rest.is_empty() {
@@ -74,7 +75,7 @@ impl Session<'_> {
         unasked: &mut Vec<Unasked>,
     ) -> Result<()> {
         // Of a person the state may name the file.
-        self.load(targets.iter().filter(|target| kind_of(target) == Some(Kind::Person)))?;
+        self.load(targets.iter().filter(|target| Kind::of(target) == Some(Kind::Person)))?;
         let touched = shelves.touched(targets, self.known());
         self.let_saves_end(shelves, &touched);
         self.load(touched.iter().copied())?;
@@ -136,8 +137,12 @@ impl Session<'_> {
         match look.examine(target, &files, entity) {
             Verdict::Broken { path, why } => self.break_off(target, (path, why)),
             Verdict::Held { why, .. } => self.hold(target, &files.path, why),
-            Verdict::Edits { changes: some, known } => {
+            Verdict::Edits { changes: mut some, known } => {
                 let path = files.path.clone();
+                if entity.fields.is_empty() && files.kind.is_convo() && !some.is_empty() {
+                    let has = |field: &str| some.iter().any(|one| one.field.as_str() == field);
+                    some.extend(implied(target, &path, &has, self.now));
+                }
                 self.touched.insert(target.clone());
                 self.looked.insert(target.clone(), files);
                 if known || some.is_empty() || entity.fields.is_empty() {
@@ -232,7 +237,7 @@ impl Session<'_> {
         for left in left.files {
             let Leftover { target, path, bytes, swap, before } = left;
             let (entity, taken) = (self.entity(&target)?, bytes.clone());
-            let files = match (kind_of(&target), before) {
+            let files = match (Kind::of(&target), before) {
                 (None, _) => None,
                 (Some(kind), None) => {
                     let tags_path = paths::tags(&target);

@@ -8,7 +8,8 @@ use cocli_store::card::{self, Basis, CardText, Edit, Taken, place, quiet, tags};
 use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
 
-use super::{Files, Verdict, changes_of, kind_of};
+use super::{Files, Verdict, changes_of};
+use crate::convo::in_folder;
 
 /// The files of a target, or the one that cannot be read and why.
 type Read = std::result::Result<Files, (String, String)>;
@@ -25,12 +26,27 @@ impl Look<'_> {
     /// the one that stands there.
     pub(crate) fn card_path(&self, target: &Target, entity: &Entity) -> Option<String> {
         let named = named_file(entity);
-        if named.is_none() && Kind::of(target) == Some(Kind::Person) {
+        let kind = Kind::of(target)?;
+        if named.is_none() && kind != Kind::Company {
             let kept = self.shelf.head(target.as_str()).map(|head| head.file.into_owned());
             let there = kept.filter(|file| matches!(self.disk.stat(file), Ok(Some(_))));
-            return there.or_else(|| self.persons_card(target));
+            return there.or_else(|| match kind.is_convo() {
+                true => self.convos_card(target, kind),
+                false => self.persons_card(target),
+            });
         }
         paths::card(target, named.as_deref())
+    }
+
+    /// The file of a note or meeting: one that a person made may bear a name that no id has.
+    fn convos_card(&self, target: &Target, kind: Kind) -> Option<String> {
+        let own = paths::card(target, None)?;
+        if matches!(self.disk.stat(&own), Ok(Some(_))) {
+            return Some(own);
+        }
+        let there = in_folder(self.disk, target.entity(), kind).unwrap_or_default();
+        let found = there.into_iter().find(|(of, _)| of == target);
+        found.map(|(_, path)| path).or(Some(own))
     }
 
     /// The file in a person's folder that is the card: the only one, or the only one that bears a
@@ -105,7 +121,7 @@ impl Look<'_> {
         entity: &Entity,
         read_file: &dyn Fn(&str) -> io::Result<quiet::Marked>,
     ) -> Option<Read> {
-        let kind = kind_of(target)?;
+        let kind = Kind::of(target)?;
         let path = self.card_path(target, entity)?;
         let read =
             |path: &str| match self.no_larger_than_a_card(path).and_then(|()| read_file(path)) {
@@ -141,7 +157,8 @@ impl Look<'_> {
     pub(crate) fn is_late(&self, target: &Target, files: &Files, entity: &Entity) -> bool {
         let Some(kept) = self.shelf.latest(target) else { return false };
         let is_other = |files: &Files| {
-            let file = files.card.as_deref().and_then(|bytes| card::parse(bytes).ok());
+            let file =
+                files.card.as_deref().and_then(|bytes| card::parse_as(files.kind, bytes).ok());
             file.and_then(|file| file.rev()).is_some_and(|rev| rev != kept.rev)
         };
         let stat = self.disk.stat(&files.path).ok().flatten();
@@ -178,7 +195,7 @@ impl Look<'_> {
                 .unwrap_or_default();
             return verdict(target, entity, &edits, true);
         };
-        let file = match card::parse(bytes) {
+        let file = match card::parse_as(files.kind, bytes) {
             Ok(file) => file,
             Err(error) => return broken(&files.path, error),
         };

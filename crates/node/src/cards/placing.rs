@@ -1,6 +1,6 @@
 //! Projections out: the cards of targets that changed are put in place.
 
-use cocli_core::{Entity, Field, Target};
+use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::card::kept::FileMark;
 use cocli_store::card::place::{self, CardPut, FilePut};
 use cocli_store::card::{self, Projection, tags};
@@ -9,7 +9,7 @@ use cocli_store::side::by_side;
 
 use super::look::{Look, named_file};
 use super::shelves::by_shard;
-use super::{Files, Placed, Shelves, kind_of};
+use super::{Files, Placed, Shelves};
 use crate::config::Project;
 use crate::error::Result;
 use crate::session::Session;
@@ -154,7 +154,7 @@ impl Session<'_> {
     /// Somebody wrote in the moment of the exchange: that is an edit like any other, and the card is
     /// rendered again.
     fn take_in_raced(&mut self, put: &CardPut, raced: place::Raced) -> Result<()> {
-        let Some(kind) = kind_of(&put.target) else { return Ok(()) };
+        let Some(kind) = Kind::of(&put.target) else { return Ok(()) };
         let path = put.file.clone();
         let entity = self.entity(&put.target)?;
         let (tags_path, taken) = (paths::tags(&put.target), raced.bytes.clone());
@@ -194,7 +194,7 @@ fn splice(
     bytes: &[u8],
     projection: &Projection,
 ) -> std::result::Result<Vec<u8>, String> {
-    let file = card::parse(bytes).map_err(|error| error.to_string())?;
+    let file = card::parse_as(kind, bytes).map_err(|error| error.to_string())?;
     card::splice(kind, &file, &projection.values).map_err(|error| error.to_string())
 }
 
@@ -236,7 +236,7 @@ struct Wanted<'a> {
 impl Wanted<'_> {
     fn plan(&self, look: Look<'_>) -> Plan {
         let Self { target, entity, .. } = *self;
-        let Some(kind) = kind_of(target) else { return Plan::Leave };
+        let Some(kind) = Kind::of(target) else { return Plan::Leave };
         let files = match self.read {
             Some(files) => files.clone(),
             None => match look.read(target, entity) {
@@ -296,13 +296,13 @@ fn stands(look: Look<'_>, put: &CardPut) -> bool {
 
 /// What the card of a target shows, if it has anything to show.
 pub(super) fn shows(entity: &Entity, target: &Target) -> Option<Projection> {
-    let projection = Projection::of(kind_of(target)?, entity);
+    let projection = Projection::of(Kind::of(target)?, entity);
     (!projection.values.is_empty()).then_some(projection)
 }
 
 /// Where the card of an entity stands when nobody chose its name by hand.
 pub(crate) fn place_anew(target: &Target, entity: &Entity) -> Option<String> {
-    kind_of(target)?;
+    Kind::of(target)?;
     paths::card(target, named_file(entity).as_deref())
 }
 
@@ -310,6 +310,6 @@ pub(crate) fn place_anew(target: &Target, entity: &Entity) -> Option<String> {
 /// was removed or has nothing to show.
 pub(crate) fn made_anew(target: &Target, entity: &Entity) -> Option<(String, String)> {
     let projection = shows(entity, target).filter(|_| entity.removed().is_none())?;
-    let text = card::render(kind_of(target)?, &projection.values);
+    let text = card::render(Kind::of(target)?, &projection.values);
     Some((place_anew(target, entity)?, text))
 }

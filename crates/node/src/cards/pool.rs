@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use cocli_core::digest::{hash, shard};
 use cocli_core::schema::POOL;
-use cocli_core::{Entity, State, Target};
+use cocli_core::{Entity, Kind, State, Target};
 use cocli_store::card::kept::{Head, Shelf};
 use cocli_store::card::place;
 use cocli_store::disk::FileKind;
@@ -15,8 +15,9 @@ use cocli_store::{Reader, StoreError, card};
 use super::look::Look;
 use super::placing::shows;
 use super::shelves::by_shard;
-use super::{Held, Placed, Shelves, Unasked, Verdict, held_as_many, kind_of};
+use super::{Held, Placed, Shelves, Unasked, Verdict, held_as_many};
 use crate::config::Project;
+use crate::convo::in_folder;
 use crate::error::Result;
 use crate::home::Home;
 
@@ -44,7 +45,7 @@ impl Home {
         if !self.keeps_cards() {
             return Ok(Vec::new());
         }
-        let targets = by_shard(targets.iter().filter(|t| kind_of(t).is_some()).cloned());
+        let targets = by_shard(targets.iter().filter(|t| Kind::of(t).is_some()).cloned());
         let (mut rest, mut changed) = (&targets[..], Vec::new());
         while !rest.is_empty() {
             let (shelves, some) = Shelves::next(&*self.disk, &mut rest)?;
@@ -95,7 +96,15 @@ impl Home {
         let shelf = Shelf::read(&*self.disk, targets.first().map_or(0, shard))?;
         let look = Look { disk: &*self.disk, shelf: &shelf };
         let nothing = Entity::default();
-        Ok(targets.iter().filter(|target| look.touched(target, &nothing)).cloned().collect())
+        let touched = |target: &Target| look.touched(target, &nothing);
+        let mut edited: Vec<Target> = targets.iter().filter(|of| touched(of)).cloned().collect();
+        for entity in targets {
+            for kind in Kind::ALL.into_iter().filter(|kind| kind.is_convo()) {
+                let there = in_folder(&*self.disk, entity.as_str(), kind)?;
+                edited.extend(there.into_iter().map(|(target, _)| target).filter(touched));
+            }
+        }
+        Ok(edited)
     }
 
     /// Targets whose cards somebody touched, or do not show the state.
@@ -115,9 +124,16 @@ impl Home {
     fn behind_state(&self, reader: &Reader) -> cocli_store::Result<Vec<Target>> {
         let behind = reader.by_shard(|shard, entities| {
             let shelf = Shelf::read(&*self.disk, shard)?;
-            let cards = entities.iter().filter(|(target, _)| kind_of(target).is_some());
+            let cards = entities.iter().filter(|(target, _)| Kind::of(target).is_some());
+            let removed = |target: &Target| {
+                target.lineage().any(|above| {
+                    let above = Target::read(above).ok();
+                    above.and_then(|above| entities.get(&above)?.removed()).is_some()
+                })
+            };
             let late = cards.filter(|(target, entity)| {
-                self.is_behind(target, entity, shelf.head(target.as_str()).as_ref())
+                let head = shelf.head(target.as_str());
+                self.is_behind((target, entity), removed(target), head.as_ref())
             });
             Ok(late.map(|(target, _)| target.clone()).collect::<Vec<_>>())
         })?;
@@ -125,9 +141,14 @@ impl Home {
     }
 
     /// Whether a card does not show what is known of its entity.
-    fn is_behind(&self, target: &Target, entity: &Entity, head: Option<&Head<'_>>) -> bool {
+    fn is_behind(
+        &self,
+        (target, entity): (&Target, &Entity),
+        removed: bool,
+        head: Option<&Head<'_>>,
+    ) -> bool {
         let there = |head: &Head<'_>| self.disk.stat(&head.file).is_ok_and(|stat| stat.is_some());
-        let shown = shows(entity, target).filter(|_| entity.removed().is_none());
+        let shown = shows(entity, target).filter(|_| !removed);
         match (&shown, head) {
             (Some(projection), Some(head)) => projection.rev() != head.rev || !there(head),
             (Some(_), None) => true,
@@ -176,7 +197,7 @@ impl Home {
         if !self.keeps_cards() {
             return Ok((sum, level));
         }
-        let cards = state.entities().map(|(target, _)| target).filter(|t| kind_of(t).is_some());
+        let cards = state.entities().map(|(target, _)| target).filter(|t| Kind::of(t).is_some());
         let targets = by_shard(cards.cloned());
         let (mut rest, nothing) = (&targets[..], Entity::default());
         while !rest.is_empty() {
@@ -199,7 +220,7 @@ impl Home {
 /// The name of what a card shows; nothing when there is none that can be read.
 fn rev_of_card(look: Look<'_>, target: &Target, entity: &Entity) -> Option<card::Rev> {
     let files = look.read(target, entity)?.ok()?;
-    let file = card::parse(files.card.as_deref()?).ok()?;
+    let file = card::parse_as(files.kind, files.card.as_deref()?).ok()?;
     Some(card::rev(files.kind, &file.fields(files.kind)))
 }
 

@@ -86,6 +86,22 @@ pub fn parse(bytes: &[u8]) -> Result<CardText, CardError> {
     Ok(CardText { text: text.to_owned(), front, rest, crlf, entries, by_field, rev })
 }
 
+/// Reads the card of a kind. A note or meeting may be plain text, as people begin one: then all of it is the body.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_as(kind: Kind, bytes: &[u8]) -> Result<CardText, CardError> {
+    let is_text = str::from_utf8(bytes).is_ok_and(|text| {
+        let start = text.trim_start_matches('\u{feff}');
+        !is_fence(&start[..line_end(start, 0)])
+    });
+    if !kind.is_convo() || !is_text {
+        return parse(bytes);
+    }
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    parse(&[&b"---\n---\n\n"[..], bytes].concat())
+}
+
 impl CardText {
     /// The whole file.
     #[must_use]

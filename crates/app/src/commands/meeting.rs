@@ -1,0 +1,56 @@
+//! `cocli meeting`: what was agreed with whom, and when.
+
+use cocli_core::{Instant, Kind};
+
+use super::Context;
+use super::convo::{New, add, body, list, owner};
+use crate::args::{Meeting, MeetingAdd, MeetingVerb, MeetingsOf};
+use crate::clock;
+use crate::failure::Failure;
+
+/// How long ago what is recent was at most.
+const RECENT_DAYS: i64 = 180;
+const DAY_MICROS: i64 = 86_400_000_000;
+
+pub(super) fn run(context: &Context, args: &Meeting) -> Result<(), Failure> {
+    match &args.verb {
+        MeetingVerb::Add(args) => add_meeting(context, args),
+        MeetingVerb::List(args) => list_some(context, args, |_, _| true, false),
+        MeetingVerb::Next(args) => list_some(context, args, |at, now| at >= now, false),
+        MeetingVerb::Recent(args) => {
+            let since = |now: Instant| now.micros() - RECENT_DAYS * DAY_MICROS;
+            list_some(context, args, |at, now| at < now && at.micros() >= since(now), true)
+        }
+    }
+}
+
+fn add_meeting(context: &Context, args: &MeetingAdd) -> Result<(), Failure> {
+    let home = context.home()?;
+    let of = owner(&home, &args.target)?;
+    let at = clock::moment(&args.when).map_err(Failure::usage)?;
+    let text = match &args.body {
+        Some(given) => body(Some(given), &args.title, false)?,
+        None => String::new(),
+    };
+    let fields = [("type", args.kind.as_str()), ("content", text.as_str())];
+    add(context, &home, &of, &New { kind: Kind::Meeting, at, title: &args.title, fields: &fields })
+}
+
+fn list_some(
+    context: &Context,
+    args: &MeetingsOf,
+    wanted: impl Fn(Instant, Instant) -> bool,
+    latest_first: bool,
+) -> Result<(), Failure> {
+    let home = context.home()?;
+    context.catch_up(&home, None);
+    let of = args.target.as_ref().map(|name| owner(&home, name)).transpose()?;
+    let now = clock::now();
+    let mut meetings = home.convos(of.as_ref(), Kind::Meeting)?;
+    meetings.retain(|meeting| meeting.at.is_none_or(|at| wanted(at, now)));
+    if latest_first {
+        meetings.reverse();
+    }
+    list(context, meetings.iter(), of.is_none());
+    Ok(())
+}

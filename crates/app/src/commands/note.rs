@@ -1,0 +1,67 @@
+//! `cocli note`: what is to be remembered of a company or person.
+
+use cocli_core::Kind;
+
+use super::Context;
+use super::convo::{New, add, body, list, one, owner};
+use crate::args::{ConvoOf, Note, NoteAdd, NoteVerb, Show};
+use crate::clock;
+use crate::failure::{Exit, Failure};
+
+/// Longest title that is made of a note's text, characters.
+const TITLE_CHARS_MAX: usize = 60;
+
+pub(super) fn run(context: &Context, args: &Note) -> Result<(), Failure> {
+    match &args.verb {
+        Some(NoteVerb::Add(args)) => add_titled(context, args),
+        Some(NoteVerb::List(args)) => list_of(context, args),
+        Some(NoteVerb::Show(args)) => {
+            let home = context.home()?;
+            context.catch_up(&home, None);
+            let target = one(&home, &args.target, Kind::Note)?.to_string();
+            super::show::run(context, &Show { target })
+        }
+        Some(NoteVerb::Edit(args)) => {
+            let home = context.home()?;
+            super::edit::open(context, &home, &one(&home, &args.target, Kind::Note)?)
+        }
+        None => add_line(context, args),
+    }
+}
+
+/// One line: it is its own title.
+fn add_line(context: &Context, args: &Note) -> Result<(), Failure> {
+    let home = context.home()?;
+    let text = args.text.join(" ");
+    let of = owner(&home, args.target.as_deref().unwrap_or_default())?;
+    let first = text.lines().next().unwrap_or_default();
+    let title: String = first.chars().take(TITLE_CHARS_MAX).collect();
+    let fields = [("content", text.as_str())];
+    add(
+        context,
+        &home,
+        &of,
+        &New { kind: Kind::Note, at: clock::now(), title: &title, fields: &fields },
+    )
+}
+
+fn add_titled(context: &Context, args: &NoteAdd) -> Result<(), Failure> {
+    let home = context.home()?;
+    let of = owner(&home, &args.target)?;
+    let text = body(args.body.as_deref(), &args.title, true)?;
+    if text.is_empty() {
+        return Err(Failure::new(Exit::Failed, "the note has no text: nothing is noted"));
+    }
+    let fields = [("content", text.as_str())];
+    let new = New { kind: Kind::Note, at: clock::now(), title: &args.title, fields: &fields };
+    add(context, &home, &of, &new)
+}
+
+fn list_of(context: &Context, args: &ConvoOf) -> Result<(), Failure> {
+    let home = context.home()?;
+    context.catch_up(&home, None);
+    let of = owner(&home, &args.target)?;
+    let notes = home.convos(Some(&of), Kind::Note)?;
+    list(context, notes.iter(), false);
+    Ok(())
+}
