@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use cocli_core::bucket::{Failure, FailureKind, Key, Manifest};
 use cocli_core::digest::hash;
 use cocli_core::{Instant, LogId};
-use cocli_store::checkpoint::{self, Told};
+use cocli_store::checkpoint::Told;
 
 use super::hub::{Clock, Term};
 use super::pull::{Pulled, Reach, is_held};
@@ -30,8 +30,9 @@ impl Durable<'_> {
         let Some(lacking) = self.lacking_of(current)? else { return Ok(()) };
         self.take_published(current, &|log| lacking.contains(log), &|_, _| ())?;
         self.keep(term, clock)?;
-        round.notices.extend(self.compact(clock().1)?);
-        if checkpoint::waits(&*self.home.disk)? {
+        let merged = self.compact(clock().1)?;
+        round.notices.extend(merged.complaints);
+        if !merged.joined {
             let said = "another process compacts this home just now, and this hub lacks some of what was published: nothing is published before it has joined that";
             return Err(Failure::new(FailureKind::Away, said).into());
         }
@@ -40,7 +41,7 @@ impl Durable<'_> {
         let all = self.seen.writers();
         let pulled = self.pull(&all, Reach::All, clock().1)?;
         round.pulled.add(pulled);
-        round.notices.extend(self.compact(clock().1)?);
+        round.notices.extend(self.compact(clock().1)?.complaints);
         Ok(())
     }
 
@@ -48,16 +49,17 @@ impl Durable<'_> {
     /// the last time that this was asked, or `at_once`. What they held may be nowhere else any more.
     ///
     /// # Errors
-    /// When the bucket cannot be asked or the disk refuses. What stands in the bucket and is not what it should be
-    /// is a notice.
+    /// When the bucket cannot be asked, or what is known of it not kept. Whatever else hinders it is a notice.
     pub(super) fn mend(&mut self, at_once: bool, now: Instant) -> Result<Pulled> {
         let mut mended = Pulled::default();
         if self.is_in_need(at_once) {
             match self.join_published(now, &mut mended) {
-                Err(NodeError::Bucket(failure)) if failure.kind == FailureKind::Wrong => {
-                    mended.notices.push(failure.to_string());
+                Err(NodeError::Bucket(failure)) if failure.kind != FailureKind::Wrong => {
+                    return Err(failure.into());
                 }
-                joined => joined?,
+                // Whatever it is, all else goes on, and this is tried at the next look.
+                Err(error) => mended.notices.push(error.to_string()),
+                Ok(()) => {}
             }
         }
         self.note_need()?;
@@ -90,8 +92,9 @@ impl Durable<'_> {
         let Some(manifest) = self.manifest()? else { return Ok(()) };
         let Some(lacking) = self.lacking_of(&manifest)? else { return Ok(()) };
         self.take_published(&manifest, &|log| lacking.contains(log), &|_, _| ())?;
-        mended.notices.extend(self.compact(now)?);
-        if checkpoint::waits(&*self.home.disk)? {
+        let merged = self.compact(now)?;
+        mended.notices.extend(merged.complaints);
+        if !merged.joined {
             // Another process compacts: the next compaction joins it, and the next look tells.
             return Ok(());
         }

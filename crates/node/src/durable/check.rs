@@ -65,7 +65,7 @@ impl Durable<'_> {
     }
 
     /// Whether an object that was there before is there, as far as can be told; begins anew where it is not.
-    fn stands(&mut self, key: &(NodeId, u64)) -> Result<bool> {
+    pub(super) fn stands(&mut self, key: &(NodeId, u64)) -> Result<bool> {
         let (node, n) = key;
         let name = Key::object(node, *n);
         // What comes garbled may have been garbled on its way.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use cocli_core::bucket::{Bucket, Failure, Key, Manifest};
+use cocli_core::bucket::{Bucket, Failure, FailureKind, Key, Manifest};
 use cocli_core::limits::TAIL_BYTES_MAX;
 use cocli_core::schema::POOL;
 use cocli_core::{ClusterId, Instant, NodeId, Vector};
@@ -12,8 +12,8 @@ use cocli_store::{Command, HomeLock, SharedDisk, StoreError, checkpoint, paths};
 
 use super::founding::Founding;
 use super::published::newest_manifest;
-use super::pull::{Pulled, Reach};
-use super::{Durable, mark};
+use super::pull::{Pulled, Reach, is_held};
+use super::{Durable, mark, published};
 use crate::cards::Placed;
 use crate::error::{NodeError, Result};
 use crate::home::{Birth, Home, Rim, first_config, replace};
@@ -120,22 +120,29 @@ pub(crate) fn clone_onto(
     let durable = Durable::open(&home, source.bucket, source.url, false)?;
     let mut durable = durable.ok_or(NodeError::BucketBusy)?;
     durable.seen.missing_is_denied = source.missing_is_denied;
-    let mut known = BTreeSet::new();
-    if durable.seen.manifest == (0, 0)
-        && let Some(manifest) = newest_manifest(source.bucket, home.cluster(), 0)?
-    {
-        take_checkpoint(&mut durable, &manifest, source, now)?;
-        // The hub could not read these either: what they held came with the checkpoint, or something waits.
-        known.clone_from(&manifest.again);
-        cloned.manifest = Some((manifest.n, manifest.hub, manifest.at));
+    let manifest = newest_manifest(source.bucket, home.cluster(), 0)?;
+    let mut lost = None;
+    if let Some(manifest) = manifest.as_ref().filter(|_| durable.seen.manifest == (0, 0)) {
+        match take_checkpoint(&mut durable, manifest, source, now) {
+            Err(NodeError::Bucket(failure)) if failure.kind == FailureKind::Wrong => {
+                durable.notices.push(format!("{failure}: all objects are read instead"));
+                lost = published::told(manifest).map(|told| told.frontier);
+            }
+            taken => {
+                taken?;
+                cloned.manifest = Some((manifest.n, manifest.hub.clone(), manifest.at.clone()));
+            }
+        }
     }
+    // The hub could not read these either: what they held came with the checkpoint, or something waits.
+    let known = manifest.map(|manifest| manifest.again).unwrap_or_default();
     (source.watch)(Stage::Objects, 0, 0);
     durable.meet(true)?;
     let pulled = pull_all(&mut durable, now)?;
-    check_bases(&durable, &pulled)?;
+    check_bases(&durable, &known)?;
     let damaged = durable.seen.damaged.difference(&known);
     cloned.damaged = damaged.map(|(node, n)| Key::object(node, *n).to_string()).collect();
-    cloned.waiting = durable.seen.waiting.len();
+    cloned.waiting = durable.seen.waiting.len() + lacking(&home, lost.as_ref())?;
     drop(durable);
     (cloned.objects, cloned.bytes, cloned.notices) = (pulled.objects, pulled.bytes, pulled.notices);
     merge_tail(&home, source, now)?;
@@ -233,10 +240,12 @@ fn pull_all(durable: &mut Durable<'_>, now: Instant) -> Result<Pulled> {
     }
 }
 
-/// Refuses a frontier that the objects behind it do not go on from.
-fn check_bases(durable: &Durable<'_>, pulled: &Pulled) -> Result<()> {
+/// Refuses a frontier that the objects behind it do not go on from, but for those that are `known` to be of
+/// another branch.
+fn check_bases(durable: &Durable<'_>, known: &BTreeSet<(NodeId, u64)>) -> Result<()> {
     let journals = durable.home.journals()?;
-    for log in &pulled.open {
+    let open = durable.seen.open.iter().filter(|(key, _)| !known.contains(*key));
+    for log in open.flat_map(|(_, logs)| logs.keys()) {
         let Some(base) = journals.base(log) else { continue };
         if journals.end(log) == base.head.position {
             let what = format!(
@@ -247,6 +256,16 @@ fn check_bases(durable: &Durable<'_>, pulled: &Pulled) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// How many logs do not come to where a checkpoint that could not be taken covers them.
+fn lacking(home: &Home, lost: Option<&Vector>) -> Result<usize> {
+    let mut journals = home.journals()?;
+    let mut lacking = 0;
+    for (log, head) in lost.iter().flat_map(|frontier| &frontier.0) {
+        lacking += usize::from(!is_held(&mut journals, log, *head)?);
+    }
+    Ok(lacking)
 }
 
 /// Merges what came behind the checkpoint where it is long, before anything reads all of it.

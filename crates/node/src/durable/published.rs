@@ -4,12 +4,13 @@ use std::sync::mpsc;
 
 use cocli_core::bucket::manifest::name_of_odd;
 use cocli_core::bucket::{Bucket, Failure, Key, Manifest, newest};
-use cocli_core::digest::hash;
+use cocli_core::digest::{Hasher, hash};
 use cocli_core::limits::{MANIFEST_BYTES_MAX, ODD_TAKEN_BYTES_MAX};
 use cocli_core::{ClusterId, LogId, SortedFile, Vector};
 use cocli_store::checkpoint::{Incoming, Taken, Told, Wanted};
 
 use super::Durable;
+use super::check::gone;
 use super::packed::{unpack, unpack_lines};
 use crate::error::Result;
 
@@ -107,6 +108,31 @@ impl Durable<'_> {
             true => Ok(Some(frontier)),
             false => Err(Failure::wrong(&key, "what it names is not all of its checkpoint").into()),
         }
+    }
+
+    /// Looks at one of the files that a manifest names, by turns: its name, and why it cannot be taken.
+    ///
+    /// # Errors
+    /// When the bucket cannot be asked.
+    pub(super) fn spoilt(&self, manifest: &Manifest) -> Result<Option<(String, String)>, Failure> {
+        let turn = manifest.n.checked_rem(manifest.files.len() as u64).unwrap_or_default();
+        let file = manifest.files.iter().nth(usize::try_from(turn).unwrap_or_default());
+        let Some((name, generation)) = file else { return Ok(None) };
+        let key = Key::checkpoint(*generation, name);
+        let Some(packed) = self.bucket.get(&key)? else {
+            return Ok(Some((name.clone(), gone(&key))));
+        };
+        let mut hasher = Hasher::default();
+        let read = unpack_lines(&key, &packed, u64::MAX - 1, |piece| {
+            hasher.add(piece);
+            Ok::<(), Failure>(())
+        });
+        let why = match read {
+            Ok(()) if name.ends_with(&format!("-{:032x}", hasher.done())) => return Ok(None),
+            Ok(()) => format!("{key} in the bucket: its bytes are not those that it is named by"),
+            Err(failure) => failure.to_string(),
+        };
+        Ok(Some((name.clone(), why)))
     }
 
     fn take_files(

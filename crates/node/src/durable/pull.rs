@@ -113,7 +113,8 @@ impl Durable<'_> {
             self.try_damaged(&mut journals, now, &mut pulled)?;
         }
         self.take_waiting(&mut journals, now, &mut pulled)?;
-        if self.seen.unread && reach == Reach::All && self.seen.writers().is_subset(nodes) {
+        let all = !nodes.is_empty() && self.seen.writers().is_subset(nodes);
+        if self.seen.unread && reach == Reach::All && all {
             self.seen.unread = false;
             self.save()?;
         }
@@ -207,7 +208,7 @@ impl Durable<'_> {
                     }
                 }
                 self.seen.met_months(node, *n, logs);
-                if self.seen.next_of(node) <= *n {
+                if self.follows(key) {
                     self.seen.bytes += packed.len() as u64;
                     self.seen.next.insert(node.clone(), n + 1);
                     self.seen.newest.insert(node.clone(), hash(packed));
@@ -224,6 +225,14 @@ impl Durable<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// Whether an object is the next one of its node, or only such are before it as cannot be read. (One that is read
+    /// again is not, where those before it are to be.)
+    fn follows(&self, (node, n): &(NodeId, u64)) -> bool {
+        let next = self.seen.next_of(node);
+        let unreadable = |n: u64| self.seen.damaged.contains(&(node.clone(), n));
+        next <= *n && *n - next <= UNREADABLE_MAX && (next..*n).all(unreadable)
     }
 
     /// Whether the next object of a node names another as the one before it than was read: the bucket was put back
@@ -415,7 +424,7 @@ impl Durable<'_> {
         now: Instant,
         pulled: &mut Pulled,
     ) -> Result<()> {
-        let passed = self.seen.damaged.iter().filter(|(node, n)| *n < self.seen.next_of(node));
+        let passed = self.seen.damaged.iter().filter(|(node, n)| *n != self.seen.next_of(node));
         let passed: Vec<_> = passed.cloned().collect();
         passed.chunks(TOGETHER).try_for_each(|some| self.take_again(journals, some, now, pulled))
     }

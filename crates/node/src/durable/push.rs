@@ -71,8 +71,26 @@ impl Durable<'_> {
             if parts.is_empty() {
                 return Ok(pushed);
             }
+            if pushed.objects == 0 && !self.stands_before()? {
+                // Behind what is gone nobody would find it.
+                self.meet(true)?;
+                let all = self.seen.writers();
+                pushed.met.add(self.pull(&all, Reach::All, now)?);
+                journals.refresh()?;
+                continue;
+            }
             self.create(&mut journals, parts, more, now, &mut pushed)?;
         }
+    }
+
+    /// Whether the own newest object still stands, behind which one is to be put; begins anew where it does not.
+    fn stands_before(&mut self) -> Result<bool> {
+        let me = self.home.node().clone();
+        let before = (me.clone(), self.seen.next_of(&me) - 1);
+        if before.1 == 0 || !self.seen.is_settled(&before) {
+            return Ok(true);
+        }
+        self.stands(&before)
     }
 
     /// What the bucket lacks of what is durable here: of the own logs first.

@@ -18,6 +18,7 @@ use super::packed::pack;
 use super::pull::{Pulled, Reach};
 use super::push::{Pushed, Which};
 use super::{Durable, published};
+use crate::compaction::Beside;
 use crate::error::Result;
 use crate::snapshot::Origin;
 
@@ -45,6 +46,14 @@ pub struct Round {
     pub notices: Vec<String>,
 }
 
+/// What a compaction of a round came to.
+pub(super) struct Merged {
+    /// Whether another node's checkpoint was joined.
+    pub(super) joined: bool,
+    /// What could not be done, and stops nothing else.
+    pub(super) complaints: Vec<String>,
+}
+
 impl Durable<'_> {
     /// Reads everything, uploads what the bucket lacks, compacts, and publishes. `version` of the program goes
     /// into the snapshot.
@@ -61,15 +70,21 @@ impl Durable<'_> {
         self.keep(term, clock)?;
         round.pushed = self.push(&Which::All, clock().1)?;
         self.keep(term, clock)?;
-        round.notices.extend(self.compact(clock().1)?);
+        round.notices.extend(self.compact(clock().1)?.complaints);
         self.keep(term, clock)?;
         self.catch_up(&current, term, clock, &mut round)?;
         for _ in 0..TRIES_MAX {
             let mut journals = self.home.journals()?;
             self.make_durable(&mut journals)?;
             let Some(told) = checkpoint::told(&mut journals)? else { return Ok(round) };
-            if current.checkpoint.as_deref() == std::str::from_utf8(&told.text).ok() {
+            let spoilt = self.spoilt(&current)?;
+            let same = current.checkpoint.as_deref() == std::str::from_utf8(&told.text).ok();
+            if same && spoilt.is_none() {
                 return Ok(round);
+            }
+            if let Some((name, why)) = spoilt {
+                round.notices.push(format!("{why}: it is made anew"));
+                current.files.remove(&name);
             }
             self.covers(&mut journals, &told, clock().1)?;
             let files = self.create_files(&told, &current, term, clock, &mut round)?;
@@ -105,17 +120,19 @@ impl Durable<'_> {
         nodes.map(|node| (node.clone(), self.seen.needed_from(&node, oldest))).collect()
     }
 
-    /// Merges all that came; gives what could not be done, and stops nothing else.
-    pub(super) fn compact(&self, now: Instant) -> Result<Vec<String>> {
+    /// Merges all that came.
+    pub(super) fn compact(&self, now: Instant) -> Result<Merged> {
         let mut journals = self.home.journals()?;
         self.make_durable(&mut journals)?;
         let durable = journals.vector()?;
         let complaints = Mutex::new(Vec::new());
-        self.home.compact_beside(&durable, true, now, &|month, error| {
+        let ended = self.home.compact_beside(&durable, true, now, &|month, error| {
             let mut complaints = complaints.lock().unwrap_or_else(PoisonError::into_inner);
             complaints.push(format!("{month}: {error}"));
         })?;
-        Ok(complaints.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let complaints = complaints.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let joined = matches!(ended, Beside::Merged(done) if done.joined);
+        Ok(Merged { joined, complaints })
     }
 
     /// Makes sure that the bucket holds all that the checkpoint covers, and the checkpoint all that was read

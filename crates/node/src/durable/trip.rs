@@ -36,9 +36,6 @@ impl Durable<'_> {
         if due.check {
             self.check()?;
         }
-        if due.names || self.seen.unread {
-            self.meet(self.seen.unread)?;
-        }
         let mut pull = due.pull.clone();
         if due.manifest {
             match self.behind() {
@@ -47,6 +44,9 @@ impl Durable<'_> {
                 }
                 behind => pull.extend(behind?),
             }
+        }
+        if due.names || self.seen.unread {
+            self.meet(self.seen.unread)?;
         }
         if due.names {
             // Another machine may bear this node's name.

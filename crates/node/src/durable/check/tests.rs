@@ -216,9 +216,9 @@ fn what_no_object_holds_any_more_comes_from_the_published_checkpoint() {
     write(&one, 1, "companies/acme");
     team.level(&one);
     team.publish(&hub);
-    team.rot(&one, 1);
     write(&one, 2, "companies/bolt");
     team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    team.rot(&one, 1);
     write(&late, 3, "companies/late");
     let due = Due { check: true, names: true, ..Due::default() };
     for round in 0..2 {
@@ -388,9 +388,9 @@ fn a_published_file_that_cannot_be_read_keeps_nobody_from_uploading() {
     write(&one, 1, "companies/acme");
     team.level(&one);
     team.publish(&hub);
-    team.rot(&one, 1);
     write(&one, 2, "companies/bolt");
     team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    team.rot(&one, 1);
     let files = team.bucket.contents();
     for key in files.keys().filter(|key| key.starts_with(paths::CHECKPOINT)) {
         team.bucket.plant(&Key::read(key).unwrap(), b"rot");
@@ -577,6 +577,143 @@ fn who_knows_nothing_of_the_bucket_any_more_uploads_nothing_of_others_again() {
     one.disk.remove(paths::BUCKET).unwrap();
     let trip = team.durable(&one).level(false, true, at(1000)).unwrap();
     assert_eq!((trip.pushed.objects, team.bucket.contents().len()), (0, objects));
+}
+
+#[test]
+fn what_is_to_be_read_again_is_not_skipped_by_what_is_read_beside_it() {
+    let team = Team::default();
+    let (one, reader) = (node("one"), node("reader"));
+    let task = Target::read("campaigns/spring/queues/mails").unwrap();
+    for n in 1..=4 {
+        if n != 3 {
+            write(&one, n, &format!("companies/acme-{n}"));
+        }
+        if n == 1 || n == 3 {
+            let left = Value::text(&n.to_string());
+            let values = [(task.clone(), Field::read("left").unwrap(), left)];
+            one.session(at(n)).unwrap().record_expiring("enqueue", &values).unwrap();
+        }
+        team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    }
+    let key = Key::object(one.node(), 1);
+    let whole = team.bucket.get(&key).unwrap().unwrap();
+    team.rot(&one, 1);
+    team.level(&reader);
+    team.bucket.plant(&key, &whole);
+    for _ in 0..3 {
+        team.level(&reader);
+    }
+    assert_eq!(reader.text(&task, "left").unwrap().as_deref(), Some("3"));
+    assert!([1, 2, 4].iter().all(|n| has(&reader, &format!("companies/acme-{n}"))));
+}
+
+#[test]
+fn who_uploads_into_a_bucket_that_was_put_back_finds_out_before_it_goes_on_for_long() {
+    let team = Team::default();
+    let one = node("one");
+    let upload = |n: i64| {
+        write(&one, n, &format!("companies/acme-{n}"));
+        team.durable(&one).push(&Which::Own([].into()), at(n * 60)).unwrap()
+    };
+    for n in 1..=5 {
+        upload(n);
+    }
+    let early = team.bucket.contents();
+    for n in 6..=8 {
+        upload(n);
+    }
+    for key in team.bucket.contents().keys().filter(|key| !early.contains_key(*key)) {
+        team.bucket.lose(&Key::read(key).unwrap());
+    }
+    // Nothing but uploads, one a minute.
+    for n in 9..=24 {
+        upload(n);
+    }
+    let (fresh, waiting, damaged) = team.cloned();
+    assert!((1..=24).all(|n| has(&fresh, &format!("companies/acme-{n}"))));
+    assert_eq!((waiting, damaged), (0, Vec::new()));
+}
+
+#[test]
+fn an_object_behind_one_that_stays_unreadable_is_tried_again_too() {
+    let team = Team::default();
+    let (one, reader) = (node("one"), node("reader"));
+    for n in 1..=6 {
+        write(&one, n, &format!("companies/acme-{n}"));
+        team.durable(&one).push(&Which::All, at(1000)).unwrap();
+    }
+    let whole = |n: u64| team.bucket.get(&Key::object(one.node(), n)).unwrap().unwrap();
+    let (fifth, sixth) = (whole(5), whole(6));
+    team.rot(&one, 5);
+    team.rot(&one, 6);
+    team.level(&reader);
+    team.bucket.plant(&Key::object(one.node(), 6), &sixth);
+    team.level(&reader);
+    // What the fifth held comes in another folder.
+    let object =
+        Object::read(&zstd::decode_all(&fifth[..]).unwrap(), ClusterId([7; 16]), one.node(), 5);
+    plant(&team.bucket, "aa", object.unwrap().parts);
+    team.level(&reader);
+    team.level(&reader);
+    assert!((1..=6).all(|n| has(&reader, &format!("companies/acme-{n}"))));
+}
+
+#[test]
+fn a_file_of_the_checkpoint_that_is_gone_or_spoilt_fails_no_clone_and_is_made_anew() {
+    let team = Team::default();
+    let (one, hub) = (node("one"), node("hub"));
+    for n in 1..=3 {
+        write(&one, n, &format!("companies/acme-{n}"));
+    }
+    team.level(&one);
+    team.publish(&hub);
+    let files: Vec<Key> = (team.bucket.contents().keys())
+        .filter(|key| key.starts_with(paths::CHECKPOINT))
+        .map(|key| Key::read(key).unwrap())
+        .collect();
+    assert!(files.len() >= 3);
+    team.bucket.lose(&files[0]);
+    team.bucket.plant(&files[1], b"rot");
+    let all = |home: &Home| (1..=3).all(|n| has(home, &format!("companies/acme-{n}")));
+    let (fresh, waiting, damaged) = team.cloned();
+    assert!(all(&fresh));
+    assert_eq!((waiting, damaged), (0, Vec::new()));
+    // Where the objects are gone as well that is told.
+    let object = Key::object(one.node(), 1);
+    let whole = team.bucket.get(&object).unwrap().unwrap();
+    team.rot(&one, 1);
+    let (.., damaged) = team.cloned();
+    assert_eq!(damaged, [object.to_string()]);
+    team.bucket.plant(&object, &whole);
+    for _ in 0..2 * files.len() {
+        team.publish(&hub);
+    }
+    team.rot(&one, 1);
+    let (fresh, waiting, _) = team.cloned();
+    assert!(all(&fresh));
+    assert_eq!(waiting, 0);
+}
+
+#[test]
+fn a_manifest_that_is_gone_is_found_by_who_looks_at_it_and_nothing_is_uploaded_twice() {
+    let team = Team::default();
+    let (one, two, hub) = (node("one"), node("two"), node("hub"));
+    write(&one, 1, "companies/acme");
+    team.level(&one);
+    team.publish(&hub);
+    team.level(&two);
+    write(&two, 2, "companies/bolt");
+    team.level(&two);
+    let newest = team.durable(&two).manifest().unwrap().unwrap().n;
+    for n in 1..=newest {
+        team.bucket.lose(&Key::manifest(n));
+    }
+    let objects = team.bucket.contents().keys().filter(|key| key.contains("two/")).count();
+    let due = Due { manifest: true, names: true, push: true, ..Due::default() };
+    let trip = team.durable(&two).go(&due, at(1000)).unwrap();
+    assert_eq!(trip.pushed.objects, 0);
+    assert_eq!(team.bucket.contents().keys().filter(|key| key.contains("two/")).count(), objects);
+    assert!(!team.durable(&two).seen().unread);
 }
 
 #[test]
