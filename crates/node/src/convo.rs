@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use cocli_core::digest::hash;
 use cocli_core::entity::FILE;
 use cocli_core::schema::POOL;
-use cocli_core::{Entity, Field, Instant, Kind, Target, Value, convo};
+use cocli_core::{Entity, Field, Instant, Kind, Moment, Target, Value, convo};
 use cocli_store::disk::FileKind;
 use cocli_store::side::processors;
 use cocli_store::{Disk, StoreError, paths};
@@ -130,8 +130,10 @@ pub fn moment(target: &Target, entity: &Entity) -> Option<Instant> {
     let field = Field::read("timestamp").ok()?;
     let text = entity.fields.get(&field).map(|entry| entry.value.shown().into_owned());
     // The Python program puts a `Z` behind an offset.
-    let read =
-        |text: String| Instant::read(&text).or_else(|| Instant::read(text.strip_suffix('Z')?));
+    let read = |text: String| {
+        let moment = Moment::read(&text).or_else(|| Moment::read(text.strip_suffix('Z')?));
+        moment.map(Moment::instant)
+    };
     let id = target.as_str().rsplit('/').next().unwrap_or_default();
     text.and_then(read).or_else(|| convo::moment(id))
 }

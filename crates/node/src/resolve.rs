@@ -99,7 +99,7 @@ mod tests {
             ("/home/x/cocli/people/jane/jane-doe.md", Some("people/jane")),
             ("companies/acme/tags.lst", Some("companies/acme")),
             ("companies/acme/notes/x.md", Some("companies/acme/notes/x")),
-            ("companies/acme/notes/X.md", Some("companies/acme/notes/x-c1ff3b5f")),
+            ("companies/acme/notes/X.md", Some("companies/acme/notes/x-1e1e0537")),
             ("companies/acme/files/x.md", None),
             ("companies/acme", None),
         ] {

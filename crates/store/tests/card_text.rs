@@ -455,10 +455,12 @@ fn hostile_files_cost_time_by_their_size_only() {
 }
 
 #[test]
-fn the_card_in_the_document_is_what_we_write() {
+fn the_cards_in_the_document_are_what_we_write() {
     let document = include_str!("../../../docs/cards.md");
-    let (_, rest) = document.split_once("```card\n").unwrap();
-    let (text, _) = rest.split_once("```").unwrap();
-    let card = parse(text.as_bytes()).unwrap();
-    assert_eq!(render(Kind::Company, &card.fields(Kind::Company)), text);
+    let mut shown = document.split("```card\n").skip(1);
+    for kind in [Kind::Company, Kind::Note] {
+        let (text, _) = shown.next().unwrap().split_once("```").unwrap();
+        let card = parse(text.as_bytes()).unwrap();
+        assert_eq!(render(kind, &card.fields(kind)), text);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Read};
 
-use cocli_core::{Epoch, Field, Instant, Kind, Target, Value, convo};
+use cocli_core::{Epoch, Field, Kind, Moment, Target, Value, convo};
 use cocli_node::change::{Change, Intent};
 use cocli_node::convo::{Convo, stamp};
 use cocli_node::slug::slug;
@@ -21,7 +21,7 @@ const TITLE_CHARS_MAX: usize = 60;
 /// A note or meeting to be added.
 pub(super) struct New<'a> {
     pub(super) kind: Kind,
-    pub(super) at: Instant,
+    pub(super) at: Moment,
     pub(super) title: &'a str,
     /// What else it says.
     pub(super) fields: &'a [(&'a str, &'a str)],
@@ -51,9 +51,9 @@ pub(super) fn add(
     new: &New<'_>,
 ) -> Result<(), Failure> {
     let dice = Epoch::from_random(clock::random());
-    let id = convo::id(new.kind, new.at, &slug(new.title), &dice);
+    let id = convo::id(new.kind, new.at.instant(), &slug(new.title), &dice);
     let target = Target::read(&format!("{of}/{}/{id}", new.kind.plural()))?;
-    let at = stamp(new.at);
+    let at = new.at.to_string();
     let fields = [("timestamp", at.as_str()), ("title", new.title)];
     let put = |(field, text): &(&str, &str)| -> Result<Change, Failure> {
         let value = Intent::Put(Value::text(text).bounded()?);

@@ -7,6 +7,7 @@ use super::convo::{New, add, body, list, owner};
 use crate::args::{Meeting, MeetingAdd, MeetingVerb, MeetingsOf};
 use crate::clock;
 use crate::failure::Failure;
+use crate::when::{self, Lean};
 
 /// How long ago what is recent was at most.
 const RECENT_DAYS: i64 = 180;
@@ -27,7 +28,7 @@ pub(super) fn run(context: &Context, args: &Meeting) -> Result<(), Failure> {
 fn add_meeting(context: &Context, args: &MeetingAdd) -> Result<(), Failure> {
     let home = context.home()?;
     let of = owner(&home, &args.target)?;
-    let at = clock::moment(&args.when).map_err(Failure::usage)?;
+    let at = when::typed(&args.when, Lean::Ahead)?;
     let text = match &args.body {
         Some(given) => body(Some(given), &args.title, false)?,
         None => String::new(),

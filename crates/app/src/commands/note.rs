@@ -1,6 +1,7 @@
 //! `cocli note`: what is to be remembered of a company or person.
 
-use cocli_core::Kind;
+use cocli_core::{Kind, Moment};
+use cocli_node::convo::stamp;
 
 use super::Context;
 use super::convo::{New, add, body, list, one, owner};
@@ -37,12 +38,13 @@ fn add_line(context: &Context, args: &Note) -> Result<(), Failure> {
     let first = text.lines().next().unwrap_or_default();
     let title: String = first.chars().take(TITLE_CHARS_MAX).collect();
     let fields = [("content", text.as_str())];
-    add(
-        context,
-        &home,
-        &of,
-        &New { kind: Kind::Note, at: clock::now(), title: &title, fields: &fields },
-    )
+    add(context, &home, &of, &New { kind: Kind::Note, at: now(), title: &title, fields: &fields })
+}
+
+/// To the second.
+fn now() -> Moment {
+    let moment = stamp(clock::now());
+    Moment::read(&moment).unwrap_or(Moment::At(clock::now()))
 }
 
 fn add_titled(context: &Context, args: &NoteAdd) -> Result<(), Failure> {
@@ -53,7 +55,7 @@ fn add_titled(context: &Context, args: &NoteAdd) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Failed, "the note has no text: nothing is noted"));
     }
     let fields = [("content", text.as_str())];
-    let new = New { kind: Kind::Note, at: clock::now(), title: &args.title, fields: &fields };
+    let new = New { kind: Kind::Note, at: now(), title: &args.title, fields: &fields };
     add(context, &home, &of, &new)
 }
 

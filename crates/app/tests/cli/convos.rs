@@ -143,6 +143,6 @@ fn meetings_are_added_in_words_and_listed_in_order() {
     assert!(order.is_sorted(), "{listed}");
     let next = home.run(&["meeting", "next"]).ok();
     assert!(next.contains("Review") && !next.contains("Old"), "{next}");
-    home.run(&["meeting", "add", "acme", "2026-02-30", "No such day"]).fails(2, "2026-02-30");
+    home.run(&["meeting", "add", "acme", "2026-02-30", "No such day"]).fails(2, "no 30 February");
     home.run(&["meeting", "add", "acme", "soonish", "When"]).fails(2, "soonish");
 }
