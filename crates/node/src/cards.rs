@@ -3,6 +3,7 @@
 mod decide;
 mod intake;
 mod look;
+mod others;
 mod placing;
 mod pool;
 mod shelves;
@@ -47,8 +48,6 @@ pub struct Placed {
     pub behind: Option<(usize, String)>,
     /// What a person wrote and a newer save took the place of: of which file, and where it is now.
     pub aside: Vec<(String, String)>,
-    /// Files in the pool that are no cards.
-    pub other_files: usize,
 }
 
 /// What was taken in.

@@ -41,8 +41,8 @@ pub struct Health {
     pub held: Vec<Held>,
     /// Cards that do not parse, and why.
     pub broken: Vec<(String, String)>,
-    /// Files in the pool that are no cards.
-    pub other_files: usize,
+    /// Files in the pool that are no cards; nothing where these are not counted.
+    pub other_files: Option<usize>,
     /// What was lost unseen, where that is known without reading the journals.
     pub losses: Option<Losses>,
 }
@@ -110,7 +110,7 @@ impl Home {
             troubles: troubles(&journals),
             held: cards.held,
             broken: cards.broken,
-            other_files: cards.other_files,
+            other_files: self.other_files()?,
             losses: self.losses()?,
         })
     }

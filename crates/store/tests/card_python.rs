@@ -115,8 +115,8 @@ fn value() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn field() -> impl Strategy<Value = Field> {
-    let known: Vec<&str> = Kind::Company.fields().iter().map(|spec| spec.name).collect();
+fn field(kind: Kind) -> impl Strategy<Value = Field> {
+    let known: Vec<&str> = kind.fields().iter().map(|spec| spec.name).collect();
     prop_oneof![
         4 => proptest::sample::select(known).prop_map(|name| Field::read(name).unwrap()),
         1 => text().prop_filter_map("no field", |key| Field::of_key(&key).ok()),
@@ -129,29 +129,32 @@ fn trimmed(text: &str) -> String {
     text.trim_matches(white).to_owned()
 }
 
+/// A card, and what is to be read of it.
+fn case(kind: Kind, fields: &BTreeMap<Field, Value>) -> serde_json::Value {
+    let text = render(kind, fields);
+    let mut front = shown(kind, fields);
+    let body = Field::read(kind.body()).unwrap();
+    let under = !text.contains(&format!("\n{}:", kind.body()));
+    let body = if under { front.remove(&body) } else { None };
+    let number =
+        |field: &&Field| matches!(kind.type_of(field.as_str()), Some(Type::Int | Type::Float));
+    let numbers: Vec<String> = front.keys().filter(number).map(Field::key).collect();
+    let fields: BTreeMap<String, serde_json::Value> =
+        front.iter().map(|(field, value)| (field.key(), value.to_json())).collect();
+    let body = body.map(|body| trimmed(&body.shown())).unwrap_or_default();
+    serde_json::json!({"text": text, "fields": fields, "numbers": numbers, "body": body})
+}
+
 #[test]
 fn the_python_program_reads_what_we_write() {
     let mut runner = TestRunner::deterministic();
-    let cards = btree_map(field(), value(), 0..8);
     let mut input = String::new();
-    for _ in 0..1500 {
-        let fields = cards.new_tree(&mut runner).unwrap().current();
-        let text = render(Kind::Company, &fields);
-        let mut shown = shown(Kind::Company, &fields);
-        let body = Field::read("description").unwrap();
-        let under = !text.contains("\ndescription:");
-        let body = shown.remove(&body).filter(|_| under).map(|body| trimmed(&body.shown()));
-        let front = if under { shown } else { cocli_store::card::shown(Kind::Company, &fields) };
-        let number = |field: &&Field| {
-            matches!(Kind::Company.type_of(field.as_str()), Some(Type::Int | Type::Float))
-        };
-        let numbers: Vec<String> = front.keys().filter(number).map(Field::key).collect();
-        let fields: BTreeMap<String, serde_json::Value> =
-            front.iter().map(|(field, value)| (field.key(), value.to_json())).collect();
-        let body = body.unwrap_or_default();
-        let case =
-            serde_json::json!({"text": text, "fields": fields, "numbers": numbers, "body": body});
-        input.push_str(&format!("{case}\n"));
+    for kind in Kind::ALL {
+        let cards = btree_map(field(kind), value(), 0..8);
+        for _ in 0..if kind == Kind::Company { 1200 } else { 150 } {
+            let fields = cards.new_tree(&mut runner).unwrap().current();
+            input.push_str(&format!("{}\n", case(kind, &fields)));
+        }
     }
     if let Some(said) = python(READER, &input) {
         assert_eq!(said, "");

@@ -143,8 +143,9 @@ fn first_line(screen: Screen, home: &Home, daemon: Option<&Json>, mute: bool) {
 fn pool(screen: Screen, health: &Health) {
     let entities = entities(health.companies, health.people);
     screen.line(format!("{entities}, {}", counted(health.values, "value", "values")));
-    if health.other_files > 0 {
-        screen.line(format!("{} files beside the cards stay on this machine", health.other_files));
+    if let Some(files) = health.other_files.filter(|files| *files > 0) {
+        let files = counted(files, "file beside the cards stays", "files beside the cards stay");
+        screen.line(format!("{files} on this machine (attachments do not travel)"));
     }
     if health.odd > 0 {
         let odd = health.odd;

@@ -146,3 +146,15 @@ fn meetings_are_added_in_words_and_listed_in_order() {
     home.run(&["meeting", "add", "acme", "2026-02-30", "No such day"]).fails(2, "no 30 February");
     home.run(&["meeting", "add", "acme", "soonish", "When"]).fails(2, "soonish");
 }
+
+#[test]
+fn an_attachment_stays_here_and_status_says_so() {
+    let home = acme();
+    assert!(!home.run(&["status"]).ok().contains("do not travel"));
+    put(&home, "companies/acme/offer.pdf", "x");
+    put(&home, "companies/acme/notes/scan.png", "x");
+    put(&home, "companies/acme/files/deep/a.txt", "x");
+    put(&home, "companies/acme/.DS_Store", "x");
+    home.run(&["note", "acme", "first"]).ok();
+    assert!(home.run(&["status"]).ok().contains("3 files beside the cards stay on this machine"));
+}

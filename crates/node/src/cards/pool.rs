@@ -55,7 +55,7 @@ impl Home {
     }
 
     /// The entities that have a folder in the pool.
-    fn folders(&self) -> Result<Folders> {
+    pub(super) fn folders(&self) -> Result<Folders> {
         let mut folders = Folders::default();
         for collection in POOL {
             let mut take = |name: &str, kind| {
@@ -226,7 +226,7 @@ fn rev_of_card(look: Look<'_>, target: &Target, entity: &Entity) -> Option<card:
 
 /// Names of folders of entities, by shard: a million of them take some 30 bytes each, all in two pieces.
 #[derive(Default)]
-struct Folders {
+pub(super) struct Folders {
     /// One behind the other, a line break behind each.
     names: String,
     /// Shard, and where the name begins.
@@ -243,11 +243,16 @@ impl Folders {
         self.names.push('\n');
     }
 
-    fn shards(&self) -> Vec<&[(u8, u32)]> {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn shards(&self) -> Vec<&[(u8, u32)]> {
         self.places.chunk_by(|a, b| a.0 == b.0).collect()
     }
 
-    fn targets(&self, places: &[(u8, u32)]) -> Vec<Target> {
+    pub(super) fn targets(&self, places: &[(u8, u32)]) -> Vec<Target> {
         let name = |(_, begins): &(u8, u32)| self.names[*begins as usize..].split('\n').next();
         places.iter().filter_map(|place| Target::read(name(place)?).ok()).collect()
     }
