@@ -131,6 +131,9 @@ pub(crate) struct Init {
     /// In a home that there is already: from now on.
     #[arg(long, value_name = "URL")]
     pub(crate) bucket: Option<String>,
+    /// Write a `.gitignore` that keeps all but cards out of git. In a home that there is already, too.
+    #[arg(long)]
+    pub(crate) git: bool,
 }
 
 #[derive(Debug, Args)]

@@ -107,6 +107,19 @@ impl Home {
     }
 
     /// Makes the files of a home that has written nothing yet.
+    /// Lets git pass over everything but cards, campaigns and what people put beside them; false where a list of
+    /// what it passes over stands already.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn begin_git(&self) -> Result<bool> {
+        if read_if_there(&*self.disk, paths::HOME_GITIGNORE)?.is_some() {
+            return Ok(false);
+        }
+        replace(&*self.disk, paths::HOME_GITIGNORE, paths::GIT_PASSES_OVER.as_bytes())?;
+        Ok(true)
+    }
+
     pub(crate) fn lay_out(
         disk: SharedDisk,
         path: &Path,

@@ -52,6 +52,10 @@ pub const MIRROR: &str = ".cocli/mirror.usv";
 pub const PYTHON: &str = ".cocli/python";
 /// Keeps keys and identity out of git.
 pub const GITIGNORE: &str = ".cocli/.gitignore";
+/// What git passes over in a home whose cards it keeps: all that the journals make, and this node's own.
+pub const GIT_PASSES_OVER: &str = "/.cocli/\n/wal/\n/checkpoint/\n/archive/\n/cache/\n";
+/// Where that stands.
+pub const HOME_GITIGNORE: &str = ".gitignore";
 /// Folder of the marks, one file a log.
 pub const MARKS: &str = ".cocli/marks";
 /// How far the daily reading of everything came.

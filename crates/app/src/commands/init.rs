@@ -16,10 +16,13 @@ mod bucket;
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     let path = wanted(context, args.dir.as_ref())?;
-    if let Some(url) = args.bucket.as_deref()
+    if (args.bucket.is_some() || args.git)
         && let Ok(home) = Home::open(&path, clock::rim())
     {
-        return bucket::begin(context, &home, url);
+        if args.git {
+            git(context, &home)?;
+        }
+        return args.bucket.as_deref().map_or(Ok(()), |url| bucket::begin(context, &home, url));
     }
     let ticket = args.join.as_deref().map(|text| ticket(context, text)).transpose()?;
     let node = match &args.node {
@@ -54,10 +57,30 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<(), Failure> {
     if let Some((url, tried)) = args.bucket.as_deref().zip(tried) {
         bucket::keep(context, &home, url, &tried)?;
     }
+    if args.git {
+        git(context, &home)?;
+    }
     if screen.json {
         return Ok(());
     }
     next(context, ticket.is_some());
+    Ok(())
+}
+
+/// Keeps all but cards out of git.
+fn git(context: &Context, home: &Home) -> Result<(), Failure> {
+    let (begun, screen) = (home.begin_git()?, context.screen);
+    if screen.json {
+        screen.note(if begun {
+            ".gitignore is written"
+        } else {
+            ".gitignore stands there already"
+        });
+    } else if begun {
+        screen.line("git passes over all but cards here (.gitignore); `git init` begins it");
+    } else {
+        screen.line(".gitignore stands there already, and stays as it is");
+    }
     Ok(())
 }
 

@@ -158,3 +158,33 @@ fn an_attachment_stays_here_and_status_says_so() {
     home.run(&["note", "acme", "first"]).ok();
     assert!(home.run(&["status"]).ok().contains("3 files beside the cards stay on this machine"));
 }
+
+#[cfg(unix)]
+#[test]
+fn what_was_changed_in_the_editor_is_written_and_what_was_not_is_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = acme();
+    let editor = home.dir.path().join("editor.sh");
+    let edits = |script: &str| {
+        std::fs::write(&editor, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut command = home.command();
+        command.env_remove("VISUAL").env("EDITOR", &editor).args(["edit", "acme"]);
+        crate::support::run(&mut command, b"")
+    };
+    assert!(edits("true").ok().contains("nothing was changed"));
+    let changed = edits("sed -i 's/^_rev:/city: Paris\\n_rev:/' \"$1\"").ok();
+    assert!(changed.contains("1 field was changed"), "{changed}");
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Paris\n");
+    edits("exit 3").fails(1, "did not do it");
+    let noted = {
+        std::fs::write(&editor, "#!/bin/sh\nsed -i 's/Paris/Lyon/; s/first/second/' \"$1\"\n")
+            .unwrap();
+        home.run(&["note", "acme", "first"]).ok();
+        let mut command = home.command();
+        command.env("VISUAL", &editor).args(["note", "edit", "acme"]);
+        crate::support::run(&mut command, b"").ok()
+    };
+    assert!(noted.contains("changed"), "{noted}");
+    assert!(home.run(&["note", "show", "acme"]).ok().contains("second"));
+}

@@ -116,3 +116,30 @@ fn a_measured_simulation_is_the_same_for_the_same_seed_and_draws_a_picture() {
     assert_ne!(run("3"), run("4"));
     assert!(std::fs::read_to_string(picture).unwrap().starts_with("<svg"));
 }
+
+#[test]
+fn git_sees_cards_and_nothing_that_the_journals_make_and_an_old_checkout_changes_nothing() {
+    let home = Home::new();
+    home.run(&["init", "home", "--git"]).ok();
+    let git = |words: &[&str]| {
+        let who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"];
+        let mut git = std::process::Command::new("git");
+        git.current_dir(&home.path).env("HOME", home.dir.path()).args(who).args(words);
+        let ran = git.output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    home.run(&["add", "company", "Acme", "--set", "city=Paris"]).ok();
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "Paris"]);
+    assert_eq!(git(&["ls-files"]), ".gitignore\ncompanies/acme/_index.md\n");
+    home.run(&["set", "acme", "city=Lyon"]).ok();
+    git(&["commit", "-qam", "Lyon"]);
+    git(&["checkout", "-q", "HEAD~1", "--", "."]);
+    home.run(&["compact"]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Lyon\n");
+    std::fs::write(home.file(".gitignore"), "mine\n").unwrap();
+    home.run(&["init", "home", "--git"]).ok();
+    assert_eq!(home.read(".gitignore"), "mine\n");
+}
