@@ -69,6 +69,10 @@ pub(crate) enum Verb {
     Conflicts(Conflicts),
     /// Settle conflicts: one, or all of them one after the other.
     Resolve(Resolve),
+    /// Make one of two companies or people: the first stays, with all that the second had.
+    Merge(Merge),
+    /// Give a company or person another slug, with all that stands below it.
+    Mv(Mv),
     /// Set apart two entities that two nodes added under one slug.
     Split(Split),
     /// Take in the hand edits that wait for a decision.
@@ -268,6 +272,25 @@ pub(crate) struct MeetingAdd {
 pub(crate) struct MeetingsOf {
     /// A company or person; else all.
     pub(crate) target: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Merge {
+    /// The one that stays.
+    pub(crate) stays: String,
+    /// The one that becomes part of it.
+    pub(crate) goes: String,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Mv {
+    /// A company or person.
+    pub(crate) target: String,
+    /// Its new slug.
+    pub(crate) slug: String,
 }
 
 #[derive(Debug, Args)]

@@ -35,6 +35,7 @@ mod leave;
 mod list;
 mod log;
 mod meeting;
+mod merge;
 mod morning;
 mod node;
 mod note;
@@ -154,6 +155,8 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::State(args)) => state::run(&context, &args),
         Some(Verb::Conflicts(args)) => conflicts::run(&context, &args),
         Some(Verb::Resolve(args)) => conflicts::resolve(&context, &args),
+        Some(Verb::Merge(args)) => merge::run(&context, &args),
+        Some(Verb::Mv(args)) => merge::rename(&context, &args),
         Some(Verb::Split(args)) => split::run(&context, &args),
         Some(Verb::Accept(args)) => decide::accept(&context, &args),
         Some(Verb::Reject(args)) => decide::reject(&context, &args),

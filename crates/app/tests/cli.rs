@@ -44,6 +44,8 @@ mod keys;
 mod leave;
 #[path = "cli/many.rs"]
 mod many;
+#[path = "cli/merging.rs"]
+mod merging;
 #[path = "cli/node.rs"]
 mod node;
 #[path = "cli/python.rs"]

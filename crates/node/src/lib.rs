@@ -32,6 +32,7 @@ pub mod slug;
 mod snapshot;
 mod split;
 mod undo;
+mod union;
 
 /// For tests in here, which share a file with those in `tests/`.
 #[cfg(test)]
@@ -68,3 +69,4 @@ pub use session::{End, Session, Written};
 pub use snapshot::{Origin, Snapshot};
 pub use split::Split;
 pub use undo::{Plan, Wanted};
+pub use union::{Union, WENT};

@@ -52,7 +52,7 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
     }
     let written = session.write("add", &changes, false)?;
     if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(target, by));
+        return Err(super::rm::removed(&home, target, by));
     }
     let placed = session.place();
     drop(session);

@@ -34,7 +34,7 @@ pub(super) fn owner(home: &Home, name: &str) -> Result<Target, Failure> {
         return Err(Failure::usage(format!("expected a company or person, and {target} is none")));
     }
     if let Some(by) = home.removed(&target)? {
-        return Err(super::rm::removed(&target, &by));
+        return Err(super::rm::removed(&home, &target, &by));
     }
     if home.entity(&target)?.fields.is_empty() {
         let near = home.nearest(&target)?;
@@ -65,7 +65,7 @@ pub(super) fn add(
     let verb = if new.kind == Kind::Note { "note" } else { "meeting" };
     let written = session.write(verb, &changes, false)?;
     if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(target, by));
+        return Err(super::rm::removed(&home, target, by));
     }
     let placed = session.place();
     drop(session);

@@ -44,7 +44,7 @@ fn decide(context: &Context, args: &Decide, accept: bool) -> Result<(), Failure>
     }
     lines.iter().for_each(|line| line.show(context, word));
     match removed {
-        Some((target, by)) => Err(super::rm::removed(&target, &by)),
+        Some((target, by)) => Err(super::rm::removed(&home, &target, &by)),
         None => Ok(()),
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &Get) -> Result<(), Failure> {
         }
     };
     if let Some(by) = by {
-        return Err(super::rm::removed(&target, &by));
+        return Err(super::rm::removed(&home, &target, &by));
     }
     let when = args.at.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
     let Some(name) = &args.field else {

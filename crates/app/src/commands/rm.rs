@@ -3,6 +3,7 @@
 use cocli_core::entity::DELETED;
 use cocli_core::{Entry, Field, Target, Value};
 use cocli_node::change::{Change, Intent};
+use cocli_node::{Home, WENT};
 use serde_json::json;
 
 use super::Context;
@@ -25,7 +26,7 @@ pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
     }
     let written = session.write("rm", &[change], false)?;
     if let Some((target, by)) = written.refused.first() {
-        return Err(removed(target, by));
+        return Err(removed(&home, target, by));
     }
     let placed = session.place();
     drop(session);
@@ -41,10 +42,16 @@ pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A write to a removed target: who removed it, when, and what brings it back.
-pub(super) fn removed(target: &Target, by: &Entry) -> Failure {
+/// A write to a removed target: who removed it, when, where it went, and what brings it back.
+pub(super) fn removed(home: &Home, target: &Target, by: &Entry) -> Failure {
     let when = clock::shown(by.stamp.instant);
-    let message = format!("{target} was removed by {} on {when}", by.stamp.node);
+    let went = home.text(target, WENT).ok().flatten();
+    let message = match went {
+        Some(into) => {
+            format!("{target} is {into} now: {} made them one on {when}", by.stamp.node)
+        }
+        None => format!("{target} was removed by {} on {when}", by.stamp.node),
+    };
     Failure::new(Exit::Conflict, message)
         .hint(format!("`cocli set {target} --revive` brings it back with all that it holds"))
 }

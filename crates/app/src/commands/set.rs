@@ -147,7 +147,7 @@ fn write(
     session.take_in(&targets)?;
     let written = session.write(verb, changes, args.revive)?;
     if let Some((target, by)) = written.refused.first().filter(|_| args.from.is_none()) {
-        return Err(super::rm::removed(target, by));
+        return Err(super::rm::removed(&home, target, by));
     }
     let (placed, compacted) = (session.place(), session.compact_if_long());
     drop(session);
@@ -167,7 +167,7 @@ fn write(
         return Ok(());
     }
     for (target, by) in &written.refused {
-        context.screen.note(format!("left out: {}", super::rm::removed(target, by)));
+        context.screen.note(format!("left out: {}", super::rm::removed(&home, target, by)));
     }
     let lines = written.refused.len();
     Err(Failure::new(Exit::Conflict, format!("{lines} lines for removed targets were left out"))

@@ -20,7 +20,7 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<(), Failure> {
     context.catch_up(&home, Some(&target));
     let entity = home.entity(&target)?;
     if let Some(by) = home.removed(&target)? {
-        return Err(super::rm::removed(&target, &by));
+        return Err(super::rm::removed(&home, &target, &by));
     }
     let shown = entity.shown(kind);
     if shown.is_empty() {

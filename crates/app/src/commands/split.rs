@@ -38,7 +38,7 @@ pub(super) fn run(context: &Context, args: &args::Split) -> Result<(), Failure> 
     }
     let written = session.write("split", &plan.changes, false)?;
     if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(target, by));
+        return Err(super::rm::removed(&home, target, by));
     }
     let placed = session.place();
     drop(session);

@@ -1,0 +1,182 @@
+//! One entity out of two, or one under another name: all that is known of the one goes to the other, with what
+//! stands below it and whoever refers to it. docs/merge.md, "Two entities that are one".
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use cocli_core::entity::DELETED;
+use cocli_core::schema::{COLLECTIONS, Type};
+use cocli_core::{Entity, Field, Kind, Target, Value};
+use cocli_store::side::processors;
+
+use crate::change::{Change, Intent};
+use crate::error::Result;
+use crate::session::Session;
+
+/// The field of a removed entity that says where it went.
+pub const WENT: &str = "_went";
+
+/// What making one of two would do.
+#[derive(Debug, Default)]
+pub struct Union {
+    /// Fields that the one that stays gets.
+    pub gets: Vec<Field>,
+    /// Fields in which both have something else: what stays, and what does not.
+    pub differ: Vec<(Field, Value, Value)>,
+    /// Notes and meetings, and what else stands below, that go along.
+    pub below: Vec<Target>,
+    /// Whoever referred to the one that goes, and refers to the other then.
+    pub referrers: Vec<Target>,
+    /// All of it.
+    pub changes: Vec<Change>,
+}
+
+impl Union {
+    fn put(&mut self, target: &Target, field: Field, value: Value) {
+        self.changes.push(Change::new(target.clone(), field, Intent::Put(value)));
+    }
+
+    /// What one entity knows goes to another: into fields that are empty there, and into sets and maps member by
+    /// member.
+    fn fill(&mut self, kind: Option<Kind>, from: &Entity, (into, there): (&Target, &Entity)) {
+        let plain = |field: &&Field| !field.as_str().starts_with('_') && field.as_str() != "slug";
+        let mut bases: Vec<Field> =
+            from.fields.keys().filter(plain).map(Field::base_field).collect();
+        bases.dedup();
+        for field in bases {
+            let value =
+                |entity: &Entity| entity.value(kind, &field).filter(|value| !value.is_null());
+            let Some(theirs) = value(from) else { continue };
+            let ours = value(there);
+            let before = self.changes.len();
+            match kind.and_then(|kind| kind.type_of(field.as_str())) {
+                Some(Type::Set | Type::Map) => self.add_members(&field, from, (into, there)),
+                Some(Type::Body) if ours.is_some() => self.add_text(&field, ours, &theirs, into),
+                _ if ours.is_none() => self.put(into, field.clone(), theirs),
+                _ => {
+                    if let Some(ours) = ours.filter(|ours| *ours != theirs) {
+                        self.differ.push((field.clone(), ours, theirs));
+                    }
+                }
+            }
+            if self.changes.len() > before {
+                self.gets.push(field);
+            }
+        }
+    }
+
+    fn add_members(&mut self, field: &Field, from: &Entity, (into, there): (&Target, &Entity)) {
+        let ours: BTreeMap<String, Value> =
+            there.members(field).into_iter().map(|member| (member.text, member.value)).collect();
+        for member in from.members(field) {
+            match ours.get(&member.text) {
+                None => {
+                    let (element, long) = field.element_of(&member.text);
+                    let value = if long { Value::text(&member.text) } else { member.value };
+                    self.put(into, element, value);
+                }
+                Some(ours) if *ours != member.value => {
+                    let (element, _) = field.element_of(&member.text);
+                    self.differ.push((element, ours.clone(), member.value));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// A text below another one, unless that has it.
+    fn add_text(&mut self, field: &Field, ours: Option<Value>, theirs: &Value, into: &Target) {
+        let ours = ours.map(|ours| ours.shown().into_owned()).unwrap_or_default();
+        if !ours.contains(&*theirs.shown()) {
+            let both = format!("{}\n\n{}", ours.trim_end(), theirs.shown());
+            self.put(into, field.clone(), Value::text(&both));
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Plans to make one of two entities: `from` is removed, and `into` has all that it had. Where `into` is not
+    /// there yet, that gives `from` another name.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn plan_union(&mut self, from: &Target, into: &Target) -> Result<Union> {
+        let (gone, stays) = (self.entity(from)?, self.entity(into)?);
+        let mut union = Union::default();
+        union.fill(Kind::of(from), &gone, (into, &stays));
+        let (below, there) = (self.reader()?.below(from)?, self.reader()?.below(into)?);
+        for (target, entity) in
+            below.iter().filter(|(of, entity)| *of != from && entity.removed().is_none())
+        {
+            let rest = &target.as_str()[from.as_str().len()..];
+            let to = Target::read(&format!("{into}{rest}"))?;
+            let known = there.get(&to).cloned().unwrap_or_default();
+            let mut moved = Union::default();
+            moved.fill(Kind::of(target), entity, (&to, &known));
+            if let Some(entry) = entity.fields.get(&Field::read(cocli_core::entity::FILE)?) {
+                moved.put(&to, Field::read(cocli_core::entity::FILE)?, entry.value.clone());
+            }
+            union.changes.append(&mut moved.changes);
+            union.differ.append(&mut moved.differ);
+            union.below.push(target.clone());
+        }
+        self.refer_to(from, into, &mut union)?;
+        union.put(from, Field::read(WENT)?, Value::text(into.as_str()));
+        union.put(from, Field::read(DELETED)?, Value::truth());
+        Ok(union)
+    }
+
+    /// Whoever refers to an entity, by a field or in a set, refers to another one.
+    fn refer_to(&mut self, from: &Target, into: &Target, union: &mut Union) -> Result<()> {
+        let (element, _) = Field::read("x")?.element_of(from.as_str());
+        let encoded = element.element().unwrap_or_default().as_bytes().to_vec();
+        let needles = [from.as_str().as_bytes().to_vec(), encoded, from.slug().as_bytes().to_vec()];
+        let found = Mutex::new(BTreeMap::new());
+        for collection in COLLECTIONS {
+            self.reader()?.search(
+                processors(),
+                &format!("{collection}/"),
+                &needles,
+                &|target, entity| {
+                    if target.entity() != from.as_str() && entity.removed().is_none() {
+                        found.lock().unwrap_or_else(PoisonError::into_inner).insert(target, entity);
+                    }
+                },
+            )?;
+        }
+        for (target, entity) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let before = union.changes.len();
+            let mut bases: Vec<Field> = entity.fields.keys().map(Field::base_field).collect();
+            bases.dedup();
+            for field in bases {
+                refer(&target, &entity, &field, (from, into), union);
+            }
+            if union.changes.len() > before {
+                union.referrers.push(target);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One field of whoever may refer to an entity.
+fn refer(
+    target: &Target,
+    entity: &Entity,
+    field: &Field,
+    (from, into): (&Target, &Target),
+    union: &mut Union,
+) {
+    if entity.fields.get(field).is_some_and(|entry| entry.value.shown() == from.as_str()) {
+        return union.put(target, field.clone(), Value::text(into.as_str()));
+    }
+    // `companies` of a person may hold slugs.
+    let short = field.as_str() == from.collection();
+    let members = entity.members(field);
+    let is_meant = |text: &str| text == from.as_str() || (short && text == from.slug());
+    for member in members.iter().filter(|member| is_meant(&member.text)) {
+        let (old, new) = (field.element_of(&member.text).0, field.element_of(into.as_str()).0);
+        union.put(target, old, Value::null());
+        union.put(target, new, member.value.clone());
+    }
+}
