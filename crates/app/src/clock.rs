@@ -12,6 +12,17 @@ pub(crate) fn now() -> Instant {
     Instant::from_micros(micros).unwrap_or(if micros < 0 { Instant::MIN } else { Instant::MAX })
 }
 
+/// The wall clock in the time zone of this machine.
+pub(crate) fn here() -> jiff::Zoned {
+    in_zone(now(), jiff::tz::TimeZone::system())
+}
+
+/// An instant in a time zone.
+pub(crate) fn in_zone(instant: Instant, zone: jiff::tz::TimeZone) -> jiff::Zoned {
+    // Every instant of ours is one of jiff's, which go on to the year 9999.
+    jiff::Timestamp::from_microsecond(instant.micros()).unwrap_or_default().to_zoned(zone)
+}
+
 /// The monotonic clock.
 #[expect(clippy::disallowed_methods, reason = "the rim is where time comes in")]
 pub(crate) fn monotonic() -> std::time::Instant {

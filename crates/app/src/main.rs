@@ -18,6 +18,7 @@ mod pasted;
 mod rekey;
 mod render;
 mod ring;
+mod when;
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();

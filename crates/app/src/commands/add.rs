@@ -30,6 +30,7 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
     for text in &args.set {
         changes.push(super::set::change(&wanted, text)?);
     }
+    super::set::tell_times(context, &changes[1..], &args.set);
     if let Some(company) = &args.company {
         let company = home.resolve(company)?;
         let name = home.text(&company, "name")?.unwrap_or_else(|| company.slug().into());

@@ -3,7 +3,8 @@
 use std::io::{BufRead, Read};
 
 use cocli_core::entity::DELETED;
-use cocli_core::{Field, Target, Value};
+use cocli_core::schema::Type;
+use cocli_core::{Field, Kind, Moment, Target, Value};
 use cocli_node::change::{Change, Intent};
 use cocli_node::{Home, Written};
 use serde_json::{Value as Json, json};
@@ -12,6 +13,7 @@ use super::Context;
 use crate::args::{Set, Tag, TagVerb, Unset};
 use crate::door;
 use crate::failure::{Exit, Failure};
+use crate::when::{self, Lean};
 
 pub(super) fn run(context: &Context, args: &Set) -> Result<(), Failure> {
     let home = context.home()?;
@@ -25,6 +27,7 @@ pub(super) fn run(context: &Context, args: &Set) -> Result<(), Failure> {
     if changes.is_empty() {
         changes = revival(context, &home, &target)?;
     }
+    tell_times(context, &changes, &args.changes);
     write(context, &home, "set", &changes, args)
 }
 
@@ -98,7 +101,38 @@ pub(super) fn change(target: &Target, text: &str) -> Result<Change, Failure> {
             Err(_) => failure,
         }
     })?;
+    let intent = match intent {
+        Intent::Put(value) => Intent::Put(timed(target, &field, value)?),
+        other => other,
+    };
     Ok(Change::new(target.clone(), field, intent))
+}
+
+/// Of a field of the type time, what a person typed as it is written; what reads as a time already stays.
+fn timed(target: &Target, field: &Field, value: Value) -> Result<Value, Failure> {
+    let kind = Kind::of(target);
+    let is_time = kind.and_then(|kind| kind.type_of(field.as_str())) == Some(Type::Time);
+    if !is_time || value.is_null() || Moment::read(&value.shown()).is_some() {
+        return Ok(value);
+    }
+    let ahead = kind == Some(Kind::Meeting) || AHEAD.contains(&field.as_str());
+    let lean = if ahead { Lean::Ahead } else { Lean::Back };
+    Ok(Value::text(&when::typed(&value.shown(), lean)?.to_string()))
+}
+
+/// Fields of what is planned.
+const AHEAD: [&str; 2] = ["next_at", "callback_at"];
+
+/// Says what day or moment was understood where it was typed in words.
+pub(super) fn tell_times(context: &Context, changes: &[Change], typed: &[String]) {
+    for (change, text) in changes.iter().zip(typed) {
+        if let Intent::Put(value) = &change.intent
+            && let Some(moment) = Moment::read(&value.shown())
+            && !text.ends_with(&*value.shown())
+        {
+            context.screen.note(format!("{}: {}", change.field, when::shown(moment)));
+        }
+    }
 }
 
 fn write(
