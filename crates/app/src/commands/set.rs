@@ -159,6 +159,9 @@ fn write(
     }
     super::show::report_cards(context, &placed);
     report(context, home, &written)?;
+    if args.from.is_none() {
+        super::doubts::tell(context, home, changes)?;
+    }
     if let Some(nodes) = args.wait {
         let spread = door::wait(home, &written.end, nodes, args.timeout)?;
         context.screen.note(format!("on {spread} other nodes, durably"));

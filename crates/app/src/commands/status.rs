@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::Status;
+use crate::clock;
 use crate::door;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone, counted};
@@ -74,6 +75,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
     let glance = home.glance()?;
+    let due = home.due(&clock::today())?;
     let Asked { daemon, mute } = Asked::of(&home);
     let mut problems = damage(glance.holes, &glance.troubles);
     problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
@@ -82,13 +84,18 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
-            "companies": glance.companies, "people": glance.people,
+            "companies": glance.companies, "people": glance.people, "due": due,
             "daemon": daemon, "problems": problems,
         }));
         return Ok(());
     }
     first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
     context.screen.line(entities(glance.companies, glance.people));
+    if due > 0 {
+        let told = format!("{due} due today");
+        let told = context.screen.paint(Tone::Strong, &told);
+        context.screen.line(format!("{told} (`cocli today`)"));
+    }
     peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, false);
     for problem in problems {
         context.screen.line(format!("{} {problem}", context.screen.paint(Tone::Bad, "needs you:")));
