@@ -13,6 +13,8 @@ use cocli_core::schema::POOL;
 use cocli_core::{Day, Entity, Field, Instant, Kind, Moment, State, Target, Value};
 use serde_json::Value as Json;
 
+use crate::slug::slug;
+
 pub use ask::{Circle, Contact, Diary, Phone};
 pub use news::News;
 
@@ -302,14 +304,19 @@ pub(crate) fn list(entity: &Entity, target: &Target, field: &str) -> Vec<String>
     }
 }
 
-/// The companies that a person belongs to: `company`, and those of `companies`; each a target or a slug.
+/// The companies that a person belongs to: `company`, and those of `companies`; each a target, a slug, or a
+/// name of which that slug is made, as tables of others have it.
 #[must_use]
 pub fn companies_of(person: &Entity, target: &Target) -> BTreeSet<Target> {
     let all = list(person, target, "companies").into_iter();
     let spelled = |text: String| {
-        let text = text.trim().to_lowercase();
-        let whole = if text.contains('/') { text } else { format!("{}/{text}", POOL[0]) };
-        Target::read(&whole).ok().filter(|target| Kind::of(target) == Some(Kind::Company))
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let whole = Target::read(text).ok();
+        let whole = whole.filter(|target| Kind::of(target) == Some(Kind::Company));
+        whole.or_else(|| Target::read(&format!("{}/{}", POOL[0], slug(text))).ok())
     };
     all.chain([text(person, target, "company")]).filter_map(spelled).collect()
 }

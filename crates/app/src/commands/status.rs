@@ -74,8 +74,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
 /// The page that `cocli` alone shows in a home.
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
-    let glance = home.glance()?;
-    let due = home.due(&clock::today())?;
+    let glance = home.glance(&clock::today())?;
     let Asked { daemon, mute } = Asked::of(&home);
     let mut problems = damage(glance.holes, &glance.troubles);
     problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
@@ -84,15 +83,15 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
-            "companies": glance.companies, "people": glance.people, "due": due,
+            "companies": glance.companies, "people": glance.people, "due": glance.due,
             "daemon": daemon, "problems": problems,
         }));
         return Ok(());
     }
     first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
     context.screen.line(entities(glance.companies, glance.people));
-    if due > 0 {
-        let told = format!("{due} due today");
+    if glance.due > 0 {
+        let told = format!("{} due today", glance.due);
         let told = context.screen.paint(Tone::Strong, &told);
         context.screen.line(format!("{told} (`cocli today`)"));
     }

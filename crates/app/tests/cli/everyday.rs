@@ -74,6 +74,10 @@ fn people_and_companies_name_each_other_whichever_field_joins_them() {
     let shown = home.run(&["show", "companies/acme"]).ok();
     assert!(shown.contains("Jane Doe  ·  CTO") && shown.contains("people/jane-doe"), "{shown}");
     assert!(home.run(&["show", "jane-doe"]).ok().contains("Acme  ·  companies/acme"));
+    // As a table of somebody else names it.
+    home.run(&["add", "person", "Kim", "--set", "company=Acme"]).ok();
+    assert_eq!(people("companies/acme"), ["Jane Doe", "Kim"]);
+    home.run(&["rm", "kim"]).ok();
     // What the Python program reads stays beside it.
     assert_eq!(home.run(&["get", "jane-doe", "company_name"]).ok(), "Acme\n");
     home.run(&["rm", "jane-doe"]).ok();

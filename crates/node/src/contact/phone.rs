@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_has_no_form() {
-        for typed in ["", "n/a", "ask Jane", "+", "+999 123 456 789", "123", "1-800-FLOWERS", "x5"]
+        for typed in
+            ["", "n/a", "ask Jane", "+", "+999 123 456 789", "123", "214-CALL-5550134", "x5"]
         {
             assert_eq!(e164(typed, Some("US")), None, "{typed}");
         }

@@ -82,7 +82,9 @@ impl Home {
         if !cadences.is_empty() {
             needles.push(b"/notes/".to_vec());
             needles.push(begins("company", ""));
-            needles.push(begins_with("companies"));
+            // Not the targets that begin so.
+            needles.push(begins_with("companies."));
+            needles.push(begins("companies", ""));
             for tag in cadences.keys() {
                 needles.extend(Condition::new("tags", tag)?.needles());
             }
@@ -94,7 +96,7 @@ impl Home {
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn due(&self, now: &Now) -> Result<usize> {
+    pub(crate) fn due(&self, now: &Now) -> Result<usize> {
         let agenda = self.read(|reader| {
             Ok(Book::new(&met(reader, "", &planned())?).agenda(now, &BTreeMap::new()))
         })?;
@@ -129,7 +131,8 @@ impl Home {
             let mut known = reader.below(target)?;
             let mut people = BTreeSet::new();
             if Kind::of(target) == Some(Kind::Company) {
-                let found = met(reader, POOL[1], &employed(target))?;
+                let name = known.get(target).map(|entity| text(entity, target, "name"));
+                let found = met(reader, POOL[1], &employed(target, &name.unwrap_or_default()))?;
                 for (person, entity) in found.entities() {
                     if person.is_entity() && companies_of(entity, person).contains(target) {
                         people.insert(person.clone());
@@ -167,9 +170,10 @@ fn begins_with(field: &str) -> Vec<u8> {
 }
 
 /// What stands in a line of a person who belongs to a company.
-fn employed(company: &Target) -> Vec<Vec<u8>> {
+fn employed(company: &Target, name: &str) -> Vec<Vec<u8>> {
     let mut needles = Vec::new();
-    for name in [company.as_str(), company.slug()] {
+    let names = [company.as_str(), company.slug(), name];
+    for name in names.into_iter().filter(|name| !name.is_empty()) {
         needles.push(begins("company", name));
         if let Ok(field) = Field::read("companies") {
             needles.push(begins_with(field.element_of(name).0.as_str()));
