@@ -45,6 +45,8 @@ pub(crate) enum Verb {
     Show(Show),
     /// List a collection.
     List(List),
+    /// Show what today asks for: what is due, meetings, whom you have not spoken to, what others wrote.
+    Today(Today),
     /// Find companies and people by a part of their name, domain or address, or by nearly that.
     Find(Find),
     /// Add or remove tags.
@@ -350,6 +352,13 @@ pub(crate) struct List {
     /// without one.
     #[arg(long = "where", value_name = "FIELD=VALUE")]
     pub(crate) filter: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Today {
+    /// Print all meetings and next steps as iCalendar, for other programs.
+    #[arg(long)]
+    pub(crate) ics: bool,
 }
 
 #[derive(Debug, Args)]

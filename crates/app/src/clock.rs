@@ -1,8 +1,9 @@
 //! The only place that reads the clocks and draws random bytes: everything below takes them as
 //! arguments.
 
-use cocli_core::{Epoch, Instant};
+use cocli_core::{Epoch, Instant, Moment};
 use cocli_node::Rim;
+use cocli_node::followup::Now;
 
 /// The wall clock, within the bounds of a record.
 #[expect(clippy::disallowed_methods, reason = "the rim is where time comes in")]
@@ -21,6 +22,33 @@ pub(crate) fn here() -> jiff::Zoned {
 pub(crate) fn in_zone(instant: Instant, zone: jiff::tz::TimeZone) -> jiff::Zoned {
     // Every instant of ours is one of jiff's, which go on to the year 9999.
     jiff::Timestamp::from_microsecond(instant.micros()).unwrap_or_default().to_zoned(zone)
+}
+
+/// When it is, and where today begins and ends in the time zone of this machine.
+pub(crate) fn today() -> Now {
+    let here = here();
+    let day = match crate::when::day_of(here.date()) {
+        Ok(Moment::Day(day)) => day,
+        // A clock beyond the bounds of a record is held at them by `now`.
+        Ok(Moment::At(_)) | Err(_) => now().day(),
+    };
+    let micros = |zoned: Result<jiff::Zoned, jiff::Error>| {
+        Instant::from_micros(zoned.ok()?.timestamp().as_microsecond())
+    };
+    let tomorrow = here.tomorrow().and_then(|tomorrow| tomorrow.start_of_day());
+    Now {
+        at: now(),
+        day,
+        begins: micros(here.start_of_day()).unwrap_or(Instant::MIN),
+        ends: micros(tomorrow).unwrap_or(Instant::MAX),
+    }
+}
+
+/// The beginning of the day before, here.
+pub(crate) fn yesterday() -> Instant {
+    let began = here().yesterday().and_then(|before| before.start_of_day());
+    let micros = began.ok().and_then(|at| Instant::from_micros(at.timestamp().as_microsecond()));
+    micros.unwrap_or(Instant::MIN)
 }
 
 /// The monotonic clock.

@@ -24,6 +24,7 @@ mod daemon;
 mod decide;
 mod demo;
 mod doctor;
+mod doubts;
 mod edit;
 mod find;
 mod get;
@@ -48,6 +49,7 @@ mod state;
 mod status;
 mod sync;
 mod ticket;
+mod today;
 mod undo;
 
 /// What every verb is handed.
@@ -143,6 +145,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Get(args)) => get::run(&context, &args),
         Some(Verb::Show(args)) => show::run(&context, &args),
         Some(Verb::List(args)) => list::run(&context, &args),
+        Some(Verb::Today(args)) => today::run(&context, &args),
         Some(Verb::Find(args)) => find::run(&context, &args),
         Some(Verb::Tag(args)) => set::tag(&context, &args),
         Some(Verb::Note(args)) => note::run(&context, &args),

@@ -28,6 +28,8 @@ mod daily;
 mod discovery;
 #[path = "cli/door.rs"]
 mod door;
+#[path = "cli/everyday.rs"]
+mod everyday;
 #[path = "cli/expiring.rs"]
 mod expiring;
 #[path = "cli/gateway.rs"]

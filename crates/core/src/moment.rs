@@ -25,16 +25,21 @@ impl Moment {
             _ => Instant::read(text).map(Self::At),
         }
     }
-}
 
-impl Moment {
-    /// Where it stands among others: of a day its first moment, UTC.
+    /// Where it stands among instants: a day at its beginning in UTC.
     #[must_use]
-    pub fn instant(self) -> Instant {
-        use alloc::format;
+    pub fn utc(self) -> Instant {
         match self {
             Self::At(instant) => instant,
-            Self::Day(_) => Instant::read(&format!("{self}T00:00:00Z")).unwrap_or(Instant::MIN),
+            Self::Day(_) => {
+                let begins = Instant::read(&alloc::format!("{self}T00:00:00Z"));
+                let before = |day: Day| day.number() < 19_700_101;
+                let bound = match self {
+                    Self::Day(day) if before(day) => Instant::MIN,
+                    _ => Instant::MAX,
+                };
+                begins.unwrap_or(bound)
+            }
         }
     }
 }
@@ -68,6 +73,14 @@ mod tests {
         }
         let same = Moment::read("2026-12-01T15:30:00+01:00").unwrap();
         assert_eq!(same.to_string(), "2026-12-01T14:30:00Z");
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight_and_stays_within_bounds() {
+        let utc = |text: &str| Moment::read(text).unwrap().utc().to_string();
+        assert_eq!(utc("2026-12-01"), "2026-12-01T00:00:00.000000+00:00");
+        assert_eq!(Moment::read("1066-10-14").unwrap().utc(), Instant::MIN);
+        assert_eq!(Moment::read("9999-12-31").unwrap().utc(), Instant::MAX);
     }
 
     #[test]

@@ -113,6 +113,9 @@ const COMPANY: &[FieldSpec] = &[
     of("callback_at", Time),
     quiet("enrichment_ttl_days", Int),
     quiet("processed_by", Text),
+    of("all_phones", Set),
+    of("next_step", Text),
+    of("next_at", Time),
 ];
 
 const PERSON: &[FieldSpec] = &[
@@ -130,6 +133,12 @@ const PERSON: &[FieldSpec] = &[
     of("zip_code", Text),
     of("country", Text),
     of("body", Body),
+    of("company", Text),
+    of("companies", Set),
+    of("all_emails", Set),
+    of("all_phones", Set),
+    of("next_step", Text),
+    of("next_at", Time),
 ];
 
 const NOTE: &[FieldSpec] = &[of("timestamp", Time), of("title", Text), of("content", Body)];

@@ -1,6 +1,10 @@
 //! The settings of a machine: `.cocli/config.toml`.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+
+use crate::contact;
 
 /// Everything that may stand in the file; what is absent has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -16,6 +20,10 @@ pub struct Config {
     pub archive: Archive,
     /// The bucket.
     pub bucket: Bucket,
+    /// How often one speaks to whom, by tag.
+    pub cadence: BTreeMap<String, Cadence>,
+    /// How people are reached.
+    pub contact: Contact,
     /// What this home is a copy of; none unless `cocli clone --at` made it.
     pub restored_from: Option<RestoredFrom>,
 }
@@ -121,6 +129,69 @@ pub struct Gossip {
 pub struct Cards {
     /// Which cards this machine keeps.
     pub project: Project,
+}
+
+/// `[contact]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Contact {
+    /// The country of telephone numbers that name none, where the entity names none either: two letters.
+    #[serde(deserialize_with = "country")]
+    pub region: Option<String>,
+}
+
+fn country<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(value)?;
+    if let Some(code) = contact::country(&text) {
+        return Ok(Some(code.to_owned()));
+    }
+    let near = contact::nearest_country(&text);
+    let near = near.map(|code| format!("; the nearest is \"{code}\"")).unwrap_or_default();
+    let what = format!("expected a country such as \"DE\" or \"Germany\", got {text:?}{near}");
+    Err(serde::de::Error::custom(what))
+}
+
+/// Units of a cadence and their days.
+const CADENCES: [(&str, u32); 8] = [
+    ("day", 1),
+    ("days", 1),
+    ("week", 7),
+    ("weeks", 7),
+    ("month", 30),
+    ("months", 30),
+    ("year", 365),
+    ("years", 365),
+];
+
+/// Days that may pass until one speaks to somebody again: `"2 weeks"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Cadence(pub u32);
+
+impl TryFrom<String> for Cadence {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if let Some(days) = days_of_cadence(&text) {
+            return Ok(Self(days));
+        }
+        let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ');
+        let near = crate::nearest(unit, CADENCES.iter().map(|(name, _)| *name));
+        let near = near.filter(|name| *name != unit);
+        let near = near.map(|name| format!("; the nearest name is `{name}`")).unwrap_or_default();
+        Err(format!(
+            "expected how often as \"2 weeks\", \"10 days\" or \"3 months\", got {text:?}{near}"
+        ))
+    }
+}
+
+/// `2 weeks` in days, at least one.
+fn days_of_cadence(text: &str) -> Option<u32> {
+    let text = text.trim();
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = (text[..end].parse::<u32>().ok()?, text[end..].trim_start());
+    let days = CADENCES.iter().find(|(name, _)| *name == unit)?.1;
+    number.checked_mul(days).filter(|days| (1..=36_500).contains(days))
 }
 
 /// `[compact]`
@@ -354,6 +425,31 @@ mod tests {
             Config::read("c.toml", &more).unwrap().bucket.url.as_deref(),
             Some("file:///mnt")
         );
+    }
+
+    #[test]
+    fn a_cadence_is_so_many_days_a_tag_and_a_wrong_one_gets_the_nearest_name() {
+        let read = |text: &str| Config::read("c.toml", &format!("[cadence]\n{text}\n"));
+        let cadence = read("lead = \"2 weeks\"\n\"S&P 100\" = \"3months\"").unwrap().cadence;
+        assert_eq!(cadence["lead"], Cadence(14));
+        assert_eq!(cadence["S&P 100"], Cadence(90));
+        let error = read("lead = \"2 weks\"").unwrap_err();
+        assert_eq!(error.line, 2);
+        assert!(error.message.ends_with("the nearest name is `weeks`"), "{error}");
+        for wrong in ["0 days", "weeks", "-1 weeks", "99999999999 days", "2", ""] {
+            assert!(read(&format!("lead = \"{wrong}\"")).is_err(), "{wrong}");
+        }
+        assert!(read("lead = 2").is_err());
+    }
+
+    #[test]
+    fn the_region_of_numbers_is_a_country() {
+        let read = |text: &str| Config::read("c.toml", &format!("[contact]\n{text}\n"));
+        assert_eq!(read("region = \"germany\"").unwrap().contact.region.as_deref(), Some("DE"));
+        let error = read("region = \"Germny\"").unwrap_err();
+        assert!(error.message.contains("the nearest is \"DE\""), "{error}");
+        let error = read("regoin = \"DE\"").unwrap_err();
+        assert!(error.message.contains("the nearest name is `region`"), "{error}");
     }
 
     #[test]

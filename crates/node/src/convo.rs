@@ -132,7 +132,7 @@ pub fn moment(target: &Target, entity: &Entity) -> Option<Instant> {
     // The Python program puts a `Z` behind an offset.
     let read = |text: String| {
         let moment = Moment::read(&text).or_else(|| Moment::read(text.strip_suffix('Z')?));
-        moment.map(Moment::instant)
+        moment.map(Moment::utc)
     };
     let id = target.as_str().rsplit('/').next().unwrap_or_default();
     text.and_then(read).or_else(|| convo::moment(id))

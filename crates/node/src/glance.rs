@@ -4,6 +4,7 @@ use cocli_core::schema::POOL;
 
 use crate::cards::Placed;
 use crate::error::Result;
+use crate::followup::Now;
 use crate::health::troubles;
 use crate::home::Home;
 
@@ -14,6 +15,8 @@ pub struct Glance {
     pub companies: usize,
     /// People that are not removed.
     pub people: usize,
+    /// Next steps and meetings that today asks for.
+    pub due: usize,
     /// Damaged blocks of journals.
     pub holes: usize,
     /// Journals that are not what they were left as, and why.
@@ -27,15 +30,16 @@ impl Home {
     ///
     /// # Errors
     /// When the home cannot be read.
-    pub fn glance(&self) -> Result<Glance> {
+    pub fn glance(&self, now: &Now) -> Result<Glance> {
         std::thread::scope(|scope| {
             let cards = scope.spawn(|| self.look_at_cards());
             let [companies, people] = self.read(|reader| reader.count(POOL))?;
+            let due = self.due(now)?;
             let journals = self.journals()?;
             let (holes, troubles) = (journals.holes().len(), troubles(&journals));
             // A thread that panicked has said so; nothing of it is known then.
             let cards = cards.join().unwrap_or_else(|_| Ok(Placed::default()))?;
-            Ok(Glance { companies, people, holes, troubles, cards })
+            Ok(Glance { companies, people, due, holes, troubles, cards })
         })
     }
 }

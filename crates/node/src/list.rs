@@ -37,7 +37,7 @@ impl Condition {
 
     /// Of an entity that it holds for, one of these stands in a state line; nothing where that cannot be
     /// said.
-    fn needles(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn needles(&self) -> Vec<Vec<u8>> {
         if self.value.is_empty() || self.field.element().is_some() {
             return Vec::new();
         }

@@ -2,7 +2,7 @@
 
 use cocli_core::schema::Type;
 use cocli_core::value::Plain;
-use cocli_core::{Instant, Value};
+use cocli_core::{Moment, Value};
 use serde_json::Value as Json;
 
 use crate::shape::Form;
@@ -43,7 +43,9 @@ impl Cell {
             (Form::Text, Plain::Text(text)) => Some(Self::Text(text.into_owned())),
             (Form::Whole, Plain::Text(text)) => whole(text.trim()).map(Self::Whole),
             (Form::Real, Plain::Text(text)) => real(text.trim()).map(Self::Real),
-            (Form::Time, Plain::Text(text)) => Some(Self::Whole(Instant::read(&text)?.micros())),
+            (Form::Time, Plain::Text(text)) => {
+                Some(Self::Whole(Moment::read(&text)?.utc().micros()))
+            }
             // A lone text is a list of one, as it is where lists are merged.
             (Form::List, Plain::Text(text)) if text.is_empty() => Some(Self::List(Vec::new())),
             (Form::List, Plain::Text(text)) => Some(Self::List(vec![Some(text.into_owned())])),

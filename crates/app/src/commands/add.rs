@@ -59,6 +59,10 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
     door::wake(&home, &written.end);
     let placed = placed?;
     super::show::report_cards(context, &placed);
+    if target != wanted {
+        context.screen.note(format!("{wanted} is somebody else: this one is {target}"));
+    }
+    super::doubts::tell(context, &home, &changes)?;
     let path = home.card_path(&target)?;
     match context.screen.json {
         true => context.screen.object(&json!({"target": target.as_str(), "path": path})),

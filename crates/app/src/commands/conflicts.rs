@@ -96,7 +96,7 @@ fn settle(
     }
     let written = session.write("resolve", &[conflict.settle(value)], false)?;
     if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(&home, target, by));
+        return Err(super::rm::removed(home, target, by));
     }
     let placed = session.place();
     drop(session);

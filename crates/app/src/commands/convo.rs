@@ -34,7 +34,7 @@ pub(super) fn owner(home: &Home, name: &str) -> Result<Target, Failure> {
         return Err(Failure::usage(format!("expected a company or person, and {target} is none")));
     }
     if let Some(by) = home.removed(&target)? {
-        return Err(super::rm::removed(&home, &target, &by));
+        return Err(super::rm::removed(home, &target, &by));
     }
     if home.entity(&target)?.fields.is_empty() {
         let near = home.nearest(&target)?;
@@ -51,7 +51,7 @@ pub(super) fn add(
     new: &New<'_>,
 ) -> Result<(), Failure> {
     let dice = Epoch::from_random(clock::random());
-    let id = convo::id(new.kind, new.at.instant(), &slug(new.title), &dice);
+    let id = convo::id(new.kind, new.at.utc(), &slug(new.title), &dice);
     let target = Target::read(&format!("{of}/{}/{id}", new.kind.plural()))?;
     let at = new.at.to_string();
     let fields = [("timestamp", at.as_str()), ("title", new.title)];
@@ -65,7 +65,7 @@ pub(super) fn add(
     let verb = if new.kind == Kind::Note { "note" } else { "meeting" };
     let written = session.write(verb, &changes, false)?;
     if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(&home, target, by));
+        return Err(super::rm::removed(home, target, by));
     }
     let placed = session.place();
     drop(session);

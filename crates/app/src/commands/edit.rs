@@ -24,7 +24,7 @@ pub(super) fn open(context: &Context, home: &Home, target: &Target) -> Result<()
             .hint(format!("`cocli set {target} FIELD=VALUE` changes it")));
     }
     if let Some(by) = home.removed(target)? {
-        return Err(super::rm::removed(&home, target, &by));
+        return Err(super::rm::removed(home, target, &by));
     }
     if home.entity(target)?.fields.is_empty() {
         return Err(Failure::new(Exit::NotFound, format!("nothing is known of {target}")));

@@ -57,7 +57,7 @@ fn go(
     }
     let written = session.write("merge", &union.changes, false)?;
     if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(&home, target, by));
+        return Err(super::rm::removed(home, target, by));
     }
     let placed = session.place();
     drop(session);

@@ -147,7 +147,7 @@ fn write(
     session.take_in(&targets)?;
     let written = session.write(verb, changes, args.revive)?;
     if let Some((target, by)) = written.refused.first().filter(|_| args.from.is_none()) {
-        return Err(super::rm::removed(&home, target, by));
+        return Err(super::rm::removed(home, target, by));
     }
     let (placed, compacted) = (session.place(), session.compact_if_long());
     drop(session);
@@ -159,6 +159,9 @@ fn write(
     }
     super::show::report_cards(context, &placed);
     report(context, home, &written)?;
+    if args.from.is_none() {
+        super::doubts::tell(context, home, changes)?;
+    }
     if let Some(nodes) = args.wait {
         let spread = door::wait(home, &written.end, nodes, args.timeout)?;
         context.screen.note(format!("on {spread} other nodes, durably"));
@@ -167,7 +170,7 @@ fn write(
         return Ok(());
     }
     for (target, by) in &written.refused {
-        context.screen.note(format!("left out: {}", super::rm::removed(&home, target, by)));
+        context.screen.note(format!("left out: {}", super::rm::removed(home, target, by)));
     }
     let lines = written.refused.len();
     Err(Failure::new(Exit::Conflict, format!("{lines} lines for removed targets were left out"))

@@ -1,10 +1,13 @@
 //! `cocli show`: a target as a person reads it.
 
+pub(super) mod circle;
+
 use std::collections::BTreeMap;
 
 use cocli_core::value::Plain;
 use cocli_core::{Field, Kind, Value};
 use cocli_node::Placed;
+use cocli_node::followup::Circle;
 use serde_json::{Map, Value as Json, json};
 
 use super::Context;
@@ -28,12 +31,18 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<(), Failure> {
     }
     let last = entity.fields.values().map(|entry| &entry.stamp).max();
     let path = home.card_path(&target).ok();
+    let circle = match kind {
+        Some(Kind::Company | Kind::Person) => home.circle(&target, &clock::today())?,
+        _ => Circle::default(),
+    };
     if context.screen.json {
         let fields: Map<String, Json> = shown.iter().map(|(f, v)| (f.key(), v.to_json())).collect();
         let changed = last.map(ToString::to_string);
-        context.screen.object(&json!({
+        let mut object = json!({
             "target": target.as_str(), "path": path, "changed": changed, "fields": fields,
-        }));
+        });
+        circle::add(&mut object, kind, &circle);
+        context.screen.object(&object);
         return Ok(());
     }
     let screen = context.screen;
@@ -48,13 +57,16 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<(), Failure> {
     ];
     let below: Vec<String> = below.into_iter().flatten().collect();
     screen.line(screen.paint(Tone::Faint, &screen.safe(&below.join("  ·  "))));
-    let rows = ordered(kind, &shown).filter(|(f, _)| **f != name && f.as_str() != body);
+    let rows = ordered(kind, &shown)
+        .filter(|(f, v)| **f != name && f.as_str() != body && !circle::tells(&circle, f, v));
     let width = shown.keys().map(|field| field.key().chars().count()).max().unwrap_or(0).min(24);
     for (field, value) in rows {
-        let text = readable(value).replace('\n', &format!("\n{:width$}  ", ""));
+        let text = circle::number(&circle, field).unwrap_or_else(|| readable(value));
+        let text = text.replace('\n', &format!("\n{:width$}  ", ""));
         let key = format!("{:width$}", field.key());
         screen.line(format!("{}  {}", screen.paint(Tone::Faint, &key), screen.safe(&text)));
     }
+    circle::show(screen, &circle);
     if let Some(text) = Field::read(body).ok().and_then(|field| shown.get(&field)) {
         screen.line("");
         screen.line(screen.safe(&text.shown()));

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::Status;
+use crate::clock;
 use crate::door;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone, counted};
@@ -73,7 +74,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
 /// The page that `cocli` alone shows in a home.
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
-    let glance = home.glance()?;
+    let glance = home.glance(&clock::today())?;
     let Asked { daemon, mute } = Asked::of(&home);
     let mut problems = damage(glance.holes, &glance.troubles);
     problems.extend(decisions(&glance.cards.held, &glance.cards.broken));
@@ -82,13 +83,18 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     if context.screen.json {
         context.screen.object(&json!({
             "home": home.path().display().to_string(), "node": home.node().as_str(),
-            "companies": glance.companies, "people": glance.people,
+            "companies": glance.companies, "people": glance.people, "due": glance.due,
             "daemon": daemon, "problems": problems,
         }));
         return Ok(());
     }
     first_line(context.screen, &home, daemon.as_ref(), mute.is_some());
     context.screen.line(entities(glance.companies, glance.people));
+    if glance.due > 0 {
+        let told = format!("{} due today", glance.due);
+        let told = context.screen.paint(Tone::Strong, &told);
+        context.screen.line(format!("{told} (`cocli today`)"));
+    }
     peers::show(context.screen, daemon.as_ref(), &left(&home, daemon.as_ref())?, false);
     for problem in problems {
         context.screen.line(format!("{} {problem}", context.screen.paint(Tone::Bad, "needs you:")));

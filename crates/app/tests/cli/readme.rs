@@ -22,7 +22,7 @@ fn the_readmes_tour_works_line_by_line() {
 }
 
 /// Words as a shell parts them, with double quotes.
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
     for c in line.chars() {
         match c {
