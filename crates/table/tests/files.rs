@@ -50,7 +50,7 @@ fn a_value_of_another_type_is_null_and_told_as_odd() {
     for (field, wire, shown) in [
         ("reviews_count", "5.5", "5.5"),
         ("average_rating", "nan", "nan"),
-        ("last_enriched", "2026-02-18", "2026-02-18"),
+        ("last_enriched", "2026-02-30", "2026-02-30"),
         ("services", "{\"a\":\"b\"}", "{\"a\":\"b\"}"),
         ("name", "[\"a\", \"b\"]", "[\"a\",\"b\"]"),
         ("slug", "another", "another"),
@@ -60,6 +60,13 @@ fn a_value_of_another_type_is_null_and_told_as_odd() {
         assert_eq!(row["_odd"], json!({ field: shown }));
         assert_eq!(row[field], if field == "slug" { json!("a") } else { Json::Null });
     }
+}
+
+#[test]
+fn a_day_without_a_time_of_day_is_midnight_in_utc() {
+    let state = state_of([datagram("companies/a", "next_at", Value::text("2026-12-01"), 1, "n")]);
+    let row = write(&state, Limits::default()).0.rows("companies").remove(0);
+    assert_eq!((&row["next_at"], &row["_odd"]), (&json!(1_796_083_200_000_000_i64), &Json::Null));
 }
 
 #[test]

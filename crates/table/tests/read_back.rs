@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 
 use cocli_core::schema::{POOL, Type};
 use cocli_core::value::Plain;
-use cocli_core::{Causality, Datagram, Entity, Field, Instant, Kind, Stamp, State, Target, Value};
+use cocli_core::{
+    Causality, Datagram, Entity, Field, Instant, Kind, Moment, Stamp, State, Target, Value,
+};
 use cocli_table::{DATAGRAMS, Limits};
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
@@ -111,7 +113,7 @@ fn cell(ty: Type, value: &Value) -> Option<Json> {
             whole.or_else(|| small()?.parse().ok()).map(|number| json!(number))
         }
         Type::Float => text?.trim().parse::<f64>().ok().filter(|f| f.is_finite()).map(|f| json!(f)),
-        Type::Time => Instant::read(&text?).map(|instant| json!(instant.micros())),
+        Type::Time => Moment::read(&text?).map(|moment| json!(moment.utc().micros())),
         Type::Set | Type::List => match plain {
             Plain::Text(text) if text.is_empty() => Some(json!([])),
             Plain::Text(text) => Some(json!([text])),

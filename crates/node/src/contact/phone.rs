@@ -147,6 +147,7 @@ mod tests {
         assert_eq!(read("12145550134").as_deref(), Some("+12145550134"));
         assert_eq!(read("214 555 0134"), None);
         assert_eq!(read("030 901820"), None);
+        assert_eq!(read("4930901820"), None, "it may be one of any country");
         assert_eq!(e164("030 901820", Some("Atlantis")), None);
     }
 
