@@ -139,6 +139,16 @@ pub fn moment(target: &Target, entity: &Entity) -> Option<Instant> {
 }
 
 impl Home {
+    /// The targets of all files of an entity's notes and meetings.
+    pub(crate) fn convo_files(&self, of: &Target) -> Result<Vec<Target>> {
+        let mut targets = Vec::new();
+        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_convo()) {
+            let there = in_folder(&*self.disk, of.as_str(), kind)?;
+            targets.extend(there.into_iter().map(|(target, _)| target));
+        }
+        Ok(targets)
+    }
+
     /// The notes, or meetings, of an entity, or of all of them, in the order of their time.
     ///
     /// # Errors

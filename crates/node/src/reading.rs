@@ -101,14 +101,20 @@ impl Home {
         self.read(Reader::state)
     }
 
-    /// Takes in what people changed in the card of `only`, or in all cards, and puts them in place.
+    /// Takes in what people changed in the cards of `only` and of its notes and meetings, or in all cards, and puts
+    /// them in place.
     ///
     /// # Errors
     /// When the disk refuses to be written: what stands in the journals can still be read.
     pub fn catch_up(&self, only: Option<&Target>, now: Instant) -> Result<Placed> {
         let edited = match only {
-            Some(target) if self.card_changed(target)? => vec![target.clone()],
-            Some(_) => Vec::new(),
+            Some(target) => {
+                let mut targets = vec![target.clone()];
+                if target.is_entity() && self.keeps_cards() {
+                    targets.extend(self.convo_files(target)?);
+                }
+                self.cards_changed(&targets)?
+            }
             None => self.cards_edited()?,
         };
         if edited.is_empty() {

@@ -44,8 +44,8 @@ fn list_some(
     latest_first: bool,
 ) -> Result<(), Failure> {
     let home = context.home()?;
-    context.catch_up(&home, None);
     let of = args.target.as_ref().map(|name| owner(&home, name)).transpose()?;
+    context.catch_up(&home, of.as_ref());
     let now = clock::now();
     let mut meetings = home.convos(of.as_ref(), Kind::Meeting)?;
     meetings.retain(|meeting| meeting.at.is_none_or(|at| wanted(at, now)));

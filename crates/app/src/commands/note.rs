@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context, args: &Note) -> Result<(), Failure> {
         Some(NoteVerb::List(args)) => list_of(context, args),
         Some(NoteVerb::Show(args)) => {
             let home = context.home()?;
-            context.catch_up(&home, None);
+            context.catch_up(&home, Some(&home.resolve(&args.target)?));
             let target = one(&home, &args.target, Kind::Note)?.to_string();
             super::show::run(context, &Show { target })
         }
@@ -61,8 +61,8 @@ fn add_titled(context: &Context, args: &NoteAdd) -> Result<(), Failure> {
 
 fn list_of(context: &Context, args: &ConvoOf) -> Result<(), Failure> {
     let home = context.home()?;
-    context.catch_up(&home, None);
     let of = owner(&home, &args.target)?;
+    context.catch_up(&home, Some(&of));
     let notes = home.convos(Some(&of), Kind::Note)?;
     list(context, notes.iter(), false);
     Ok(())

@@ -28,14 +28,6 @@ impl Home {
         self.config().cards.project == Project::All
     }
 
-    /// Whether somebody touched the files of a target since they were put in place: one `stat` each.
-    ///
-    /// # Errors
-    /// When the disk cannot be read.
-    pub fn card_changed(&self, target: &Target) -> Result<bool> {
-        Ok(!self.cards_changed(std::slice::from_ref(target))?.is_empty())
-    }
-
     /// Those of some targets whose files somebody touched since they were put in place, in the order in which
     /// they are worked on.
     ///
