@@ -48,6 +48,9 @@ fn the_examples_of_the_page_work_line_by_line() {
         for text in typed.split('`').skip(1).step_by(2) {
             let change = format!("next_at={text}");
             run(cocli(home.path()).args(["set", "acme-inc", &change]), b"").ok();
+            let written = run(cocli(home.path()).args(["get", "acme-inc", "next_at"]), b"").ok();
+            let digits: String = written.chars().filter(|c| !c.is_ascii_digit()).collect();
+            assert!(["--\n", "--T::Z\n"].contains(&digits.as_str()), "{text}: {written}");
             ran += 1;
         }
     }
