@@ -88,7 +88,10 @@ impl Asked<'_> {
             let (sought, told) = sought?;
             self.tell(told);
             let next = match sought {
-                Sought::Won(won) => return Ok(self.show_won(name, &won)),
+                Sought::Won(won) => {
+                    self.show_won(name, &won);
+                    return Ok(());
+                }
                 Sought::None(next) => next.map_or(LOOK, Duration::from_micros),
             };
             let left = patience.saturating_sub(began.elapsed());
