@@ -24,6 +24,9 @@ use crate::session::{End, Session};
 pub(crate) use files::is_queue;
 pub use waiting::Waiter;
 
+/// Of so many of the oldest tasks any may be taken first.
+const SPREAD: usize = 16;
+
 /// Why a task was left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
@@ -342,6 +345,17 @@ impl Queue<'_> {
     /// When it is neither.
     pub fn retry(&self, task: &Task, means: &Means<'_>) -> Result<Told> {
         if task.at_bucket { self.retry_there(task, means) } else { self.retry_here(task, means) }
+    }
+
+    /// Of the oldest tasks that wait, which come first, any may be taken: workers that ask at once do not all want the
+    /// same.
+    fn spread(&self, tasks: &mut [Task]) {
+        let waits = tasks.iter().take_while(|task| task.state == TaskState::Waiting).count();
+        let some = waits.min(SPREAD);
+        if some > 1 {
+            let drawn = self.random().bytes().fold(0, |sum, b| (sum * 31 + usize::from(b)) % 8191);
+            tasks[..some].rotate_left(drawn % some);
+        }
     }
 
     /// A claim on a task, after the newest.

@@ -93,6 +93,8 @@ mod tests {
             claim(&bucket, "held", 1, Step::Held, 0),
             claim(&bucket, "late", 1, Step::Held, 0),
             claim(&bucket, "late", 2, Step::Done, 2),
+            claim(&bucket, "again", 1, Step::Done, 0),
+            claim(&bucket, "again", 2, Step::Retry, 100),
             claim(&bucket, "new", 1, Step::Done, 126),
         ];
         let odd = Key::read("claims/roadmap/list/x/07").unwrap();

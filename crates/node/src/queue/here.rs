@@ -27,6 +27,9 @@ impl Queue<'_> {
                 !task.state.is_over() && !task.at_bucket && !lost.contains(&task.id)
             });
             open.sort_by_key(|task| task.state);
+            if !self.is_alone()? {
+                self.spread(&mut open);
+            }
             let (mut next_wait, mut taken) = (None, None);
             for task in open {
                 let newest = task.claim.as_ref();
@@ -59,11 +62,16 @@ impl Queue<'_> {
         }
     }
 
-    /// Waits for the claims of other nodes; whether this one stands. Where nobody else ever wrote it is not waited.
-    fn settles(&self, task: &Task, claim: &Claim) -> Result<bool> {
+    /// Whether no other node ever wrote.
+    fn is_alone(&self) -> Result<bool> {
         let names = self.home.disk.list(paths::WAL).map_err(|e| failed(paths::WAL, "list", e))?;
         let mut logs = names.iter().filter_map(|(name, _)| paths::journal_of(name));
-        if logs.all(|(log, _)| log.node == *self.me()) {
+        Ok(logs.all(|(log, _)| log.node == *self.me()))
+    }
+
+    /// Waits for the claims of other nodes; whether this one stands. Where nobody else ever wrote it is not waited.
+    fn settles(&self, task: &Task, claim: &Claim) -> Result<bool> {
+        if self.is_alone()? {
             return Ok(true);
         }
         self.home.disk.pause(Duration::from_millis(self.rules.settle_ms));

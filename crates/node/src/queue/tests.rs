@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use cocli_core::bucket::Key;
+use cocli_core::bucket::{Created, Failure, Key, Listed};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -140,6 +140,67 @@ fn a_task_in_the_bucket_is_one_workers_and_its_end_is_taken_once() {
     assert_eq!(two.state(&ids[0]), TaskState::Waiting);
     assert!(two.claim(9.0).is_none());
     assert_eq!(two.state(&ids[0]), TaskState::Done);
+}
+
+/// A bucket in which somebody else is faster by one step: what `rival` says is created first.
+struct Race<'r> {
+    below: &'r MemoryBucket,
+    rival: fn(&Claim) -> Claim,
+}
+
+impl Bucket for Race<'_> {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, Failure> {
+        self.below.get(key)
+    }
+
+    fn create(&self, key: &Key, bytes: &[u8]) -> Result<Created, Failure> {
+        let rival = (self.rival)(&Claim::read(bytes).unwrap());
+        self.below.create(key, &rival.text())?;
+        self.below.create(key, bytes)
+    }
+
+    fn replace(&self, key: &Key, bytes: &[u8]) -> Result<(), Failure> {
+        self.below.replace(key, bytes)
+    }
+
+    fn list(&self, folder: &Key) -> Result<Vec<Listed>, Failure> {
+        self.below.list(folder)
+    }
+
+    fn folders(&self, folder: &Key) -> Result<Vec<String>, Failure> {
+        self.below.folders(folder)
+    }
+
+    fn remove(&self, keys: &[Key]) -> Result<(), Failure> {
+        self.below.remove(keys)
+    }
+}
+
+#[test]
+fn of_two_that_want_one_number_the_second_gets_nothing_be_it_a_claim_or_an_end() {
+    let bucket = MemoryBucket::new();
+    let Pair { dirs: _dirs, homes, ids } = pair(1, Some(&bucket));
+    let rival = |claim: &Claim| Claim { token: "rival".into(), ..claim.clone() };
+    let race = Race { below: &bucket, rival };
+    assert!(
+        worker(&homes[0], Some(&race)).claim(1.0).is_none(),
+        "of another worker of this very node"
+    );
+    assert_eq!(worker(&homes[0], Some(&race)).state(&ids[0]), TaskState::Waiting);
+    // One that was late and ends its task, when somebody takes it over.
+    let Pair { dirs: _dirs, homes, ids } = pair(1, Some(&bucket));
+    let won = worker(&homes[0], Some(&bucket)).claim(1.0).unwrap();
+    let rival = |claim: &Claim| Claim {
+        step: Step::Held,
+        node: NodeId::read("three").unwrap(),
+        ..claim.clone()
+    };
+    let race = Race { below: &bucket, rival };
+    let mut late = worker(&homes[0], Some(&race));
+    assert!(is_lost(late.done(&won, 9.0)));
+    assert_ne!(late.state(&ids[0]), TaskState::Done);
+    let newest = bucket.get(&Key::claim("roadmap", "enrichment", &ids[0], 2)).unwrap();
+    assert_eq!(Claim::read(&newest.unwrap()).unwrap().node.as_str(), "three");
 }
 
 #[test]

@@ -10,8 +10,6 @@ use cocli_core::{Field, Target, Value};
 use super::{Ended, Means, Queue, QueueError, Sought, Told, Waiter, Won, said_by};
 use crate::error::{NodeError, Result};
 
-/// Of the oldest tasks any may be taken first: workers that ask at once do not all want the same.
-const SPREAD: usize = 16;
 /// How often a number that was taken meanwhile is looked at anew.
 const TRIES_MAX: usize = 16;
 
@@ -30,13 +28,7 @@ impl Queue<'_> {
         told: &mut Told,
     ) -> Result<Sought> {
         tasks.sort_by_key(|task| task.state);
-        let waits = tasks.iter().take_while(|task| task.state == TaskState::Waiting).count();
-        let some = waits.min(SPREAD);
-        if some > 0 {
-            let dice =
-                self.random().bytes().fold(0, |sum: usize, b| sum * 31 % 8191 + usize::from(b));
-            tasks[..some].rotate_left(dice % some);
-        }
+        self.spread(&mut tasks);
         let (mut values, mut wait, mut won) = (Values::new(), None, None);
         for task in tasks {
             let name = self.watched(&task.id);
