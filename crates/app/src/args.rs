@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod work;
+
+pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
+
 /// A plain-text CRM that stays the same on every machine.
 #[derive(Debug, Parser)]
 #[command(name = "cocli", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -17,6 +21,9 @@ pub(crate) struct Cli {
     /// Print one JSON object, or one a line, instead of text.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// The campaign (else $COCLI_CAMPAIGN).
+    #[arg(long, global = true, value_name = "C")]
+    pub(crate) campaign: Option<String>,
     #[command(subcommand)]
     pub(crate) verb: Option<Verb>,
 }
@@ -61,6 +68,10 @@ pub(crate) enum Verb {
     Rm(Rm),
     /// Show what was written, newest last.
     Log(Log),
+    /// The campaigns: who belongs to them, who is left out, which one this terminal means.
+    Campaign(Campaign),
+    /// Work for several machines: tasks, each claimed by one worker at a time.
+    Queue(Queue),
     /// Bring companies or people in.
     Import(Import),
     /// Merge the journals into the checkpoint and put all cards in place.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cocli_core::bucket::{Failure, FailureKind};
+use cocli_core::bucket::{Bucket, Failure, FailureKind};
 use cocli_core::{Day, Instant};
 use cocli_node::durable::{Durable, Spent};
 use cocli_node::{BucketConfig, Home, NodeError};
@@ -46,6 +46,30 @@ pub(crate) fn visit<T>(
         act(&mut durable).map(Some)
     });
     // What is not counted is money that was asked for all the same, and no reason to fail.
+    let _ = spend(home, store.meter() - before, clock::now());
+    came
+}
+
+/// Hands the bucket of a home, where it has one, to who claims tasks there, and counts what is asked. It takes no turn:
+/// nothing is noted of what stands there, and numbered objects need none.
+///
+/// # Errors
+/// When the bucket is another cluster's or cannot be opened, and what `act` says.
+pub(crate) fn for_claims(
+    home: &Home,
+    act: impl FnOnce(Option<&dyn Bucket>) -> Result<(), crate::failure::Failure>,
+) -> Result<(), crate::failure::Failure> {
+    let Some((url, store)) = of(home)? else { return act(None) };
+    let missing_is_denied = match home.seen()? {
+        Some(seen) => seen.missing_is_denied,
+        None => {
+            let ask = |durable: &mut Durable<'_>| Ok(durable.seen().missing_is_denied);
+            visit(home, (&url, &store), true, ask)?.unwrap_or(false)
+        }
+    };
+    store.missing_is_denied(missing_is_denied);
+    let before = store.meter();
+    let came = act(Some(&store));
     let _ = spend(home, store.meter() - before, clock::now());
     came
 }

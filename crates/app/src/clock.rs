@@ -57,6 +57,19 @@ pub(crate) fn monotonic() -> std::time::Instant {
     std::time::Instant::now()
 }
 
+/// Microseconds of the monotonic clock, which all processes of one boot share.
+pub(crate) fn since_boot() -> u64 {
+    let since = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let (seconds, nanos) = (u64::try_from(since.tv_sec), u64::try_from(since.tv_nsec));
+    seconds.unwrap_or(0).saturating_mul(1_000_000).saturating_add(nanos.unwrap_or(0) / 1000)
+}
+
+/// What tells this boot of the machine from others, where the system tells it.
+pub(crate) fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
 /// Microseconds since a moment of the monotonic clock.
 pub(crate) fn micros_since(moment: std::time::Instant) -> u64 {
     u64::try_from(moment.elapsed().as_micros()).unwrap_or(u64::MAX)

@@ -15,6 +15,7 @@ use crate::render::Screen;
 
 mod add;
 mod bench;
+mod campaign;
 mod clone;
 pub(crate) mod compact;
 mod completions;
@@ -40,6 +41,7 @@ mod merge;
 mod morning;
 mod node;
 mod note;
+mod queue;
 mod rm;
 mod set;
 mod show;
@@ -57,6 +59,8 @@ mod undo;
 pub(crate) struct Context {
     /// `--data`, as given.
     pub(crate) data: Option<PathBuf>,
+    /// `--campaign`, as given.
+    pub(crate) campaign: Option<String>,
     pub(crate) screen: Screen,
 }
 
@@ -123,7 +127,7 @@ impl Context {
 }
 
 pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
-    let context = Context { data: cli.data, screen };
+    let context = Context { data: cli.data, campaign: cli.campaign, screen };
     match cli.verb {
         None => morning::run(&context),
         Some(Verb::Init(args)) => init::run(&context, &args),
@@ -153,6 +157,8 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Edit(args)) => edit::run(&context, &args),
         Some(Verb::Rm(args)) => rm::run(&context, &args),
         Some(Verb::Log(args)) => log::run(&context, &args),
+        Some(Verb::Campaign(args)) => campaign::run(&context, &args),
+        Some(Verb::Queue(args)) => queue::run(&context, &args),
         Some(Verb::Import(args)) => import::run(&context, &args),
         Some(Verb::Compact(args)) => compact::run(&context, &args),
         Some(Verb::State(args)) => state::run(&context, &args),

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use cocli_node::NodeError;
+use cocli_node::{CampaignError, NodeError, QueueError};
 
 /// The exit codes of design section 11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,8 @@ impl From<NodeError> for Failure {
                 let near = nearest.as_ref().map(|near| format!("the nearest is `{near}`"));
                 (Exit::NotFound, near.or(Some("`cocli list companies` shows what there is".into())))
             }
+            NodeError::Campaign(error) => of_campaign(error),
+            NodeError::Queue(error) => of_queue(error),
             NodeError::Forgotten { .. } => (
                 Exit::Failed,
                 Some(
@@ -128,6 +130,42 @@ impl From<NodeError> for Failure {
             | NodeError::Own { .. } => (Exit::Failed, None),
         };
         Self { exit, message: chain(&error), hint }
+    }
+}
+
+fn of_campaign(error: &CampaignError) -> (Exit, Option<String>) {
+    match error {
+        CampaignError::Unknown { nearest, .. } => {
+            let near = nearest.as_ref().map(|near| format!("the nearest is `{near}`"));
+            let none = || "`cocli campaign list` shows all, `cocli campaign new NAME` makes one";
+            (Exit::NotFound, near.or_else(|| Some(none().into())))
+        }
+        CampaignError::Exists(slug) => {
+            (Exit::Conflict, Some(format!("`cocli campaign show {slug}`")))
+        }
+        CampaignError::Excluded { target, .. } => {
+            (Exit::Conflict, Some(format!("`cocli campaign exclude {target} --remove`")))
+        }
+        CampaignError::NoMember(_) => (Exit::Usage, None),
+        CampaignError::Settings { .. } => (Exit::Failed, Some("mend it, and type it again".into())),
+    }
+}
+
+fn of_queue(error: &QueueError) -> (Exit, Option<String>) {
+    match error {
+        QueueError::NoTask { nearest, .. } => {
+            let near = nearest.as_ref().map(|near| format!("the nearest is `{near}`"));
+            (Exit::NotFound, near.or(Some("`cocli queue list Q` shows all".into())))
+        }
+        QueueError::Lost { .. } => (
+            Exit::Conflict,
+            Some("nothing was changed; `cocli queue claim Q` takes another".into()),
+        ),
+        QueueError::NotOver { .. } => (Exit::Conflict, None),
+        QueueError::NeedsBucket { .. } => {
+            (Exit::Conflict, Some("`cocli init --bucket URL` gives it one".into()))
+        }
+        QueueError::Payload => (Exit::Usage, None),
     }
 }
 

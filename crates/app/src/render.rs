@@ -41,6 +41,11 @@ impl Screen {
         !self.json && std::io::stderr().is_terminal()
     }
 
+    /// Whether a person reads the answer, and no program.
+    pub(crate) fn prints_to_a_person(self) -> bool {
+        self.terminal && !self.json
+    }
+
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         if !self.color {
             return text.to_string();

@@ -8,6 +8,8 @@ mod archive;
 mod bad_input;
 #[path = "cli/bucket.rs"]
 mod bucket;
+#[path = "cli/campaign.rs"]
+mod campaign;
 #[path = "cli/cards.rs"]
 mod cards;
 #[path = "cli/checkpoint.rs"]
@@ -52,6 +54,8 @@ mod merging;
 mod node;
 #[path = "cli/python.rs"]
 mod python;
+#[path = "cli/queue.rs"]
+mod queue;
 #[path = "cli/readme.rs"]
 mod readme;
 #[path = "cli/replay.rs"]

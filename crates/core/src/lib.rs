@@ -26,6 +26,7 @@ pub mod python;
 pub mod schema;
 pub mod sorted;
 pub mod stamp;
+pub mod task;
 pub mod time;
 pub mod usv;
 pub mod value;

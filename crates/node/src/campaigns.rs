@@ -1,11 +1,17 @@
-//! The machines that a campaign of the Python program names: the keys of `[prospecting.scaling]` in
-//! `campaigns/**/config.toml`.
+//! Campaigns: docs/campaigns.md. Here are the machines that a campaign of the Python program names: the keys of
+//! `[prospecting.scaling]` in `campaigns/**/config.toml`.
+
+mod index;
+mod settings;
 
 use std::collections::BTreeSet;
 
 use cocli_store::{Disk, FileKind, paths};
 
 use crate::home::Home;
+
+pub use index::{Campaign, CampaignError};
+pub use settings::Rules;
 
 /// A campaign may stand in a folder of a client's: no deeper.
 const DEPTH_MAX: usize = 2;

@@ -4,6 +4,7 @@
 
 mod catching;
 mod check;
+mod claims;
 mod clone;
 mod everything;
 pub mod fake;

@@ -33,6 +33,12 @@ pub enum NodeError {
     /// A table, or where it is written to.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A campaign that there is not, or is already.
+    #[error(transparent)]
+    Campaign(#[from] crate::campaigns::CampaignError),
+    /// A task that is not what was thought.
+    #[error(transparent)]
+    Queue(#[from] crate::queue::QueueError),
     /// A name outside its grammar.
     #[error(transparent)]
     Name(#[from] NameError),

@@ -46,8 +46,14 @@ pub const BUCKET_TURN: &str = ".cocli/bucket.turn";
 pub const CLONING: &str = ".cocli/cloning.json";
 /// Requests to the bucket that were counted, by month.
 pub const METER: &str = ".cocli/meter.json";
+/// Held by the one who counts them.
+pub const METER_TURN: &str = ".cocli/meter.turn";
 /// What was put into the mirror, one line a card.
 pub const MIRROR: &str = ".cocli/mirror.usv";
+/// Which claims of tasks were seen, and since when.
+pub const CLAIMS: &str = ".cocli/claims.json";
+/// Held by the one who writes that.
+pub const CLAIMS_TURN: &str = ".cocli/claims.turn";
 /// Folder of what Python peers sent and were told.
 pub const PYTHON: &str = ".cocli/python";
 /// Keeps keys and identity out of git.
@@ -213,6 +219,24 @@ pub fn campaign_settings(folder: &str) -> String {
 #[must_use]
 pub fn in_campaigns(folder: &str, name: &str) -> String {
     format!("{folder}/{name}")
+}
+
+/// The folder for the tasks of a queue that are in one of its states, in a campaign's.
+#[must_use]
+pub fn tasks(campaign: &str, queue: &str, state: &str) -> String {
+    format!("{campaign}/queues/{queue}/{state}")
+}
+
+/// A task in that folder.
+#[must_use]
+pub fn task(folder: &str, id: &str) -> String {
+    format!("{folder}/{id}.json")
+}
+
+/// The task whose file in that folder this is; `None` for any other name.
+#[must_use]
+pub fn task_of(name: &str) -> Option<&str> {
+    name.strip_suffix(".json").filter(|id| cocli_core::task::is_id(id))
 }
 
 /// The folder of the checkpoint: that of the logs that stay, or, in it, that of those of a month.

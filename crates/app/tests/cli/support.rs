@@ -49,7 +49,8 @@ pub(crate) fn cocli(dir: &Path) -> Command {
         .env("XDG_CONFIG_HOME", dir.join("config"))
         .env("HOME", dir)
         .env("TZ", "UTC")
-        .env_remove("COCLI_DATA_HOME");
+        .env_remove("COCLI_DATA_HOME")
+        .env_remove("COCLI_CAMPAIGN");
     command
 }
 

@@ -80,6 +80,18 @@ impl Key {
         Self("snapshot/".to_string())
     }
 
+    /// The `n`th claim of a task, from 1 on.
+    #[must_use]
+    pub fn claim(campaign: &str, queue: &str, task: &str, n: u64) -> Self {
+        Self(format!("claims/{campaign}/{queue}/{task}/{n}"))
+    }
+
+    /// The folder of all claims.
+    #[must_use]
+    pub fn claims() -> Self {
+        Self("claims/".to_string())
+    }
+
     /// A card of the mirror, by its path below the home; or, with a `/` at its end, a folder of them.
     #[must_use]
     pub fn mirror(path: &str) -> Self {

@@ -12,6 +12,7 @@ use super::shelves::by_shard;
 use super::{Files, Placed, Shelves};
 use crate::config::Project;
 use crate::error::Result;
+use crate::queue::is_queue;
 use crate::session::Session;
 
 /// How often a card is rendered again when an editor writes at the same moment.
@@ -27,6 +28,8 @@ impl Session<'_> {
         if self.home.config().cards.project == Project::None {
             self.touched.clear();
         }
+        let queues: Vec<Target> = self.touched.extract_if(.., is_queue).collect();
+        self.place_queues(&queues, false)?;
         for _ in 0..TRIES_MAX {
             let targets = by_shard(std::mem::take(&mut self.touched));
             let disk = self.home.disk.clone();
@@ -99,6 +102,10 @@ impl Session<'_> {
     /// As [`Session::place`].
     pub fn place_all(&mut self) -> Result<Placed> {
         let behind = self.home.cards_behind()?;
+        if self.home.keeps_cards() {
+            let queues = self.home.all_queues()?;
+            self.place_queues(&queues, true)?;
+        }
         self.place_these(&behind)
     }
 

@@ -222,7 +222,8 @@ impl Durable<'_> {
     }
 
     fn remove_over(&mut self) -> Result<usize> {
-        self.manifest()?.map_or(Ok(0), |newest| self.tidy(&newest))
+        let files = self.manifest()?.map_or(Ok(0), |newest| self.tidy(&newest))?;
+        Ok(files + self.tidy_claims()?)
     }
 
     /// Whether it is a day since the mirror was mended, and what is over removed.

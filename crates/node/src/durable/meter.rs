@@ -7,7 +7,7 @@ use cocli_store::{Disk, paths};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::home::{Home, read_if_there, replace};
+use crate::home::{Home, failed, read_if_there, replace};
 
 /// Months that are kept.
 const MONTHS_KEPT: usize = 13;
@@ -64,6 +64,9 @@ impl Home {
         if *more == Spent::default() {
             return Ok(());
         }
+        // Who claims tasks asks the bucket without its turn.
+        let turn = self.disk.lock(paths::METER_TURN, true);
+        let _turn = turn.map_err(|error| failed(paths::METER_TURN, "lock", error))?;
         let mut months = read(&*self.disk)?;
         months.entry(now.day().month().to_string()).or_default().add(more, now);
         while months.len() > MONTHS_KEPT {

@@ -53,6 +53,14 @@ impl Reader {
         Ok(self.months()?.iter().map(Self::tail_bytes).sum())
     }
 
+    /// The targets of all months that begin with `prefix`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn expiring_targets(&self, prefix: &str) -> Result<BTreeSet<Target>> {
+        Ok(self.expiring(prefix)?.into_keys().collect())
+    }
+
     /// The winners of all months among targets that begin with `prefix`.
     pub(super) fn expiring(&self, prefix: &str) -> Result<Delta> {
         let mut all = Delta::new();
