@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::clock;
@@ -29,11 +29,17 @@ pub(crate) fn open(path: &Path) -> Result<(), Failure> {
     Err(Failure::new(Exit::Failed, message).hint("`EDITOR` names the one that you like"))
 }
 
+/// A text that was written in the editor, and the file that holds it until it stands elsewhere.
+pub(crate) struct Composed {
+    pub(crate) text: String,
+    pub(crate) path: PathBuf,
+}
+
 /// A text written in the editor, under a line that says what it is for; empty when nothing was written.
 ///
 /// # Errors
 /// As [`open`]; when there is no place for the file.
-pub(crate) fn compose(title: &str) -> Result<String, Failure> {
+pub(crate) fn compose(title: &str) -> Result<Composed, Failure> {
     let name = format!("cocli-{:016x}.md", u64::from_be_bytes(clock::random()));
     let path = std::env::temp_dir().join(name);
     let failed = |error: std::io::Error| {
@@ -49,7 +55,6 @@ pub(crate) fn compose(title: &str) -> Result<String, Failure> {
     let text = std::fs::read_to_string(&path).map_err(failed);
     opened?;
     let text = text?;
-    // What could not be taken stays there.
-    let _ = std::fs::remove_file(&path);
-    Ok(text.strip_prefix(head.trim_end()).unwrap_or(&text).trim().to_owned())
+    let text = text.strip_prefix(head.trim_end()).unwrap_or(&text).trim().to_owned();
+    Ok(Composed { text, path })
 }

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
+use crate::moment::Moment;
 use crate::name::Epoch;
 use crate::schema::Kind;
 use crate::time::Instant;
@@ -35,9 +36,9 @@ pub fn file_name(id: &str) -> String {
     }
 }
 
-/// When a note or meeting was, by its id or the name of its file; midnight where that has a day alone.
+/// When a note or meeting was, by its id or the name of its file.
 #[must_use]
-pub fn moment(name: &str) -> Option<Instant> {
+pub fn moment(name: &str) -> Option<Moment> {
     stamp(name).map(|(_, moment)| moment)
 }
 
@@ -50,7 +51,7 @@ pub fn title(name: &str) -> String {
 
 /// The stamp that a name begins with: its bytes, and the moment. `2026-11-28T14-30-05Z`, `2026-11-28T1430Z` or
 /// `2026-11-28`, in letters of any size, up to the end or a `-`.
-fn stamp(name: &str) -> Option<(usize, Instant)> {
+fn stamp(name: &str) -> Option<(usize, Moment)> {
     let date = name.get(..10).filter(|date| is_like(date, "0000-00-00"))?;
     let forms = [("T00-00-00Z", 20), ("T0000Z", 16), ("", 10)];
     forms.into_iter().find_map(|(form, bytes)| {
@@ -59,10 +60,13 @@ fn stamp(name: &str) -> Option<(usize, Instant)> {
         if !is_like(&time, form) || !ends {
             return None;
         }
+        if form.is_empty() {
+            return Moment::read(date).map(|day| (bytes, day));
+        }
         let digits: String = time.chars().filter(char::is_ascii_digit).collect();
         let part = |at: usize| digits.get(at..at + 2).unwrap_or("00");
         let text = format!("{date}T{}:{}:{}Z", part(0), part(2), part(4));
-        Instant::read(&text).map(|moment| (bytes, moment))
+        Moment::read(&text).map(|moment| (bytes, moment))
     })
 }
 
@@ -101,13 +105,13 @@ mod tests {
         for (name, moment_of, title_of) in [
             ("2026-02-18T17-04-05Z-first-call", Some("2026-02-18T17:04:05Z"), "first call"),
             ("2026-03-01T1430Z-kick-off", Some("2026-03-01T14:30:00Z"), "kick off"),
-            ("2026-03-01-kick-off", Some("2026-03-01T00:00:00Z"), "kick off"),
+            ("2026-03-01-kick-off", Some("2026-03-01"), "kick off"),
             ("2026-02-30T1430Z-no-such-day", None, "2026 02 30T1430Z no such day"),
             ("2026-03-01x", None, "2026 03 01x"),
             ("Zoë", None, "Zoë"),
             ("", None, ""),
         ] {
-            assert_eq!(moment(name), moment_of.map(at), "{name}");
+            assert_eq!(moment(name), moment_of.and_then(Moment::read), "{name}");
             assert_eq!(title(name), title_of, "{name}");
         }
     }
@@ -122,7 +126,7 @@ mod tests {
             for (kind, exact) in [(Kind::Note, 1_000_000), (Kind::Meeting, 60_000_000)] {
                 let id = id(kind, now, &title, &dice);
                 prop_assert!(Target::read(&format!("companies/x/{}/{id}", kind.plural())).is_ok(), "{}", id);
-                prop_assert_eq!(moment(&id).unwrap().micros(), now.micros() / exact * exact);
+                prop_assert_eq!(moment(&id).unwrap().utc().micros(), now.micros() / exact * exact);
                 prop_assert_eq!(file_name(&id).to_ascii_lowercase(), id);
             }
         }

@@ -67,11 +67,14 @@ pub(crate) fn implied(
     now: Instant,
 ) -> Vec<Change> {
     let Some((_, _, name)) = paths::convo_of(path) else { return Vec::new() };
-    let (moment, title) = (convo::moment(name).unwrap_or(now), convo::title(name));
+    let (moment, title) = (
+        convo::moment(name).map_or_else(|| stamp(now), |moment| moment.to_string()),
+        convo::title(name),
+    );
     let own = paths::card(target, None).as_deref() == Some(path);
     let mut implied = Vec::new();
     if !has("timestamp") {
-        implied.push(("timestamp", stamp(moment)));
+        implied.push(("timestamp", moment));
     }
     if !has("title") && !title.is_empty() {
         implied.push(("title", title));
@@ -99,7 +102,7 @@ pub struct Convo {
     /// Which.
     pub target: Target,
     /// When it was, or will be; nothing where neither it nor its id says so.
-    pub at: Option<Instant>,
+    pub at: Option<Moment>,
     /// What is known of it.
     pub entity: Entity,
 }
@@ -126,14 +129,11 @@ impl Convo {
 
 /// When a note or meeting was: by its field, else by its id.
 #[must_use]
-pub fn moment(target: &Target, entity: &Entity) -> Option<Instant> {
+pub fn moment(target: &Target, entity: &Entity) -> Option<Moment> {
     let field = Field::read("timestamp").ok()?;
     let text = entity.fields.get(&field).map(|entry| entry.value.shown().into_owned());
     // The Python program puts a `Z` behind an offset.
-    let read = |text: String| {
-        let moment = Moment::read(&text).or_else(|| Moment::read(text.strip_suffix('Z')?));
-        moment.map(Moment::utc)
-    };
+    let read = |text: String| Moment::read(&text).or_else(|| Moment::read(text.strip_suffix('Z')?));
     let id = target.as_str().rsplit('/').next().unwrap_or_default();
     text.and_then(read).or_else(|| convo::moment(id))
 }
@@ -185,7 +185,7 @@ impl Home {
         // Of one moment, as they were written.
         let place = |convo: &Convo| {
             let written = convo.entity.fields.values().map(|entry| entry.stamp.instant).min();
-            (convo.at, written, convo.target.clone())
+            (convo.at.map(Moment::utc), written, convo.target.clone())
         };
         found.sort_by_cached_key(place);
         Ok(found)

@@ -290,12 +290,14 @@ impl Home {
     /// # Errors
     /// When the target has no card.
     pub fn card_path(&self, target: &Target) -> Result<String> {
+        Ok(self.path().join(self.card_of(target)?).display().to_string())
+    }
+
+    /// The same, relative to the home.
+    pub(crate) fn card_of(&self, target: &Target) -> Result<String> {
         let shelves = Shelves::of(&*self.disk, target)?;
-        let card = shelves
-            .look(target)
-            .card_path(target, &self.entity(target)?)
-            .ok_or_else(|| NodeError::Unknown { name: target.to_string(), nearest: None })?;
-        Ok(self.path().join(card).display().to_string())
+        let path = shelves.look(target).card_path(target, &self.entity(target)?);
+        path.ok_or_else(|| NodeError::Unknown { name: target.to_string(), nearest: None })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a person calls a target, and which one is meant.
 
-use cocli_core::schema::COLLECTIONS;
+use cocli_core::schema::{COLLECTIONS, POOL};
 use cocli_core::{Field, State, Target};
 use cocli_store::paths;
 
@@ -38,11 +38,21 @@ pub(crate) fn spelled(name: &str) -> Result<Option<Target>> {
 
 /// The target of a card's path (`…/companies/acme/_index.md`, `…/companies/acme/notes/call.md`).
 pub(crate) fn of_card(path: &str) -> Option<String> {
-    let at = ["companies/", "people/"].iter().filter_map(|pool| path.rfind(pool)).max()?;
-    if let Some((entity, kind, name)) = paths::convo_of(&path[at..]) {
+    let begins = |(at, _): &(usize, &str)| *at == 0 || path.as_bytes()[*at - 1] == b'/';
+    let mut pools: Vec<usize> = (POOL.iter())
+        .flat_map(|pool| path.match_indices(pool).filter(begins).map(|(at, _)| at))
+        .filter(|at| path[*at..].split('/').next().is_some_and(|first| POOL.contains(&first)))
+        .collect();
+    pools.sort_unstable();
+    pools.into_iter().find_map(|at| target_of_card(&path[at..]))
+}
+
+/// The target of the path of a card in the pool.
+fn target_of_card(path: &str) -> Option<String> {
+    if let Some((entity, kind, name)) = paths::convo_of(path) {
         return convo::target_of(entity, kind, name).map(|target| target.to_string());
     }
-    let stem = path[at..].strip_suffix(".md").or_else(|| path[at..].strip_suffix(".lst"))?;
+    let stem = path.strip_suffix(".md").or_else(|| path.strip_suffix(".lst"))?;
     let folder = stem.rsplit_once('/')?.0;
     (folder.matches('/').count() == 1).then(|| folder.to_owned())
 }
@@ -101,6 +111,11 @@ mod tests {
             ("companies/acme/notes/x.md", Some("companies/acme/notes/x")),
             ("companies/acme/notes/X.md", Some("companies/acme/notes/x-1e1e0537")),
             ("companies/acme/files/x.md", None),
+            ("companies/smart-people/_index.md", Some("companies/smart-people")),
+            ("companies/smart-people/notes/x.md", Some("companies/smart-people/notes/x")),
+            ("companies/people/_index.md", Some("companies/people")),
+            ("companies/people/notes/x.md", Some("companies/people/notes/x")),
+            ("/home/people/crm/companies/acme/_index.md", Some("companies/acme")),
             ("companies/acme", None),
         ] {
             assert_eq!(of_card(path).as_deref(), target, "{path}");

@@ -4,17 +4,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use cocli_core::entity::DELETED;
+use cocli_core::entity::{DELETED, FILE};
 use cocli_core::schema::{COLLECTIONS, Type};
+use cocli_core::usv::US;
 use cocli_core::{Entity, Field, Kind, Target, Value};
 use cocli_store::side::processors;
 
 use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::session::Session;
+use crate::slug::slug;
 
 /// The field of a removed entity that says where it went.
 pub const WENT: &str = "_went";
+
+/// The field of a person that names the main company.
+const COMPANY: &str = "company";
 
 /// What making one of two would do.
 #[derive(Debug, Default)]
@@ -109,12 +114,12 @@ impl Session<'_> {
             below.iter().filter(|(of, entity)| *of != from && entity.removed().is_none())
         {
             let rest = &target.as_str()[from.as_str().len()..];
-            let to = Target::read(&format!("{into}{rest}"))?;
-            let known = there.get(&to).cloned().unwrap_or_default();
+            let to = free(&format!("{into}{rest}"), &there)?;
             let mut moved = Union::default();
-            moved.fill(Kind::of(target), entity, (&to, &known));
-            if let Some(entry) = entity.fields.get(&Field::read(cocli_core::entity::FILE)?) {
-                moved.put(&to, Field::read(cocli_core::entity::FILE)?, entry.value.clone());
+            moved.fill(Kind::of(target), entity, (&to, &Entity::default()));
+            let file = Field::read(FILE)?;
+            if let Some(entry) = entity.fields.get(&file) {
+                moved.put(&to, file, entry.value.clone());
             }
             union.changes.append(&mut moved.changes);
             union.differ.append(&mut moved.differ);
@@ -130,7 +135,9 @@ impl Session<'_> {
     fn refer_to(&mut self, from: &Target, into: &Target, union: &mut Union) -> Result<()> {
         let (element, _) = Field::read("x")?.element_of(from.as_str());
         let encoded = element.element().unwrap_or_default().as_bytes().to_vec();
-        let needles = [from.as_str().as_bytes().to_vec(), encoded, from.slug().as_bytes().to_vec()];
+        let company = [&[US][..], COMPANY.as_bytes(), &[US]].concat();
+        let companies = [&[US][..], from.collection().as_bytes()].concat();
+        let needles = [from.as_str().as_bytes().to_vec(), encoded, company, companies];
         let found = Mutex::new(BTreeMap::new());
         for collection in COLLECTIONS {
             self.reader()?.search(
@@ -144,7 +151,12 @@ impl Session<'_> {
                 },
             )?;
         }
-        for (target, entity) in found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.load(found.keys())?;
+        for (target, entity) in found {
+            if self.removed_from(&target).is_some() {
+                continue;
+            }
             let before = union.changes.len();
             let mut bases: Vec<Field> = entity.fields.keys().map(Field::base_field).collect();
             bases.dedup();
@@ -159,6 +171,18 @@ impl Session<'_> {
     }
 }
 
+/// A target as it is wanted, or the next that is like it where something stands, or stood, there.
+fn free(wanted: &str, there: &BTreeMap<Target, Entity>) -> Result<Target> {
+    let mut target = Target::read(wanted)?;
+    for n in 2.. {
+        if !there.contains_key(&target) {
+            break;
+        }
+        target = Target::read(&format!("{wanted}-{n}"))?;
+    }
+    Ok(target)
+}
+
 /// One field of whoever may refer to an entity.
 fn refer(
     target: &Target,
@@ -167,13 +191,17 @@ fn refer(
     (from, into): (&Target, &Target),
     union: &mut Union,
 ) {
-    if entity.fields.get(field).is_some_and(|entry| entry.value.shown() == from.as_str()) {
+    // A person may name a company by its slug, or by a name of which that is made.
+    let names = Kind::of(target) == Some(Kind::Person)
+        && Kind::of(from) == Some(Kind::Company)
+        && [COMPANY, from.collection()].contains(&field.as_str());
+    let is_meant =
+        |text: &str| text == from.as_str() || (names && slug(text.trim()) == from.slug());
+    let plain = entity.fields.get(field).map(|entry| entry.value.shown().into_owned());
+    if plain.is_some_and(|text| is_meant(&text)) {
         return union.put(target, field.clone(), Value::text(into.as_str()));
     }
-    // `companies` of a person may hold slugs.
-    let short = field.as_str() == from.collection();
     let members = entity.members(field);
-    let is_meant = |text: &str| text == from.as_str() || (short && text == from.slug());
     for member in members.iter().filter(|member| is_meant(&member.text)) {
         let (old, new) = (field.element_of(&member.text).0, field.element_of(into.as_str()).0);
         union.put(target, old, Value::null());

@@ -50,7 +50,7 @@ fn told(home: &Home, kind: Kind) -> Vec<(i64, String, String)> {
     let acme = Target::read("companies/acme").unwrap();
     let all = home.convos(Some(&acme), kind).unwrap();
     all.iter()
-        .map(|one| (one.at.unwrap().micros(), one.target.to_string(), one.text("content")))
+        .map(|one| (one.at.unwrap().utc().micros(), one.target.to_string(), one.text("content")))
         .collect()
 }
 

@@ -1,16 +1,15 @@
 //! What `note` and `meeting` share: one is added, and many are listed.
 
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 
 use cocli_core::{Epoch, Field, Kind, Moment, Target, Value, convo};
 use cocli_node::change::{Change, Intent};
-use cocli_node::convo::{Convo, stamp};
+use cocli_node::convo::Convo;
 use cocli_node::slug::slug;
 use cocli_node::{Home, NodeError};
 use serde_json::{Value as Json, json};
 
 use super::Context;
-use crate::editor;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone};
 use crate::{clock, door};
@@ -80,23 +79,17 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The text of a new one: as given, from standard input, or, where a person sits there, from the editor.
-pub(super) fn body(given: Option<&str>, title: &str, edits: bool) -> Result<String, Failure> {
-    let read = || {
-        let mut text = String::new();
-        let read = std::io::stdin().read_to_string(&mut text);
-        read.map_err(|error| {
-            Failure::new(Exit::Failed, format!("standard input cannot be read: {error}"))
-        })?;
-        Ok(text.trim_end().to_owned())
-    };
-    match given {
-        Some("-") => read(),
-        Some(text) => Ok(text.to_owned()),
-        None if !std::io::stdin().is_terminal() => read(),
-        None if edits => editor::compose(title),
-        None => Ok(String::new()),
+/// The text of a new one: as given, or from standard input.
+pub(super) fn body(given: Option<&str>) -> Result<String, Failure> {
+    if let Some(text) = given.filter(|text| *text != "-") {
+        return Ok(text.to_owned());
     }
+    let mut text = String::new();
+    let read = std::io::stdin().read_to_string(&mut text);
+    read.map_err(|error| {
+        Failure::new(Exit::Failed, format!("standard input cannot be read: {error}"))
+    })?;
+    Ok(text.trim_end().to_owned())
 }
 
 /// Lists them, each in a line; in JSON with all they say.
@@ -113,7 +106,12 @@ pub(super) fn list<'a>(
 }
 
 fn line(screen: Screen, convo: &Convo, with_owner: bool) -> String {
-    let at = convo.at.map_or_else(|| " ".repeat(16), |at| clock::shown(at)[..16].to_owned());
+    let at = match convo.at {
+        Some(Moment::At(at)) => clock::shown(at)[..16].to_owned(),
+        Some(Moment::Day(_)) | None => {
+            format!("{:16}", convo.at.map(|day| day.to_string()).unwrap_or_default())
+        }
+    };
     let kind = convo.text("type");
     let kind =
         if kind.is_empty() || kind == "meeting" { String::new() } else { format!("  ({kind})") };
@@ -144,7 +142,7 @@ fn object(convo: &Convo) -> Json {
         shown.iter().map(|(field, value)| (field.key(), value.to_json())).collect();
     json!({
         "target": convo.target.as_str(), "of": convo.of(),
-        "at": convo.at.map(stamp), "fields": fields,
+        "at": convo.at.map(|at| at.to_string()), "fields": fields,
     })
 }
 

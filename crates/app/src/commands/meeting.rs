@@ -1,6 +1,7 @@
 //! `cocli meeting`: what was agreed with whom, and when.
 
-use cocli_core::{Instant, Kind};
+use cocli_core::{Kind, Moment};
+use cocli_node::followup::Now;
 
 use super::Context;
 use super::convo::{New, add, body, list, owner};
@@ -17,11 +18,21 @@ pub(super) fn run(context: &Context, args: &Meeting) -> Result<(), Failure> {
     match &args.verb {
         MeetingVerb::Add(args) => add_meeting(context, args),
         MeetingVerb::List(args) => list_some(context, args, |_, _| true, false),
-        MeetingVerb::Next(args) => list_some(context, args, |at, now| at >= now, false),
+        MeetingVerb::Next(args) => list_some(context, args, |at, now| !has_passed(at, now), false),
         MeetingVerb::Recent(args) => {
-            let since = |now: Instant| now.micros() - RECENT_DAYS * DAY_MICROS;
-            list_some(context, args, |at, now| at < now && at.micros() >= since(now), true)
+            let since = |now: &Now| now.at.micros() - RECENT_DAYS * DAY_MICROS;
+            let is_recent =
+                |at: Moment, now: &Now| has_passed(at, now) && at.utc().micros() >= since(now);
+            list_some(context, args, is_recent, true)
         }
+    }
+}
+
+/// Of a day without a time of day: whether it is over.
+fn has_passed(at: Moment, now: &Now) -> bool {
+    match at {
+        Moment::Day(day) => day < now.day,
+        Moment::At(instant) => instant < now.at,
     }
 }
 
@@ -30,7 +41,7 @@ fn add_meeting(context: &Context, args: &MeetingAdd) -> Result<(), Failure> {
     let of = owner(&home, &args.target)?;
     let at = when::typed(&args.when, Lean::Ahead)?;
     let text = match &args.body {
-        Some(given) => body(Some(given), &args.title, false)?,
+        Some(given) => body(Some(given))?,
         None => String::new(),
     };
     let fields = [("type", args.kind.as_str()), ("content", text.as_str())];
@@ -40,15 +51,15 @@ fn add_meeting(context: &Context, args: &MeetingAdd) -> Result<(), Failure> {
 fn list_some(
     context: &Context,
     args: &MeetingsOf,
-    wanted: impl Fn(Instant, Instant) -> bool,
+    wanted: impl Fn(Moment, &Now) -> bool,
     latest_first: bool,
 ) -> Result<(), Failure> {
     let home = context.home()?;
     let of = args.target.as_ref().map(|name| owner(&home, name)).transpose()?;
     context.catch_up(&home, of.as_ref());
-    let now = clock::now();
+    let now = clock::today();
     let mut meetings = home.convos(of.as_ref(), Kind::Meeting)?;
-    meetings.retain(|meeting| meeting.at.is_none_or(|at| wanted(at, now)));
+    meetings.retain(|meeting| meeting.at.is_none_or(|at| wanted(at, &now)));
     if latest_first {
         meetings.reverse();
     }

@@ -28,7 +28,11 @@ pub(super) fn rename(context: &Context, args: &Mv) -> Result<(), Failure> {
     let home = context.home()?;
     context.catch_up(&home, None);
     let from = owner(&home, &args.target)?;
-    let into = Target::read(&format!("{}/{}", from.collection(), args.slug))?;
+    let slug = args.slug.strip_prefix(&format!("{}/", from.collection())).unwrap_or(&args.slug);
+    let into = Target::read(&format!("{}/{slug}", from.collection()))?;
+    if Kind::of(&into) != Kind::of(&from) {
+        return Err(Failure::usage(format!("expected a slug, and {:?} is none", args.slug)));
+    }
     let taken = !home.entity(&into)?.fields.is_empty();
     if into == from || taken {
         let failure = Failure::new(Exit::Conflict, format!("{into} is there already"));

@@ -1,13 +1,15 @@
 //! `cocli note`: what is to be remembered of a company or person.
 
+use std::io::IsTerminal;
+
 use cocli_core::{Kind, Moment};
 use cocli_node::convo::stamp;
 
 use super::Context;
 use super::convo::{New, add, body, list, one, owner};
 use crate::args::{ConvoOf, Note, NoteAdd, NoteVerb, Show};
-use crate::clock;
 use crate::failure::{Exit, Failure};
+use crate::{clock, editor};
 
 /// Longest title that is made of a note's text, characters.
 const TITLE_CHARS_MAX: usize = 60;
@@ -47,16 +49,34 @@ fn now() -> Moment {
     Moment::read(&moment).unwrap_or(Moment::At(clock::now()))
 }
 
+/// Its text is as given, from standard input, or, where a person sits there, from the editor.
 fn add_titled(context: &Context, args: &NoteAdd) -> Result<(), Failure> {
     let home = context.home()?;
     let of = owner(&home, &args.target)?;
-    let text = body(args.body.as_deref(), &args.title, true)?;
-    if text.is_empty() {
-        return Err(Failure::new(Exit::Failed, "the note has no text: nothing is noted"));
+    let edits = args.body.is_none() && std::io::stdin().is_terminal();
+    let composed = if edits { Some(editor::compose(&args.title)?) } else { None };
+    let text = match &composed {
+        Some(composed) => composed.text.clone(),
+        None => body(args.body.as_deref())?,
+    };
+    let noted = match text.is_empty() {
+        true => Err(Failure::new(Exit::Failed, "the note has no text: nothing is noted")),
+        false => {
+            let fields = [("content", text.as_str())];
+            let new = New { kind: Kind::Note, at: now(), title: &args.title, fields: &fields };
+            add(context, &home, &of, &new)
+        }
+    };
+    let Some(editor::Composed { path, .. }) = composed else { return noted };
+    match noted {
+        Err(failure) if !text.is_empty() => {
+            Err(failure.hint(format!("what you wrote stands in {}", path.display())))
+        }
+        noted => {
+            let _ = std::fs::remove_file(path);
+            noted
+        }
     }
-    let fields = [("content", text.as_str())];
-    let new = New { kind: Kind::Note, at: now(), title: &args.title, fields: &fields };
-    add(context, &home, &of, &new)
 }
 
 fn list_of(context: &Context, args: &ConvoOf) -> Result<(), Failure> {

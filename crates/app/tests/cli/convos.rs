@@ -188,3 +188,45 @@ fn what_was_changed_in_the_editor_is_written_and_what_was_not_is_not() {
     assert!(noted.contains("changed"), "{noted}");
     assert!(home.run(&["note", "show", "acme"]).ok().contains("second"));
 }
+
+#[test]
+fn a_note_never_takes_the_file_of_another() {
+    let home = acme();
+    put(&home, "companies/acme/notes/call.md", "Mine.\n");
+    home.run(&["compact"]).ok();
+    let other = "companies/acme/notes/other-x7k2";
+    home.run(&["set", other, "content=Theirs.", "_file=call"]).ok();
+    home.run(&["compact"]).ok();
+    assert!(home.read("companies/acme/notes/call.md").ends_with("Mine.\n"));
+    assert!(home.read("companies/acme/notes/other-x7k2.md").ends_with("Theirs.\n"));
+}
+
+#[test]
+fn an_edit_of_a_note_whose_company_was_removed_waits_and_comes_back_with_it() {
+    let home = acme();
+    put(&home, "companies/acme/notes/call.md", "Mine.\n");
+    home.run(&["compact"]).ok();
+    let text = home.read("companies/acme/notes/call.md").replace("Mine.", "Mine and yours.");
+    put(&home, "companies/acme/notes/call.md", &text);
+    home.run(&["rm", "companies/acme"]).ok();
+    assert!(home.read("companies/acme/notes/call.md").contains("Mine and yours."));
+    home.run(&["set", "companies/acme", "--revive"]).ok();
+    home.run(&["compact"]).ok();
+    assert!(home.run(&["note", "show", "acme"]).ok().contains("Mine and yours."));
+}
+
+#[test]
+fn a_day_without_a_time_is_that_day_everywhere() {
+    let home = acme();
+    put(&home, "companies/acme/meetings/2031-03-01-kick-off.md", "Hello.\n");
+    home.run(&["meeting", "add", "acme", "2031-12-01", "Review"]).ok();
+    for zone in ["America/Los_Angeles", "Europe/Berlin", "Pacific/Auckland"] {
+        let mut command = home.command();
+        command.env("TZ", zone).args(["meeting", "list", "acme"]);
+        let listed = crate::support::run(&mut command, b"").ok();
+        assert!(
+            listed.starts_with("2031-03-01  ") && listed.contains("\n2031-12-01  "),
+            "{zone}: {listed}"
+        );
+    }
+}

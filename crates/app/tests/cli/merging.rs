@@ -72,10 +72,39 @@ fn another_slug_takes_everything_along() {
     let home = two();
     home.run(&["mv", "acme-west", "acme-inc"]).fails(4, "is there already");
     home.run(&["mv", "acme-west", "Not a slug"]).fails(2, "");
+    home.run(&["mv", "acme-west", "x/notes/y"]).fails(2, "expected a slug");
+    home.run(&["mv", "acme-west", "people/acme"]).fails(2, "expected a slug");
+    home.run(&[
+        "add",
+        "person",
+        "Bo",
+        "--set",
+        "company=Acme West",
+        "--set",
+        "companies+=acme-west",
+    ])
+    .ok();
     home.run(&["mv", "acme-west", "acme-lyon"]).ok();
     assert_eq!(home.run(&["get", "acme-lyon", "city"]).ok(), "Lyon\n");
     assert!(home.run(&["note", "list", "acme-lyon"]).ok().contains("My own"));
     assert_eq!(home.run(&["get", "ada-byron", "company"]).ok(), "companies/acme-lyon\n");
+    assert_eq!(home.run(&["get", "bo", "company"]).ok(), "companies/acme-lyon\n");
+    assert!(home.run(&["get", "bo", "companies"]).ok().contains("companies/acme-lyon"));
     home.run(&["merge", "acme-lyon", "acme-lyon"]).fails(2, "expected two");
     home.run(&["merge", "acme-lyon", "ada-byron"]).fails(2, "of a kind");
+}
+
+#[test]
+fn two_notes_of_one_name_stay_two() {
+    let home = two();
+    for company in ["acme-inc", "acme-west"] {
+        let folder = home.file(&format!("companies/{company}/notes"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("call.md"), format!("With {company}.\n")).unwrap();
+    }
+    home.run(&["compact"]).ok();
+    home.run(&["rm", "companies/acme-inc/notes/call"]).ok();
+    home.run(&["merge", "acme-inc", "acme-west"]).ok();
+    let notes = home.run(&["--json", "note", "list", "acme-inc"]).ok();
+    assert!(notes.contains("With acme-west.") && !notes.contains("With acme-inc."), "{notes}");
 }

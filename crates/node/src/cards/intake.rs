@@ -195,6 +195,14 @@ impl Session<'_> {
             return Ok(TakenIn::default());
         }
         let written = self.write("edit", &changes, false)?;
+        for (target, by) in &written.refused {
+            // Of what stands below something that was removed nobody else says so.
+            let path = self.home.card_of(target)?;
+            if !self.leave.contains(target) {
+                let node = &by.stamp.node;
+                self.hold(target, &path, format!("what it stands below was removed by {node}"));
+            }
+        }
         let end = (written.datagrams > 0).then_some(written.end);
         Ok(TakenIn { edits: written.datagrams, end, ..TakenIn::default() })
     }

@@ -9,7 +9,7 @@ use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
 
 use super::{Files, Verdict, changes_of};
-use crate::convo::in_folder;
+use crate::convo::{in_folder, target_of};
 
 /// The files of a target, or the one that cannot be read and why.
 type Read = std::result::Result<Files, (String, String)>;
@@ -25,8 +25,13 @@ impl Look<'_> {
     /// Where the card of a target stands. A person's file may bear any name: the field says which, else
     /// the one that stands there.
     pub(crate) fn card_path(&self, target: &Target, entity: &Entity) -> Option<String> {
-        let named = named_file(entity);
         let kind = Kind::of(target)?;
+        // Many of these share a folder: a name counts where it is of this one and of no other.
+        let is_own = |name: &String| {
+            let name = name.strip_suffix(".md").unwrap_or(name);
+            !kind.is_convo() || target_of(target.entity(), kind, name).as_ref() == Some(target)
+        };
+        let named = named_file(entity).filter(is_own);
         if named.is_none() && kind != Kind::Company {
             let kept = self.shelf.head(target.as_str()).map(|head| head.file.into_owned());
             let there = kept.filter(|file| matches!(self.disk.stat(file), Ok(Some(_))));

@@ -131,8 +131,7 @@ impl Home {
             let mut known = reader.below(target)?;
             let mut people = BTreeSet::new();
             if Kind::of(target) == Some(Kind::Company) {
-                let name = known.get(target).map(|entity| text(entity, target, "name"));
-                let found = met(reader, POOL[1], &employed(target, &name.unwrap_or_default()))?;
+                let found = met(reader, POOL[1], &employed())?;
                 for (person, entity) in found.entities() {
                     if person.is_entity() && companies_of(entity, person).contains(target) {
                         people.insert(person.clone());
@@ -169,18 +168,9 @@ fn begins_with(field: &str) -> Vec<u8> {
     needle
 }
 
-/// What stands in a line of a person who belongs to a company.
-fn employed(company: &Target, name: &str) -> Vec<Vec<u8>> {
-    let mut needles = Vec::new();
-    let names = [company.as_str(), company.slug(), name];
-    for name in names.into_iter().filter(|name| !name.is_empty()) {
-        needles.push(begins("company", name));
-        if let Ok(field) = Field::read("companies") {
-            needles.push(begins_with(field.element_of(name).0.as_str()));
-        }
-    }
-    needles.push(begins("companies", "["));
-    needles
+/// What stands in a line of a person who belongs to some company: which, its reading decides.
+fn employed() -> Vec<Vec<u8>> {
+    vec![begins("company", ""), begins_with("companies")]
 }
 
 /// The targets that have a line with one of the needles, and the entities that they stand below.

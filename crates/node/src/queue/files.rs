@@ -6,6 +6,7 @@ use std::io;
 use cocli_core::task::{FOLDERS, Task};
 use cocli_core::{Entity, Target};
 use cocli_store::{Disk, FileKind, paths};
+use serde_json::Value as Json;
 
 use super::folder_of;
 use crate::error::Result;
@@ -59,11 +60,19 @@ fn put_all(
                 put(home, &paths::task(&folder, &task.id), task)?;
             }
         }
-        for id in there.keys() {
+        for id in there.keys().filter(|id| is_ours(home, &paths::task(&folder, id), id)) {
             take_away(&*home.disk, &paths::task(&folder, id))?;
         }
     }
     Ok(())
+}
+
+/// Whether a file is one that was put there for a task: others keep files of such names there, too.
+fn is_ours(home: &Home, path: &str, id: &str) -> bool {
+    let bytes = home.disk.read(path).unwrap_or_default();
+    let json: Json = serde_json::from_slice(&bytes).unwrap_or_default();
+    let has = |field: &str| json.get(field).is_some();
+    json.get("id").and_then(Json::as_str) == Some(id) && has("state") && has("payload")
 }
 
 impl Session<'_> {

@@ -354,12 +354,16 @@ fn files_of_tasks_say_what_the_journals_say_after_a_compaction() {
     let tmp = queue.join("pending/t00000000000-abcd.json");
     std::fs::write(&done, "changed by hand").unwrap();
     std::fs::remove_file(queue.join(format!("pending/{}.json", ids[1]))).unwrap();
-    std::fs::write(&tmp, "of no task").unwrap();
+    let ours = "{\"id\":\"t00000000000-abcd\",\"state\":\"pending\",\"payload\":1}";
+    std::fs::write(&tmp, ours).unwrap();
+    let pythons = queue.join("pending/ChIJ5X0j7DHDwogRvQgaGw0y4FM.json");
+    std::fs::write(&pythons, "{\"place_id\":\"ChIJ5X0j7DHDwogRvQgaGw0y4FM\"}").unwrap();
     std::fs::create_dir(queue.join("pending/a")).unwrap();
     std::fs::write(queue.join("pending/README.md"), "somebody's").unwrap();
     home.session(at(3)).unwrap().place_all().unwrap();
     assert_eq!(std::fs::read_to_string(&done).unwrap(), right);
     assert!(queue.join(format!("pending/{}.json", ids[1])).exists() && !tmp.exists());
+    assert!(pythons.exists());
     assert!(queue.join("pending/a").exists() && queue.join("pending/README.md").exists());
 }
 

@@ -234,6 +234,16 @@ impl Queue<'_> {
         let bucket = self.bucket(means)?;
         for _ in 0..TRIES_MAX {
             let newest = self.newest(task, bucket)?.flatten();
+            let now = Task::one(&self.entity()?, &task.id).unwrap_or_else(|| task.clone());
+            if let Some(back) = newest.as_ref().filter(|claim| claim.step == Step::Retry)
+                && now.state == TaskState::Sideline
+            {
+                // It was put back before, and whoever told last had not heard of it.
+                let values = self.values(&now, back, Some(TaskState::Waiting))?;
+                let mut told = Told::default();
+                self.tell_all("queue retry", &values, means, &mut told)?;
+                return Ok(told);
+            }
             if !newest
                 .as_ref()
                 .is_some_and(|claim| matches!(claim.step, Step::Sideline | Step::Failed))
