@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context, args: &Sync) -> Result<(), Failure> {
     let (pull, push) = (args.way != Some(Way::Push), args.way != Some(Way::Pull));
     let came = bucket::visit(&home, (&url, &store), true, |durable| {
         let trip = durable.level(pull, push, clock::now())?;
-        Ok((trip, durable.lacking(false)?))
+        Ok((trip, durable.lacking(0)?))
     })?;
     let (trip, lacking) = came.ok_or_else(|| Failure::new(Exit::Failed, "the bucket is busy"))?;
     if !trip.pulled.logs.is_empty() || !trip.pushed.met.logs.is_empty() {

@@ -27,8 +27,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(super) enum Told {
     /// A log grew here.
     Grown,
-    /// Of whom gossip brings everything, and whether one of them holds all that is here.
-    Near { level: BTreeSet<NodeId>, spread: bool },
+    /// Of whom gossip brings everything, and how many bytes of what is here none of them holds.
+    Near { level: BTreeSet<NodeId>, unspread: u64 },
 }
 
 /// The thread, as the loop knows it.
@@ -62,7 +62,7 @@ struct Thread {
     look: Duration,
     looked: Option<Instant>,
     grown: bool,
-    spread: bool,
+    unspread: u64,
     events: Sender<Event>,
     trouble: Arc<Mutex<Option<Refusal>>>,
 }
@@ -85,7 +85,7 @@ pub(super) fn start(home: Home, interval: Option<u64>, events: &Sender<Event>) -
         look: LOOK.min(Duration::from_micros(interval / 4)),
         looked: None,
         grown: true,
-        spread: false,
+        unspread: u64::MAX,
         events: alive,
         trouble,
     };
@@ -108,10 +108,10 @@ impl Thread {
             }
             match hears.recv_timeout(wait) {
                 Ok(Told::Grown) => self.grown = true,
-                Ok(Told::Near { level, spread }) => {
+                Ok(Told::Near { level, unspread }) => {
                     self.pace.level(self.now(), level);
-                    self.grown |= spread != self.spread;
-                    self.spread = spread;
+                    self.grown |= unspread != self.unspread;
+                    self.unspread = unspread;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -132,7 +132,7 @@ impl Thread {
         let seen = self.home.seen().ok().flatten();
         let now = self.now();
         if let Some(seen) = seen
-            && let Ok(lacking) = self.home.lacking(&seen, self.spread)
+            && let Ok(lacking) = self.home.lacking(&seen, self.unspread)
         {
             self.pace.lacks(now, lacking);
         }

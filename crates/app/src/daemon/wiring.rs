@@ -507,8 +507,8 @@ impl Wiring {
         let Some(courier) = &self.courier else { return };
         let live = || peers.iter().filter(|peer| peer.live);
         let level = live().filter(|peer| peer.ahead_bytes == 0).map(|peer| peer.node.clone());
-        let spread = live().any(|peer| peer.lacks_bytes == 0);
-        courier.tell(Told::Near { level: level.collect(), spread });
+        let unspread = live().map(|peer| peer.lacks_bytes).min().unwrap_or(u64::MAX);
+        courier.tell(Told::Near { level: level.collect(), unspread });
     }
 
     fn waiter(&mut self, answer: Sender<Json>, ms: u64, reach: Option<(LogId, u64)>) -> u64 {

@@ -1,6 +1,6 @@
 //! When what is asked of the bucket: docs/bucket.md. It knows no bucket and no clock.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::FailureKind;
 use crate::digest::text_hash;
@@ -39,8 +39,8 @@ pub struct Lacking {
     pub own: u64,
     /// Bytes of own logs that expire.
     pub expiring: u64,
-    /// Whether another node holds all of the own log.
-    pub spread: bool,
+    /// Bytes of the own log, at its end, that no other node holds.
+    pub unspread: u64,
     /// Logs of others: from which position on, and up to which.
     pub others: BTreeMap<LogId, (u64, u64)>,
 }
@@ -99,6 +99,8 @@ pub struct Pace {
     manifest: Micros,
     pushed: Option<Micros>,
     lacking: Lacking,
+    /// How much of the own log waited when: since the last upload, each time when it was more.
+    grew: VecDeque<(Micros, u64)>,
     /// Since when the own log, and own logs that expire, wait.
     own_since: Option<Micros>,
     expiring_since: Option<Micros>,
@@ -124,6 +126,7 @@ impl Pace {
             manifest: now + interval,
             pushed: None,
             lacking: Lacking::default(),
+            grew: VecDeque::new(),
             own_since: None,
             expiring_since: None,
             carried: BTreeMap::new(),
@@ -164,6 +167,7 @@ impl Pace {
         let since = |bytes: u64, since: Option<Micros>| (bytes > 0).then(|| since.unwrap_or(now));
         self.own_since = since(lacking.own, self.own_since);
         self.expiring_since = since(lacking.expiring, self.expiring_since);
+        self.grow(now, &lacking);
         // A log that always grows always lacks something: what it lacked at first counts.
         self.carried
             .retain(|log, (_, end)| lacking.others.get(log).is_some_and(|(from, _)| from < end));
@@ -185,6 +189,18 @@ impl Pace {
         self.lacking = lacking;
     }
 
+    /// Notes how much waits, and forgets what others hold.
+    fn grow(&mut self, now: Micros, lacking: &Lacking) {
+        if self.grew.back().is_some_and(|(_, own)| *own > lacking.own) {
+            self.grew.clear();
+        }
+        if self.grew.back().is_none_or(|(_, own)| *own < lacking.own) {
+            self.grew.push_back((now, lacking.own));
+        }
+        let held = lacking.own.saturating_sub(lacking.unspread);
+        self.grew.retain(|(_, own)| *own > held);
+    }
+
     /// When the own log is to be uploaded, if anything of it waits.
     fn push_at(&self) -> Option<Micros> {
         let rested = self.pushed.map_or(0, |at| at + self.every(1));
@@ -192,8 +208,13 @@ impl Pace {
             if self.lacking.own >= OBJECT_CLOSED_BYTES {
                 return since;
             }
-            let unspread = since + UNSPREAD_US.min(self.every(1));
-            if self.lacking.spread { rested.max(since) } else { unspread }
+            match self.grew.front() {
+                None => rested.max(since),
+                // What is always written is never all on another node.
+                Some((at, _)) => {
+                    (at + UNSPREAD_US.min(self.every(1))).min(since + self.every(5) / 4)
+                }
+            }
         });
         let expiring = self.expiring_since.map(|since| since + EXPIRING_US.max(self.every(1)));
         own.into_iter().chain(expiring).min()
@@ -260,6 +281,7 @@ impl Pace {
         if due.push {
             self.pushed = Some(now);
             (self.own_since, self.expiring_since) = (None, None);
+            self.grew.clear();
             self.carried.retain(|log, _| !due.carried.contains(log));
         }
     }

@@ -123,12 +123,12 @@ impl Durable<'_> {
         Ok(ends.into_iter().filter_map(more).collect())
     }
 
-    /// What it lacks of what is durable here. `spread`: another node holds all of the own log.
+    /// What it lacks of what is durable here. `unspread`: bytes of the own log, at its end, that no other node holds.
     ///
     /// # Errors
     /// When the journals cannot be read.
-    pub fn lacking(&self, spread: bool) -> Result<Lacking> {
-        self.home.lacking(&self.seen, spread)
+    pub fn lacking(&self, unspread: u64) -> Result<Lacking> {
+        self.home.lacking(&self.seen, unspread)
     }
 }
 
@@ -137,9 +137,9 @@ impl Home {
     ///
     /// # Errors
     /// When the journals cannot be read.
-    pub fn lacking(&self, seen: &Seen, spread: bool) -> Result<Lacking> {
+    pub fn lacking(&self, seen: &Seen, unspread: u64) -> Result<Lacking> {
         let mut journals = self.journals()?;
-        let mut lacking = Lacking { spread, ..Lacking::default() };
+        let mut lacking = Lacking { unspread, ..Lacking::default() };
         let logs: Vec<LogId> = journals.logs().cloned().collect();
         for log in &logs {
             let (begin, end) = (journals.begin(log), journals.end(log));

@@ -28,7 +28,7 @@ impl Bucket {
         let Some(url) = home.config().bucket.url.clone() else { return Ok(None) };
         let seen = match home.seen()? {
             Some(seen) => {
-                let lacking = home.lacking(&seen, false)?;
+                let lacking = home.lacking(&seen, 0)?;
                 Some((seen, lacking))
             }
             None => None,

@@ -81,7 +81,7 @@ fn what_no_other_holds_is_uploaded_after_thirty_seconds_and_much_at_once() {
     let mut pace = pace(0);
     let _ = pass(&mut pace, 0, 0);
     let second = SECOND;
-    pace.lacks(10 * second, Lacking { own: 100, ..Lacking::default() });
+    pace.lacks(10 * second, Lacking { own: 100, unspread: 100, ..Lacking::default() });
     assert!(!pace.due(39 * second).push);
     assert!(pace.due(40 * second).push);
     pace.lacks(20 * second, Lacking { own: OBJECT_CLOSED_BYTES, ..Lacking::default() });
@@ -94,7 +94,7 @@ fn what_others_hold_is_uploaded_every_two_minutes_at_most() {
     let mut pushes = 0;
     for tick in 0..3600 {
         let now = tick * SECOND;
-        pace.lacks(now, Lacking { own: 100, spread: true, ..Lacking::default() });
+        pace.lacks(now, Lacking { own: 100, ..Lacking::default() });
         let due = pace.due(now);
         if !due.is_nothing() {
             pace.done(now, &due);
@@ -102,6 +102,25 @@ fn what_others_hold_is_uploaded_every_two_minutes_at_most() {
         }
     }
     assert_eq!(pushes, 30);
+}
+
+#[test]
+fn what_others_hold_but_for_the_last_seconds_of_it_waits_two_and_a_half_minutes_and_what_none_holds_thirty_seconds()
+ {
+    for (lag, fewest, most) in [(300, 23, 24), (u64::MAX, 100, 120)] {
+        let (mut pace, mut pushes, mut own) = (pace(0), 0, 0);
+        for now in (0..3600).map(|tick| tick * SECOND) {
+            own += 100;
+            pace.lacks(now, Lacking { own, unspread: lag, ..Lacking::default() });
+            let due = pace.due(now);
+            if !due.is_nothing() {
+                pace.done(now, &due);
+                pushes += u32::from(due.push);
+                own = if due.push { 0 } else { own };
+            }
+        }
+        assert!((fewest..=most).contains(&pushes), "{lag}: {pushes}");
+    }
 }
 
 #[test]

@@ -303,7 +303,7 @@ fn a_shorter_branch_that_gossip_brought_counts_as_lacking_in_the_bucket() {
     journals.append_range(&lock, &range(&clone, common)).unwrap();
     journals.sync(&lock).unwrap();
     drop((journals, lock));
-    let lacking = reader.lacking(team.durable(&reader).seen(), false).unwrap();
+    let lacking = reader.lacking(team.durable(&reader).seen(), 0).unwrap();
     assert!(lacking.others.contains_key(&log), "{lacking:?}");
     team.level(&reader);
     team.level(&third);
