@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use cocli_core::Target;
-use cocli_node::{Archived, Home, Session};
+use cocli_node::{Archived, Home, Session, Written};
 
 use serde_json::json;
 
 use crate::args::{Cli, Verb};
-use crate::clock;
 use crate::failure::{Failure, chain};
 use crate::locate;
 use crate::render::Screen;
+use crate::{clock, door};
 
 mod add;
 mod bench;
@@ -117,6 +117,24 @@ impl Context {
                 "of some logs history up to {day} is not kept here (`cocli status --cluster`)"
             ));
         }
+        Ok(())
+    }
+
+    /// What follows on a write: where the target is removed it is refused; else cards are put in place, and the daemon
+    /// hears of it.
+    fn finish(
+        &self,
+        home: &Home,
+        mut session: Session<'_>,
+        written: &Written,
+    ) -> Result<(), Failure> {
+        if let Some((target, by)) = written.refused.first() {
+            return Err(rm::removed(home, target, by));
+        }
+        let placed = session.place();
+        drop(session);
+        door::wake(home, &written.end);
+        show::report_cards(self, &placed?);
         Ok(())
     }
 

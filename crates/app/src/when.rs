@@ -169,7 +169,7 @@ fn on_a_near_day(time: Time, now: &Zoned, lean: Lean) -> Result<Moment, String> 
 fn expected(text: &str) -> String {
     let near = text.to_lowercase();
     let near = near.split_whitespace().find_map(|word| {
-        let near = cocli_node::nearest(word, day::WORDS.into_iter())?;
+        let near = cocli_node::nearest(word, day::words())?;
         (near != word && !near.starts_with(word)).then_some(near)
     });
     let near = near.map(|word| format!("; the nearest word is `{word}`")).unwrap_or_default();

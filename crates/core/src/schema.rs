@@ -155,6 +155,9 @@ impl Kind {
     /// All kinds.
     pub const ALL: [Self; 4] = [Self::Company, Self::Person, Self::Note, Self::Meeting];
 
+    /// The conversations that stand below an entity.
+    pub const CONVOS: [Self; 2] = [Self::Note, Self::Meeting];
+
     /// What many of it are called: the collection, or the part of a target that they stand below.
     #[must_use]
     pub fn plural(self) -> &'static str {
@@ -166,10 +169,10 @@ impl Kind {
         }
     }
 
-    /// Whether it is a conversation that stands below an entity.
+    /// Whether it is one of [`Kind::CONVOS`].
     #[must_use]
     pub fn is_convo(self) -> bool {
-        matches!(self, Self::Note | Self::Meeting)
+        Self::CONVOS.contains(&self)
     }
 
     /// The kind of a target, by its path alone.

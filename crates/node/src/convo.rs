@@ -14,11 +14,13 @@ use cocli_store::{Disk, StoreError, paths};
 
 use crate::change::{Change, Intent};
 use crate::error::Result;
+use crate::followup;
 use crate::home::Home;
 use crate::slug::slug;
 
 /// Longest slug in an id that is made from the name of a file.
 const SLUG_BYTES_MAX: usize = 48;
+const SECOND_MICROS: i64 = 1_000_000;
 
 /// The target of a file of an entity's notes or meetings. The same name gives the same target on every node: the id is the name itself where it can be
 /// one, else its slug with eight digits of its hash.
@@ -67,10 +69,8 @@ pub(crate) fn implied(
     now: Instant,
 ) -> Vec<Change> {
     let Some((_, _, name)) = paths::convo_of(path) else { return Vec::new() };
-    let (moment, title) = (
-        convo::moment(name).map_or_else(|| stamp(now), |moment| moment.to_string()),
-        convo::title(name),
-    );
+    let (moment, title) =
+        (convo::moment(name).unwrap_or_else(|| to_the_second(now)).to_string(), convo::title(name));
     let own = paths::card(target, None).as_deref() == Some(path);
     let mut implied = Vec::new();
     if !has("timestamp") {
@@ -91,9 +91,9 @@ pub(crate) fn implied(
 
 /// A moment as it stands in the field `timestamp`: to the second, as the Python program writes it.
 #[must_use]
-pub fn stamp(moment: Instant) -> String {
-    let text = moment.to_string();
-    format!("{}Z", &text[..19])
+pub fn to_the_second(moment: Instant) -> Moment {
+    let micros = moment.micros() - moment.micros().rem_euclid(SECOND_MICROS);
+    Moment::At(Instant::from_micros(micros).unwrap_or(moment))
 }
 
 /// A note or meeting.
@@ -117,13 +117,7 @@ impl Convo {
     /// A field as text; empty where there is none.
     #[must_use]
     pub fn text(&self, field: &str) -> String {
-        let value = Field::read(field)
-            .ok()
-            .and_then(|field| self.entity.value(Kind::of(&self.target), &field));
-        value
-            .filter(|value| !value.is_null())
-            .map(|value| value.shown().into_owned())
-            .unwrap_or_default()
+        followup::text(&self.entity, &self.target, field)
     }
 }
 
@@ -133,7 +127,9 @@ pub fn moment(target: &Target, entity: &Entity) -> Option<Moment> {
     let field = Field::read("timestamp").ok()?;
     let text = entity.fields.get(&field).map(|entry| entry.value.shown().into_owned());
     // The Python program puts a `Z` behind an offset.
-    let read = |text: String| Moment::read(&text).or_else(|| Moment::read(text.strip_suffix('Z')?));
+    let read = |text: String| {
+        Moment::read(text.trim()).or_else(|| Moment::read(text.trim().strip_suffix('Z')?))
+    };
     let id = target.as_str().rsplit('/').next().unwrap_or_default();
     text.and_then(read).or_else(|| convo::moment(id))
 }
@@ -142,7 +138,7 @@ impl Home {
     /// The targets of all files of an entity's notes and meetings.
     pub(crate) fn convo_files(&self, of: &Target) -> Result<Vec<Target>> {
         let mut targets = Vec::new();
-        for kind in Kind::ALL.into_iter().filter(|kind| kind.is_convo()) {
+        for kind in Kind::CONVOS {
             let there = in_folder(&*self.disk, of.as_str(), kind)?;
             targets.extend(there.into_iter().map(|(target, _)| target));
         }

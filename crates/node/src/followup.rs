@@ -13,6 +13,7 @@ use cocli_core::schema::POOL;
 use cocli_core::{Day, Entity, Field, Instant, Kind, Moment, State, Target, Value};
 use serde_json::Value as Json;
 
+use crate::convo;
 use crate::slug::slug;
 
 pub use ask::{Circle, Contact, Diary, Phone};
@@ -71,6 +72,15 @@ impl Now {
         match moment {
             Moment::Day(day) => day <= self.day,
             Moment::At(instant) => instant <= self.at,
+        }
+    }
+
+    /// Whether it is over: one of today without a time of day may still come.
+    #[must_use]
+    pub fn has_passed(&self, moment: Moment) -> bool {
+        match moment {
+            Moment::Day(day) => day < self.day,
+            Moment::At(_) => self.has_come(moment),
         }
     }
 
@@ -177,7 +187,7 @@ impl<'a> Book<'a> {
     /// All notes and meetings with a time, in no order.
     pub fn talks(&self) -> impl Iterator<Item = Talk> + use<'a, '_> {
         let talk = |(target, entity, kind): (&Target, &Entity, Kind)| {
-            let at = Moment::read(text(entity, target, "timestamp").trim())?;
+            let at = convo::moment(target, entity)?;
             let of = Target::read(target.entity()).ok()?;
             let titles = ["title", "type"].map(|field| text(entity, target, field));
             Some(Talk {
@@ -304,21 +314,22 @@ pub(crate) fn list(entity: &Entity, target: &Target, field: &str) -> Vec<String>
     }
 }
 
-/// The companies that a person belongs to: `company`, and those of `companies`; each a target, a slug, or a
-/// name of which that slug is made, as tables of others have it.
+/// The companies that a person belongs to: `company`, and those of `companies`, each as [`company_of`] reads it.
 #[must_use]
 pub fn companies_of(person: &Entity, target: &Target) -> BTreeSet<Target> {
     let all = list(person, target, "companies").into_iter();
-    let spelled = |text: String| {
-        let text = text.trim();
-        if text.is_empty() {
-            return None;
-        }
-        let whole = Target::read(text).ok();
-        let whole = whole.filter(|target| Kind::of(target) == Some(Kind::Company));
-        whole.or_else(|| Target::read(&format!("{}/{}", POOL[0], slug(text))).ok())
-    };
-    all.chain([text(person, target, "company")]).filter_map(spelled).collect()
+    all.chain([text(person, target, "company")]).filter_map(|text| company_of(&text)).collect()
+}
+
+/// The company that a person names so: by its target, its slug, or a name of which that is made.
+pub(crate) fn company_of(text: &str) -> Option<Target> {
+    let text = text.trim();
+    if text.is_empty() {
+        return None;
+    }
+    let whole = Target::read(text).ok();
+    let whole = whole.filter(|target| Kind::of(target) == Some(Kind::Company));
+    whole.or_else(|| Target::read(&format!("{}/{}", POOL[0], slug(text))).ok())
 }
 
 fn written(entity: &Entity, fields: &[&str]) -> Instant {

@@ -12,14 +12,17 @@ use cocli_store::side::processors;
 
 use crate::change::{Change, Intent};
 use crate::error::Result;
+use crate::followup::company_of;
 use crate::session::Session;
-use crate::slug::slug;
+use crate::slug::variants;
 
 /// The field of a removed entity that says where it went.
 pub const WENT: &str = "_went";
 
 /// The field of a person that names the main company.
 const COMPANY: &str = "company";
+
+const SLUG: &str = "slug";
 
 /// What making one of two would do.
 #[derive(Debug, Default)]
@@ -44,7 +47,7 @@ impl Union {
     /// What one entity knows goes to another: into fields that are empty there, and into sets and maps member by
     /// member.
     fn fill(&mut self, kind: Option<Kind>, from: &Entity, (into, there): (&Target, &Entity)) {
-        let plain = |field: &&Field| !field.as_str().starts_with('_') && field.as_str() != "slug";
+        let plain = |field: &&Field| !field.as_str().starts_with('_') && field.as_str() != SLUG;
         let mut bases: Vec<Field> =
             from.fields.keys().filter(plain).map(Field::base_field).collect();
         bases.dedup();
@@ -109,7 +112,12 @@ impl Session<'_> {
         let (gone, stays) = (self.entity(from)?, self.entity(into)?);
         let mut union = Union::default();
         union.fill(Kind::of(from), &gone, (into, &stays));
-        let (below, there) = (self.reader()?.below(from)?, self.reader()?.below(into)?);
+        if gone.fields.contains_key(&Field::read(SLUG)?) {
+            // The Python program keeps it in the card.
+            union.put(into, Field::read(SLUG)?, Value::text(into.slug()));
+        }
+        let reader = self.reader()?;
+        let (below, there) = (reader.below(from)?, reader.below(into)?);
         for (target, entity) in
             below.iter().filter(|(of, entity)| *of != from && entity.removed().is_none())
         {
@@ -139,17 +147,14 @@ impl Session<'_> {
         let companies = [&[US][..], from.collection().as_bytes()].concat();
         let needles = [from.as_str().as_bytes().to_vec(), encoded, company, companies];
         let found = Mutex::new(BTreeMap::new());
+        let take = |target: Target, entity: Entity| {
+            if target.entity() != from.as_str() && entity.removed().is_none() {
+                found.lock().unwrap_or_else(PoisonError::into_inner).insert(target, entity);
+            }
+        };
+        let reader = self.reader()?;
         for collection in COLLECTIONS {
-            self.reader()?.search(
-                processors(),
-                &format!("{collection}/"),
-                &needles,
-                &|target, entity| {
-                    if target.entity() != from.as_str() && entity.removed().is_none() {
-                        found.lock().unwrap_or_else(PoisonError::into_inner).insert(target, entity);
-                    }
-                },
-            )?;
+            reader.search(processors(), &format!("{collection}/"), &needles, &take)?;
         }
         let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.load(found.keys())?;
@@ -173,14 +178,14 @@ impl Session<'_> {
 
 /// A target as it is wanted, or the next that is like it where something stands, or stood, there.
 fn free(wanted: &str, there: &BTreeMap<Target, Entity>) -> Result<Target> {
-    let mut target = Target::read(wanted)?;
-    for n in 2.. {
-        if !there.contains_key(&target) {
+    let mut taken = Target::read(wanted)?;
+    for name in variants(wanted) {
+        taken = Target::read(&name)?;
+        if !there.contains_key(&taken) {
             break;
         }
-        target = Target::read(&format!("{wanted}-{n}"))?;
     }
-    Ok(target)
+    Ok(taken)
 }
 
 /// One field of whoever may refer to an entity.
@@ -191,12 +196,11 @@ fn refer(
     (from, into): (&Target, &Target),
     union: &mut Union,
 ) {
-    // A person may name a company by its slug, or by a name of which that is made.
     let names = Kind::of(target) == Some(Kind::Person)
         && Kind::of(from) == Some(Kind::Company)
         && [COMPANY, from.collection()].contains(&field.as_str());
     let is_meant =
-        |text: &str| text == from.as_str() || (names && slug(text.trim()) == from.slug());
+        |text: &str| text == from.as_str() || (names && company_of(text).as_ref() == Some(from));
     let plain = entity.fields.get(field).map(|entry| entry.value.shown().into_owned());
     if plain.is_some_and(|text| is_meant(&text)) {
         return union.put(target, field.clone(), Value::text(into.as_str()));

@@ -386,7 +386,7 @@ pub fn in_convos(folder: &str, name: &str) -> String {
 pub fn convo_of(path: &str) -> Option<(&str, Kind, &str)> {
     let (folder, name) = path.strip_suffix(".md")?.rsplit_once('/')?;
     let (entity, plural) = folder.rsplit_once('/')?;
-    let kind = Kind::ALL.into_iter().find(|kind| kind.is_convo() && kind.plural() == plural)?;
+    let kind = Kind::CONVOS.into_iter().find(|kind| kind.plural() == plural)?;
     let is_entity = Target::read(entity).is_ok_and(|entity| {
         entity.is_entity() && matches!(Kind::of(&entity), Some(Kind::Company | Kind::Person))
     });

@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::{Add, Collection};
-use crate::door;
 use crate::failure::{Exit, Failure};
 
 pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
@@ -51,14 +50,7 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
         change.target = target.clone();
     }
     let written = session.write("add", &changes, false)?;
-    if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(&home, target, by));
-    }
-    let placed = session.place();
-    drop(session);
-    door::wake(&home, &written.end);
-    let placed = placed?;
-    super::show::report_cards(context, &placed);
+    context.finish(&home, session, &written)?;
     if target != wanted {
         context.screen.note(format!("{wanted} is somebody else: this one is {target}"));
     }

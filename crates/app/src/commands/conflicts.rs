@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::{Conflicts, Resolve};
+use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone, counted};
-use crate::{clock, door};
 
 pub(super) fn run(context: &Context, args: &Conflicts) -> Result<(), Failure> {
     let home = context.home()?;
@@ -95,13 +95,7 @@ fn settle(
         .hint(format!("`cocli conflicts {target}` shows what stands there now")));
     }
     let written = session.write("resolve", &[conflict.settle(value)], false)?;
-    if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(home, target, by));
-    }
-    let placed = session.place();
-    drop(session);
-    door::wake(home, &written.end);
-    super::show::report_cards(context, &placed?);
+    context.finish(home, session, &written)?;
     let (target, field) = (&conflict.target, &conflict.field);
     match context.screen.json {
         true => context.screen.object(&json!({

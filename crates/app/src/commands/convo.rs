@@ -10,9 +10,9 @@ use cocli_node::{Home, NodeError};
 use serde_json::{Value as Json, json};
 
 use super::Context;
+use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone};
-use crate::{clock, door};
 
 /// Longest text that stands in for a title, characters.
 const TITLE_CHARS_MAX: usize = 60;
@@ -63,14 +63,7 @@ pub(super) fn add(
     let mut session = context.session(home)?;
     let verb = if new.kind == Kind::Note { "note" } else { "meeting" };
     let written = session.write(verb, &changes, false)?;
-    if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(home, target, by));
-    }
-    let placed = session.place();
-    drop(session);
-    door::wake(home, &written.end);
-    let placed = placed?;
-    super::show::report_cards(context, &placed);
+    context.finish(home, session, &written)?;
     let path = home.card_path(&target)?;
     match context.screen.json {
         true => context.screen.object(&json!({"target": target.as_str(), "path": path})),
@@ -131,8 +124,12 @@ fn title(convo: &Convo) -> String {
     if !title.is_empty() {
         return title.lines().next().unwrap_or_default().to_owned();
     }
-    let content = convo.text("content");
-    let first = content.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    headline(&convo.text("content"))
+}
+
+/// The first words of a text, which stand in for a title.
+pub(super) fn headline(text: &str) -> String {
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     first.chars().take(TITLE_CHARS_MAX).collect()
 }
 

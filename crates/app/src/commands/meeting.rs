@@ -18,21 +18,13 @@ pub(super) fn run(context: &Context, args: &Meeting) -> Result<(), Failure> {
     match &args.verb {
         MeetingVerb::Add(args) => add_meeting(context, args),
         MeetingVerb::List(args) => list_some(context, args, |_, _| true, false),
-        MeetingVerb::Next(args) => list_some(context, args, |at, now| !has_passed(at, now), false),
+        MeetingVerb::Next(args) => list_some(context, args, |at, now| !now.has_passed(at), false),
         MeetingVerb::Recent(args) => {
             let since = |now: &Now| now.at.micros() - RECENT_DAYS * DAY_MICROS;
             let is_recent =
-                |at: Moment, now: &Now| has_passed(at, now) && at.utc().micros() >= since(now);
+                |at: Moment, now: &Now| now.has_passed(at) && at.utc().micros() >= since(now);
             list_some(context, args, is_recent, true)
         }
-    }
-}
-
-/// Of a day without a time of day: whether it is over.
-fn has_passed(at: Moment, now: &Now) -> bool {
-    match at {
-        Moment::Day(day) => day < now.day,
-        Moment::At(instant) => instant < now.at,
     }
 }
 

@@ -1,13 +1,12 @@
 //! `cocli merge` and `cocli mv`: two entities become one, or one gets another slug.
 
-use cocli_core::{Field, Kind, Target, Value};
+use cocli_core::{Field, Kind, Target};
 use cocli_node::{Home, Union};
 use serde_json::{Value as Json, json};
 
 use super::Context;
 use super::convo::owner;
 use crate::args::{Merge, Mv};
-use crate::door;
 use crate::failure::{Exit, Failure};
 use crate::render::counted;
 
@@ -48,25 +47,13 @@ fn go(
     dry: bool,
 ) -> Result<(), Failure> {
     let mut session = context.session(home)?;
-    let mut union = session.plan_union(from, into)?;
-    // The Python program keeps the slug in the card.
-    let slug = Field::read("slug")?;
-    if home.entity(from)?.fields.contains_key(&slug) {
-        let put = cocli_node::change::Intent::Put(Value::text(into.slug()));
-        union.changes.insert(0, cocli_node::change::Change::new(into.clone(), slug, put));
-    }
+    let union = session.plan_union(from, into)?;
     if dry {
         show(context, (from, into), &union, true);
         return Ok(());
     }
     let written = session.write("merge", &union.changes, false)?;
-    if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(home, target, by));
-    }
-    let placed = session.place();
-    drop(session);
-    door::wake(home, &written.end);
-    super::show::report_cards(context, &placed?);
+    context.finish(home, session, &written)?;
     show(context, (from, into), &union, false);
     Ok(())
 }

@@ -2,17 +2,14 @@
 
 use std::io::IsTerminal;
 
-use cocli_core::{Kind, Moment};
-use cocli_node::convo::stamp;
+use cocli_core::Kind;
+use cocli_node::convo::to_the_second;
 
 use super::Context;
-use super::convo::{New, add, body, list, one, owner};
+use super::convo::{New, add, body, headline, list, one, owner};
 use crate::args::{ConvoOf, Note, NoteAdd, NoteVerb, Show};
 use crate::failure::{Exit, Failure};
 use crate::{clock, editor};
-
-/// Longest title that is made of a note's text, characters.
-const TITLE_CHARS_MAX: usize = 60;
 
 pub(super) fn run(context: &Context, args: &Note) -> Result<(), Failure> {
     match &args.verb {
@@ -37,16 +34,14 @@ fn add_line(context: &Context, args: &Note) -> Result<(), Failure> {
     let home = context.home()?;
     let text = args.text.join(" ");
     let of = owner(&home, args.target.as_deref().unwrap_or_default())?;
-    let first = text.lines().next().unwrap_or_default();
-    let title: String = first.chars().take(TITLE_CHARS_MAX).collect();
+    let title = headline(&text);
     let fields = [("content", text.as_str())];
-    add(context, &home, &of, &New { kind: Kind::Note, at: now(), title: &title, fields: &fields })
-}
-
-/// To the second.
-fn now() -> Moment {
-    let moment = stamp(clock::now());
-    Moment::read(&moment).unwrap_or(Moment::At(clock::now()))
+    add(
+        context,
+        &home,
+        &of,
+        &New { kind: Kind::Note, at: to_the_second(clock::now()), title: &title, fields: &fields },
+    )
 }
 
 /// Its text is as given, from standard input, or, where a person sits there, from the editor.
@@ -63,7 +58,12 @@ fn add_titled(context: &Context, args: &NoteAdd) -> Result<(), Failure> {
         true => Err(Failure::new(Exit::Failed, "the note has no text: nothing is noted")),
         false => {
             let fields = [("content", text.as_str())];
-            let new = New { kind: Kind::Note, at: now(), title: &args.title, fields: &fields };
+            let new = New {
+                kind: Kind::Note,
+                at: to_the_second(clock::now()),
+                title: &args.title,
+                fields: &fields,
+            };
             add(context, &home, &of, &new)
         }
     };

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::Rm;
+use crate::clock;
 use crate::failure::{Exit, Failure};
-use crate::{clock, door};
 
 pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
     let home = context.home()?;
@@ -25,14 +25,7 @@ pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
         });
     }
     let written = session.write("rm", &[change], false)?;
-    if let Some((target, by)) = written.refused.first() {
-        return Err(removed(&home, target, by));
-    }
-    let placed = session.place();
-    drop(session);
-    door::wake(&home, &written.end);
-    let placed = placed?;
-    super::show::report_cards(context, &placed);
+    context.finish(&home, session, &written)?;
     match context.screen.json {
         true => context.screen.object(&json!({"removed": target.as_str()})),
         false => context.screen.line(format!(

@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Context;
 use crate::args;
+use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::render::{Screen, Tone};
-use crate::{clock, door};
 
 pub(super) fn run(context: &Context, args: &args::Split) -> Result<(), Failure> {
     let home = context.home()?;
@@ -37,13 +37,7 @@ pub(super) fn run(context: &Context, args: &args::Split) -> Result<(), Failure> 
         return Ok(());
     }
     let written = session.write("split", &plan.changes, false)?;
-    if let Some((target, by)) = written.refused.first() {
-        return Err(super::rm::removed(&home, target, by));
-    }
-    let placed = session.place();
-    drop(session);
-    door::wake(&home, &written.end);
-    super::show::report_cards(context, &placed?);
+    context.finish(&home, session, &written)?;
     tell(context.screen, &plan);
     Ok(())
 }

@@ -21,31 +21,11 @@ const MONTHS: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] =
     ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-/// Words that somebody may have meant.
-pub(super) const WORDS: [&str; 22] = [
-    "today",
-    "tomorrow",
-    "yesterday",
-    "monday",
-    "tuesday",
-    "wednesday",
-    "thursday",
-    "friday",
-    "saturday",
-    "sunday",
-    "january",
-    "february",
-    "march",
-    "april",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "weeks",
-];
+/// Words that somebody may have meant; `may` is near to too many others.
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    let months = MONTHS.into_iter().filter(|month| *month != "may");
+    ["today", "tomorrow", "yesterday", "weeks"].into_iter().chain(WEEKDAYS).chain(months)
+}
 /// Years around this one that are looked through for a day like 29 February.
 const YEARS: i16 = 8;
 

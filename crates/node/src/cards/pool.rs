@@ -91,7 +91,7 @@ impl Home {
         let touched = |target: &Target| look.touched(target, &nothing);
         let mut edited: Vec<Target> = targets.iter().filter(|of| touched(of)).cloned().collect();
         for entity in targets {
-            for kind in Kind::ALL.into_iter().filter(|kind| kind.is_convo()) {
+            for kind in Kind::CONVOS {
                 let there = in_folder(&*self.disk, entity.as_str(), kind)?;
                 edited.extend(there.into_iter().map(|(target, _)| target).filter(touched));
             }
@@ -117,15 +117,16 @@ impl Home {
         let behind = reader.by_shard(|shard, entities| {
             let shelf = Shelf::read(&*self.disk, shard)?;
             let cards = entities.iter().filter(|(target, _)| Kind::of(target).is_some());
-            let removed = |target: &Target| {
-                target.lineage().any(|above| {
-                    let above = Target::read(above).ok();
-                    above.and_then(|above| entities.get(&above)?.removed()).is_some()
-                })
+            let is_removed = |above: &str| {
+                let above = Target::read(above).ok();
+                above.and_then(|above| entities.get(&above)?.removed()).is_some()
+            };
+            let removed = |target: &Target, entity: &Entity| {
+                entity.removed().is_some() || target.lineage().skip(1).any(is_removed)
             };
             let late = cards.filter(|(target, entity)| {
                 let head = shelf.head(target.as_str());
-                self.is_behind((target, entity), removed(target), head.as_ref())
+                self.is_behind((target, entity), removed(target, entity), head.as_ref())
             });
             Ok(late.map(|(target, _)| target.clone()).collect::<Vec<_>>())
         })?;

@@ -6,6 +6,7 @@ use cocli_core::bucket::{Key, Listed};
 use cocli_core::task::{Claim, Step};
 
 use super::Durable;
+use super::tidy::number_of;
 use crate::error::Result;
 
 /// How much older than the newest claim all of a task's have to be: microseconds. Four months, as what expires is told
@@ -13,8 +14,6 @@ use crate::error::Result;
 const REST_US: i64 = 124 * 24 * 3600 * 1_000_000;
 /// Tasks that are looked at in a day.
 const TASKS_A_DAY: usize = 10_000;
-/// Objects that are removed by one request.
-const REMOVED_AT_ONCE: usize = 1000;
 
 impl Durable<'_> {
     /// Removes the claims of tasks that are done and old. Tells how many objects it removed.
@@ -31,9 +30,7 @@ impl Durable<'_> {
                 over.extend(chain.into_values().cloned());
             }
         }
-        for some in over.chunks(REMOVED_AT_ONCE) {
-            self.bucket.remove(some)?;
-        }
+        self.remove(&over)?;
         Ok(over.len())
     }
 }
@@ -44,7 +41,7 @@ fn old(listed: &[Listed]) -> BTreeMap<&str, BTreeMap<u64, &Key>> {
     let mut tasks: BTreeMap<&str, Option<BTreeMap<u64, &Key>>> = BTreeMap::new();
     for one in listed {
         let Some((task, number)) = one.key.as_str().rsplit_once('/') else { continue };
-        let n = number.parse().ok().filter(|n: &u64| n.to_string() == number);
+        let n = number_of(number);
         let is_old = last.saturating_sub(one.written) > REST_US;
         let chain = tasks.entry(task).or_insert_with(|| Some(BTreeMap::new()));
         match (n.filter(|_| is_old), chain.as_mut()) {

@@ -96,9 +96,7 @@ impl Durable<'_> {
             let many = self.pull_some(&mut journals, &mut ahead, now, &mut pulled)?;
             if let Some(why) = self.changed.take() {
                 self.begin_anew(&why)?;
-                self.meet(true)?;
-                let all = self.seen.writers();
-                pulled.add(self.pull(&all, Reach::All, now)?);
+                pulled.add(self.pull_everything(now)?);
                 return Ok(pulled);
             }
             for (node, count) in &mut ahead {
@@ -119,6 +117,16 @@ impl Durable<'_> {
             self.save()?;
         }
         Ok(pulled)
+    }
+
+    /// Learns who writes there, and reads what all of them have.
+    ///
+    /// # Errors
+    /// As [`Durable::pull`].
+    pub(super) fn pull_everything(&mut self, now: Instant) -> Result<Pulled> {
+        self.meet(true)?;
+        let all = self.seen.writers();
+        self.pull(&all, Reach::All, now)
     }
 
     /// Reads as many of the next objects of each node as it says, takes away the nodes of which there are no

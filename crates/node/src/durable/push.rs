@@ -73,9 +73,7 @@ impl Durable<'_> {
             }
             if pushed.objects == 0 && !self.stands_before()? {
                 // Behind what is gone nobody would find it.
-                self.meet(true)?;
-                let all = self.seen.writers();
-                pushed.met.add(self.pull(&all, Reach::All, now)?);
+                pushed.met.add(self.pull_everything(now)?);
                 journals.refresh()?;
                 continue;
             }

@@ -15,7 +15,7 @@ use cocli_store::checkpoint::{self, Told};
 
 use super::hub::{Clock, Term};
 use super::packed::pack;
-use super::pull::{Pulled, Reach};
+use super::pull::Pulled;
 use super::push::{Pushed, Which};
 use super::{Durable, published};
 use crate::compaction::Beside;
@@ -64,9 +64,7 @@ impl Durable<'_> {
     pub fn round(&mut self, term: &mut Term, version: &str, clock: &Clock<'_>) -> Result<Round> {
         let mut round = Round::default();
         let mut current = self.fence(term, clock().1)?;
-        self.meet(true)?;
-        let all = self.seen.writers();
-        round.pulled = self.pull(&all, Reach::All, clock().1)?;
+        round.pulled = self.pull_everything(clock().1)?;
         self.keep(term, clock)?;
         round.pushed = self.push(&Which::All, clock().1)?;
         self.keep(term, clock)?;

@@ -41,10 +41,13 @@ impl Durable<'_> {
             named.add(&self.kept_manifest(n)?);
         }
         over.retain(|key| !named.holds(key));
-        for some in over.chunks(REMOVED_AT_ONCE) {
-            self.bucket.remove(some)?;
-        }
+        self.remove(&over)?;
         Ok(over.len())
+    }
+
+    /// Removes objects, some at a time.
+    pub(super) fn remove(&self, keys: &[Key]) -> Result<(), Failure> {
+        keys.chunks(REMOVED_AT_ONCE).try_for_each(|some| self.bucket.remove(some))
     }
 
     /// One of the manifests that say what stays: all of them have to be read.
@@ -74,6 +77,11 @@ fn old(listed: &[Listed], newest: &Manifest) -> Vec<Key> {
     listed.iter().filter(is_over).map(|one| one.key.clone()).collect()
 }
 
+/// The number that a part of a key is. Each has one name: `07` or the like would be a second one.
+pub(super) fn number_of(part: &str) -> Option<u64> {
+    part.parse().ok().filter(|n: &u64| n.to_string() == part)
+}
+
 /// Where an object stands that may be over one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -86,8 +94,7 @@ enum Place {
 fn place(key: &Key) -> Option<Place> {
     let below = |folder: &Key| {
         let (number, rest) = key.as_str().strip_prefix(folder.as_str())?.split_once('/')?;
-        // One name for each number: `07` or the like would be a second one.
-        let n: u64 = number.parse().ok().filter(|n: &u64| n.to_string() == number)?;
+        let n = number_of(number)?;
         (!rest.is_empty() && !rest.ends_with('/')).then_some((n, rest))
     };
     if let Some((generation, name)) = below(&Key::checkpoints()) {

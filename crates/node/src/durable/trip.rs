@@ -79,10 +79,10 @@ impl Durable<'_> {
     pub fn level(&mut self, pull: bool, push: bool, now: Instant) -> Result<Trip> {
         let mut trip = Trip::default();
         self.check()?;
-        self.meet(true)?;
         if pull || self.seen.unread {
-            let all = self.seen.writers();
-            trip.pulled = self.pull(&all, Reach::All, now)?;
+            trip.pulled = self.pull_everything(now)?;
+        } else {
+            self.meet(true)?;
         }
         if push {
             trip.pushed = self.push(&Which::All, now)?;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cocli_core::schema::POOL;
 use cocli_core::usv::US;
-use cocli_core::{Entity, Field, Kind, Moment, State, Target};
+use cocli_core::{Entity, Field, Kind, State, Target};
 use cocli_store::Reader;
 use cocli_store::side::processors;
 
@@ -219,7 +219,7 @@ fn circle(
     contacts.sort_by_key(|contact| (contact.name.to_lowercase(), contact.target.clone()));
     let talks: Vec<Talk> = book.talks().collect();
     let place = |talk: &&Talk| (now.place(talk.at), talk.target.clone());
-    let ahead = |talk: &&Talk| talk.kind == Kind::Meeting && !has_passed(now, talk.at);
+    let ahead = |talk: &&Talk| talk.kind == Kind::Meeting && !now.has_passed(talk.at);
     Circle {
         people: contacts,
         companies: companies.iter().filter(lives).map(|of| (of.clone(), book.name(of))).collect(),
@@ -227,14 +227,6 @@ fn circle(
         last: talks.iter().filter(|talk| now.has_come(talk.at)).max_by_key(place).cloned(),
         next: talks.iter().filter(ahead).min_by_key(place).cloned(),
         step: book.step(target, entity),
-    }
-}
-
-/// A meeting of today without a time of day may still come.
-fn has_passed(now: &Now, at: Moment) -> bool {
-    match at {
-        Moment::Day(day) => day < now.day,
-        Moment::At(_) => now.has_come(at),
     }
 }
 

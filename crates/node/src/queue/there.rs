@@ -235,24 +235,18 @@ impl Queue<'_> {
         for _ in 0..TRIES_MAX {
             let newest = self.newest(task, bucket)?.flatten();
             let now = Task::one(&self.entity()?, &task.id).unwrap_or_else(|| task.clone());
-            if let Some(back) = newest.as_ref().filter(|claim| claim.step == Step::Retry)
-                && now.state == TaskState::Sideline
-            {
+            let (back, stands) = match newest {
                 // It was put back before, and whoever told last had not heard of it.
-                let values = self.values(&now, back, Some(TaskState::Waiting))?;
-                let mut told = Told::default();
-                self.tell_all("queue retry", &values, means, &mut told)?;
-                return Ok(told);
-            }
-            if !newest
-                .as_ref()
-                .is_some_and(|claim| matches!(claim.step, Step::Sideline | Step::Failed))
-            {
-                return Err(self.not_over(task));
-            }
-            let back = self.said_after(newest.as_ref(), Step::Retry);
-            if self.create(task, &back, bucket)? {
-                let values = self.values(task, &back, Some(TaskState::Waiting))?;
+                Some(back) if back.step == Step::Retry && now.state == TaskState::Sideline => {
+                    (back, true)
+                }
+                Some(over) if matches!(over.step, Step::Sideline | Step::Failed) => {
+                    (self.said_after(Some(&over), Step::Retry), false)
+                }
+                _ => return Err(self.not_over(task)),
+            };
+            if stands || self.create(task, &back, bucket)? {
+                let values = self.values(&now, &back, Some(TaskState::Waiting))?;
                 let mut told = Told::default();
                 self.tell_all("queue retry", &values, means, &mut told)?;
                 return Ok(told);

@@ -65,6 +65,13 @@ impl Team {
         durable.release(term).unwrap();
     }
 
+    /// Takes away what was not there at an earlier time.
+    fn put_back(&self, early: &BTreeMap<String, Vec<u8>>) {
+        for key in self.bucket.contents().keys().filter(|key| !early.contains_key(*key)) {
+            self.bucket.lose(&Key::read(key).unwrap());
+        }
+    }
+
     fn rot(&self, home: &Home, n: u64) {
         self.bucket.plant(&Key::object(home.node(), n), b"rot");
     }
@@ -120,9 +127,7 @@ fn a_bucket_that_was_put_back_to_an_earlier_state_is_filled_again_also_for_who_n
         team.level(&one);
     }
     team.level(&two);
-    for key in team.bucket.contents().keys().filter(|key| !early.contains_key(*key)) {
-        team.bucket.lose(&Key::read(key).unwrap());
-    }
+    team.put_back(&early);
     // Who has nothing of its own there finds out by what others had.
     assert!(!team.level(&two).pulled.notices.is_empty());
     team.go(&one);
@@ -418,9 +423,7 @@ fn a_manifest_or_a_name_that_is_gone_begins_all_anew() {
     write(&hub, 2, "companies/bolt");
     team.publish(&hub);
     assert!(newest(&team) > n);
-    for key in team.bucket.contents().keys().filter(|key| !before.contains_key(*key)) {
-        team.bucket.lose(&Key::read(key).unwrap());
-    }
+    team.put_back(&before);
     assert_eq!(newest(&team), n);
     team.publish(&hub);
     let (fresh, ..) = team.cloned();
@@ -445,9 +448,7 @@ fn a_bucket_that_was_put_back_and_went_on_under_the_same_numbers_is_read_anew() 
     let early = team.bucket.contents();
     (6..=8).for_each(upload);
     team.level(&reader);
-    for key in team.bucket.contents().keys().filter(|key| !early.contains_key(*key)) {
-        team.bucket.lose(&Key::read(key).unwrap());
-    }
+    team.put_back(&early);
     // It has found out, and uploads much more at once before the reader looks.
     for n in 9..=12 {
         write(&one, n, &format!("companies/acme-{n}"));
@@ -622,9 +623,7 @@ fn who_uploads_into_a_bucket_that_was_put_back_finds_out_before_it_goes_on_for_l
     for n in 6..=8 {
         upload(n);
     }
-    for key in team.bucket.contents().keys().filter(|key| !early.contains_key(*key)) {
-        team.bucket.lose(&Key::read(key).unwrap());
-    }
+    team.put_back(&early);
     // Nothing but uploads, one a minute.
     for n in 9..=24 {
         upload(n);
