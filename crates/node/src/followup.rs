@@ -314,7 +314,7 @@ pub(crate) fn list(entity: &Entity, target: &Target, field: &str) -> Vec<String>
     }
 }
 
-/// The companies that a person belongs to: `company`, and those of `companies`, each as [`company_of`] reads it.
+/// The companies that a person belongs to: `company`, and those of `companies`, each by its target, its slug, or its name.
 #[must_use]
 pub fn companies_of(person: &Entity, target: &Target) -> BTreeSet<Target> {
     let all = list(person, target, "companies").into_iter();
