@@ -203,17 +203,15 @@ impl Pace {
 
     /// When the own log is to be uploaded, if anything of it waits.
     fn push_at(&self) -> Option<Micros> {
-        let rested = self.pushed.map_or(0, |at| at + self.every(1));
+        let rest = self.every(5) / 4;
         let own = self.own_since.map(|since| {
             if self.lacking.own >= OBJECT_CLOSED_BYTES {
                 return since;
             }
             match self.grew.front() {
-                None => rested.max(since),
+                None => self.pushed.map_or(since, |at| since.max(at + rest)),
                 // What is always written is never all on another node.
-                Some((at, _)) => {
-                    (at + UNSPREAD_US.min(self.every(1))).min(since + self.every(5) / 4)
-                }
+                Some((at, _)) => (at + UNSPREAD_US.min(self.every(1))).min(since + rest),
             }
         });
         let expiring = self.expiring_since.map(|since| since + EXPIRING_US.max(self.every(1)));
