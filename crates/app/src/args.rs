@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod find;
 mod work;
 
+pub(crate) use find::Find;
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -54,7 +56,7 @@ pub(crate) enum Verb {
     List(List),
     /// Show what today asks for: what is due, meetings, whom you have not spoken to, what others wrote.
     Today(Today),
-    /// Find companies and people by a part of their name, domain or address, or by nearly that.
+    /// Find companies and people by a part of what they are called, or nearly that; by tags, by place; or what notes say.
     Find(Find),
     /// Add or remove tags.
     Tag(Tag),
@@ -370,16 +372,6 @@ pub(crate) struct Today {
     /// Print all meetings and next steps as iCalendar, for other programs.
     #[arg(long)]
     pub(crate) ics: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Find {
-    /// What they are called, or a part of it.
-    #[arg(required = true)]
-    pub(crate) text: Vec<String>,
-    /// At most so many, the best first.
-    #[arg(long, default_value_t = 20, value_name = "N", value_parser = at_least_one)]
-    pub(crate) limit: usize,
 }
 
 /// A number of things that are wanted.

@@ -1,4 +1,9 @@
-//! Finding an entity by a part of what it is called, or by nearly that.
+//! Finding an entity by a part of what it is called, or by nearly that, among all or those that some conditions hold for.
+
+mod filtered;
+mod place;
+mod query;
+mod said;
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -6,18 +11,29 @@ use std::sync::{Mutex, PoisonError};
 use cocli_core::usv::{RS, US};
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::Reader;
-use cocli_store::names::{FIELDS, split};
+use cocli_store::names::{FIELDS, Found as By, digits, split};
 use cocli_store::side::processors;
+use serde_json::Value as Json;
 
 use crate::error::Result;
 use crate::home::Home;
 use crate::list::has_something;
+
+pub use place::Place;
+pub use query::Query;
+pub use said::Said;
 
 /// Candidates kept for each one that is shown: some turn out to be renamed or removed.
 const SPARE: usize = 4;
 /// Letters from which on a text is worth a search for what is nearly so.
 const NEARLY_MIN: usize = 3;
 
+/// Letters from which on what is nearly so is looked for by its parts first.
+const PARTS_MIN: usize = 8;
+/// Of three parts two slips of the finger leave one as it is.
+const PARTS: usize = 3;
+/// How like what is wanted the best must be that the parts led to; else all is looked at.
+const LIKELY: f64 = 0.9;
 /// Candidates that are nearly what is looked for, at least: how near they are is told apart later.
 const NEARLY_CANDIDATES: usize = 200;
 /// Of those that are nearly so, what is this much less alike than the best is not shown.
@@ -26,8 +42,10 @@ const ALIKE: f64 = 0.1;
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The best first.
+    /// The best first; the nearest first, where a place was given.
     pub entities: Vec<(Target, Entity)>,
+    /// How far each is from the place, in kilometres, where one was given.
+    pub kilometres: Vec<f64>,
     /// Nobody is called so: these are nearly.
     pub nearly: bool,
 }
@@ -56,32 +74,60 @@ struct Candidate {
 }
 
 impl Home {
-    /// The living entities whose slug, name, domain or address holds `text`, whatever its case, the best
-    /// first; where none does those that are `nearly` so.
+    /// The living entities that all conditions hold for and whose slug, name, domain, addresses, tags or telephone numbers
+    /// hold the text, whatever its case, the best first; where none does those that are `nearly` so.
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn find(&self, text: &str, most: usize, nearly: &Nearly) -> Result<Found> {
-        let wanted = text.trim().to_lowercase();
-        if wanted.is_empty() || most == 0 {
+    pub fn find(&self, query: &Query, most: usize, nearly: &Nearly) -> Result<Found> {
+        if most == 0 || query.is_empty() {
             return Ok(Found::default());
         }
-        self.read(|reader| {
-            let finder = memchr::memmem::Finder::new(&wanted);
-            let holding = |names: &[u8], best: &mut Best| holding(names, &finder, best);
-            let candidates = best(reader, most.saturating_mul(SPARE), &holding)?;
-            let entities = living(reader, candidates, most, |names| {
-                names.iter().any(|name| name.contains(&wanted))
-            })?;
-            if !entities.is_empty() || wanted.chars().count() < NEARLY_MIN {
-                return Ok(Found { entities, nearly: false });
-            }
-            let near = |names: &[u8], best: &mut Best| near(names, &wanted, nearly, best);
-            let many = most.max(NEARLY_CANDIDATES);
-            let entities = nearest(reader, best(reader, many, &near)?, most, &wanted)?;
-            Ok(Found { entities, nearly: true })
+        self.read(|reader| match query.is_text() {
+            true => anybody(reader, query, most, nearly),
+            false => filtered::find(reader, query, most, nearly),
         })
     }
+}
+
+/// Of all entities.
+fn anybody(
+    reader: &Reader,
+    query: &Query,
+    most: usize,
+    nearly: &Nearly,
+) -> cocli_store::Result<Found> {
+    let wanted = query.wanted();
+    let finder = memchr::memmem::Finder::new(wanted);
+    let holds = |names: &[u8], best: &mut Best| holding(names, &finder, best);
+    let candidates = best(reader, most.saturating_mul(SPARE), &holds)?;
+    let entities =
+        living(reader, candidates, most, |names| names.iter().any(|name| name.contains(wanted)))?;
+    if !entities.is_empty() || wanted.chars().count() < NEARLY_MIN {
+        return Ok(Found { entities, ..Found::default() });
+    }
+    let many = most.max(NEARLY_CANDIDATES);
+    let found = |near: &(dyn Fn(&[u8], &mut Best) + Sync)| {
+        nearest(reader, best(reader, many, near)?, most, wanted)
+    };
+    let mut all = Vec::new();
+    if let Some(parts) = parts(wanted) {
+        all = found(&|names, best| near_parts(names, (wanted, &parts), nearly, best))?;
+    }
+    if all.first().is_none_or(|(score, _)| *score < LIKELY) {
+        all = found(&|names, best| near(names, wanted, nearly, best))?;
+    }
+    let entities = all.into_iter().map(|(_, one)| one).collect();
+    Ok(Found { entities, nearly: true, ..Found::default() })
+}
+
+/// A text cut into as many parts as leave one untouched by what is typed wrong; nothing where they would be short.
+fn parts(wanted: &str) -> Option<Vec<memchr::memmem::Finder<'static>>> {
+    let letters: Vec<char> = wanted.chars().collect();
+    let part = letters.chunks(letters.len().div_ceil(PARTS));
+    let finder =
+        |part: &[char]| memchr::memmem::Finder::new(&part.iter().collect::<String>()).into_owned();
+    (letters.len() >= PARTS_MIN).then(|| part.map(finder).collect())
 }
 
 /// The best candidates so far.
@@ -126,23 +172,65 @@ fn best(
 
 /// Names and slugs that hold what is looked for.
 fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
-    let mut at = 0;
-    while let Some(hit) = finder.find(&names[at..]) {
-        let start = memchr::memrchr(RS, &names[..at + hit]).map_or(0, |end| end + 1);
-        let end = memchr::memchr(RS, &names[at + hit..]).map_or(names.len(), |end| at + hit + end);
-        at = (end + 1).min(names.len());
-        let Some((target, name)) = split(&names[start..end]) else { continue };
+    for (target, name) in lines_with(names, finder).filter_map(split) {
         for text in [name, slug_of(target)] {
-            if let Some(place) = finder.find(text.as_bytes()) {
-                let before = text[..place].chars().next_back();
-                let fit = match before {
-                    None if text.len() == finder.needle().len() => Fit::Whole,
-                    None => Fit::Begins,
-                    Some(before) if !before.is_alphanumeric() => Fit::BeginsWord,
-                    Some(_) => Fit::Inside,
-                };
+            if let Some(fit) = Fit::of(text, finder) {
                 best.put(fit, text, target);
             }
+        }
+    }
+}
+
+/// The lines that hold a text.
+fn lines_with<'n>(
+    names: &'n [u8],
+    finder: &memchr::memmem::Finder<'_>,
+) -> impl Iterator<Item = &'n [u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let hit = at + finder.find(names.get(at..)?)?;
+        let start = memchr::memrchr(RS, &names[..hit]).map_or(0, |end| end + 1);
+        let end = memchr::memchr(RS, &names[hit..]).map_or(names.len(), |end| hit + end);
+        at = end + 1;
+        Some(&names[start..end])
+    })
+}
+
+impl Fit {
+    /// How a text fits that holds what is looked for.
+    fn of(text: &str, finder: &memchr::memmem::Finder<'_>) -> Option<Self> {
+        let place = finder.find(text.as_bytes())?;
+        Some(match text[..place].chars().next_back() {
+            None if text.len() == finder.needle().len() => Self::Whole,
+            None => Self::Begins,
+            Some(before) if !before.is_alphanumeric() => Self::BeginsWord,
+            Some(_) => Self::Inside,
+        })
+    }
+}
+
+/// Names, or slugs, that hold a part of what is looked for and are nearly it.
+fn near_parts(
+    names: &[u8],
+    (wanted, parts): (&str, &[memchr::memmem::Finder<'_>]),
+    nearly: &Nearly,
+    best: &mut Best,
+) {
+    let mut lines: Vec<&[u8]> = parts.iter().flat_map(|part| lines_with(names, part)).collect();
+    lines.sort_unstable_by_key(|line| line.as_ptr());
+    lines.dedup_by_key(|line| line.as_ptr());
+    let lines: Vec<(&str, &str)> = lines.into_iter().filter_map(split).collect();
+    let is_slug = wanted.contains('-');
+    let texts: Vec<&str> = lines
+        .iter()
+        .map(|(target, name)| match is_slug || name.is_empty() {
+            true => slug_of(target),
+            false => name,
+        })
+        .collect();
+    for (score, place) in nearly(wanted, &texts, best.most) {
+        if let (Some(line), Some(text)) = (lines.get(place), texts.get(place)) {
+            best.put(Fit::Nearly(std::cmp::Reverse(score)), text, line.0);
         }
     }
 }
@@ -225,7 +313,7 @@ fn nearest(
     candidates: BTreeSet<Candidate>,
     most: usize,
     wanted: &str,
-) -> cocli_store::Result<Vec<(Target, Entity)>> {
+) -> cocli_store::Result<Vec<(f64, (Target, Entity))>> {
     let Ok(name) = Field::read("name") else { return Ok(Vec::new()) };
     let mut ranked: Vec<(f64, Target)> = candidates
         .into_iter()
@@ -255,7 +343,7 @@ fn nearest(
     }
     let best = found.first().map_or(0.0, |first| first.0);
     found.retain(|(score, _)| score + ALIKE >= best);
-    Ok(found.into_iter().map(|(_, one)| one).collect())
+    Ok(found)
 }
 
 /// How like a name, or one of its words, is to what is looked for: up to 1.
@@ -265,9 +353,24 @@ fn alike(wanted: &str, name: &str) -> f64 {
     all.fold(0.0, f64::max)
 }
 
-/// All that an entity is called, in lower case.
+/// All that an entity is found by, in lower case.
 fn called(target: &Target, entity: &Entity) -> Vec<String> {
-    let values = entity.fields.iter().filter(|(field, _)| FIELDS.contains(&field.as_str()));
-    let values = values.map(|(_, entry)| entry.value.as_str().to_lowercase());
-    values.chain([target.slug().to_lowercase()]).collect()
+    let mut all = vec![target.slug().to_lowercase()];
+    for (field, by) in &FIELDS {
+        let Ok(field) = Field::read(field) else { continue };
+        let Some(value) = entity.value(Kind::of(target), &field) else { continue };
+        if value.is_null() {
+            continue;
+        }
+        let members = match value.to_json() {
+            Json::Array(items) if matches!(by, By::Members | By::MembersDigits) => items,
+            _ => vec![Json::from(value.shown())],
+        };
+        let texts = members.iter().filter_map(Json::as_str);
+        all.extend(texts.map(|text| match by {
+            By::Name | By::Members => text.to_lowercase(),
+            By::Digits | By::MembersDigits => digits(text),
+        }));
+    }
+    all
 }

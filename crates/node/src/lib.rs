@@ -59,7 +59,7 @@ pub use conflicts::Conflict;
 pub use conflicts::noted::Losses;
 pub use error::{NodeError, Result};
 pub use expiring::Recorded;
-pub use find::{Found, Nearly};
+pub use find::{Found, Nearly, Place, Query, Said};
 pub use glance::Glance;
 pub use health::{Finding, Health, NodeKey, Outcome};
 pub use home::{Birth, Home, Membership, Rim};

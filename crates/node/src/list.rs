@@ -10,23 +10,42 @@ use serde_json::Value as Json;
 use crate::error::Result;
 use crate::home::Home;
 
-/// A field with a value, or a set or map that holds it; with an empty value, a field without one.
+/// A field with a value, or a set or map that holds it; with an empty value, fields of which none has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     field: Field,
+    /// Other fields that say the same of an entity; there are some only where none shall have a value.
+    others: Vec<Field>,
     value: String,
 }
+
+/// Fields that say the same of an entity: what is missing is missing in all of them.
+const SAME: [(&str, &[&str]); 2] = [
+    ("email", &["all_emails"]),
+    ("phone", &["phone_1", "phone_number", "phone_from_website", "all_phones"]),
+];
 
 impl Condition {
     /// # Errors
     /// When the field has no name that a field may have.
     pub fn new(field: &str, value: &str) -> Result<Self, NameError> {
-        Ok(Self { field: Field::read(field)?, value: value.to_owned() })
+        Ok(Self { field: Field::read(field)?, others: Vec::new(), value: value.to_owned() })
     }
 
-    fn holds(&self, kind: Option<Kind>, entity: &Entity) -> bool {
-        let Some(value) = entity.value(kind, &self.field).filter(|value| !value.is_null()) else {
-            return self.value.is_empty();
+    /// That nothing is known: of `email` and `phone` in no field that could say it.
+    ///
+    /// # Errors
+    /// When the field has no name that a field may have.
+    pub fn missing(field: &str) -> Result<Self, NameError> {
+        let others = SAME.iter().find(|(name, _)| *name == field).map_or(&[][..], |same| same.1);
+        let others = others.iter().map(|other| Field::read(other)).collect::<Result<_, _>>()?;
+        Ok(Self { field: Field::read(field)?, others, value: String::new() })
+    }
+
+    pub(crate) fn holds(&self, kind: Option<Kind>, entity: &Entity) -> bool {
+        let value = |field| entity.value(kind, field).filter(|value| !says_nothing(value));
+        let Some(value) = value(&self.field) else {
+            return self.value.is_empty() && self.others.iter().all(|other| value(other).is_none());
         };
         match value.to_json() {
             Json::Array(items) => items.iter().any(|item| Value::json(item).shown() == self.value),
@@ -53,6 +72,14 @@ impl Condition {
         whole.push(US);
         let element = between(self.field.element_of(&self.value).0.as_str(), "");
         vec![whole, element, between(field, "["), between(field, "{")]
+    }
+}
+
+fn says_nothing(value: &Value) -> bool {
+    match value.to_json() {
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+        _ => value.is_null() || value.shown().is_empty(),
     }
 }
 

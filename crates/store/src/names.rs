@@ -1,4 +1,4 @@
-//! What entities are called, apart from all else that is known of them, so that a search reads a twentieth
+//! What entities are found by, apart from all else that is known of them, so that a search reads a twentieth
 //! of the state. A file for each long shard, named by the shard's content: it is never stale, and anyone
 //! may delete it.
 
@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use cocli_core::Field;
 use cocli_core::digest::hash;
 use cocli_core::usv::{Line, RS, US};
 
@@ -17,15 +18,48 @@ use crate::paths;
 use crate::reader::{Delta, Reader};
 use crate::side::side_by_side;
 
-/// The fields whose values are names.
-pub const FIELDS: [&str; 3] = ["name", "domain", "email"];
+/// What of a field's value an entity is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// The text: one that an entity is called by.
+    Name,
+    /// Each member.
+    Members,
+    /// The digits of a telephone number.
+    Digits,
+    /// The digits of each member.
+    MembersDigits,
+}
+
+/// The fields that an entity is found by.
+pub const FIELDS: [(&str, Found); 10] = [
+    ("name", Found::Name),
+    ("domain", Found::Name),
+    ("email", Found::Name),
+    ("all_emails", Found::Members),
+    ("tags", Found::Members),
+    ("phone", Found::Digits),
+    ("phone_1", Found::Digits),
+    ("phone_number", Found::Digits),
+    ("phone_from_website", Found::Digits),
+    ("all_phones", Found::MembersDigits),
+];
 /// Shards shorter than this are read themselves.
 const SHARD_BYTES_MIN: u64 = 256 * 1024;
-/// Hexadecimal digits of the hash at a file's end, behind a `#`.
+/// What stands before the hash at a file's end. The number is that of what files tell: those of another one are made anew.
+const END: &str = "#2-";
+/// Hexadecimal digits of that hash.
 const HASH_DIGITS: usize = 32;
 
-/// Lines `target US name RS`, the name in lower case: of each entity one for each name, or one that is
-/// empty.
+/// The digits of a telephone number, without the zeros before it that are dialled here or there.
+#[must_use]
+pub fn digits(number: &str) -> String {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_start_matches('0').to_owned()
+}
+
+/// Lines `target US text RS`, the text in lower case: of each entity one for each that it is found by, and one that is
+/// empty where it has no name.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     bytes: Vec<u8>,
@@ -44,18 +78,49 @@ impl Names {
                 self.target.extend_from_slice(target);
             }
         }
-        if !self.target.is_empty() && FIELDS.iter().any(|field| field.as_bytes() == line.field()) {
+        if self.target.is_empty() {
+            return;
+        }
+        let field = line.field();
+        let base = memchr::memchr(b'.', field).map_or(field, |dot| &field[..dot]);
+        if let Some((_, found)) = FIELDS.iter().find(|(name, _)| name.as_bytes() == base) {
             let value = &line.bytes[usize::from(line.field_end) + 1..];
             let value = &value[..memchr::memchr(US, value).unwrap_or(value.len())];
-            self.put(value);
+            self.winner(*found, field, value);
+        }
+    }
+
+    /// What one winner of such a field tells. Of a set that was written over there may be members that are none any more.
+    fn winner(&mut self, found: Found, field: &[u8], value: &[u8]) {
+        if value == b"null" {
+            return;
+        }
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        match found {
+            Found::Name => {
+                self.named = true;
+                self.put(value);
+            }
+            Found::Digits => self.put(digits(text(value)).as_bytes()),
+            Found::Members | Found::MembersDigits => {
+                let mut put = |member: &str| match found {
+                    Found::Members => self.put(member.as_bytes()),
+                    _ => self.put(digits(member).as_bytes()),
+                };
+                let field = Field::read(text(field)).ok();
+                match field.filter(|field| field.element().is_some()) {
+                    // Of a long one the name is a hash, and the value the text.
+                    Some(field) => put(&field.element_text().unwrap_or_else(|| text(value).into())),
+                    None => {
+                        let members = serde_json::from_slice::<Vec<String>>(value);
+                        members.unwrap_or_default().iter().for_each(|member| put(member));
+                    }
+                }
+            }
         }
     }
 
     fn put(&mut self, value: &[u8]) {
-        if value == b"null" {
-            return;
-        }
-        self.named = true;
         self.bytes.extend_from_slice(&self.target);
         self.bytes.push(US);
         match std::str::from_utf8(value) {
@@ -89,8 +154,13 @@ impl Names {
             names.end();
             names.target = target.as_str().as_bytes().to_vec();
             for (field, entry) in &entity.fields {
-                if FIELDS.contains(&field.as_str()) {
-                    names.put(entry.value.as_str().as_bytes());
+                let found = FIELDS.iter().find(|(name, _)| *name == field.base());
+                if let Some((_, found)) = found {
+                    names.winner(
+                        *found,
+                        field.as_str().as_bytes(),
+                        entry.value.as_str().as_bytes(),
+                    );
                 }
             }
         }
@@ -106,7 +176,7 @@ pub(crate) fn is_long(info: &ShardInfo) -> bool {
 /// Writes the names of a shard. What fails is worked out again by who needs it.
 pub(crate) fn write(disk: &dyn Disk, shard: u8, info: &ShardInfo, mut names: Vec<u8>) {
     let path = paths::names(shard, info.hash);
-    let end = format!("#{:0HASH_DIGITS$x}", hash(&names));
+    let end = end(&names);
     names.extend_from_slice(end.as_bytes());
     let _ = disk.make_folder(paths::NAMES);
     let _ = disk.remove(&path);
@@ -115,12 +185,16 @@ pub(crate) fn write(disk: &dyn Disk, shard: u8, info: &ShardInfo, mut names: Vec
     }
 }
 
+/// What stands behind the names in a file.
+fn end(names: &[u8]) -> String {
+    format!("{END}{:0HASH_DIGITS$x}", hash(names))
+}
+
 /// The names of a shard, if their file is there and whole.
 fn read(disk: &dyn Disk, shard: u8, info: &ShardInfo) -> Option<Vec<u8>> {
     let mut bytes = disk.read(&paths::names(shard, info.hash)).ok()?;
-    let at = bytes.len().checked_sub(HASH_DIGITS + 1)?;
-    let end = format!("#{:0HASH_DIGITS$x}", hash(&bytes[..at]));
-    if bytes[at..] != *end.as_bytes() {
+    let at = bytes.len().checked_sub(END.len() + HASH_DIGITS)?;
+    if bytes[at..] != *end(&bytes[..at]).as_bytes() {
         return None;
     }
     bytes.truncate(at);
@@ -142,7 +216,7 @@ pub(crate) fn remove_others(disk: &dyn Disk, wanted: &BTreeSet<String>) {
 }
 
 impl Reader {
-    /// Hands lines `target US name RS` of all entities to `take`, on as many threads, in lower case. Of one
+    /// Hands lines `target US text RS` of all entities to `take`, on as many threads, in lower case. Of one
     /// that was renamed or removed there may be old ones: who finds one looks at the entity.
     ///
     /// # Errors

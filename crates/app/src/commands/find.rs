@@ -1,30 +1,114 @@
-//! `cocli find`: entities by a part of what they are called, or by nearly that.
+//! `cocli find`: entities by a part of what they are called, or by nearly that; and what notes say.
+
+mod pick;
+
+use cocli_node::{Home, Place, Query};
+use serde_json::json;
 
 use super::Context;
-use super::list::line;
+use super::list::{condition, line};
 use crate::args::Find;
 use crate::failure::Failure;
+use crate::render::{Screen, Tone};
 
 pub(super) fn run(context: &Context, args: &Find) -> Result<(), Failure> {
-    let text = args.text.join(" ");
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.is_empty() {
-        return Err(Failure::usage("expected a part of a name, domain or address".to_owned()));
+    if args.notes {
+        return said(context, args);
+    }
+    let mut query = Query::read(args.text.iter().map(String::as_str))?;
+    for filter in &args.filter {
+        query.add(condition(filter)?);
+    }
+    if let Some(near) = &args.near {
+        let place = Place::read(near, args.within).ok_or_else(|| {
+            Failure::usage(format!(
+                "{near:?} is no place: expected LAT,LON in degrees, as 52.5,13.4"
+            ))
+        })?;
+        query.near(place);
     }
     let home = context.home()?;
     context.catch_up(&home, None);
-    let found = home.find(&text, args.limit, &cocli_fuzzy::best)?;
-    let shown = found.entities.len();
-    if found.nearly && !context.screen.json {
-        context.screen.note(match shown {
-            0 => format!("nothing here is called {text:?}, or nearly so"),
-            _ => format!("nothing here is called {text:?}; nearly so:"),
-        });
+    if args.pick || (args.text.is_empty() && query.is_empty() && pick::possible(context.screen)) {
+        return pick::run(context, &home, args, query);
     }
+    if query.is_empty() {
+        let message = "expected a part of a name, domain, address, number or tag";
+        return Err(Failure::usage(message.to_owned()));
+    }
+    list(context, &home, args, &query)
+}
+
+fn list(context: &Context, home: &Home, args: &Find, query: &Query) -> Result<(), Failure> {
     let screen = context.screen;
-    screen.lines(found.entities.iter().map(|(target, entity)| line(screen, target, entity)));
-    if shown == args.limit && !context.screen.json {
-        context.screen.note(format!("the best {shown}; `--limit` shows more"));
+    let found = home.find(query, args.limit, &cocli_fuzzy::best)?;
+    let (shown, wanted) = (found.entities.len(), query.wanted());
+    if !screen.json {
+        match shown {
+            0 if wanted.is_empty() => screen.note("none"),
+            0 => screen.note(format!(
+                "nothing here is called {wanted:?}, or nearly so; `cocli find --notes` looks in notes and meetings"
+            )),
+            _ if found.nearly => screen.note(format!("nothing here is called {wanted:?}; nearly so:")),
+            _ => {}
+        }
+    }
+    let away = found.kilometres.iter().map(Some).chain(std::iter::repeat(None));
+    screen.lines(found.entities.iter().zip(away).map(|((target, entity), away)| {
+        let line = line(screen, target, entity);
+        match away {
+            Some(away) if screen.json => with_distance(&line, *away),
+            Some(away) => {
+                format!("{} {line}", screen.paint(Tone::Faint, &format!("{away:>7.1} km")))
+            }
+            None => line,
+        }
+    }));
+    if shown == args.limit && !screen.json {
+        screen.note(format!("the best {shown}; `--limit` shows more"));
     }
     Ok(())
+}
+
+/// A line of JSON with how far it is, too.
+fn with_distance(line: &str, away: f64) -> String {
+    let mut object = serde_json::from_str(line).unwrap_or_else(|_| json!({}));
+    object["km"] = json!((away * 1000.0).round() / 1000.0);
+    object.to_string()
+}
+
+fn said(context: &Context, args: &Find) -> Result<(), Failure> {
+    let home = context.home()?;
+    context.catch_up(&home, None);
+    let screen = context.screen;
+    let found = home.find_said(&args.text.join(" "), args.limit)?;
+    let (none, full) = (found.is_empty(), found.len() == args.limit);
+    let line = |said: cocli_node::Said| {
+        match screen.json {
+        true => json!({
+            "target": said.target.as_str(), "timestamp": said.at, "title": said.title, "around": said.around,
+        })
+        .to_string(),
+        false => format!(
+            "{}  {}  {}\n  {}",
+            screen.safe(said.at.get(..10).unwrap_or(&said.at)),
+            screen.paint(Tone::Strong, &one_line(screen, &said.title)),
+            screen.paint(Tone::Faint, said.target.as_str()),
+            one_line(screen, &said.around),
+        ),
+    }
+    };
+    screen.lines(found.into_iter().map(line));
+    match none {
+        true if !screen.json => screen.note("no note or meeting says that"),
+        _ if full && !screen.json => {
+            screen.note(format!("the newest {}; `--limit` shows more", args.limit));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn one_line(screen: Screen, text: &str) -> String {
+    screen.safe(&text.replace('\n', " "))
 }

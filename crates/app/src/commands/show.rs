@@ -75,7 +75,7 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<(), Failure> {
 }
 
 /// Fields in the order of the schema, then the others by name.
-fn ordered(
+pub(super) fn ordered(
     kind: Option<Kind>,
     shown: &BTreeMap<Field, Value>,
 ) -> impl Iterator<Item = (&Field, &Value)> {

@@ -244,7 +244,8 @@ fn what_a_part_of_a_name_finds_is_the_best_first_and_what_is_mistyped_is_found_t
     let one = home.run(&["--json", "find", "acme", "--limit", "1"]).ok();
     assert!(one.contains("\"target\":\"companies/acme-industries\"") && one.lines().count() == 1);
     home.run(&["find", " "]).fails(2, "expected a part of a name");
-    home.run(&["find"]).fails(2, "<TEXT>");
+    home.run(&["find"]).fails(2, "expected a part of a name");
+    home.run(&["find", "--pick"]).fails(2, "needs a terminal");
     assert_eq!(found("  acme   industries "), ["acme-industries"]);
     home.run(&["find", "acme", "--limit", "0"]).fails(2, "expected a number from 1 on");
 }

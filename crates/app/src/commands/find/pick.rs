@@ -1,0 +1,280 @@
+//! Choosing on a terminal: what fits is shown as one types, with what is known of the chosen one beside it.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use cocli_core::{Entity, Kind, Target};
+use cocli_node::{Home, Query};
+use ratatui::Frame;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::layout::{Constraint, Layout, Position};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Borders, List, ListState, Paragraph, Wrap};
+
+use crate::args::Find;
+use crate::commands::list::condition;
+use crate::commands::{Context, edit, show};
+use crate::failure::{Exit, Failure};
+use crate::render::Screen;
+
+/// Columns from which on what is known is shown beside the list, and not below it.
+const WIDE: u16 = 80;
+const KEYS: &str = " ↑ ↓ choose · Enter opens it in the editor · Esc ends";
+
+/// Whether somebody sits at both ends.
+pub(super) fn possible(screen: Screen) -> bool {
+    screen.prints_to_a_person() && std::io::stdin().is_terminal()
+}
+
+/// What a key asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Wish {
+    Nothing,
+    Search,
+    Open,
+    End,
+}
+
+/// What is typed, what it led to, and which of it is chosen.
+#[derive(Default)]
+struct Picker {
+    text: String,
+    found: Vec<(Target, Entity)>,
+    chosen: usize,
+    nearly: bool,
+    trouble: Option<String>,
+}
+
+pub(super) fn run(
+    context: &Context,
+    home: &Home,
+    args: &Find,
+    given: Query,
+) -> Result<(), Failure> {
+    if !possible(context.screen) {
+        return Err(Failure::usage("`--pick` needs a terminal to choose on".to_owned()));
+    }
+    let mut picker = Picker { text: args.text.join(" "), ..Picker::default() };
+    picker.search(home, args, &given);
+    let mut terminal = ratatui::try_init().map_err(broken)?;
+    let chosen =
+        picker.ask(&mut terminal, context.screen, |picker| picker.search(home, args, &given));
+    ratatui::try_restore().map_err(broken)?;
+    match chosen.map_err(broken)? {
+        Some(target) => edit::open(context, home, &target),
+        None => Ok(()),
+    }
+}
+
+fn broken(error: std::io::Error) -> Failure {
+    Failure::new(Exit::Failed, format!("the terminal: {error}"))
+}
+
+impl Picker {
+    /// Draws and listens until something is chosen, or nothing.
+    fn ask(
+        &mut self,
+        terminal: &mut ratatui::DefaultTerminal,
+        screen: Screen,
+        mut search: impl FnMut(&mut Self),
+    ) -> std::io::Result<Option<Target>> {
+        loop {
+            terminal.draw(|frame| self.draw(frame, screen))?;
+            let mut changed = false;
+            loop {
+                let wish = match event::read()? {
+                    Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
+                    _ => Wish::Nothing,
+                };
+                match wish {
+                    Wish::Open if !changed => {
+                        return Ok(self.found.get(self.chosen).map(|(target, _)| target.clone()));
+                    }
+                    Wish::End => return Ok(None),
+                    Wish::Search => changed = true,
+                    Wish::Open | Wish::Nothing => {}
+                }
+                // Whoever types on is not kept waiting for what he has typed over.
+                if !event::poll(Duration::ZERO)? {
+                    break;
+                }
+            }
+            if changed {
+                search(self);
+            }
+        }
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Wish {
+        let with = key.modifiers.contains(KeyModifiers::CONTROL);
+        let last = self.found.len().saturating_sub(1);
+        match key.code {
+            KeyCode::Esc => return Wish::End,
+            KeyCode::Char('c' | 'd' | 'g') if with => return Wish::End,
+            KeyCode::Enter if self.found.is_empty() => {}
+            KeyCode::Enter => return Wish::Open,
+            KeyCode::Up => self.chosen = self.chosen.saturating_sub(1),
+            KeyCode::Char('p' | 'k') if with => self.chosen = self.chosen.saturating_sub(1),
+            KeyCode::Down => self.chosen = (self.chosen + 1).min(last),
+            KeyCode::Char('n' | 'j') if with => self.chosen = (self.chosen + 1).min(last),
+            KeyCode::PageUp => self.chosen = self.chosen.saturating_sub(10),
+            KeyCode::PageDown => self.chosen = (self.chosen + 10).min(last),
+            KeyCode::Home => self.chosen = 0,
+            KeyCode::End => self.chosen = last,
+            KeyCode::Backspace => {
+                return if self.text.pop().is_some() { Wish::Search } else { Wish::Nothing };
+            }
+            KeyCode::Char('u') if with => {
+                self.text.clear();
+                return Wish::Search;
+            }
+            KeyCode::Char(c) if !with => {
+                self.text.push(c);
+                return Wish::Search;
+            }
+            _ => {}
+        }
+        Wish::Nothing
+    }
+
+    fn search(&mut self, home: &Home, args: &Find, given: &Query) {
+        (self.chosen, self.trouble) = (0, None);
+        let found = self
+            .query(args, given)
+            .and_then(|query| Ok(home.find(&query, args.limit.max(100), &cocli_fuzzy::best)?));
+        match found {
+            Ok(found) => (self.found, self.nearly) = (found.entities, found.nearly),
+            Err(failure) => (self.found, self.trouble) = (Vec::new(), Some(failure.message)),
+        }
+    }
+
+    /// What is typed now, with what else was given on the command line.
+    fn query(&self, args: &Find, given: &Query) -> Result<Query, Failure> {
+        let mut query = Query::typed(&self.text)?;
+        for filter in &args.filter {
+            query.add(condition(filter)?);
+        }
+        if let Some(place) = given.place() {
+            query.near(place);
+        }
+        Ok(query)
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, screen: Screen) {
+        let rows = [Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)];
+        let [typed, middle, keys] = Layout::vertical(rows).areas(frame.area());
+        let halves = [Constraint::Percentage(50), Constraint::Percentage(50)];
+        let [list, known] = match middle.width >= WIDE {
+            true => Layout::horizontal(halves).areas(middle),
+            false => Layout::vertical(halves).areas(middle),
+        };
+        let prompt = format!("> {}", screen.safe(&self.text));
+        let at =
+            Line::from(prompt.as_str()).width().min(usize::from(typed.width.saturating_sub(1)));
+        frame.render_widget(Paragraph::new(prompt), typed);
+        frame.set_cursor_position(Position::new(typed.x + at as u16, typed.y));
+        let said = match (&self.trouble, self.found.len(), self.nearly) {
+            (Some(trouble), ..) => screen.safe(trouble),
+            (None, 0, _) if self.text.trim().is_empty() => {
+                "type a part of a name, domain, address, number or tag".into()
+            }
+            (None, 0, _) => "nothing is called so".into(),
+            (None, _, true) => "nearly so".into(),
+            (None, count, false) => format!("{count} found"),
+        };
+        let items = self.found.iter().map(|(target, entity)| name(screen, target, entity));
+        let items = List::new(items)
+            .block(Block::new().borders(Borders::TOP).title(said))
+            .highlight_style(Style::new().add_modifier(Modifier::REVERSED));
+        let mut state =
+            ListState::default().with_selected((!self.found.is_empty()).then_some(self.chosen));
+        frame.render_stateful_widget(items, list, &mut state);
+        if let Some((target, entity)) = self.found.get(self.chosen) {
+            let block =
+                Block::new().borders(Borders::TOP | Borders::LEFT).title(target.to_string());
+            let known_of = Paragraph::new(lines(screen, target, entity)).block(block);
+            frame.render_widget(known_of.wrap(Wrap { trim: false }), known);
+        }
+        let faint = Style::new().add_modifier(Modifier::DIM);
+        frame.render_widget(Paragraph::new(KEYS).style(faint), keys);
+    }
+}
+
+fn name(screen: Screen, target: &Target, entity: &Entity) -> String {
+    let shown = entity.shown(Kind::of(target));
+    let name = shown.iter().find(|(field, _)| field.as_str() == "name");
+    let name =
+        name.map_or_else(|| target.slug().to_owned(), |(_, value)| value.shown().into_owned());
+    screen.safe(&name.replace('\n', " "))
+}
+
+/// All that is known, a field a line, then the text.
+fn lines(screen: Screen, target: &Target, entity: &Entity) -> Vec<Line<'static>> {
+    let kind = Kind::of(target);
+    let shown = entity.shown(kind);
+    let body = kind.map(Kind::body).unwrap_or_default();
+    let (text, fields): (Vec<_>, Vec<_>) =
+        show::ordered(kind, &shown).partition(|(field, _)| field.as_str() == body);
+    let mut lines: Vec<Line<'static>> = fields
+        .into_iter()
+        .map(|(field, value)| {
+            let value = show::readable(value).replace('\n', " ");
+            Line::from(screen.safe(&format!("{}: {value}", field.key())))
+        })
+        .collect();
+    for (_, value) in text {
+        lines.push(Line::default());
+        lines.extend(screen.safe(&value.shown()).lines().map(|line| Line::from(line.to_owned())));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+
+    fn picker(count: usize) -> Picker {
+        let target = |n| Target::read(&format!("companies/c{n}")).unwrap();
+        let found = (0..count).map(|n| (target(n), Entity::default())).collect();
+        Picker { found, ..Picker::default() }
+    }
+
+    fn press(picker: &mut Picker, code: KeyCode) -> Wish {
+        picker.key(KeyEvent::new(code, KeyModifiers::NONE))
+    }
+
+    #[test]
+    fn keys_choose_within_what_was_found_and_letters_search() {
+        let mut picker = picker(3);
+        assert_eq!(press(&mut picker, KeyCode::Up), Wish::Nothing);
+        for _ in 0..9 {
+            press(&mut picker, KeyCode::Down);
+        }
+        assert_eq!(picker.chosen, 2);
+        assert_eq!(press(&mut picker, KeyCode::Char('ü')), Wish::Search);
+        assert_eq!(press(&mut picker, KeyCode::Backspace), Wish::Search);
+        assert_eq!(press(&mut picker, KeyCode::Backspace), Wish::Nothing);
+        assert_eq!(press(&mut picker, KeyCode::Enter), Wish::Open);
+        assert_eq!(press(&mut picker, KeyCode::Esc), Wish::End);
+        assert_eq!(press(&mut super::Picker::default(), KeyCode::Enter), Wish::Nothing);
+    }
+
+    #[test]
+    fn it_is_drawn_on_a_terminal_of_any_size() {
+        let picker = Picker { text: "c\u{1b}".into(), ..picker(40) };
+        for (width, height) in [(1, 1), (20, 3), (79, 10), (120, 40), (500, 2)] {
+            let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+            terminal.draw(|frame| picker.draw(frame, Screen::new(false))).unwrap();
+        }
+        let mut terminal = Terminal::new(TestBackend::new(100, 10)).unwrap();
+        terminal.draw(|frame| picker.draw(frame, Screen::new(false))).unwrap();
+        let text = terminal.backend().to_string();
+        assert!(text.contains("40 found") && text.contains("companies/c0"), "{text}");
+    }
+}
