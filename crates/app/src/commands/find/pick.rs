@@ -31,7 +31,6 @@ pub(super) fn possible(screen: Screen) -> bool {
 #[derive(Debug, PartialEq, Eq)]
 enum Wish {
     Nothing,
-    Search,
     Open,
     End,
 }
@@ -81,29 +80,49 @@ impl Picker {
     ) -> std::io::Result<Option<Target>> {
         loop {
             terminal.draw(|frame| self.draw(frame, screen))?;
-            let mut changed = false;
+            let mut typed = false;
             loop {
-                let wish = match event::read()? {
-                    Event::Key(key) if key.kind != KeyEventKind::Release => self.key(key),
-                    _ => Wish::Nothing,
-                };
-                match wish {
-                    Wish::Open if !changed => {
-                        return Ok(self.found.get(self.chosen).map(|(target, _)| target.clone()));
+                if let Event::Key(key) = event::read()?
+                    && key.kind != KeyEventKind::Release
+                {
+                    if self.edit(key) {
+                        typed = true;
+                    } else {
+                        // What is chosen is of what is typed by now.
+                        if std::mem::take(&mut typed) {
+                            search(self);
+                        }
+                        match self.key(key) {
+                            Wish::Open => {
+                                let chosen = self.found.get(self.chosen);
+                                return Ok(chosen.map(|(target, _)| target.clone()));
+                            }
+                            Wish::End => return Ok(None),
+                            Wish::Nothing => {}
+                        }
                     }
-                    Wish::End => return Ok(None),
-                    Wish::Search => changed = true,
-                    Wish::Open | Wish::Nothing => {}
                 }
                 // Whoever types on is not kept waiting for what he has typed over.
                 if !event::poll(Duration::ZERO)? {
                     break;
                 }
             }
-            if changed {
+            if typed {
                 search(self);
             }
         }
+    }
+
+    /// Whether a key changes the text.
+    fn edit(&mut self, key: KeyEvent) -> bool {
+        let with = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Backspace => return self.text.pop().is_some(),
+            KeyCode::Char('u') if with => self.text.clear(),
+            KeyCode::Char(c) if !with => self.text.push(c),
+            _ => return false,
+        }
+        true
     }
 
     fn key(&mut self, key: KeyEvent) -> Wish {
@@ -112,8 +131,7 @@ impl Picker {
         match key.code {
             KeyCode::Esc => return Wish::End,
             KeyCode::Char('c' | 'd' | 'g') if with => return Wish::End,
-            KeyCode::Enter if self.found.is_empty() => {}
-            KeyCode::Enter => return Wish::Open,
+            KeyCode::Enter if !self.found.is_empty() => return Wish::Open,
             KeyCode::Up => self.chosen = self.chosen.saturating_sub(1),
             KeyCode::Char('p' | 'k') if with => self.chosen = self.chosen.saturating_sub(1),
             KeyCode::Down => self.chosen = (self.chosen + 1).min(last),
@@ -122,17 +140,6 @@ impl Picker {
             KeyCode::PageDown => self.chosen = (self.chosen + 10).min(last),
             KeyCode::Home => self.chosen = 0,
             KeyCode::End => self.chosen = last,
-            KeyCode::Backspace => {
-                return if self.text.pop().is_some() { Wish::Search } else { Wish::Nothing };
-            }
-            KeyCode::Char('u') if with => {
-                self.text.clear();
-                return Wish::Search;
-            }
-            KeyCode::Char(c) if !with => {
-                self.text.push(c);
-                return Wish::Search;
-            }
             _ => {}
         }
         Wish::Nothing
@@ -257,9 +264,9 @@ mod tests {
             press(&mut picker, KeyCode::Down);
         }
         assert_eq!(picker.chosen, 2);
-        assert_eq!(press(&mut picker, KeyCode::Char('ü')), Wish::Search);
-        assert_eq!(press(&mut picker, KeyCode::Backspace), Wish::Search);
-        assert_eq!(press(&mut picker, KeyCode::Backspace), Wish::Nothing);
+        let mut types = |code| picker.edit(KeyEvent::new(code, KeyModifiers::NONE));
+        assert!(types(KeyCode::Char('ü')) && types(KeyCode::Backspace));
+        assert!(!types(KeyCode::Backspace) && !types(KeyCode::Down));
         assert_eq!(press(&mut picker, KeyCode::Enter), Wish::Open);
         assert_eq!(press(&mut picker, KeyCode::Esc), Wish::End);
         assert_eq!(press(&mut super::Picker::default(), KeyCode::Enter), Wish::Nothing);
