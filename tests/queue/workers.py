@@ -4,14 +4,17 @@ replaced.
 
     tests/queue/workers.py COCLI [TASKS [WORKERS]]
 
-Three ways: homes of their own at one bucket, which hear each other through it now and then only; one home with a
-bucket; one home without. Of a task that is done the worker notes it in a file of its own, before and behind `queue
+Four ways: homes of their own at one bucket, which hear each other through it now and then only, a folder and an S3
+server; one home with a bucket; one home without. Of a task that is done the worker notes it in a file of its own, before and behind `queue
 done`. Counts: every task is done; none was told as done to two workers; and how often one was begun twice, which is
-what kills are for. The bucket is a folder: s3s-fs looks whether an object is there, and writes it, in two steps, so
-a race of creates is not told there as any real store tells it."""
+what kills are for. The server is s3s-fs behind the proxy of tests/bucket, which lets PUTs through one at a time: it
+looks whether an object is there, and writes it, in two steps, so a race of creates would not be told as stores tell it."""
 import json, os, random, subprocess, sys, tempfile, threading, time
 from collections import Counter
 from pathlib import Path
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bucket"))
+import rig, servers
 
 binary = os.path.abspath(sys.argv[1])
 tasks = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
@@ -34,8 +37,12 @@ done
 class Run:
     def __init__(self, root, homes, bucket):
         self.root, self.homes = root, [root / f"h{k}" for k in range(homes)]
-        self.environment = dict(os.environ, XDG_CONFIG_HOME=str(root / "config"), COCLI=binary, COCLI_CAMPAIGN="test")
-        words = ["--bucket", f"file://{root}/bucket"] if bucket else []
+        self.environment = dict(os.environ, XDG_CONFIG_HOME=str(root / "config"), COCLI=binary, COCLI_CAMPAIGN="test",
+                                AWS_ACCESS_KEY_ID=servers.ACCESS, AWS_SECRET_ACCESS_KEY=servers.SECRET)
+        self.server = rig.Bucket(str(root / "server")) if bucket == "server" else None
+        url = self.server.url() if self.server else f"file://{root}/bucket"
+        self.objects = root / "server" / "s3s" / servers.BUCKET if self.server else root / "bucket"
+        words = ["--bucket", url] if bucket else []
         self.cocli(0, "init", "--node", "h0", "--no-cards", *words)
         ticket = json.loads(self.cocli(0, "--json", "ticket"))["ticket"] if homes > 1 else None
         for k in range(1, homes):
@@ -127,7 +134,7 @@ def check(run, what, took, kills, strict):
                 begun[line.split()[1]] += 1
     twice = [task for task, count in told.items() if count > 1]
     missing = set(run.ids) - over
-    chains = list((run.root / "bucket" / "claims" / "test" / "work").glob("*")) if run.bucket else []
+    chains = list((run.objects / "claims" / "test" / "work").glob("*")) if run.bucket else []
     ends = Counter(json.loads(one.read_text())["state"] for chain in chains for one in chain.iterdir())
     print(f"{what}: {tasks} tasks, {workers} workers, {kills} killed, seed {seed}: {len(over)} done in {took:.0f} s "
           f"({tasks / took:.0f} a second), {len(twice)} told as done to two, {sum(c > 1 for c in begun.values())} begun again"
@@ -139,7 +146,8 @@ def check(run, what, took, kills, strict):
 
 
 def main():
-    ways = [("homes of their own at a bucket", workers, True), ("one home with a bucket", 1, True), ("one home without", 1, False)]
+    ways = [("homes of their own at a folder", workers, "folder"), ("homes of their own at an S3 server", workers, "server"),
+            ("one home with a folder", 1, "folder"), ("one home without", 1, None)]
     for what, homes, bucket in ways:
         with tempfile.TemporaryDirectory(prefix="cocli-queue-", ignore_cleanup_errors=True) as folder:
             run = Run(Path(folder), homes, bucket)
@@ -150,6 +158,8 @@ def main():
                 run.sync()
                 run.sync()
             check(run, what, took, kills, strict=True)
+            if run.server:
+                run.server.stop()
 
 
 main()
