@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod config;
+mod open;
 mod work;
 
+pub(crate) use config::{Config, ConfigVerb};
+pub(crate) use open::{Open, What};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -64,6 +68,8 @@ pub(crate) enum Verb {
     Meeting(Meeting),
     /// Open a target's card in the editor.
     Edit(Edit),
+    /// Open a company or person in the browser, the mail program, on a map, or its folder.
+    Open(Open),
     /// Remove a target and everything below it (its files move to the trash of the home).
     Rm(Rm),
     /// Show what was written, newest last.
@@ -106,6 +112,8 @@ pub(crate) enum Verb {
     Doctor(Doctor),
     /// Three nodes on this machine: write, edit, crash, heal, compare.
     Demo(Demo),
+    /// The settings of this machine.
+    Config(Config),
     /// Print shell completions.
     Completions(Completions),
     /// Write man pages into a folder.
