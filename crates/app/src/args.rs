@@ -284,6 +284,9 @@ pub(crate) struct MeetingAdd {
     /// What it is: `meeting`, `phone-call`, `email`, ...
     #[arg(long = "type", value_name = "TYPE", default_value = "meeting")]
     pub(crate) kind: String,
+    /// How long it takes: `45m`, `1h 30m`; calendars take half an hour where nothing is said.
+    #[arg(long = "for", value_name = "LENGTH")]
+    pub(crate) length: Option<String>,
     /// What was said, or is to be; `-` reads it from standard input.
     #[arg(long)]
     pub(crate) body: Option<String>,

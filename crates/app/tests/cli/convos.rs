@@ -230,3 +230,20 @@ fn a_day_without_a_time_is_that_day_everywhere() {
         );
     }
 }
+
+#[test]
+fn a_meeting_takes_as_long_as_was_said_in_calendars_too() {
+    let home = acme();
+    assert!(home.run(&["today", "--ics"]).ok().contains("BEGIN:VTIMEZONE\r\n"));
+    home.run(&["meeting", "add", "acme", "2031-12-01 14:30", "Kick off", "--for", "90 min"]).ok();
+    let file = files(&home, "companies/acme/meetings").remove(0);
+    assert!(home.read(&format!("companies/acme/meetings/{file}")).contains("duration: 1h 30m\n"));
+    home.run(&["meeting", "add", "acme", "2031-12-02 14:30", "Review"]).ok();
+    let ics = home.run(&["today", "--ics"]).ok();
+    assert!(ics.contains("DURATION:PT90M\r\n") && ics.contains("DURATION:PT30M\r\n"), "{ics}");
+    assert!(!ics.contains("VTIMEZONE"), "{ics}");
+    home.run(&["meeting", "add", "acme", "2031-12-01", "Fair", "--for", "2h"])
+        .fails(2, "whole day");
+    let long = ["meeting", "add", "acme", "2031-12-01 9:00", "Fair", "--for", "a while"];
+    home.run(&long).fails(2, "`45m`");
+}
