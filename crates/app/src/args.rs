@@ -4,10 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod config;
 mod find;
+mod open;
 mod work;
 
+pub(crate) use config::{Config, ConfigVerb};
 pub(crate) use find::Find;
+pub(crate) use open::{Open, What};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -66,6 +70,8 @@ pub(crate) enum Verb {
     Meeting(Meeting),
     /// Open a target's card in the editor.
     Edit(Edit),
+    /// Open a company or person in the browser, the mail program, on a map, or its folder.
+    Open(Open),
     /// Remove a target and everything below it (its files move to the trash of the home).
     Rm(Rm),
     /// Show what was written, newest last.
@@ -108,6 +114,8 @@ pub(crate) enum Verb {
     Doctor(Doctor),
     /// Three nodes on this machine: write, edit, crash, heal, compare.
     Demo(Demo),
+    /// The settings of this machine.
+    Config(Config),
     /// Print shell completions.
     Completions(Completions),
     /// Write man pages into a folder.
@@ -278,6 +286,9 @@ pub(crate) struct MeetingAdd {
     /// What it is: `meeting`, `phone-call`, `email`, ...
     #[arg(long = "type", value_name = "TYPE", default_value = "meeting")]
     pub(crate) kind: String,
+    /// How long it takes: `45m`, `1h 30m`; calendars take half an hour where nothing is said.
+    #[arg(long = "for", value_name = "LENGTH")]
+    pub(crate) length: Option<String>,
     /// What was said, or is to be; `-` reads it from standard input.
     #[arg(long)]
     pub(crate) body: Option<String>,

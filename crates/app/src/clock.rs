@@ -1,7 +1,7 @@
 //! The only place that reads the clocks and draws random bytes: everything below takes them as
 //! arguments.
 
-use cocli_core::{Epoch, Instant, Moment};
+use cocli_core::{Day, Epoch, Instant, Moment};
 use cocli_node::Rim;
 use cocli_node::followup::Now;
 
@@ -24,23 +24,29 @@ pub(crate) fn in_zone(instant: Instant, zone: jiff::tz::TimeZone) -> jiff::Zoned
     jiff::Timestamp::from_microsecond(instant.micros()).unwrap_or_default().to_zoned(zone)
 }
 
+/// The day of an instant in the time zone of this machine.
+fn day_of(instant: Instant) -> Day {
+    let date = in_zone(instant, jiff::tz::TimeZone::system()).date();
+    match crate::when::day_of(date) {
+        Ok(Moment::Day(day)) => day,
+        // Beyond the bounds of a record, where zones make no difference.
+        Ok(Moment::At(_)) | Err(_) => instant.day(),
+    }
+}
+
 /// When it is, and where today begins and ends in the time zone of this machine.
 pub(crate) fn today() -> Now {
-    let here = here();
-    let day = match crate::when::day_of(here.date()) {
-        Ok(Moment::Day(day)) => day,
-        // A clock beyond the bounds of a record is held at them by `now`.
-        Ok(Moment::At(_)) | Err(_) => now().day(),
-    };
+    let (at, here) = (now(), here());
     let micros = |zoned: Result<jiff::Zoned, jiff::Error>| {
         Instant::from_micros(zoned.ok()?.timestamp().as_microsecond())
     };
     let tomorrow = here.tomorrow().and_then(|tomorrow| tomorrow.start_of_day());
     Now {
-        at: now(),
-        day,
+        at,
+        day: day_of(at),
         begins: micros(here.start_of_day()).unwrap_or(Instant::MIN),
         ends: micros(tomorrow).unwrap_or(Instant::MAX),
+        day_of,
     }
 }
 

@@ -19,6 +19,7 @@ mod campaign;
 mod clone;
 pub(crate) mod compact;
 mod completions;
+mod config;
 mod conflicts;
 mod convo;
 mod daemon;
@@ -41,6 +42,7 @@ mod merge;
 mod morning;
 mod node;
 mod note;
+mod open;
 mod queue;
 mod rm;
 mod set;
@@ -173,6 +175,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Note(args)) => note::run(&context, &args),
         Some(Verb::Meeting(args)) => meeting::run(&context, &args),
         Some(Verb::Edit(args)) => edit::run(&context, &args),
+        Some(Verb::Open(args)) => open::run(&context, &args),
         Some(Verb::Rm(args)) => rm::run(&context, &args),
         Some(Verb::Log(args)) => log::run(&context, &args),
         Some(Verb::Campaign(args)) => campaign::run(&context, &args),
@@ -194,6 +197,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Status(args)) => status::run(&context, &args),
         Some(Verb::Doctor(args)) => doctor::run(&context, &args),
         Some(Verb::Demo(args)) => demo::run(&context, &args),
+        Some(Verb::Config(args)) => config::run(&context, &args),
         Some(Verb::Completions(args)) => completions::run(&context, &args),
         Some(Verb::Man(args)) => completions::man(&context, &args),
         Some(Verb::Key(args)) => key::run(&context, &args),

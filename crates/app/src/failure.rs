@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use cocli_node::{CampaignError, NodeError, QueueError};
+use cocli_node::{CampaignError, NodeError, QueueError, SettingError};
 
 /// The exit codes of design section 11.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,7 @@ impl From<NodeError> for Failure {
             }
             NodeError::Campaign(error) => of_campaign(error),
             NodeError::Queue(error) => of_queue(error),
+            NodeError::Setting(error) => of_setting(error),
             NodeError::Forgotten { .. } => (
                 Exit::Failed,
                 Some(
@@ -148,6 +149,16 @@ fn of_campaign(error: &CampaignError) -> (Exit, Option<String>) {
         }
         CampaignError::NoMember(_) => (Exit::Usage, None),
         CampaignError::Settings { .. } => (Exit::Failed, Some("mend it, and type it again".into())),
+    }
+}
+
+fn of_setting(error: &SettingError) -> (Exit, Option<String>) {
+    match error {
+        SettingError::Unknown { nearest, .. } => {
+            let near = nearest.as_ref().map(|near| format!("the nearest is `{near}`"));
+            (Exit::Usage, near.or(Some("`cocli config list` shows all".into())))
+        }
+        SettingError::Value { .. } => (Exit::Usage, None),
     }
 }
 

@@ -35,6 +35,12 @@ pub(crate) fn typed(text: &str, lean: Lean) -> Result<Moment, Failure> {
     read(text, &clock::here(), lean).map_err(Failure::usage)
 }
 
+/// Minutes of a length of time as people write it, `45m`, `1h 30m`, `1.5 hours`; at most a week.
+pub(crate) fn minutes(text: &str) -> Option<i64> {
+    let span: jiff::SignedDuration = text.trim().parse().ok()?;
+    Some(span.as_mins()).filter(|minutes| (1..=7 * 24 * 60).contains(minutes))
+}
+
 /// What `text` means at `now`; with a time of day it is an instant, without one a day.
 ///
 /// # Errors

@@ -20,6 +20,8 @@ mod clone;
 mod cluster;
 #[path = "cli/compaction.rs"]
 mod compaction;
+#[path = "cli/config.rs"]
+mod config;
 #[path = "cli/conflicts.rs"]
 mod conflicts;
 #[path = "cli/convos.rs"]
@@ -54,6 +56,8 @@ mod many;
 mod merging;
 #[path = "cli/node.rs"]
 mod node;
+#[path = "cli/open.rs"]
+mod open;
 #[path = "cli/python.rs"]
 mod python;
 #[path = "cli/queue.rs"]

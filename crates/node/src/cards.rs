@@ -3,6 +3,7 @@
 mod decide;
 mod intake;
 mod look;
+mod naming;
 mod others;
 mod placing;
 mod pool;

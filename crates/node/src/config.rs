@@ -1,10 +1,14 @@
 //! The settings of a machine: `.cocli/config.toml`.
 
+mod setting;
+
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
 use crate::contact;
+
+pub use setting::{Setting, SettingError};
 
 /// Everything that may stand in the file; what is absent has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

@@ -12,6 +12,7 @@ use cocli_store::disk::FileKind;
 use cocli_store::side::processors;
 use cocli_store::{Disk, StoreError, paths};
 
+use crate::cards::Shelves;
 use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::followup;
@@ -32,9 +33,21 @@ pub(crate) fn target_of(entity: &str, kind: Kind, name: &str) -> Option<Target> 
     {
         return Some(target);
     }
+    by_hash(entity, kind, name, name)
+}
+
+/// The target of a file whose name is that of another note or meeting, which has another file by now; `n` counts
+/// those that there were.
+pub(crate) fn namesake(entity: &str, kind: Kind, name: &str, n: u32) -> Option<Target> {
+    by_hash(entity, kind, name, &format!("{name}/{n}"))
+}
+
+/// The slug of a name, with eight digits of the hash of a text.
+fn by_hash(entity: &str, kind: Kind, name: &str, text: &str) -> Option<Target> {
     let slug = slug(name);
     let slug = slug[..slug.len().min(SLUG_BYTES_MAX)].trim_end_matches('-');
-    at(&format!("{slug}-{:08x}", hash(name.as_bytes()) as u32))
+    let id = format!("{slug}-{:08x}", hash(text.as_bytes()) as u32);
+    Target::read(&format!("{}/{id}", paths::convos(entity, kind))).ok()
 }
 
 /// The targets of all files of an entity's notes, or meetings, with the paths of these.
@@ -137,9 +150,9 @@ pub fn moment(target: &Target, entity: &Entity) -> Option<Moment> {
 impl Home {
     /// The targets of all files of an entity's notes and meetings.
     pub(crate) fn convo_files(&self, of: &Target) -> Result<Vec<Target>> {
-        let mut targets = Vec::new();
+        let (shelves, mut targets) = (Shelves::of(&*self.disk, of)?, Vec::new());
         for kind in Kind::CONVOS {
-            let there = in_folder(&*self.disk, of.as_str(), kind)?;
+            let there = shelves.look(of).convos(of.as_str(), kind)?;
             targets.extend(there.into_iter().map(|(target, _)| target));
         }
         Ok(targets)

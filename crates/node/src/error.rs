@@ -27,6 +27,9 @@ pub enum NodeError {
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A setting that there is not, or a value that it cannot have.
+    #[error(transparent)]
+    Setting(#[from] crate::config::SettingError),
     /// The bucket, or what stands in it.
     #[error(transparent)]
     Bucket(#[from] cocli_core::bucket::Failure),

@@ -32,6 +32,8 @@ pub struct Now {
     pub begins: Instant,
     /// When the next one begins.
     pub ends: Instant,
+    /// The day of an instant there: a clock that is put forward or back makes some shorter or longer.
+    pub day_of: fn(Instant) -> Day,
 }
 
 impl Now {
@@ -87,7 +89,12 @@ impl Now {
     /// How many midnights lie between it and now.
     #[must_use]
     pub fn days_since(&self, moment: Moment) -> i64 {
-        (self.ends.micros() - 1 - self.place(moment)).div_euclid(DAY_MICROS)
+        let begins = |day: Day| Moment::Day(day).utc().micros();
+        let day = match moment {
+            Moment::Day(day) => day,
+            Moment::At(instant) => (self.day_of)(instant),
+        };
+        (begins(self.day) - begins(day)).div_euclid(DAY_MICROS)
     }
 }
 
@@ -121,6 +128,8 @@ pub struct Talk {
     pub title: String,
     /// What was written of it.
     pub content: String,
+    /// How long it takes, as it was written; nothing where nobody said so.
+    pub duration: String,
     /// When.
     pub at: Moment,
     /// When what it is made of was written last.
@@ -197,8 +206,9 @@ impl<'a> Book<'a> {
                 of,
                 title: titles.into_iter().find(|title| !title.is_empty()).unwrap_or_default(),
                 content: text(entity, target, "content"),
+                duration: text(entity, target, "duration"),
                 at,
-                written: written(entity, &["timestamp", "title", "type", "content"]),
+                written: written(entity, &["timestamp", "title", "type", "content", "duration"]),
             })
         };
         self.living()

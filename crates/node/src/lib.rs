@@ -54,7 +54,9 @@ pub use archive::{History, Kept, LetGo};
 pub use campaigns::{Campaign, CampaignError, Rules};
 pub use cards::{Decided, Held, Placed, TakenIn, Waiting, batches};
 pub use compaction::Beside;
-pub use config::{Bucket as BucketConfig, Config, Mirror, Project, RestoredFrom};
+pub use config::{
+    Bucket as BucketConfig, Config, Mirror, Project, RestoredFrom, Setting, SettingError,
+};
 pub use conflicts::Conflict;
 pub use conflicts::noted::Losses;
 pub use error::{NodeError, Result};

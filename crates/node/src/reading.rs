@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use cocli_core::entity::DELETED;
 use cocli_core::schema::POOL;
-use cocli_core::{Causality, Datagram, Entity, Entry, Field, Head, Instant, LogId, State, Target};
+use cocli_core::{
+    Causality, Datagram, Entity, Entry, Field, Head, Instant, Kind, LogId, State, Target,
+};
 use cocli_store::{Journals, Reader, StoreError, paths};
 
 use crate::cards::{Placed, Shelves};
@@ -37,6 +39,7 @@ impl Home {
     /// When nothing, or more than one thing, bears the name.
     pub fn resolve(&self, name: &str) -> Result<Target> {
         match resolve::spelled(name)? {
+            Some(target) if name.ends_with(".md") => self.called(target),
             Some(target) => Ok(target),
             None => match &self.by_slug(name)?[..] {
                 [target] => Ok(target.clone()),
@@ -282,7 +285,17 @@ impl Home {
     #[must_use]
     pub fn target_of(&self, path: &Path) -> Option<Target> {
         let path = path.strip_prefix(self.path()).ok()?.to_str()?;
-        Target::read(&resolve::of_card(path)?).ok()
+        let target = Target::read(&resolve::of_card(path)?).ok()?;
+        self.called(target).ok()
+    }
+
+    /// A target as the name of a file tells it: a note or meeting may have been given that of another one.
+    fn called(&self, target: Target) -> Result<Target> {
+        if !Kind::of(&target).is_some_and(Kind::is_convo) {
+            return Ok(target);
+        }
+        let shelves = Shelves::of(&*self.disk, &target)?;
+        Ok(shelves.look(&target).called(target))
     }
 
     /// Where the card of a target stands, for a person to open.

@@ -36,8 +36,29 @@ fn add_meeting(context: &Context, args: &MeetingAdd) -> Result<(), Failure> {
         Some(given) => body(Some(given))?,
         None => String::new(),
     };
-    let fields = [("type", args.kind.as_str()), ("content", text.as_str())];
+    let length = args.length.as_deref().map(|typed| length(typed, at)).transpose()?;
+    let fields = [
+        ("type", args.kind.as_str()),
+        ("content", text.as_str()),
+        ("duration", length.as_deref().unwrap_or_default()),
+    ];
     add(context, &home, &of, &New { kind: Kind::Meeting, at, title: &args.title, fields: &fields })
+}
+
+/// How long a meeting takes, as it is written.
+fn length(typed: &str, at: Moment) -> Result<String, Failure> {
+    if matches!(at, Moment::Day(_)) {
+        let message = "a meeting without a time of day is of the whole day";
+        return Err(Failure::usage(message).hint("name one, as `tomorrow 14:30`"));
+    }
+    let minutes = when::minutes(typed).ok_or_else(|| {
+        Failure::usage(format!("{typed:?} is no length: expected one as `45m` or `1h 30m`"))
+    })?;
+    Ok(match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes}m"),
+        (hours, 0) => format!("{hours}h"),
+        (hours, minutes) => format!("{hours}h {minutes}m"),
+    })
 }
 
 fn list_some(

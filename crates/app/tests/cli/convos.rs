@@ -230,3 +230,160 @@ fn a_day_without_a_time_is_that_day_everywhere() {
         );
     }
 }
+
+#[test]
+fn a_meeting_takes_as_long_as_was_said_in_calendars_too() {
+    let home = acme();
+    assert!(home.run(&["today", "--ics"]).ok().contains("BEGIN:VTIMEZONE\r\n"));
+    home.run(&["meeting", "add", "acme", "2031-12-01 14:30", "Kick off", "--for", "90 min"]).ok();
+    let file = files(&home, "companies/acme/meetings").remove(0);
+    assert!(home.read(&format!("companies/acme/meetings/{file}")).contains("duration: 1h 30m\n"));
+    home.run(&["meeting", "add", "acme", "2031-12-02 14:30", "Review"]).ok();
+    let ics = home.run(&["today", "--ics"]).ok();
+    assert!(ics.contains("DURATION:PT90M\r\n") && ics.contains("DURATION:PT30M\r\n"), "{ics}");
+    assert!(!ics.contains("VTIMEZONE"), "{ics}");
+    home.run(&["meeting", "add", "acme", "2031-12-01", "Fair", "--for", "2h"])
+        .fails(2, "whole day");
+    let long = ["meeting", "add", "acme", "2031-12-01 9:00", "Fair", "--for", "a while"];
+    home.run(&long).fails(2, "`45m`");
+}
+
+/// The targets of all notes that a home knows.
+fn notes_of(home: &Home) -> Vec<String> {
+    let listed = home.run(&["--json", "note", "list", "acme"]).ok();
+    let target = |line: &str| -> String {
+        let note: serde_json::Value = serde_json::from_str(line).unwrap();
+        note["target"].as_str().unwrap().to_owned()
+    };
+    listed.lines().map(target).collect()
+}
+
+#[test]
+fn a_note_whose_name_arrives_later_is_moved_and_not_doubled() {
+    let home = acme();
+    // As packets bring it: the name is the last to come.
+    let name = "Call with Zoë";
+    let id = {
+        let other = acme();
+        put(&other, &format!("companies/acme/notes/{name}.md"), "She likes it.\n");
+        other.run(&["compact"]).ok();
+        notes_of(&other).remove(0)
+    };
+    home.run(&["set", &id, "content=She likes it.", "title=Call"]).ok();
+    let first = files(&home, "companies/acme/notes");
+    assert_eq!(first.len(), 1);
+    // What a person wrote there meanwhile comes along.
+    let path = format!("companies/acme/notes/{}", first[0]);
+    let text = home.read(&path).replace("likes", "loves").replace("title:", "# mine\ntitle:");
+    put(&home, &path, &text);
+    home.run(&["set", &id, &format!("_file={name}")]).ok();
+    home.run(&["compact"]).ok();
+    assert_eq!(files(&home, "companies/acme/notes"), [format!("{name}.md")]);
+    let text = home.read(&format!("companies/acme/notes/{name}.md"));
+    assert!(text.contains("# mine\n") && text.contains("She loves it."), "{text}");
+    assert_eq!(notes_of(&home), [id]);
+    let before = home.written();
+    home.run(&["compact"]).ok();
+    assert_eq!(home.written(), before);
+}
+
+#[test]
+fn a_note_that_a_person_renames_is_the_same_note() {
+    let home = acme();
+    home.run(&["note", "acme", "first"]).ok();
+    put(&home, "companies/acme/notes/Weekly.md", "Second.\n");
+    home.run(&["compact"]).ok();
+    let notes = notes_of(&home);
+    assert_eq!(notes.len(), 2);
+    for (round, name) in ["One more Ä.md", "again.md", "Weekly.md"].into_iter().enumerate() {
+        for (old, new) in [(0, "1 "), (1, "2 ")] {
+            let target = notes[old].clone();
+            let was = serde_json::from_str::<serde_json::Value>(
+                &home.run(&["--json", "show", &target]).ok(),
+            )
+            .unwrap();
+            let was = was["path"].as_str().unwrap().to_owned();
+            let text = std::fs::read_to_string(&was).unwrap();
+            let text = text.replace("\n---\n\n", &format!("\n---\n\nround {round} "));
+            let path = format!("companies/acme/notes/{new}{name}");
+            std::fs::rename(&was, home.file(&path)).unwrap();
+            put(&home, &path, &text);
+        }
+        home.run(&["compact"]).ok();
+        let mut found = notes_of(&home);
+        found.sort();
+        let mut expected = notes.clone();
+        expected.sort();
+        assert_eq!(found, expected);
+        let there = files(&home, "companies/acme/notes");
+        assert_eq!(there, [format!("1 {name}"), format!("2 {name}")]);
+        assert!(home.run(&["note", "show", &notes[0]]).ok().contains(&format!("round {round}")));
+        let stem = name.strip_suffix(".md").unwrap();
+        assert_eq!(home.run(&["get", &notes[1], "_file"]).ok(), format!("2 {stem}\n"));
+        let before = home.written();
+        home.run(&["compact"]).ok();
+        assert_eq!(home.written(), before, "nothing is taken in again");
+    }
+}
+
+#[test]
+fn a_copy_of_a_note_is_a_note_of_its_own() {
+    let home = acme();
+    put(&home, "companies/acme/notes/Weekly.md", "Agenda.\n");
+    home.run(&["compact"]).ok();
+    let text = home.read("companies/acme/notes/Weekly.md");
+    put(&home, "companies/acme/notes/Weekly copy.md", &text);
+    home.run(&["compact"]).ok();
+    assert_eq!(notes_of(&home).len(), 2);
+    assert_eq!(files(&home, "companies/acme/notes"), ["Weekly copy.md", "Weekly.md"]);
+}
+
+#[test]
+fn an_old_name_is_free_for_another_note_and_a_name_that_is_in_use_is_nobody_elses() {
+    let home = acme();
+    put(&home, "companies/acme/notes/call.md", "First.\n");
+    home.run(&["compact"]).ok();
+    let folder = home.file("companies/acme/notes");
+    std::fs::rename(folder.join("call.md"), folder.join("done.md")).unwrap();
+    home.run(&["compact"]).ok();
+    assert_eq!(notes_of(&home), ["companies/acme/notes/call"]);
+    // A file under the name that the note had, and a note that is called as its file is.
+    put(&home, "companies/acme/notes/call.md", "Second.\n");
+    home.run(&["set", "companies/acme/notes/done", "content=Third."]).ok();
+    for _ in 0..2 {
+        home.run(&["compact"]).ok();
+        assert_eq!(notes_of(&home).len(), 3);
+        assert!(home.read("companies/acme/notes/done.md").ends_with("First.\n"));
+        assert!(home.read("companies/acme/notes/call.md").ends_with("Second.\n"));
+        assert_eq!(files(&home, "companies/acme/notes").len(), 3);
+        let third = home.run(&["get", "companies/acme/notes/done", "content"]).ok();
+        assert_eq!(third, "Third.\n");
+    }
+    // The path of a file is that of whom it shows.
+    home.run(&["set", "companies/acme/notes/done.md", "title=First"]).ok();
+    assert_eq!(home.run(&["get", "companies/acme/notes/call", "title"]).ok(), "First\n");
+}
+
+#[test]
+fn a_renamed_note_is_renamed_on_other_machines_and_edits_there_are_its_own() {
+    let one = acme();
+    let two = crate::cluster::member(&one, "laptop");
+    let first = crate::cluster::daemon(&one, &[]);
+    let _second = crate::cluster::daemon(&two, &[&first.address]);
+    one.run(&["note", "acme", "first"]).ok();
+    crate::cluster::level(&[&one, &two]);
+    let folder = one.file("companies/acme/notes");
+    let name = files(&one, "companies/acme/notes").remove(0);
+    std::fs::rename(folder.join(name), folder.join("Ende Ä.md")).unwrap();
+    one.run(&["note", "list", "acme"]).ok();
+    crate::cluster::until(|| files(&two, "companies/acme/notes") == ["Ende Ä.md"]);
+    let path = "companies/acme/notes/Ende Ä.md";
+    put(&two, path, &two.read(path).replace("first", "second"));
+    two.run(&["note", "list", "acme"]).ok();
+    crate::cluster::until(|| one.read(path).contains("second"));
+    crate::cluster::level(&[&one, &two]);
+    for home in [&one, &two] {
+        assert_eq!(notes_of(home).len(), 1);
+        assert_eq!(files(home, "companies/acme/notes"), ["Ende Ä.md"]);
+    }
+}

@@ -6,7 +6,7 @@ use cocli_core::LogId;
 use cocli_core::gossip::stream::{Answer, Question};
 use cocli_net::{Identity, OPEN_MAX_OF_ONE, Party, Ring, Stream, Ticket, Timeouts, connect};
 
-use crate::cluster::{Daemon, daemon, level, member};
+use crate::cluster::{Daemon, daemon, level, member, until};
 use crate::support::Home;
 
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
@@ -115,6 +115,9 @@ fn a_key_that_is_lacking_is_named_with_who_uses_it_and_heals_when_it_is_added() 
         node.home.run(&["key", "use", id]).ok();
     }
     write(&nodes, 1, &mut count);
+    // That all have the same says nothing of who told whom: each must have heard each under the new key.
+    let old_is_heard = format!("\"seals_with\":\"{old}\"");
+    until(|| nodes.iter().all(|n| !n.home.run(&["--json", "status"]).out.contains(&old_is_heard)));
     for node in &nodes[1..] {
         let removed = node.home.run(&["key", "remove", &old]);
         assert!(removed.code == 0 && !removed.err.contains("cut off"), "{}", removed.err);

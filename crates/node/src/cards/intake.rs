@@ -139,6 +139,7 @@ impl Session<'_> {
             Verdict::Held { why, .. } => self.hold(target, &files.path, why),
             Verdict::Edits { changes: mut some, known } => {
                 let path = files.path.clone();
+                changes.extend(look.renaming(target, &path, entity));
                 if entity.fields.is_empty() && files.kind.is_convo() && !some.is_empty() {
                     let has = |field: &str| some.iter().any(|one| one.field.as_str() == field);
                     some.extend(implied(target, &path, &has, self.now));

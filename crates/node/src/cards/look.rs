@@ -9,7 +9,6 @@ use cocli_store::disk::FileKind;
 use cocli_store::{Disk, StoreError, paths};
 
 use super::{Files, Verdict, changes_of};
-use crate::convo::{in_folder, target_of};
 
 /// The files of a target, or the one that cannot be read and why.
 type Read = std::result::Result<Files, (String, String)>;
@@ -26,32 +25,16 @@ impl Look<'_> {
     /// the one that stands there.
     pub(crate) fn card_path(&self, target: &Target, entity: &Entity) -> Option<String> {
         let kind = Kind::of(target)?;
-        // Many of these share a folder: a name counts where it is of this one and of no other.
-        let is_own = |name: &String| {
-            let name = name.strip_suffix(".md").unwrap_or(name);
-            !kind.is_convo() || target_of(target.entity(), kind, name).as_ref() == Some(target)
-        };
-        let named = named_file(entity).filter(is_own);
-        if named.is_none() && kind != Kind::Company {
+        if kind.is_convo() {
+            return self.convos_card(target, entity);
+        }
+        let named = named_file(entity);
+        if named.is_none() && kind == Kind::Person {
             let kept = self.shelf.head(target.as_str()).map(|head| head.file.into_owned());
             let there = kept.filter(|file| matches!(self.disk.stat(file), Ok(Some(_))));
-            return there.or_else(|| match kind.is_convo() {
-                true => self.convos_card(target, kind),
-                false => self.persons_card(target),
-            });
+            return there.or_else(|| self.persons_card(target));
         }
         paths::card(target, named.as_deref())
-    }
-
-    /// The file of a note or meeting: one that a person made may bear a name that no id has.
-    fn convos_card(&self, target: &Target, kind: Kind) -> Option<String> {
-        let own = paths::card(target, None)?;
-        if matches!(self.disk.stat(&own), Ok(Some(_))) {
-            return Some(own);
-        }
-        let there = in_folder(self.disk, target.entity(), kind).unwrap_or_default();
-        let found = there.into_iter().find(|(of, _)| of == target);
-        found.map(|(_, path)| path).or(Some(own))
     }
 
     /// The file in a person's folder that is the card: the only one, or the only one that bears a
@@ -99,7 +82,7 @@ impl Look<'_> {
 
     /// Whether the card was given another name.
     fn renamed(&self, target: &Target, entity: &Entity, head: &Head<'_>) -> bool {
-        Kind::of(target) == Some(Kind::Person)
+        Kind::of(target) != Some(Kind::Company)
             && self.card_path(target, entity).is_some_and(|path| {
                 path != head.file && matches!(self.disk.stat(&path), Ok(Some(_)))
             })

@@ -47,6 +47,7 @@ impl Session<'_> {
 
     fn place_some(&mut self, shelves: &Shelves<'_>, targets: &[Target]) -> Result<()> {
         self.read_decided(shelves, targets)?;
+        self.move_named(shelves, targets)?;
         self.take_in(targets)?;
         self.load(targets)?;
         for target in targets {
@@ -84,6 +85,23 @@ impl Session<'_> {
         }
         self.put(puts)?;
         self.forget_entities();
+        Ok(())
+    }
+
+    /// Notes and meetings whose name came later than what they say: their files are moved, with all that a person
+    /// wrote there.
+    fn move_named(&mut self, shelves: &Shelves<'_>, targets: &[Target]) -> Result<()> {
+        let convos = targets.iter().filter(|target| Kind::of(target).is_some_and(Kind::is_convo));
+        let convos: Vec<&Target> = convos.collect();
+        self.load(convos.iter().copied())?;
+        for target in convos {
+            let entity = self.entity(target)?;
+            let Some((from, to)) = shelves.look(target).moves_to(target, &entity) else { continue };
+            // Where that cannot be, it stays where it stands, and says the same.
+            if self.home.disk.rename_new(&from, &to).is_ok() {
+                self.looked.remove(target);
+            }
+        }
         Ok(())
     }
 
@@ -297,6 +315,7 @@ fn stands(look: Look<'_>, put: &CardPut) -> bool {
     };
     let tags = paths::tags(&put.target).filter(|_| put.tags.is_some());
     kept.projection == put.projection
+        && kept.file == put.file
         && marked(&put.file, kept.card)
         && tags.is_none_or(|tags| marked(&tags, kept.tags))
 }

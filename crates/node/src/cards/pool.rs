@@ -17,7 +17,6 @@ use super::placing::shows;
 use super::shelves::by_shard;
 use super::{Held, Placed, Shelves, Unasked, Verdict, held_as_many};
 use crate::config::Project;
-use crate::convo::in_folder;
 use crate::error::Result;
 use crate::home::Home;
 
@@ -92,7 +91,7 @@ impl Home {
         let mut edited: Vec<Target> = targets.iter().filter(|of| touched(of)).cloned().collect();
         for entity in targets {
             for kind in Kind::CONVOS {
-                let there = in_folder(&*self.disk, entity.as_str(), kind)?;
+                let there = look.convos(entity.as_str(), kind)?;
                 edited.extend(there.into_iter().map(|(target, _)| target).filter(touched));
             }
         }

@@ -11,7 +11,13 @@ fn now() -> Now {
         day: Day::read("20261128").unwrap(),
         begins: at("2026-11-27T23:00:00Z"),
         ends: at("2026-11-28T23:00:00Z"),
+        day_of: |instant| later(instant, 1).day(),
     }
+}
+
+/// So many hours later.
+fn later(instant: Instant, hours: i64) -> Instant {
+    Instant::from_micros(instant.micros() + hours * DAY_MICROS / 24).unwrap()
 }
 
 fn state(all: &[(&str, &str, &str)]) -> State {
@@ -129,4 +135,26 @@ fn days_are_counted_by_midnights_of_here() {
     assert_eq!(since("2026-11-27T22:59:59Z"), 1);
     assert_eq!(since("2026-11-27"), 1);
     assert_eq!(since("2026-11-29"), -1);
+}
+
+#[test]
+fn a_day_of_25_hours_is_one_day() {
+    // 25 October 2026 in Berlin: clocks are put back at 01:00 UTC.
+    let at = |text: &str| Instant::read(text).unwrap();
+    let now = Now {
+        at: at("2026-10-25T20:00:00Z"),
+        day: Day::read("20261025").unwrap(),
+        begins: at("2026-10-24T22:00:00Z"),
+        ends: at("2026-10-25T23:00:00Z"),
+        day_of: |instant| {
+            let winter = instant >= Instant::read("2026-10-25T01:00:00Z").unwrap();
+            later(instant, if winter { 1 } else { 2 }).day()
+        },
+    };
+    let since = |text: &str| now.days_since(Moment::read(text).unwrap());
+    assert_eq!(since("2026-10-24T22:30:00Z"), 0);
+    assert_eq!(since("2026-10-25T22:59:00Z"), 0);
+    assert_eq!(since("2026-10-24T21:59:59Z"), 1);
+    assert_eq!(since("2026-10-23T22:00:00Z"), 1);
+    assert_eq!(since("2026-10-24"), 1);
 }

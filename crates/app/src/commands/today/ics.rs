@@ -5,8 +5,25 @@ use std::fmt::Write;
 use cocli_core::{Instant, Moment};
 use cocli_node::followup::{Diary, Step, Talk};
 
+use crate::when;
+
 /// Octets of a line, without its end.
 const LINE_OCTETS_MAX: usize = 75;
+
+/// Minutes of a meeting that nobody gave a length.
+const MINUTES: i64 = 30;
+
+/// Of a calendar with nothing in it: it must have some component, and this one is nobody's appointment.
+const NO_EVENT: [(&str, &str); 8] = [
+    ("BEGIN", "VTIMEZONE"),
+    ("TZID", "UTC"),
+    ("BEGIN", "STANDARD"),
+    ("DTSTART", "19700101T000000"),
+    ("TZOFFSETFROM", "+0000"),
+    ("TZOFFSETTO", "+0000"),
+    ("END", "STANDARD"),
+    ("END", "VTIMEZONE"),
+];
 
 /// All of them; the same text for the same state, on every machine of the cluster.
 pub(super) fn calendar(diary: &Diary, cluster: &str) -> String {
@@ -19,6 +36,9 @@ pub(super) fn calendar(diary: &Diary, cluster: &str) -> String {
         ("X-WR-CALNAME", "cocli"),
     ] {
         line(&mut out, name, value);
+    }
+    if diary.meetings.is_empty() && diary.steps.iter().all(|step| step.at.is_none()) {
+        NO_EVENT.iter().for_each(|(name, value)| line(&mut out, name, value));
     }
     for talk in &diary.meetings {
         meeting(&mut out, talk, cluster);
@@ -34,21 +54,22 @@ fn meeting(out: &mut String, talk: &Talk, cluster: &str) {
     let title = if talk.title.is_empty() { "Meeting" } else { &talk.title };
     let summary = format!("{title} ({})", talk.name);
     let uid = format!("{}@{cluster}", talk.target);
-    event(out, (&uid, talk.written, talk.at), &summary, &talk.content);
+    let minutes = when::minutes(&talk.duration).unwrap_or(MINUTES);
+    event(out, (&uid, talk.written, talk.at), (&summary, &talk.content), Some(minutes));
 }
 
 fn next_step(out: &mut String, step: &Step, cluster: &str) {
     let Some(at) = step.at else { return };
     let what = if step.what.is_empty() { "Next step" } else { &step.what };
     let uid = format!("{}#next@{cluster}", step.target);
-    event(out, (&uid, step.written, at), &format!("{what} ({})", step.name), "");
+    event(out, (&uid, step.written, at), (&format!("{what} ({})", step.name), ""), None);
 }
 
 fn event(
     out: &mut String,
     (uid, written, at): (&str, Instant, Moment),
-    summary: &str,
-    description: &str,
+    (summary, description): (&str, &str),
+    minutes: Option<i64>,
 ) {
     line(out, "BEGIN", "VEVENT");
     line(out, "UID", &escaped(uid));
@@ -56,7 +77,13 @@ fn event(
     match at {
         // Without an end, it is of that whole day.
         Moment::Day(day) => line(out, "DTSTART;VALUE=DATE", &day.to_string()),
-        Moment::At(instant) => line(out, "DTSTART", &utc(instant)),
+        Moment::At(instant) => {
+            line(out, "DTSTART", &utc(instant));
+            // A next step is no appointment: it takes no time.
+            if let Some(minutes) = minutes {
+                line(out, "DURATION", &format!("PT{minutes}M"));
+            }
+        }
     }
     line(out, "SUMMARY", &escaped(summary));
     if !description.is_empty() {
@@ -123,6 +150,7 @@ mod tests {
             name: "Acme, Inc.".into(),
             title: title.into(),
             content: content.into(),
+            duration: "1h 15m".into(),
             at: Moment::read(at).unwrap(),
             written,
         };
@@ -154,14 +182,32 @@ mod tests {
             "UID:companies/acme/meetings/m-a1b2@c1",
             "DTSTAMP:20261120T080000Z",
             "DTSTART:20261201T143000Z",
+            "DURATION:PT75M",
             "SUMMARY:Kick-off\\; plan (Acme\\, Inc.)",
             "DESCRIPTION:a\\nb",
             "UID:companies/acme#next@c1",
         ] {
             assert!(lines_of.iter().any(|l| l == line), "{line} is not in:\n{text}");
         }
+        assert_eq!(lines_of.iter().filter(|line| line.starts_with("DURATION")).count(), 1);
+        let mut some = diary("x", "", "2026-12-01T14:30:00Z");
+        some.meetings[0].duration = "long".into();
+        assert!(lines(&calendar(&some, "c1")).contains(&"DURATION:PT30M".to_owned()));
         let text = calendar(&diary("x", "", "2026-12-01"), "c1");
+        assert!(!text.contains("DURATION"), "{text}");
         assert!(lines(&text).contains(&"DTSTART;VALUE=DATE:20261201".to_owned()), "{text}");
+    }
+
+    #[test]
+    fn a_calendar_with_nothing_in_it_has_a_component_that_is_no_event() {
+        for steps in
+            [Vec::new(), vec![Step { at: None, ..diary("x", "", "2026-12-01").steps[0].clone() }]]
+        {
+            let all = lines(&calendar(&Diary { meetings: Vec::new(), steps }, "c1"));
+            let begun =
+                |name: &str| all.iter().filter(|line| *line == &format!("BEGIN:{name}")).count();
+            assert_eq!((begun("VTIMEZONE"), begun("VEVENT")), (1, 0));
+        }
     }
 
     proptest! {
