@@ -5,14 +5,15 @@ mod place;
 mod query;
 mod said;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::usv::{RS, US};
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::Reader;
-use cocli_store::names::{FIELDS, Found as By, digits, split};
+use cocli_store::names::{FIELDS, Found as By, digits, lower, split};
 use cocli_store::side::processors;
+use memchr::memmem::Finder;
 use serde_json::Value as Json;
 
 use crate::error::Result;
@@ -23,7 +24,8 @@ pub use place::Place;
 pub use query::Query;
 pub use said::Said;
 
-/// Candidates kept for each one that is shown: some turn out to be renamed or removed.
+/// Candidates kept for each one that is shown: some turn out to be renamed or removed. Where nearly all are, so many
+/// times as many are asked for.
 const SPARE: usize = 4;
 /// Letters from which on a text is worth a search for what is nearly so.
 const NEARLY_MIN: usize = 3;
@@ -97,12 +99,24 @@ fn anybody(
     most: usize,
     nearly: &Nearly,
 ) -> cocli_store::Result<Found> {
-    let wanted = query.wanted();
-    let finder = memchr::memmem::Finder::new(wanted);
-    let holds = |names: &[u8], best: &mut Best| holding(names, &finder, best);
-    let candidates = best(reader, most.saturating_mul(SPARE), &holds)?;
-    let entities =
-        living(reader, candidates, most, |names| names.iter().any(|name| name.contains(wanted)))?;
+    let finders: Vec<Finder<'_>> = query.texts().map(Finder::new).collect();
+    let holds = |names: &[u8], best: &mut Best| {
+        finders.iter().for_each(|finder| holding(names, finder, best));
+    };
+    let mut many = most.saturating_mul(SPARE);
+    let entities = loop {
+        let candidates = best(reader, many, &holds)?;
+        let all = candidates.len() < many;
+        let fits = |names: &[String]| {
+            names.iter().any(|name| query.texts().any(|text| name.contains(text)))
+        };
+        let living = living(reader, candidates, most, fits)?;
+        if all || living.len() >= most {
+            break living;
+        }
+        many = many.saturating_mul(SPARE * SPARE);
+    };
+    let wanted = query.near_text();
     if !entities.is_empty() || wanted.chars().count() < NEARLY_MIN {
         return Ok(Found { entities, ..Found::default() });
     }
@@ -122,18 +136,20 @@ fn anybody(
 }
 
 /// A text cut into as many parts as leave one untouched by what is typed wrong; nothing where they would be short.
-fn parts(wanted: &str) -> Option<Vec<memchr::memmem::Finder<'static>>> {
+fn parts(wanted: &str) -> Option<Vec<Finder<'static>>> {
     let letters: Vec<char> = wanted.chars().collect();
     let part = letters.chunks(letters.len().div_ceil(PARTS));
-    let finder =
-        |part: &[char]| memchr::memmem::Finder::new(&part.iter().collect::<String>()).into_owned();
+    let finder = |part: &[char]| Finder::new(&part.iter().collect::<String>()).into_owned();
     (letters.len() >= PARTS_MIN).then(|| part.map(finder).collect())
 }
 
-/// The best candidates so far.
+/// The best candidates so far, of each target the best.
+#[derive(Default)]
 struct Best {
     most: usize,
     all: BTreeSet<Candidate>,
+    /// How well each of them fits.
+    fits: HashMap<String, (Fit, usize, String)>,
 }
 
 impl Best {
@@ -144,10 +160,22 @@ impl Best {
         if self.all.len() >= self.most && self.all.last().is_some_and(worse) {
             return;
         }
-        let (target, len) = (target.to_owned(), name.len());
-        self.all.insert(Candidate { fit, len, target, name: name.to_owned() });
-        if self.all.len() > self.most {
-            self.all.pop_last();
+        let new =
+            Candidate { fit, len: name.len(), target: target.to_owned(), name: name.to_owned() };
+        if let Some((fit, len, name)) = self.fits.get(target) {
+            let held =
+                Candidate { fit: *fit, len: *len, target: target.to_owned(), name: name.clone() };
+            if held <= new {
+                return;
+            }
+            self.all.remove(&held);
+        }
+        self.fits.insert(target.to_owned(), (fit, new.len, new.name.clone()));
+        self.all.insert(new);
+        if self.all.len() > self.most
+            && let Some(last) = self.all.pop_last()
+        {
+            self.fits.remove(&last.target);
         }
     }
 }
@@ -157,21 +185,18 @@ fn best(
     most: usize,
     look: &(dyn Fn(&[u8], &mut Best) + Sync),
 ) -> cocli_store::Result<BTreeSet<Candidate>> {
-    let all = Mutex::new(Best { most, all: BTreeSet::new() });
+    let all = Mutex::new(Best { most, ..Best::default() });
     reader.each_names(processors(), &|names| {
-        let mut some = Best { most, all: BTreeSet::new() };
+        let mut some = Best { most, ..Best::default() };
         look(names, &mut some);
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.all.append(&mut some.all);
-        while all.all.len() > most {
-            all.all.pop_last();
-        }
+        some.all.iter().for_each(|one| all.put(one.fit, &one.name, &one.target));
     })?;
     Ok(all.into_inner().unwrap_or_else(PoisonError::into_inner).all)
 }
 
 /// Names and slugs that hold what is looked for.
-fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
+fn holding(names: &[u8], finder: &Finder<'_>, best: &mut Best) {
     for (target, name) in lines_with(names, finder).filter_map(split) {
         for text in [name, slug_of(target)] {
             if let Some(fit) = Fit::of(text, finder) {
@@ -182,10 +207,7 @@ fn holding(names: &[u8], finder: &memchr::memmem::Finder<'_>, best: &mut Best) {
 }
 
 /// The lines that hold a text.
-fn lines_with<'n>(
-    names: &'n [u8],
-    finder: &memchr::memmem::Finder<'_>,
-) -> impl Iterator<Item = &'n [u8]> {
+fn lines_with<'n>(names: &'n [u8], finder: &Finder<'_>) -> impl Iterator<Item = &'n [u8]> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let hit = at + finder.find(names.get(at..)?)?;
@@ -198,7 +220,7 @@ fn lines_with<'n>(
 
 impl Fit {
     /// How a text fits that holds what is looked for.
-    fn of(text: &str, finder: &memchr::memmem::Finder<'_>) -> Option<Self> {
+    fn of(text: &str, finder: &Finder<'_>) -> Option<Self> {
         let place = finder.find(text.as_bytes())?;
         Some(match text[..place].chars().next_back() {
             None if text.len() == finder.needle().len() => Self::Whole,
@@ -212,7 +234,7 @@ impl Fit {
 /// Names, or slugs, that hold a part of what is looked for and are nearly it.
 fn near_parts(
     names: &[u8],
-    (wanted, parts): (&str, &[memchr::memmem::Finder<'_>]),
+    (wanted, parts): (&str, &[Finder<'_>]),
     nearly: &Nearly,
     best: &mut Best,
 ) {
@@ -220,7 +242,7 @@ fn near_parts(
     lines.sort_unstable_by_key(|line| line.as_ptr());
     lines.dedup_by_key(|line| line.as_ptr());
     let lines: Vec<(&str, &str)> = lines.into_iter().filter_map(split).collect();
-    let is_slug = wanted.contains('-');
+    let is_slug = like_a_slug(wanted);
     let texts: Vec<&str> = lines
         .iter()
         .map(|(target, name)| match is_slug || name.is_empty() {
@@ -241,16 +263,22 @@ fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
     let Ok(names) = std::str::from_utf8(names) else { return };
     // Half as many texts as separators; which line one is of is asked of the few that are nearly so.
     let (mut texts, mut start, mut between) = (Vec::with_capacity(names.len() / 32), 0, 0);
+    let (is_slug, has_digits) =
+        (like_a_slug(wanted), wanted.contains(|c: char| c.is_ascii_digit()));
     for at in memchr::memchr2_iter(US, RS, names.as_bytes()) {
         if names.as_bytes()[at] == US {
             between = at;
             continue;
         }
         if between >= start {
-            texts.push(match between + 1 == at || wanted.contains('-') {
+            let text = match between + 1 == at || is_slug {
                 true => slug_of(&names[start..between]),
                 false => &names[between + 1..at],
-            });
+            };
+            // No text is nearly a number.
+            if has_digits || !text.bytes().all(|b| b.is_ascii_digit()) {
+                texts.push(text);
+            }
         }
         start = at + 1;
     }
@@ -261,6 +289,11 @@ fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
         let end = memchr::memchr(US, &names.as_bytes()[start..]).map_or(start, |at| start + at);
         best.put(Fit::Nearly(std::cmp::Reverse(score)), text, &names[start..end]);
     }
+}
+
+/// Whether a text is spelled as slugs are, and not as addresses or names.
+fn like_a_slug(text: &str) -> bool {
+    text.contains('-') && !text.contains(['@', '.', ' '])
 }
 
 /// The last part of a target.
@@ -319,7 +352,7 @@ fn nearest(
         .into_iter()
         .filter_map(|one| {
             let target = Target::read(&one.target).ok()?;
-            let slug = target.slug().to_lowercase();
+            let slug = lower(target.slug());
             Some((alike(wanted, &one.name).max(alike(wanted, &slug)), target))
         })
         .collect();
@@ -355,7 +388,7 @@ fn alike(wanted: &str, name: &str) -> f64 {
 
 /// All that an entity is found by, in lower case.
 fn called(target: &Target, entity: &Entity) -> Vec<String> {
-    let mut all = vec![target.slug().to_lowercase()];
+    let mut all = vec![lower(target.slug())];
     for (field, by) in &FIELDS {
         let Ok(field) = Field::read(field) else { continue };
         let Some(value) = entity.value(Kind::of(target), &field) else { continue };
@@ -368,7 +401,7 @@ fn called(target: &Target, entity: &Entity) -> Vec<String> {
         };
         let texts = members.iter().filter_map(Json::as_str);
         all.extend(texts.map(|text| match by {
-            By::Name | By::Members => text.to_lowercase(),
+            By::Name | By::Members => lower(text),
             By::Digits | By::MembersDigits => digits(text),
         }));
     }

@@ -47,6 +47,9 @@ impl Condition {
         let Some(value) = value(&self.field) else {
             return self.value.is_empty() && self.others.iter().all(|other| value(other).is_none());
         };
+        if self.value.is_empty() {
+            return false;
+        }
         match value.to_json() {
             Json::Array(items) => items.iter().any(|item| Value::json(item).shown() == self.value),
             Json::Object(map) => map.contains_key(&self.value),

@@ -11,6 +11,8 @@ use cocli_core::Field;
 use cocli_core::digest::hash;
 use cocli_core::usv::{Line, RS, US};
 
+use serde_json::Value as Json;
+
 use crate::checkpoint::{ShardInfo, lines};
 use crate::disk::Disk;
 use crate::error::{Result, StoreError};
@@ -47,15 +49,39 @@ pub const FIELDS: [(&str, Found); 10] = [
 /// Shards shorter than this are read themselves.
 const SHARD_BYTES_MIN: u64 = 256 * 1024;
 /// What stands before the hash at a file's end. The number is that of what files tell: those of another one are made anew.
-const END: &str = "#2-";
+const END: &str = "#3-";
 /// Hexadecimal digits of that hash.
 const HASH_DIGITS: usize = 32;
 
-/// The digits of a telephone number, without the zeros before it that are dialled here or there.
+/// The digits of a telephone number, without the zeros that are dialled only here or there: those before it, and `(0)`.
 #[must_use]
 pub fn digits(number: &str) -> String {
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    let digits = number.replace("(0)", "");
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
     digits.trim_start_matches('0').to_owned()
+}
+
+/// A text in lower case, letter by letter: what a part of it becomes does not hang on what stands around it.
+#[must_use]
+pub fn lower(text: &str) -> String {
+    match text.is_ascii() {
+        true => text.to_ascii_lowercase(),
+        false => text.chars().flat_map(char::to_lowercase).collect(),
+    }
+}
+
+/// The texts that a value in canonical form tells: the members of a list, or itself.
+fn told(value: &str) -> Vec<String> {
+    match value.bytes().next() {
+        Some(b'"' | b'[') => match serde_json::from_str(value) {
+            Ok(Json::String(text)) => vec![text],
+            Ok(Json::Array(items)) => {
+                items.iter().filter_map(Json::as_str).map(str::to_owned).collect()
+            }
+            _ => vec![value.to_owned()],
+        },
+        _ => vec![value.to_owned()],
+    }
 }
 
 /// Lines `target US text RS`, the text in lower case: of each entity one for each that it is found by, and one that is
@@ -96,36 +122,39 @@ impl Names {
             return;
         }
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-        match found {
-            Found::Name => {
-                self.named = true;
-                self.put(value);
-            }
-            Found::Digits => self.put(digits(text(value)).as_bytes()),
-            Found::Members | Found::MembersDigits => {
-                let mut put = |member: &str| match found {
-                    Found::Members => self.put(member.as_bytes()),
-                    _ => self.put(digits(member).as_bytes()),
-                };
-                let field = Field::read(text(field)).ok();
-                match field.filter(|field| field.element().is_some()) {
-                    // Of a long one the name is a hash, and the value the text.
-                    Some(field) => put(&field.element_text().unwrap_or_else(|| text(value).into())),
-                    None => {
-                        let members = serde_json::from_slice::<Vec<String>>(value);
-                        members.unwrap_or_default().iter().for_each(|member| put(member));
-                    }
+        let field = (found != Found::Name).then(|| Field::read(text(field)).ok()).flatten();
+        let texts = match field.and_then(|field| field.element_text()) {
+            Some(element) => vec![element],
+            // Of a long member the name is a hash, and the value the text.
+            None => told(text(value)),
+        };
+        for text in texts {
+            match found {
+                Found::Name => {
+                    self.named = true;
+                    self.put(&text);
                 }
+                Found::Members => self.put(&text),
+                Found::Digits | Found::MembersDigits => self.put(&digits(&text)),
             }
         }
     }
 
-    fn put(&mut self, value: &[u8]) {
+    fn put(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
         self.bytes.extend_from_slice(&self.target);
         self.bytes.push(US);
-        match std::str::from_utf8(value) {
-            Ok(text) if !text.is_ascii() => self.bytes.extend(text.to_lowercase().into_bytes()),
-            _ => self.bytes.extend(value.iter().map(u8::to_ascii_lowercase)),
+        let start = self.bytes.len();
+        match text.is_ascii() {
+            true => self.bytes.extend(text.bytes().map(|b| b.to_ascii_lowercase())),
+            false => self.bytes.extend(lower(text).into_bytes()),
+        }
+        for byte in &mut self.bytes[start..] {
+            if [US, RS].contains(byte) {
+                *byte = b' ';
+            }
         }
         self.bytes.push(RS);
     }
@@ -280,4 +309,33 @@ pub fn split(line: &[u8]) -> Option<(&str, &str)> {
     let at = memchr::memchr(US, line)?;
     let text = |bytes| std::str::from_utf8(bytes).ok();
     Some((text(&line[..at])?, text(&line[at + 1..])?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{digits, lower, told};
+
+    #[test]
+    fn a_number_is_its_digits_however_the_zero_of_a_country_is_typed() {
+        for text in ["+49 (0)40 765 43-21", "+49 40 7654321", "0049 40 7654321"] {
+            assert_eq!(digits(text), "49407654321", "{text}");
+        }
+        assert_eq!(digits("none"), "");
+    }
+
+    #[test]
+    fn a_part_is_lower_case_as_the_whole_is() {
+        assert!(
+            lower("\u{39f}\u{394}\u{3a5}\u{3a3}\u{3a3}\u{395}\u{391}\u{3a3}")
+                .contains(&lower("\u{39f}\u{394}\u{3a5}\u{3a3}"))
+        );
+    }
+
+    #[test]
+    fn a_value_tells_its_texts_whatever_form_it_has() {
+        assert_eq!(told(r#"["a",5,"b"]"#), ["a", "b"]);
+        assert_eq!(told(r#""c:\\path\nline""#), ["c:\\path\nline"]);
+        assert_eq!(told("plain"), ["plain"]);
+        assert_eq!(told("[odd"), ["[odd"]);
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Find {
     #[arg(long, value_name = "LAT,LON", allow_hyphen_values = true)]
     pub(crate) near: Option<String>,
     /// How near, in kilometres.
-    #[arg(long, value_name = "KM", requires = "near", default_value_t = WITHIN_KM)]
+    #[arg(long, value_name = "KM", requires = "near", default_value_t = WITHIN_KM, value_parser = kilometres, allow_hyphen_values = true)]
     pub(crate) within: f64,
     /// Look in the titles and texts of notes and meetings instead: all words must be there.
     #[arg(long, conflicts_with_all = ["filter", "near", "pick"], requires = "text")]
@@ -32,4 +32,9 @@ pub(crate) struct Find {
     /// Choose with the keys, with what is known beside it; Enter opens the card in the editor.
     #[arg(long)]
     pub(crate) pick: bool,
+}
+
+fn kilometres(text: &str) -> Result<f64, String> {
+    let km = text.parse().ok().filter(|km: &f64| km.is_finite() && *km >= 0.0);
+    km.ok_or_else(|| "expected kilometres from 0 on".to_owned())
 }

@@ -46,6 +46,7 @@ fn list(context: &Context, home: &Home, args: &Find, query: &Query) -> Result<()
     if !screen.json {
         match shown {
             0 if wanted.is_empty() => screen.note("none"),
+            0 if !query.is_text() => screen.note("nothing that all of this holds for"),
             0 => screen.note(format!(
                 "nothing here is called {wanted:?}, or nearly so; `cocli find --notes` looks in notes and meetings"
             )),

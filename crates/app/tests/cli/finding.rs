@@ -57,6 +57,49 @@ fn numbers_addresses_and_tags_are_found_however_they_are_typed_merged_or_not() {
 }
 
 #[test]
+fn who_is_gone_takes_nobodys_place_and_who_has_many_addresses_takes_one() {
+    let home = Home::new();
+    let lines = |count: usize, field: &str, value: &dyn Fn(usize) -> String| {
+        let line = |n| {
+            format!(
+                "{{\"target\":\"companies/xyz{n}\",\"field\":\"{field}\",\"value\":{}}}\n",
+                value(n)
+            )
+        };
+        (0..count).map(line).collect::<String>()
+    };
+    home.input(&["set", "--from", "-"], lines(120, "name", &|n| format!("\"Xyz {n}\"")).as_bytes())
+        .ok();
+    home.run(&["add", "company", "Xyz Long Living Name"]).ok();
+    home.run(&["compact"]).ok();
+    home.input(&["set", "--from", "-"], lines(120, "_deleted", &|_| "true".into()).as_bytes()).ok();
+    let ran = home.run(&["find", "xyz"]);
+    assert_eq!((ran.out.lines().count(), ran.err.as_str()), (1, ""));
+    let many: Vec<String> = (0..99).map(|n| format!("all_emails+=x{n}@gmail.example")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    home.run(&["add", "company", "Zeta"]).ok();
+    home.run(&[&["set", "companies/zeta"], &many[..]].concat()).ok();
+    home.run(&["set", "companies/xyz-long-living-name", "email=a-very-long-address@gmail.example"])
+        .ok();
+    assert_eq!(found(&home, &["gmail"]).len(), 2);
+    assert_eq!(
+        found(&home, &["a-very-long-adress@gmail.exmple"]),
+        ["companies/xyz-long-living-name"]
+    );
+}
+
+#[test]
+fn a_name_of_digits_is_found_as_it_is_typed_and_what_cannot_be_near_is_said() {
+    let home = Home::new();
+    home.run(&["add", "company", "118 118"]).ok();
+    let ran = home.run(&["find", "118 118"]);
+    assert!(ran.out.starts_with("118-118") && ran.err.is_empty(), "{}", ran.err);
+    home.run(&["find", "--near", "1,1", "--within", "-3"]).fails(2, "expected kilometres");
+    let told = home.run(&["find", "118", "tag:none"]).err;
+    assert!(told.contains("nothing that all of this holds for"), "{told}");
+}
+
+#[test]
 fn conditions_narrow_what_a_text_finds_and_stand_alone() {
     let home = people();
     assert_eq!(found(&home, &["tag:lead"]), ["companies/nowhere-nuts", "companies/potsdam-paper"]);

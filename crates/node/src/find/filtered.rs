@@ -1,7 +1,6 @@
 //! Among those that conditions hold for.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::schema::POOL;
@@ -9,12 +8,16 @@ use cocli_core::usv::US;
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::Reader;
 use cocli_store::side::processors;
+use memchr::memmem::Finder;
 
 use super::{ALIKE, Fit, Found, NEARLY_CANDIDATES, NEARLY_MIN, Nearly, Query, alike, called};
 use crate::list::{Condition, has_something};
 
+/// Others that are held before only those are kept that are nearly called so.
+const OTHERS_MAX: usize = 20_000;
+
 /// The order of what is found: metres to the place, then how the text fits, then how long it is, then the target.
-type Rank = (u64, Option<Fit>, usize, Target);
+type Rank = (u64, Fit, usize, Target);
 
 /// What was met so far.
 #[derive(Default)]
@@ -33,7 +36,7 @@ pub(super) fn find(
 ) -> cocli_store::Result<Found> {
     let Ok(name) = Field::read("name") else { return Ok(Found::default()) };
     let met = Mutex::new(Met::default());
-    let finder = memchr::memmem::Finder::new(query.wanted());
+    let finders: Vec<Finder<'_>> = query.texts().map(Finder::new).collect();
     let needles = needles(query);
     for collection in POOL {
         reader.search(processors(), &format!("{collection}/"), &needles, &|target, entity| {
@@ -46,28 +49,54 @@ pub(super) fn find(
                 Some(place) if is_one => place.distance(kind, &entity),
                 _ => is_one.then_some(0.0),
             };
-            if let Some(away) = away {
-                met.lock().unwrap_or_else(PoisonError::into_inner).put(
-                    (target, entity, away),
-                    &finder,
-                    most,
-                );
+            let Some(away) = away else { return };
+            let names = called(&target, &entity);
+            let fits = names.iter().flat_map(|name| finders.iter().map(move |f| (name, f)));
+            let fit = fits.filter_map(|(name, f)| Some((Fit::of(name, f)?, name.len()))).min();
+            let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
+            match fit {
+                Some((fit, len)) => {
+                    met.best.insert((metres(away), fit, len, target), (entity, away));
+                    if met.best.len() > most {
+                        met.best.pop_last();
+                    }
+                }
+                None => {
+                    met.others.push((target, away, names));
+                    if met.others.len() >= OTHERS_MAX {
+                        met.near(query.near_text(), most.max(NEARLY_CANDIDATES), nearly);
+                    }
+                }
             }
         })?;
     }
-    let met = met.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let wanted = query.wanted();
+    let mut met = met.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let wanted = query.near_text();
     if !met.best.is_empty() || wanted.chars().count() < NEARLY_MIN {
         let all = met.best.into_iter().map(|(rank, (entity, away))| (rank.3, entity, away));
         return Ok(shown(query, all.collect(), false));
     }
-    let near = met.nearest(wanted, most, nearly);
-    let targets = near.iter().map(|(target, _)| target.clone()).collect();
+    let best = met.near(wanted, most.max(NEARLY_CANDIDATES), nearly);
+    met.others.truncate(most);
+    let far = |scores: &[f64]| scores.iter().take_while(|score| *score + ALIKE >= best).count();
+    let scores: Vec<f64> = met.others.iter().map(|other| score(wanted, &other.2)).collect();
+    met.others.truncate(far(&scores));
+    let targets = met.others.iter().map(|(target, ..)| target.clone()).collect();
     let mut known = reader.entities(&targets)?;
-    let all = near.into_iter();
-    let all = all.filter_map(|(target, away)| Some((known.remove_entry(&target)?, away)));
+    let all = met.others.into_iter();
+    let all = all.filter_map(|(target, away, _)| Some((known.remove_entry(&target)?, away)));
     let all: Vec<_> = all.map(|((target, entity), away)| (target, entity, away)).collect();
     Ok(shown(query, all, true))
+}
+
+/// A distance in kilometres, as something that has an order.
+fn metres(away: f64) -> u64 {
+    (away * 1000.0) as u64
+}
+
+/// How like the likest of some names is.
+fn score(wanted: &str, names: &[String]) -> f64 {
+    names.iter().map(|name| alike(wanted, name)).fold(0.0, f64::max)
 }
 
 /// Of each that all conditions hold for one of these stands in a state line.
@@ -90,47 +119,24 @@ fn shown(query: &Query, all: Vec<(Target, Entity, f64)>, nearly: bool) -> Found 
 }
 
 impl Met {
-    fn put(
-        &mut self,
-        (target, entity, away): (Target, Entity, f64),
-        finder: &memchr::memmem::Finder<'_>,
-        most: usize,
-    ) {
-        let (mut fit, mut len) = (None, 0);
-        if !finder.needle().is_empty() {
-            let names = called(&target, &entity);
-            let fits = names.iter().filter_map(|name| Some((Fit::of(name, finder)?, name.len())));
-            match fits.min() {
-                Some(best) => (fit, len) = (Some(best.0), best.1),
-                None => return self.others.push((target, away, names)),
+    /// Keeps those of the others that are nearly called so, the best first, at most so many; gives how like the first is.
+    fn near(&mut self, wanted: &str, most: usize, nearly: &Nearly) -> f64 {
+        let others = self.others.iter().enumerate();
+        let whose =
+            others.flat_map(|(at, other)| other.2.iter().map(move |name| (at, name.as_str())));
+        let (places, texts): (Vec<usize>, Vec<&str>) = whose.unzip();
+        let near = nearly(wanted, &texts, most).into_iter();
+        let near: BTreeSet<usize> = near.filter_map(|(_, at)| places.get(at).copied()).collect();
+        let (mut at, mut kept) = (0, Vec::new());
+        for other in self.others.drain(..) {
+            if near.contains(&at) {
+                kept.push((score(wanted, &other.2), other));
             }
+            at += 1;
         }
-        self.best.insert(((away * 1000.0) as u64, fit, len, target), (entity, away));
-        if self.best.len() > most {
-            self.best.pop_last();
-        }
-    }
-
-    /// Those that are nearly called so, the best first.
-    fn nearest(&self, wanted: &str, most: usize, nearly: &Nearly) -> Vec<(Target, f64)> {
-        let whose = self.others.iter().enumerate();
-        let whose = whose.flat_map(|(at, (_, _, names))| names.iter().map(move |name| (at, name)));
-        let whose: Vec<(usize, &String)> = whose.collect();
-        let texts: Vec<&str> = whose.iter().map(|(_, name)| name.as_str()).collect();
-        let mut ranked: BTreeMap<usize, f64> = BTreeMap::new();
-        for (_, place) in nearly(wanted, &texts, most.max(NEARLY_CANDIDATES)) {
-            if let Some((at, name)) = whose.get(place) {
-                let score = ranked.entry(*at).or_default();
-                *score = score.max(alike(wanted, name));
-            }
-        }
-        let mut ranked: Vec<(usize, f64)> = ranked.into_iter().collect();
-        let key = |one: &(usize, f64)| Reverse((one.1 * 1e6) as u64);
-        ranked.sort_by(|a, b| (key(a), &self.others[a.0].0).cmp(&(key(b), &self.others[b.0].0)));
-        let best = ranked.first().map_or(0.0, |first| first.1);
-        ranked.retain(|(_, score)| score + ALIKE >= best);
-        ranked.truncate(most);
-        let one = |(at, _): &(usize, f64)| (self.others[*at].0.clone(), self.others[*at].1);
-        ranked.iter().map(one).collect()
+        kept.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.0.cmp(&b.1.0)));
+        let best = kept.first().map_or(0.0, |first| first.0);
+        self.others = kept.into_iter().map(|(_, other)| other).collect();
+        best
     }
 }

@@ -1,7 +1,7 @@
 //! What is looked for: a text, and conditions.
 
 use cocli_core::NameError;
-use cocli_store::names::digits;
+use cocli_store::names::{digits, lower};
 
 use super::Place;
 use crate::list::Condition;
@@ -12,8 +12,10 @@ const NUMBER_MIN: usize = 5;
 /// What is looked for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Query {
-    /// In lower case, blanks as one; of a telephone number the digits.
+    /// In lower case, blanks as one.
     wanted: String,
+    /// Of what may be a telephone number.
+    digits: Option<String>,
     /// All of them must hold.
     pub(super) conditions: Vec<Condition>,
     place: Option<Place>,
@@ -37,7 +39,10 @@ impl Query {
                 _ => text.extend(word.split_whitespace()),
             }
         }
-        Ok(Self { wanted: wanted(&text.join(" ")), conditions, place: None })
+        let wanted = lower(&text.join(" "));
+        let is_number = wanted.chars().all(|c| c.is_ascii_digit() || " +-()./".contains(c));
+        let digits = Some(digits(&wanted)).filter(|all| is_number && all.len() >= NUMBER_MIN);
+        Ok(Self { wanted, digits, conditions, place: None })
     }
 
     /// As [`Query::read`], of one line: blanks part the words but within double quotes.
@@ -79,8 +84,19 @@ impl Query {
         &self.wanted
     }
 
+    /// The texts of which one must stand there: as it is typed, and the digits of a number.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        [Some(self.wanted.as_str()), self.digits.as_deref()].into_iter().flatten()
+    }
+
+    /// What something may be nearly like.
+    pub(super) fn near_text(&self) -> &str {
+        self.digits.as_deref().unwrap_or(&self.wanted)
+    }
+
     /// Whether there is nothing but a text.
-    pub(super) fn is_text(&self) -> bool {
+    #[must_use]
+    pub fn is_text(&self) -> bool {
         self.conditions.is_empty() && self.place.is_none()
     }
 
@@ -89,12 +105,6 @@ impl Query {
     pub fn is_empty(&self) -> bool {
         self.wanted.is_empty() && self.is_text()
     }
-}
-
-fn wanted(text: &str) -> String {
-    let is_number = text.chars().all(|c| c.is_ascii_digit() || " +-()./".contains(c));
-    let digits = digits(text);
-    if is_number && digits.len() >= NUMBER_MIN { digits } else { text.to_lowercase() }
 }
 
 #[cfg(test)]
@@ -108,8 +118,9 @@ mod tests {
         let read = |words: &[&str]| Query::read(words.iter().copied()).unwrap();
         let query = read(&["Acme", "tag:S&P 100", "missing:email", " Inc "]);
         assert_eq!((query.wanted(), query.conditions.len()), ("acme inc", 2));
-        assert_eq!(read(&["(030) 123-4567"]).wanted(), "301234567");
-        assert_eq!(read(&["1984"]).wanted(), "1984");
+        let texts = |words: &[&str]| read(words).texts().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(texts(&["(030) 123-4567"]), ["(030) 123-4567", "301234567"]);
+        assert_eq!(texts(&["1984"]), ["1984"]);
         assert_eq!(read(&["https://acme.example"]).wanted(), "https://acme.example");
         assert_eq!(Query::typed("Acme  tag:\"S&P 100\" missing:email Inc ").unwrap(), query);
         assert!(read(&["  "]).is_empty());

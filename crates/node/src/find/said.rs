@@ -1,16 +1,20 @@
 //! What notes and meetings say.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::schema::POOL;
 use cocli_core::usv::US;
 use cocli_core::{Entity, Kind, Target};
+use cocli_store::names::lower;
 use cocli_store::side::processors;
 
 use crate::error::Result;
 use crate::followup::text;
 use crate::home::Home;
 
+/// Whom notes are about is asked of so many at once.
+const ASKED: usize = 256;
 /// Characters shown before what was found.
 const BEFORE: usize = 30;
 /// Characters shown in all.
@@ -35,12 +39,12 @@ impl Home {
     /// # Errors
     /// When the disk cannot be read.
     pub fn find_said(&self, words: &str, most: usize) -> Result<Vec<Said>> {
-        let words: Vec<String> = words.to_lowercase().split_whitespace().map(Into::into).collect();
+        let words: Vec<String> = lower(words).split_whitespace().map(Into::into).collect();
         if words.is_empty() || most == 0 {
             return Ok(Vec::new());
         }
         let needles = ["title", "content"].map(|field| [&[US], field.as_bytes(), &[US]].concat());
-        let mut found = self.read(|reader| {
+        self.read(|reader| {
             let found = Mutex::new(Vec::new());
             for collection in POOL {
                 reader.search(
@@ -54,21 +58,38 @@ impl Home {
                     },
                 )?;
             }
-            Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
-        })?;
-        found.sort_unstable_by(|a, b| (&b.at, &b.target).cmp(&(&a.at, &a.target)));
-        let mut living = Vec::new();
-        for said in found {
-            if living.len() == most {
-                break;
-            }
+            let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+            found.sort_unstable_by(|a, b| (&b.at, &b.target).cmp(&(&a.at, &a.target)));
             // What stands below a company that was removed is gone with it.
-            if self.removed(&said.target)?.is_none() {
-                living.push(said);
+            let mut removed: HashMap<Target, bool> = HashMap::new();
+            let mut living = Vec::new();
+            for some in found.chunks(ASKED) {
+                let owners: BTreeSet<Target> =
+                    some.iter().filter_map(|said| owner(&said.target)).collect();
+                let owners =
+                    owners.into_iter().filter(|owner| !removed.contains_key(owner)).collect();
+                let known = reader.entities(&owners)?;
+                removed.extend(owners.into_iter().map(|owner| {
+                    let gone = known.get(&owner).is_some_and(|entity| entity.removed().is_some());
+                    (owner, gone)
+                }));
+                let is_there = |said: &&Said| {
+                    owner(&said.target).is_none_or(|of| removed.get(&of) != Some(&true))
+                };
+                living.extend(some.iter().filter(is_there).take(most - living.len()).cloned());
+                if living.len() == most {
+                    break;
+                }
             }
-        }
-        Ok(living)
+            Ok(living)
+        })
     }
+}
+
+/// The company or person that a note or meeting stands below.
+fn owner(target: &Target) -> Option<Target> {
+    let mut parts = target.as_str().splitn(3, '/');
+    Target::read(&format!("{}/{}", parts.next()?, parts.next()?)).ok()
 }
 
 fn said(target: Target, entity: &Entity, words: &[String]) -> Option<Said> {
@@ -78,7 +99,7 @@ fn said(target: Target, entity: &Entity, words: &[String]) -> Option<Said> {
     }
     let of = |field: &str| text(entity, &target, field);
     let (title, content) = (of("title"), of("content"));
-    let all = format!("{title}\n{content}").to_lowercase();
+    let all = lower(&format!("{title}\n{content}"));
     if !words.iter().all(|word| all.contains(word.as_str())) {
         return None;
     }

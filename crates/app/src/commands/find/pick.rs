@@ -54,7 +54,12 @@ pub(super) fn run(
     if !possible(context.screen) {
         return Err(Failure::usage("`--pick` needs a terminal to choose on".to_owned()));
     }
-    let mut picker = Picker { text: args.text.join(" "), ..Picker::default() };
+    let quoted = |word: &String| match word.contains(char::is_whitespace) && word.contains(':') {
+        true => format!("\"{word}\""),
+        false => word.clone(),
+    };
+    let text = args.text.iter().map(quoted).collect::<Vec<_>>().join(" ");
+    let mut picker = Picker { text, ..Picker::default() };
     picker.search(home, args, &given);
     let mut terminal = ratatui::try_init().map_err(broken)?;
     let chosen =
