@@ -14,6 +14,8 @@ use crate::checkpoint;
 use crate::error::{Result, StoreError};
 use crate::side::side_by_side;
 
+/// Whether a line counts.
+type Met<'a> = dyn Fn(&[u8]) -> bool + Sync + 'a;
 /// New winners by shard.
 type News<'a> = BTreeMap<u8, Vec<(&'a Target, &'a Entity)>>;
 
@@ -43,7 +45,7 @@ impl Reader {
         &self,
         threads: usize,
         prefix: &str,
-        (needles, met): (&[Vec<u8>], &(dyn Fn(&[u8]) -> bool + Sync)),
+        (needles, met): (&[Vec<u8>], &Met<'_>),
         take: &(dyn Fn(Target, Entity) + Sync),
     ) -> Result<()> {
         let mut news = News::new();
@@ -80,7 +82,7 @@ impl Reader {
         &self,
         shard: u8,
         prefix: &str,
-        (finders, met): (&[Finder<'_>], &(dyn Fn(&[u8]) -> bool + Sync)),
+        (finders, met): (&[Finder<'_>], &Met<'_>),
         news: &[(&Target, &Entity)],
     ) -> Result<Delta> {
         let mut found = Delta::new();
