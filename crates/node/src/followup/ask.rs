@@ -9,7 +9,7 @@ use cocli_core::{Entity, Field, Kind, State, Target};
 use cocli_store::Reader;
 use cocli_store::side::processors;
 
-use super::{Agenda, Book, Now, Step, Talk, companies_of, list, text};
+use super::{Agenda, Book, Now, Step, Talk, companies_of, company_of, list, text};
 use crate::contact;
 use crate::error::Result;
 use crate::home::Home;
@@ -89,7 +89,9 @@ impl Home {
                 needles.extend(Condition::new("tags", tag)?.needles());
             }
         }
-        self.read(|reader| Ok(Book::new(&met(reader, "", &needles)?).agenda(now, &cadences)))
+        self.read(|reader| {
+            Ok(Book::new(&met(reader, "", &needles, &|_| true)?).agenda(now, &cadences))
+        })
     }
 
     /// How many next steps and meetings today asks for.
@@ -98,7 +100,7 @@ impl Home {
     /// When the disk cannot be read.
     pub(crate) fn due(&self, now: &Now) -> Result<usize> {
         let agenda = self.read(|reader| {
-            Ok(Book::new(&met(reader, "", &planned())?).agenda(now, &BTreeMap::new()))
+            Ok(Book::new(&met(reader, "", &planned(), &|_| true)?).agenda(now, &BTreeMap::new()))
         })?;
         Ok(agenda.due.len() + agenda.meetings.len())
     }
@@ -109,7 +111,7 @@ impl Home {
     /// When the disk cannot be read.
     pub fn diary(&self, now: &Now) -> Result<Diary> {
         self.read(|reader| {
-            let state = met(reader, "", &planned())?;
+            let state = met(reader, "", &planned(), &|_| true)?;
             let book = Book::new(&state);
             let mut meetings: Vec<Talk> =
                 book.talks().filter(|talk| talk.kind == Kind::Meeting).collect();
@@ -131,7 +133,7 @@ impl Home {
             let mut known = reader.below(target)?;
             let mut people = BTreeSet::new();
             if Kind::of(target) == Some(Kind::Company) {
-                let found = met(reader, POOL[1], &employed())?;
+                let found = met(reader, POOL[1], &employed(), &|line| may_name(line, target))?;
                 for (person, entity) in found.entities() {
                     if person.is_entity() && companies_of(entity, person).contains(target) {
                         people.insert(person.clone());
@@ -173,10 +175,28 @@ fn employed() -> Vec<Vec<u8>> {
     vec![begins("company", ""), begins_with("companies")]
 }
 
+/// Whether by this line a person may belong to a company; no where it plainly names another one.
+fn may_name(line: &[u8], company: &Target) -> bool {
+    let mut parts = line.split(|byte| *byte == US).skip(1);
+    let (field, value) = (parts.next(), parts.next().map(std::str::from_utf8));
+    match (field, value) {
+        // What is quoted, a list, or has something escaped is for the reading to tell.
+        (Some(b"company"), Some(Ok(text))) if !text.contains(['\\', '"', '[', '{']) => {
+            company_of(text).as_ref() == Some(company)
+        }
+        _ => true,
+    }
+}
+
 /// The targets that have a line with one of the needles, and the entities that they stand below.
-fn met(reader: &Reader, prefix: &str, needles: &[Vec<u8>]) -> cocli_store::Result<State> {
+fn met(
+    reader: &Reader,
+    prefix: &str,
+    needles: &[Vec<u8>],
+    is_met: &(dyn Fn(&[u8]) -> bool + Sync),
+) -> cocli_store::Result<State> {
     let found = Mutex::new(BTreeMap::new());
-    reader.search(processors(), prefix, needles, &|target, entity| {
+    reader.search_lines(processors(), prefix, (needles, is_met), &|target, entity| {
         if Kind::of(&target).is_some() {
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             found.insert(target, entity);
@@ -262,4 +282,27 @@ fn phones_of(entity: &Entity, target: &Target, here: Option<&str>) -> Vec<(Field
 
 fn phone(typed: String, country: Option<&str>) -> Phone {
     Phone { e164: contact::e164(&typed, country), typed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_passed_over_only_where_it_plainly_names_another_company() {
+        let acme = Target::read("companies/acme-inc").unwrap();
+        let may = |field: &str, value: &str| {
+            let line = format!("people/jane\u{1f}{field}\u{1f}{value}\u{1f}t\u{1f}n");
+            may_name(line.as_bytes(), &acme)
+        };
+        for value in
+            ["companies/acme-inc", "acme-inc", "Acme Inc.", " ACME, Inc ", "\"x\"", "a\\nb"]
+        {
+            assert!(may("company", value), "{value}");
+        }
+        for value in ["companies/beta", "Beta GmbH", "acme", ""] {
+            assert!(!may("company", value), "{value}");
+        }
+        assert!(may("companies", "beta") && may("companies.companies%2Fbeta", "true"));
+    }
 }

@@ -14,6 +14,8 @@ use crate::checkpoint;
 use crate::error::{Result, StoreError};
 use crate::side::side_by_side;
 
+/// Whether a line counts.
+type Met<'a> = dyn Fn(&[u8]) -> bool + Sync + 'a;
 /// New winners by shard.
 type News<'a> = BTreeMap<u8, Vec<(&'a Target, &'a Entity)>>;
 
@@ -31,6 +33,21 @@ impl Reader {
         needles: &[Vec<u8>],
         take: &(dyn Fn(Target, Entity) + Sync),
     ) -> Result<()> {
+        self.search_lines(threads, prefix, (needles, &|_| true), take)
+    }
+
+    /// As [`Reader::search`], where of the lines with a needle only those count that `met` says yes to: for what
+    /// bytes alone cannot tell and reading every target would be slow. Where there are no needles it is not asked.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn search_lines(
+        &self,
+        threads: usize,
+        prefix: &str,
+        (needles, met): (&[Vec<u8>], &Met<'_>),
+        take: &(dyn Fn(Target, Entity) + Sync),
+    ) -> Result<()> {
         let mut news = News::new();
         let expiring = self.expiring(prefix)?;
         let all = self.delta().iter().chain(&expiring);
@@ -45,7 +62,7 @@ impl Reader {
         side_by_side(threads.clamp(1, shards.len().max(1)), &|| {
             while let Some(shard) = shards.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let news = news.get(shard).map_or(&[][..], Vec::as_slice);
-                let mut found = match self.searched(*shard, prefix, &finders, news) {
+                let mut found = match self.searched(*shard, prefix, (&finders, met), news) {
                     Err(StoreError::Damaged { .. }) => self.remade(*shard)?,
                     found => found?,
                 };
@@ -65,7 +82,7 @@ impl Reader {
         &self,
         shard: u8,
         prefix: &str,
-        finders: &[Finder<'_>],
+        (finders, met): (&[Finder<'_>], &Met<'_>),
         news: &[(&Target, &Entity)],
     ) -> Result<Delta> {
         let mut found = Delta::new();
@@ -92,8 +109,11 @@ impl Reader {
             for finder in finders {
                 let mut at = 0;
                 while let Some(hit) = finder.find(&file.bytes[at..]).map(|hit| at + hit) {
-                    let (first, target) = around(file.bytes, hit);
                     at = hit + 1;
+                    if !met(line_around(file.bytes, hit)) {
+                        continue;
+                    }
+                    let (first, target) = around(file.bytes, hit);
                     if target.starts_with(prefix.as_bytes()) && seen.insert(target) {
                         at = at.max(add_target(&files, target, Some((of, first)), &mut found)?);
                     }
@@ -135,6 +155,13 @@ impl<'a> Sorted<'a> {
             None => checkpoint::first_of(self.bytes, target),
         }
     }
+}
+
+/// The line that a place is in, without its end.
+fn line_around(bytes: &[u8], hit: usize) -> &[u8] {
+    let first = memchr::memrchr(RS, &bytes[..hit]).map_or(0, |end| end + 2);
+    let end = memchr::memchr(RS, &bytes[hit..]).map_or(bytes.len(), |end| hit + end);
+    bytes.get(first..end).unwrap_or_default()
 }
 
 /// Where the lines begin of the target that the line at `hit` is of, and the target.
