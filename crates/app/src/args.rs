@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod export;
 mod work;
 
+pub(crate) use export::{Export, ExportFormat, ExportTo, ExportVerb};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -74,6 +76,8 @@ pub(crate) enum Verb {
     Queue(Queue),
     /// Bring companies or people in.
     Import(Import),
+    /// Hand companies, people or leads on: csv, usv, JSON lines, xlsx, Parquet, vCards.
+    Export(Export),
     /// Merge the journals into the checkpoint and put all cards in place.
     Compact(Compact),
     /// Print the merged state, or its digest.

@@ -34,6 +34,8 @@ mod door;
 mod everyday;
 #[path = "cli/expiring.rs"]
 mod expiring;
+#[path = "cli/export.rs"]
+mod export;
 #[path = "cli/gateway.rs"]
 mod gateway;
 #[path = "cli/homes.rs"]

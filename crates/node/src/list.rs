@@ -24,7 +24,7 @@ impl Condition {
         Ok(Self { field: Field::read(field)?, value: value.to_owned() })
     }
 
-    fn holds(&self, kind: Option<Kind>, entity: &Entity) -> bool {
+    pub(crate) fn holds(&self, kind: Option<Kind>, entity: &Entity) -> bool {
         let Some(value) = entity.value(kind, &self.field).filter(|value| !value.is_null()) else {
             return self.value.is_empty();
         };
