@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod config;
+mod export;
 mod find;
 mod open;
 mod work;
 
 pub(crate) use config::{Config, ConfigVerb};
+pub(crate) use export::{Export, ExportFormat, ExportTo, ExportVerb};
 pub(crate) use find::Find;
 pub(crate) use open::{Open, What};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
@@ -82,6 +84,8 @@ pub(crate) enum Verb {
     Queue(Queue),
     /// Bring companies or people in.
     Import(Import),
+    /// Hand companies, people or leads on: csv, usv, JSON lines, xlsx, Parquet, vCards.
+    Export(Export),
     /// Merge the journals into the checkpoint and put all cards in place.
     Compact(Compact),
     /// Print the merged state, or its digest.

@@ -28,6 +28,7 @@ mod demo;
 mod doctor;
 mod doubts;
 mod edit;
+mod export;
 mod find;
 mod get;
 mod hub;
@@ -181,6 +182,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Campaign(args)) => campaign::run(&context, &args),
         Some(Verb::Queue(args)) => queue::run(&context, &args),
         Some(Verb::Import(args)) => import::run(&context, &args),
+        Some(Verb::Export(args)) => export::run(&context, &args),
         Some(Verb::Compact(args)) => compact::run(&context, &args),
         Some(Verb::State(args)) => state::run(&context, &args),
         Some(Verb::Conflicts(args)) => conflicts::run(&context, &args),

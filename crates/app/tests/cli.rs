@@ -36,6 +36,8 @@ mod door;
 mod everyday;
 #[path = "cli/expiring.rs"]
 mod expiring;
+#[path = "cli/export.rs"]
+mod export;
 #[path = "cli/finding.rs"]
 mod finding;
 #[path = "cli/gateway.rs"]

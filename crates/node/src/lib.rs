@@ -13,6 +13,7 @@ pub mod convo;
 pub mod durable;
 mod error;
 mod expiring;
+pub mod export;
 mod find;
 pub mod followup;
 mod foreign;

@@ -1,10 +1,11 @@
 //! Fills a home with the journals of nodes that wrote for days: what compaction and reading are
 //! measured on (`.ci/long scale`). The same numbers give the same bytes.
 //!
-//! usage: generate HOME [RECORDS [TARGETS [NODES [FROM]]]]
+//! usage: generate HOME [RECORDS [TARGETS [NODES [FROM [crm]]]]]
 //!
 //! `FROM` is the number of the first record: with that of the records that are there already, new ones
-//! follow on them.
+//! follow on them. `crm` makes every eighth target a person of a company, and gives all of them what leads are made of, one
+//! field after the other: ten records a target.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for measuring")]
 
 use std::fmt::Write as _;
@@ -36,10 +37,35 @@ const BATCH_BYTES: usize = 1 << 20;
 
 const WORDS: [&str; 8] =
     ["acme", "borealis", "cobalt", "delta", "ember", "fjord", "granite", "harbour"];
+const COMPANY: [&str; 10] = [
+    "name",
+    "domain",
+    "email",
+    "phone_1",
+    "city",
+    "state",
+    "average_rating",
+    "reviews_count",
+    "place_id",
+    "tags.lead",
+];
+const PERSON: [&str; 10] = [
+    "name",
+    "email",
+    "company",
+    "phone",
+    "role",
+    "city",
+    "state",
+    "country",
+    "zip_code",
+    "street_address",
+];
 const FIELDS: [&str; 6] = ["name", "city", "phone", "email", "rating", "status"];
 
 /// What is the same for all records of a run.
 struct Plan {
+    crm: bool,
     targets: u64,
     nodes: Vec<NodeId>,
 }
@@ -68,6 +94,43 @@ impl Plan {
             "rating" => write!(value, "{}", small % 6),
             _ => write!(value, "{}", ["open", "won", "lost", "waiting"][small as usize % 4]),
         };
+        let name = format!("companies/{word}-{target:07}");
+        self.stamped(number, &name, field, &value)
+    }
+
+    /// What leads are made of.
+    fn crm(&self, number: u64) -> Datagram {
+        let (target, dice) = (number % self.targets, text_hash(&number.to_le_bytes()) >> 8);
+        let word = |target: u64| WORDS[(text_hash(&target.to_le_bytes()) % 8) as usize];
+        let company = |target: u64| format!("companies/{}-{target:07}", word(target));
+        let (word, at) = (word(target), (number / self.targets) as usize % 10);
+        if target % 8 == 7 {
+            // Of the company before it.
+            let value = match PERSON[at] {
+                "name" => format!("Jo {word} {target}"),
+                "email" => format!("jo.{word}{}@{word}.example", target / 16),
+                "company" => company(target - 1),
+                "phone" => format!("+49 30 {:07}", dice % 9_999_999),
+                field => format!("{field} {}", dice % 97),
+            };
+            return self.stamped(number, &format!("people/jo-{target:07}"), PERSON[at], &value);
+        }
+        let value = match COMPANY[at] {
+            "name" => format!("{word} {target} Ltd."),
+            "domain" => format!("{word}{target}.example"),
+            "email" if target.is_multiple_of(5) => String::new(),
+            "email" => format!("Info@{word}{target}.example"),
+            "phone_1" => format!("+49 30 {:07}", dice % 9_999_999),
+            "average_rating" => format!("{}.{}", dice % 5, dice % 10),
+            "reviews_count" => format!("{}", dice % 1_000),
+            "place_id" => format!("ChIJ{dice:x}"),
+            "tags.lead" => "true".to_owned(),
+            field => format!("{field} {}", dice % 997),
+        };
+        self.stamped(number, &company(target), COMPANY[at], &value)
+    }
+
+    fn stamped(&self, number: u64, target: &str, field: &str, value: &str) -> Datagram {
         let node = self.nodes[(number % self.nodes.len() as u64) as usize].clone();
         let at = self.instant(number);
         let stamp = |at: u64| Stamp {
@@ -79,9 +142,9 @@ impl Plan {
             _ => Causality::nothing(),
         };
         Datagram {
-            target: Target::read(&format!("companies/{word}-{target:07}")).unwrap(),
+            target: Target::read(target).unwrap(),
             field: Field::read(field).unwrap(),
-            entry: Entry { stamp: stamp(at), value: Value::text(&value), causality },
+            entry: Entry { stamp: stamp(at), value: Value::text(value), causality },
         }
     }
 }
@@ -90,7 +153,8 @@ fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, usual| words.get(at).map_or(usual, |word| word.parse().unwrap());
     let nodes = (0..number(3, NODES)).map(|n| NodeId::read(&format!("w{n}")).unwrap());
-    let plan = Plan { targets: number(2, TARGETS), nodes: nodes.collect() };
+    let crm = words.get(5).is_some_and(|word| word == "crm");
+    let plan = Plan { crm, targets: number(2, TARGETS), nodes: nodes.collect() };
     let (count, from) = (number(1, RECORDS), number(4, 0));
     let home = Path::new(words.first().expect("usage: generate HOME ..."));
     let id = std::fs::read(home.join(".cocli/id")).unwrap();
@@ -132,7 +196,7 @@ fn write_log(
     };
     let mut next = (head.position, head.hash);
     for number in (from..from + count).filter(|n| n % plan.nodes.len() as u64 == which) {
-        let datagram = plan.datagram(number);
+        let datagram = if plan.crm { plan.crm(number) } else { plan.datagram(number) };
         let day = datagram.entry.stamp.instant.day();
         if let Some(full) = range.take_if(|r| r.day != day || r.bytes.len() >= BATCH_BYTES) {
             next = append(full);

@@ -46,3 +46,4 @@ pub(crate) use manifest::{ShardInfo, held_from_start};
 pub(crate) use odd::{OddList, of_met};
 pub(crate) use ordered::Ordered;
 pub(crate) use shard::{first_of, lines, lookup, read_entry, read_line};
+pub(crate) use source::Piece;

@@ -10,6 +10,7 @@ mod ordered;
 mod recall;
 mod search;
 mod several;
+mod spans;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use expiring::months_of;
+pub use spans::{Span, Spans};
 
 use cocli_core::digest::shard as shard_of;
 use cocli_core::usv::{self, US};

@@ -1,5 +1,7 @@
 //! A value as it stands in a column: read by the type that the schema gives its field.
 
+use std::borrow::Cow;
+
 use cocli_core::schema::Type;
 use cocli_core::value::Plain;
 use cocli_core::{Moment, Value};
@@ -9,13 +11,18 @@ use crate::shape::Form;
 
 /// One value of one row.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Cell {
+pub enum Cell<'a> {
+    /// Nothing.
     Null,
-    Text(String),
+    /// A text.
+    Text(Cow<'a, str>),
     /// A whole number, or microseconds since 1970.
     Whole(i64),
+    /// A number.
     Real(f64),
+    /// Texts, some of which may be missing.
     List(Vec<Option<String>>),
+    /// Texts by their keys.
     Map(Vec<(String, Option<String>)>),
 }
 
@@ -23,7 +30,9 @@ pub(crate) enum Cell {
 const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 
 impl Form {
-    pub(crate) fn of(ty: Type) -> Self {
+    /// The form of a field's column.
+    #[must_use]
+    pub fn of(ty: Type) -> Self {
         match ty {
             Type::Text | Type::Email | Type::Phone | Type::Body => Self::Text,
             Type::Int => Self::Whole,
@@ -35,12 +44,13 @@ impl Form {
     }
 }
 
-impl Cell {
+impl<'a> Cell<'a> {
     /// The value in a column of this form; `None` when it does not read so.
-    pub(crate) fn read(form: Form, value: &Value) -> Option<Self> {
+    #[must_use]
+    pub fn read(form: Form, value: &'a Value) -> Option<Self> {
         match (form, value.plain()) {
             (_, Plain::Null) => Some(Self::Null),
-            (Form::Text, Plain::Text(text)) => Some(Self::Text(text.into_owned())),
+            (Form::Text, Plain::Text(text)) => Some(Self::Text(text)),
             (Form::Whole, Plain::Text(text)) => whole(text.trim()).map(Self::Whole),
             (Form::Real, Plain::Text(text)) => real(text.trim()).map(Self::Real),
             (Form::Time, Plain::Text(text)) => {
@@ -59,8 +69,23 @@ impl Cell {
         }
     }
 
-    pub(crate) fn text(text: &str) -> Self {
-        Self::Text(text.to_owned())
+    /// A text.
+    #[must_use]
+    pub fn text(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+
+    /// The same, of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Cell<'static> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+            Self::Whole(number) => Cell::Whole(number),
+            Self::Real(number) => Cell::Real(number),
+            Self::List(items) => Cell::List(items),
+            Self::Map(map) => Cell::Map(map),
+        }
     }
 
     /// A map, or nothing of an empty one.

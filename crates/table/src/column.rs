@@ -65,7 +65,7 @@ impl Column {
     }
 
     /// Adds the value of one row, and tells how many bytes it takes here. One of another form is null.
-    pub(crate) fn push(&mut self, cell: &Cell) -> usize {
+    pub(crate) fn push(&mut self, cell: &Cell<'_>) -> usize {
         match (self, cell) {
             (Self::Single(leaf), cell) => leaf.push_single(cell),
             (Self::List(leaf), Cell::List(items)) if items.is_empty() => leaf.push(NO_MEMBER, 0),
@@ -110,7 +110,7 @@ impl Leaf {
         1 + usize::from(self.repeats.is_some())
     }
 
-    fn push_single(&mut self, cell: &Cell) -> usize {
+    fn push_single(&mut self, cell: &Cell<'_>) -> usize {
         let bytes = match (&mut self.values, cell) {
             (Values::Texts(texts, ends), Cell::Text(text)) => add(texts, ends, text),
             (Values::Wholes(wholes), Cell::Whole(number)) => {

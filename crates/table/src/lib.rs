@@ -1,7 +1,7 @@
 //! Entities and state lines as Parquet tables that any engine reads. This room touches nothing: bytes
 //! go into the [`std::io::Write`] that the caller opens for each part.
 //!
-//! [`Tables`] takes entities and winners in the order of their targets, and holds no more of them than
+//! [`Table`] is one of any columns. [`Tables`] takes entities and winners in the order of their targets, and holds no more of them than
 //! [`Limits::buffered_bytes`], so a million need no more memory than a thousand. There is a table for
 //! each [`Kind`](cocli_core::Kind) and one of all winners; which columns it has follows from
 //! [`cocli_core::schema`]:
@@ -31,9 +31,13 @@ mod error;
 mod part;
 mod row;
 mod shape;
+mod single;
 mod tables;
 
+pub use cell::Cell;
 pub use error::TableError;
 pub use part::{Meta, PartInfo, part_name};
-pub use shape::{DATAGRAMS, names};
+pub use row::{Rows, winner};
+pub use shape::{ColumnSpec, DATAGRAMS, Form, names, of_winners};
+pub use single::Table;
 pub use tables::{Limits, Tables};

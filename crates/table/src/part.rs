@@ -47,14 +47,22 @@ impl Meta {
     /// How files of tables that are sorted by their first column are written.
     pub(crate) fn properties(&self) -> Parquet<WriterPropertiesPtr> {
         let by_target = SortingColumn { column_idx: 0, descending: false, nulls_first: false };
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
-            .set_dictionary_enabled(true)
-            .set_statistics_enabled(EnabledStatistics::Page)
-            .set_sorting_columns(Some(vec![by_target]))
-            .set_key_value_metadata(Some(self.pairs()));
-        Ok(Arc::new(properties.build()))
+        properties(self.pairs(), Some(vec![by_target]))
     }
+}
+
+/// How files are written.
+pub(crate) fn properties(
+    pairs: Vec<KeyValue>,
+    sorted: Option<Vec<SortingColumn>>,
+) -> Parquet<WriterPropertiesPtr> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_dictionary_enabled(true)
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_sorting_columns(sorted)
+        .set_key_value_metadata(Some(pairs));
+    Ok(Arc::new(properties.build()))
 }
 
 /// A file that was written whole.
@@ -123,7 +131,11 @@ impl<W: Write + Send> Growing<W> {
     }
 
     /// Adds a row; tells whether as many wait as a group or the part may have.
-    pub(crate) fn push(&mut self, target: &str, row: impl IntoIterator<Item = Cell>) -> bool {
+    pub(crate) fn push<'a>(
+        &mut self,
+        target: &str,
+        row: impl IntoIterator<Item = Cell<'a>>,
+    ) -> bool {
         self.last.clear();
         self.last.push_str(target);
         let sizes = self.columns.iter_mut().zip(row).map(|(column, cell)| column.push(&cell));

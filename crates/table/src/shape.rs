@@ -18,26 +18,42 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// How the values of a column are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
+    /// UTF-8.
     Text,
+    /// A whole number.
     Whole,
+    /// A number.
     Real,
+    /// Microseconds since 1970, UTC.
     Time,
+    /// Texts.
     List,
+    /// Texts by their keys.
     Map,
 }
 
 /// One column of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ColumnSpec {
-    pub(crate) name: &'static str,
-    pub(crate) form: Form,
+pub struct ColumnSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// How its values are stored.
+    pub form: Form,
     /// Whether it holds the field of its name.
     pub(crate) is_field: bool,
 }
 
+impl ColumnSpec {
+    /// One that holds what is worked out.
+    #[must_use]
+    pub const fn own(name: &'static str, form: Form) -> Self {
+        Self { name, form, is_field: false }
+    }
+}
+
 const fn own(name: &'static str, form: Form) -> ColumnSpec {
-    ColumnSpec { name, form, is_field: false }
+    ColumnSpec::own(name, form)
 }
 
 const TARGET: ColumnSpec = own("target", Form::Text);
@@ -70,7 +86,8 @@ pub(crate) fn of_kind(kind: Kind) -> Vec<ColumnSpec> {
 }
 
 /// The columns of the table of winners.
-pub(crate) fn of_winners() -> Vec<ColumnSpec> {
+#[must_use]
+pub fn of_winners() -> Vec<ColumnSpec> {
     let text = |name| own(name, Form::Text);
     let at = own("at", Form::Time);
     vec![TARGET, text("field"), text("value"), at, text("node"), text("causality")]

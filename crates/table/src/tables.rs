@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use cocli_core::{Entity, Entry, Field, Kind, Target};
 use parquet::errors::ParquetError;
 
-use crate::cell::Cell;
 use crate::error::TableError;
 use crate::part::{Growing, Meta, PartInfo, part_name};
-use crate::row::{Rows, winning};
+use crate::row::{self, Rows};
 use crate::shape::{self, ColumnSpec, DATAGRAMS};
 
 /// How much is held, and how much goes into one file.
@@ -99,16 +98,7 @@ impl<W: Write + Send, F: FnMut(&'static str, usize) -> io::Result<W>> Tables<W, 
     ) -> Result<(), TableError> {
         let at = self.entities.len();
         self.in_order(at, target, |last, target| last <= target)?;
-        let causality = entry.causality.as_str();
-        let is_said = !causality.is_empty();
-        let row = [
-            Cell::text(target.as_str()),
-            Cell::text(field.as_str()),
-            winning(&entry.value),
-            Cell::Whole(entry.stamp.instant.micros()),
-            Cell::text(entry.stamp.node.as_str()),
-            if is_said { Cell::text(causality) } else { Cell::Null },
-        ];
+        let row = row::winner(target, field, entry);
         let full = self.growing[at].push(target.as_str(), row);
         self.drain(at, full)
     }

@@ -44,7 +44,7 @@ pub(super) fn chosen(context: &Context, home: &Home) -> Result<Campaign, Failure
     }
 }
 
-fn name_of_chosen(context: &Context) -> Option<String> {
+pub(super) fn name_of_chosen(context: &Context) -> Option<String> {
     let here = || std::env::var(CHOSEN).ok();
     context.campaign.clone().or_else(here).filter(|name| !name.is_empty())
 }

@@ -155,7 +155,7 @@ fn rows(
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress(context: &Context, what: &'static str) -> ProgressBar {
+pub(super) fn progress(context: &Context, what: &'static str) -> ProgressBar {
     if !context.screen.watched() {
         return ProgressBar::hidden();
     }

@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
 }
 
 /// A field of which the schema knows nothing may be a slip of the finger.
-fn doubt(screen: Screen, collection: &str, condition: &str) {
+pub(super) fn doubt(screen: Screen, collection: &str, condition: &str) {
     let kind = if collection == POOL[0] { Kind::Company } else { Kind::Person };
     let field = condition.split(['=', '.']).next().unwrap_or_default();
     let names = || kind.fields().iter().map(|spec| spec.name);

@@ -50,7 +50,7 @@ impl Piece {
     }
 
     /// Some of its bytes, from `offset` in it on; fewer only at its end.
-    pub(super) fn read_at(&self, disk: &dyn Disk, offset: u64, len: u64) -> Result<Vec<u8>> {
+    pub(crate) fn read_at(&self, disk: &dyn Disk, offset: u64, len: u64) -> Result<Vec<u8>> {
         let len = usize::try_from(len.min(self.bytes.saturating_sub(offset))).unwrap_or(usize::MAX);
         let read = disk.read_at(&self.path, self.offset + offset, len);
         // What is gone, or the medium lost, is damaged like what has other bytes: the journals make it

@@ -65,7 +65,7 @@ impl Reader {
     }
 
     /// What was whole a moment ago is gone when a compaction took it away.
-    fn or_replaced<T>(&self, found: Result<T>) -> Result<T> {
+    pub(super) fn or_replaced<T>(&self, found: Result<T>) -> Result<T> {
         let damaged = matches!(found, Err(StoreError::Damaged { .. }));
         if damaged && self.is_replaced()? {
             return Err(StoreError::Replaced { path: paths::MANIFEST });
