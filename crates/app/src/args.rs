@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod sql;
 mod work;
 
+pub(crate) use sql::{Sql, SqlFormat};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -56,6 +58,8 @@ pub(crate) enum Verb {
     Today(Today),
     /// Find companies and people by a part of their name, domain or address, or by nearly that.
     Find(Find),
+    /// Ask in SQL, by DuckDB: companies, people, notes, meetings, leads, datagrams, heartbeats.
+    Sql(Sql),
     /// Add or remove tags.
     Tag(Tag),
     /// Note something about a company or person, and read what was noted.

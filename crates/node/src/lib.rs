@@ -34,6 +34,7 @@ mod session;
 pub mod slug;
 mod snapshot;
 mod split;
+mod tables;
 mod undo;
 mod union;
 
@@ -73,5 +74,6 @@ pub use scrub::{Scrub, Scrubbed};
 pub use session::{End, Session, Written};
 pub use snapshot::{Origin, Snapshot};
 pub use split::Split;
+pub use tables::{Tables, View};
 pub use undo::{Plan, Wanted};
 pub use union::{Union, WENT};

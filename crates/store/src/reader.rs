@@ -6,6 +6,7 @@
 
 mod count;
 mod expiring;
+mod layers;
 mod ordered;
 mod recall;
 mod search;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use expiring::months_of;
+pub use layers::Layer;
 
 use cocli_core::digest::shard as shard_of;
 use cocli_core::usv::{self, US};

@@ -18,11 +18,25 @@ impl Reader {
     /// When the disk refuses.
     pub fn in_order<B>(
         &self,
+        take: impl FnMut(&Target, &Entity) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>> {
+        let (ordered, news) = self.whole_pieces()?;
+        self.together(ordered, &news, |_| true, take)
+    }
+
+    /// What some pieces say of targets that are wanted, together with news of such.
+    pub(super) fn together<B>(
+        &self,
+        mut ordered: Ordered<'_>,
+        news: &Delta,
+        wanted: impl Fn(&[u8]) -> bool,
         mut take: impl FnMut(&Target, &Entity) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>> {
-        let (mut ordered, news) = self.whole_pieces()?;
         let mut news = news.iter().peekable();
         loop {
+            while ordered.target().is_some_and(|target| !wanted(target)) {
+                self.or_replaced(ordered.pass())?;
+            }
             let here = ordered.target();
             let is_new = news.peek().is_some_and(|(target, _)| {
                 here.is_none_or(|here| target.as_str().as_bytes() < here)
@@ -65,7 +79,7 @@ impl Reader {
     }
 
     /// What was whole a moment ago is gone when a compaction took it away.
-    fn or_replaced<T>(&self, found: Result<T>) -> Result<T> {
+    pub(super) fn or_replaced<T>(&self, found: Result<T>) -> Result<T> {
         let damaged = matches!(found, Err(StoreError::Damaged { .. }));
         if damaged && self.is_replaced()? {
             return Err(StoreError::Replaced { path: paths::MANIFEST });
