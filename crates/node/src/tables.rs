@@ -23,6 +23,7 @@ use crate::campaigns::Campaign;
 use crate::error::Result;
 use crate::home::{Home, failed};
 
+use clean::Reading;
 use making::{Making, Progress};
 use unit::{Content, Unit};
 
@@ -44,7 +45,7 @@ pub struct Tables {
     fields: BTreeSet<String>,
     campaign: Option<Unit>,
     /// Tells others what is read here.
-    _reading: Held,
+    _reading: Reading,
 }
 
 impl fmt::Debug for Tables {
@@ -148,7 +149,7 @@ impl Home {
             let others = [&nodes].into_iter().chain(&campaign);
             let keys: Vec<u128> = plan.units().chain(others.clone()).map(|unit| unit.key).collect();
             // Before anything is looked at, so that nobody takes it away afterwards.
-            let reading = clean::read_from_now_on(&**disk, &keys)?;
+            let reading = Reading::begin(disk, &keys)?;
             let threads = processors().min(THREADS_MAX);
             let made = match plan.make(disk, reader, threads, progress)? {
                 Ok(made) => made,

@@ -122,18 +122,19 @@ impl Asked<'_> {
 
     /// Prints the rows, or writes them into a file.
     fn answer(&self, query: &str, format: SqlFormat, to: Option<&Path>) -> Result<(), Failure> {
-        let mut tables = self.tables()?;
         let parquet = to.filter(|_| format == SqlFormat::Parquet);
-        for last in [false, true] {
-            let answer = Answer { format, to, screen: self.context.screen };
+        let answer = Answer { format, to, screen: self.context.screen };
+        let once = |last: bool| {
+            let tables = self.tables()?;
             let answered = self.duckdb.ask(&self.prelude(&tables, parquet)?, query, &answer);
             // Somebody may have deleted the cache meanwhile: what it held is made again, once.
-            if answered.is_ok() || last || tables.are_whole() {
-                return answered;
-            }
-            tables = self.tables()?;
+            let counts = answered.is_ok() || last || tables.are_whole();
+            Ok::<_, Failure>(counts.then_some(answered))
+        };
+        match once(false)? {
+            Some(answered) => answered,
+            None => once(true)?.unwrap_or(Ok(())),
         }
-        Ok(())
     }
 
     /// The file is beside its place until it is whole.

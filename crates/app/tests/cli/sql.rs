@@ -211,6 +211,15 @@ fn a_query_that_lost_its_files_is_asked_once_more() {
     let duckdb = program(&home, &script);
     assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).ok(), "name\nAcme\n");
     assert!(marker.exists());
+    // Of one file as of all.
+    std::fs::remove_file(&marker).unwrap();
+    let script = format!(
+        "[ -e '{0}' ] || {{ touch '{0}'; rm '{1}'/tables/*-companies.parquet; }}\nexec duckdb \"$@\"",
+        marker.display(),
+        cache.display()
+    );
+    let duckdb = program(&home, &script);
+    assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).ok(), "name\nAcme\n");
     // Not for ever.
     let duckdb = program(&home, &format!("rm -r '{}'\nexec duckdb \"$@\"", cache.display()));
     assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).code, 1);

@@ -2,9 +2,10 @@
 //! process that died holds nothing back.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cocli_store::disk::Held;
-use cocli_store::{Disk, paths};
+use cocli_store::{Disk, SharedDisk, paths};
 
 use super::making::Making;
 use super::{locked, tried};
@@ -12,13 +13,29 @@ use super::{locked, tried};
 /// Begins the name of such a file.
 const READING: &str = "reading-";
 
-/// Says that this process reads the tables with these keys, until what is given back is dropped.
-pub(super) fn read_from_now_on(disk: &dyn Disk, keys: &[u128]) -> cocli_store::Result<Held> {
-    let path = paths::reading(std::process::id());
-    let held = locked(disk, &path)?;
-    let lines: String = keys.iter().map(|key| format!("{key:032x}\n")).collect();
-    tried("write", &path, disk.put(&path, lines.as_bytes()))?;
-    Ok(held)
+/// As long as this lives nobody takes the tables away that this process reads.
+pub(super) struct Reading {
+    disk: SharedDisk,
+    path: String,
+    _lock: Held,
+}
+
+impl Reading {
+    /// Says which those are, by their keys.
+    pub(super) fn begin(disk: &SharedDisk, keys: &[u128]) -> cocli_store::Result<Self> {
+        let path = paths::reading(std::process::id());
+        let lock = locked(&**disk, &path)?;
+        let lines: String = keys.iter().map(|key| format!("{key:032x}\n")).collect();
+        tried("write", &path, disk.put(&path, lines.as_bytes()))?;
+        Ok(Self { disk: Arc::clone(disk), path, _lock: lock })
+    }
+}
+
+/// Of one that is killed the file stays, and goes when somebody finds that it is not locked.
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let _ = self.disk.remove(&self.path);
+    }
 }
 
 /// The keys that one who reads has told; `None` where nobody reads any more.
