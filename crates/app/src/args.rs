@@ -8,12 +8,14 @@ mod config;
 mod export;
 mod find;
 mod open;
+mod sql;
 mod work;
 
 pub(crate) use config::{Config, ConfigVerb};
 pub(crate) use export::{Export, ExportFormat, ExportTo, ExportVerb};
 pub(crate) use find::Find;
 pub(crate) use open::{Open, What};
+pub(crate) use sql::{Sql, SqlFormat};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -64,6 +66,8 @@ pub(crate) enum Verb {
     Today(Today),
     /// Find companies and people by a part of what they are called, or nearly that; by tags, by place; or what notes say.
     Find(Find),
+    /// Ask in SQL, by DuckDB: companies, people, notes, meetings, leads, datagrams, heartbeats.
+    Sql(Sql),
     /// Add or remove tags.
     Tag(Tag),
     /// Note something about a company or person, and read what was noted.

@@ -50,6 +50,7 @@ mod set;
 mod show;
 mod sim;
 mod split;
+mod sql;
 mod state;
 mod status;
 mod sync;
@@ -172,6 +173,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::List(args)) => list::run(&context, &args),
         Some(Verb::Today(args)) => today::run(&context, &args),
         Some(Verb::Find(args)) => find::run(&context, &args),
+        Some(Verb::Sql(args)) => sql::run(&context, &args),
         Some(Verb::Tag(args)) => set::tag(&context, &args),
         Some(Verb::Note(args)) => note::run(&context, &args),
         Some(Verb::Meeting(args)) => meeting::run(&context, &args),

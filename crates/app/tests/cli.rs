@@ -74,6 +74,8 @@ mod several;
 mod slow;
 #[path = "cli/split.rs"]
 mod split;
+#[path = "cli/sql.rs"]
+mod sql;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/time.rs"]

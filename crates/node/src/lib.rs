@@ -35,6 +35,7 @@ mod session;
 pub mod slug;
 mod snapshot;
 mod split;
+mod tables;
 mod undo;
 mod union;
 
@@ -76,5 +77,6 @@ pub use scrub::{Scrub, Scrubbed};
 pub use session::{End, Session, Written};
 pub use snapshot::{Origin, Snapshot};
 pub use split::Split;
+pub use tables::{Tables, View};
 pub use undo::{Plan, Wanted};
 pub use union::{Union, WENT};

@@ -50,7 +50,7 @@ impl Home {
             let meta = Meta {
                 version: origin.version.clone(),
                 rules: reader.manifest().rules,
-                digest,
+                digest: Some(digest),
                 manifest: origin.manifest,
             };
             let opened = |table, part| (open.borrow_mut())(table, part);
@@ -69,14 +69,9 @@ fn fill<W: Write + Send, F: FnMut(&'static str, usize) -> io::Result<W>>(
     mut tables: Tables<W, F>,
     name: &Field,
 ) -> cocli_store::Result<Result<Vec<PartInfo>, TableError>> {
-    let mut removed = Removed::default();
-    let mut add = |target: &Target, entity: &Entity| {
-        let is_row = !removed.hides(target, entity);
-        if is_row && has_something(Kind::of(target), entity, name) {
-            tables.entity(target, entity)?;
-        }
-        entity.fields.iter().try_for_each(|(field, entry)| tables.winner(target, field, entry))
-    };
+    let mut rows = Rows::new(name.clone());
+    let mut add =
+        |target: &Target, entity: &Entity| rows.add(&mut tables, target, entity).map(drop);
     let flow = reader.in_order(|target, entity| match add(target, entity) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => ControlFlow::Break(error),
@@ -85,6 +80,35 @@ fn fill<W: Write + Send, F: FnMut(&'static str, usize) -> io::Result<W>>(
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => tables.finish(),
     })
+}
+
+/// Targets as rows, as they come in their order.
+pub(crate) struct Rows {
+    removed: Removed,
+    name: Field,
+}
+
+impl Rows {
+    /// `name` is the field of that name.
+    pub(crate) fn new(name: Field) -> Self {
+        Self { removed: Removed::default(), name }
+    }
+
+    /// Adds a living entity as a row, and each of its winners; gives whether it lives.
+    pub(crate) fn add<W: Write + Send, F: FnMut(&'static str, usize) -> io::Result<W>>(
+        &mut self,
+        tables: &mut Tables<W, F>,
+        target: &Target,
+        entity: &Entity,
+    ) -> Result<bool, TableError> {
+        let lives = !self.removed.hides(target, entity)
+            && has_something(Kind::of(target), entity, &self.name);
+        if lives {
+            tables.entity(target, entity)?;
+        }
+        entity.fields.iter().try_for_each(|(field, entry)| tables.winner(target, field, entry))?;
+        Ok(lives)
+    }
 }
 
 /// The removed targets that may have something below them behind the target that came last.

@@ -88,6 +88,10 @@ pub const CACHE: &str = "cache";
 pub const NAMES: &str = "cache/names";
 /// Which values were lost unseen.
 pub const LOST: &str = "cache/lost.usv";
+/// Folder of the tables that `cocli sql` reads.
+pub const TABLES: &str = "cache/tables";
+/// Who has its lock makes tables.
+pub const TABLES_LOCK: &str = "cache/tables/making";
 /// What the checkpoint is made of.
 pub const MANIFEST: &str = "checkpoint/manifest.json";
 /// Folder of another node's checkpoint on its way here.
@@ -267,6 +271,30 @@ pub fn shard(month: Option<Month>, shard: u8, hash: u128) -> String {
 #[must_use]
 pub fn names(shard: u8, hash: u128) -> String {
     format!("{NAMES}/{shard:02x}-{hash:032x}.usv")
+}
+
+/// A table of what has this key.
+#[must_use]
+pub fn table(key: u128, table: &str) -> String {
+    in_tables(&format!("{key:032x}-{table}.parquet"))
+}
+
+/// Says that the tables of what has this key are whole.
+#[must_use]
+pub fn whole_tables(key: u128) -> String {
+    in_tables(&format!("{key:032x}.json"))
+}
+
+/// Names the tables that one process reads; locked as long as it does.
+#[must_use]
+pub fn reading(process: u32) -> String {
+    in_tables(&format!("reading-{process}"))
+}
+
+/// Something in the folder of the tables by its name.
+#[must_use]
+pub fn in_tables(name: &str) -> String {
+    format!("{TABLES}/{name}")
 }
 
 /// A sorted run above the shards.

@@ -6,6 +6,7 @@
 
 mod count;
 mod expiring;
+mod layers;
 mod ordered;
 mod recall;
 mod search;
@@ -18,6 +19,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub(crate) use expiring::months_of;
+pub use layers::Layer;
 pub use spans::{Span, Spans};
 
 use cocli_core::digest::shard as shard_of;

@@ -22,6 +22,7 @@
 //! - `datagrams` are the winners of the state, not the history, which is in the journals. `value` is
 //!   in the canonical form of a record (a text with a line break is in quotes), null where the field
 //!   is removed; `causality` is null where the writer did not say.
+//! - [`Texts`] is a table of any columns, all of them text, as they are kept beside these.
 //! - Rows are sorted by target. The footer tells by `cocli.version`, `cocli.rules`, `cocli.digest` and
 //!   `cocli.manifest` what the tables were made of.
 
@@ -33,11 +34,13 @@ mod row;
 mod shape;
 mod single;
 mod tables;
+mod texts;
 
 pub use cell::Cell;
 pub use error::TableError;
 pub use part::{Meta, PartInfo, part_name};
 pub use row::{Rows, winner};
-pub use shape::{ColumnSpec, DATAGRAMS, Form, names, of_winners};
+pub use shape::{ColumnSpec, DATAGRAMS, Form, names, of_winners, shapes};
 pub use single::Table;
 pub use tables::{Limits, Tables};
+pub use texts::Texts;

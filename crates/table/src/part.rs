@@ -26,8 +26,8 @@ pub struct Meta {
     pub version: String,
     /// The version of the reading rules.
     pub rules: u32,
-    /// The digest of the state.
-    pub digest: StateDigest,
+    /// The digest of the state, where they hold all of it.
+    pub digest: Option<StateDigest>,
     /// The number of the manifest that they are published with, if they are.
     pub manifest: Option<u64>,
 }
@@ -35,11 +35,9 @@ pub struct Meta {
 impl Meta {
     fn pairs(&self) -> Vec<KeyValue> {
         let pair = |key: &str, value: String| KeyValue::new(format!("cocli.{key}"), value);
-        let mut pairs = vec![
-            pair("version", self.version.clone()),
-            pair("rules", self.rules.to_string()),
-            pair("digest", self.digest.to_string()),
-        ];
+        let mut pairs =
+            vec![pair("version", self.version.clone()), pair("rules", self.rules.to_string())];
+        pairs.extend(self.digest.map(|digest| pair("digest", digest.to_string())));
         pairs.extend(self.manifest.map(|number| pair("manifest", number.to_string())));
         pairs
     }

@@ -16,6 +16,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     Kind::ALL.into_iter().map(Kind::plural).chain([DATAGRAMS])
 }
 
+/// What tells the columns of all tables from those of other versions.
+#[must_use]
+pub fn shapes() -> String {
+    let kinds = Kind::ALL.map(|kind| (kind.plural(), of_kind(kind)));
+    format!("{kinds:?} {:?}", of_winners())
+}
+
 /// How the values of a column are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -91,6 +98,11 @@ pub fn of_winners() -> Vec<ColumnSpec> {
     let text = |name| own(name, Form::Text);
     let at = own("at", Form::Time);
     vec![TARGET, text("field"), text("value"), at, text("node"), text("causality")]
+}
+
+/// The columns of a table of texts.
+pub(crate) fn of_texts(columns: &[&'static str]) -> Vec<ColumnSpec> {
+    columns.iter().map(|name| own(name, Form::Text)).collect()
 }
 
 /// The columns as the format tells them.

@@ -13,7 +13,7 @@ use crate::render::counted;
 
 /// By so many steps (`nice`) a process beside writers leaves the processors to others; by no more, as others wait
 /// for the home's lock that it holds in the end.
-const YIELDING: i32 = 5;
+pub(super) const YIELDING: i32 = 5;
 
 /// How a compaction beside writers ended, as its process tells the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +91,9 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
     drop(session);
     let archived = context.archive(&home);
     super::show::report_cards(context, &placed);
+    if let Err(error) = home.keep_tables(&|_, _| ()) {
+        context.screen.note(format!("tables for `cocli sql` are not made yet: {}", chain(&error)));
+    }
     match context.screen.json {
         true => context.screen.object(&json!({
             "records": done.records, "odd": after.odd, "values": after.values,

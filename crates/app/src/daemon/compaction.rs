@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cocli_core::{Head, LogId, Vector};
+use cocli_store::paths;
 
 use crate::commands::compact::Told;
 
@@ -43,6 +44,8 @@ pub(super) struct Compaction {
     /// Not before.
     from: Instant,
     running: Option<Running>,
+    /// A process that makes tables for `cocli sql`: cards do not wait for it.
+    keeping: Option<Child>,
     /// Another node's checkpoint waits to be joined.
     join: bool,
     /// One was joined.
@@ -96,6 +99,7 @@ impl Compaction {
             since: Some(now),
             from: now,
             running: None,
+            keeping: None,
             join: waits,
             joined: false,
             unheld: false,
@@ -231,6 +235,7 @@ impl Compaction {
         match Told::read(&said) {
             Some(Told::Merged { rebuilt, joined }) => {
                 self.joined |= joined;
+                self.keep_tables();
                 if !due {
                     // Once things have come to rest all of it is looked at.
                     self.since.get_or_insert(now);
@@ -257,6 +262,20 @@ impl Compaction {
         }
     }
 
+    /// Has the tables of the new checkpoint made, where somebody asks in SQL. What comes to nothing is made by who
+    /// asks next.
+    fn keep_tables(&mut self) {
+        let runs = self.keeping.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)));
+        if runs || !self.home.join(paths::TABLES).is_dir() {
+            return;
+        }
+        let Ok(program) = program() else { return };
+        let mut command = Command::new(program);
+        command.arg("--data").arg(&self.home).args(["sql", "--keep"]);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.keeping = command.spawn().ok();
+    }
+
     fn failed(&mut self, why: &str, now: Instant) -> String {
         (self.since, self.grown) = (Some(now), 0);
         format!("the checkpoint stays as it was: {why}")
@@ -266,7 +285,8 @@ impl Compaction {
 /// Killed anywhere it leaves the old checkpoint or the new one.
 impl Drop for Compaction {
     fn drop(&mut self) {
-        if let Some(Running { mut child, .. }) = self.running.take() {
+        let running = self.running.take().map(|running| running.child);
+        for mut child in running.into_iter().chain(self.keeping.take()) {
             let _ = child.kill();
             let _ = child.wait();
         }

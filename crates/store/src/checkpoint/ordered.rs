@@ -63,6 +63,22 @@ impl<'a> Ordered<'a> {
         Ok(name.map(|target| (target, entity)))
     }
 
+    /// Passes over the next target.
+    ///
+    /// # Errors
+    /// As [`Ordered::of`].
+    pub(crate) fn pass(&mut self) -> Result<()> {
+        let Some(bytes) = self.target().map(<[u8]>::to_vec) else { return Ok(()) };
+        while let Some(at) = self.pop(&bytes) {
+            let source = &mut self.sources[at].1;
+            while source.line().is_some_and(|line| line.target() == bytes) {
+                source.advance()?;
+            }
+            self.wait(at);
+        }
+        Ok(())
+    }
+
     /// A source that goes on with the target.
     fn pop(&mut self, target: &[u8]) -> Option<usize> {
         let Reverse((next, _)) = self.next.peek()?;

@@ -18,11 +18,25 @@ impl Reader {
     /// When the disk refuses.
     pub fn in_order<B>(
         &self,
+        take: impl FnMut(&Target, &Entity) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>> {
+        let (ordered, news) = self.whole_pieces()?;
+        self.together(ordered, &news, |_| true, take)
+    }
+
+    /// What some pieces say of targets that are wanted, together with news of such.
+    pub(super) fn together<B>(
+        &self,
+        mut ordered: Ordered<'_>,
+        news: &Delta,
+        wanted: impl Fn(&[u8]) -> bool,
         mut take: impl FnMut(&Target, &Entity) -> ControlFlow<B>,
     ) -> Result<ControlFlow<B>> {
-        let (mut ordered, news) = self.whole_pieces()?;
         let mut news = news.iter().peekable();
         loop {
+            while ordered.target().is_some_and(|target| !wanted(target)) {
+                self.or_replaced(ordered.pass())?;
+            }
             let here = ordered.target();
             let is_new = news.peek().is_some_and(|(target, _)| {
                 here.is_none_or(|here| target.as_str().as_bytes() < here)

@@ -97,7 +97,12 @@ fn json_of(field: record::Field) -> Json {
 }
 
 pub fn meta() -> Meta {
-    Meta { version: "1.2.3".into(), rules: 7, digest: StateDigest::default(), manifest: Some(42) }
+    Meta {
+        version: "1.2.3".into(),
+        rules: 7,
+        digest: Some(StateDigest::default()),
+        manifest: Some(42),
+    }
 }
 
 /// Writes every entity and winner of a state, whether removed or not.

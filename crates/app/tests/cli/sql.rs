@@ -1,0 +1,407 @@
+//! Questions in SQL, by the real DuckDB; where there is none the tests that need it say so and end.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use super::support::{Home, Ran};
+
+const LISTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/listed-companies.csv");
+
+fn has_duckdb() -> bool {
+    let there = Command::new("duckdb").arg("-version").output().is_ok_and(|o| o.status.success());
+    if !there {
+        let said = "skipped: there is no duckdb here; `pip install duckdb-cli` installs it";
+        drop(writeln!(std::io::stderr(), "{said}"));
+    }
+    there
+}
+
+fn rows(home: &Home, query: &str) -> Vec<Json> {
+    let out = home.run(&["sql", "--json", query]).ok();
+    out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The only value of the only row.
+fn one(home: &Home, query: &str) -> String {
+    let out = home.run(&["sql", "--format", "csv", query]).ok();
+    out.lines().nth(1).unwrap_or_default().to_owned()
+}
+
+/// Numbers as numbers, whoever wrote them.
+fn plain(value: &Json) -> Json {
+    let number = value.as_f64().or_else(|| value.as_str()?.parse().ok());
+    number.map_or_else(|| value.clone(), Json::from)
+}
+
+fn listed(home: &Home, collection: &str) -> BTreeMap<String, BTreeMap<String, Json>> {
+    let out = home.run(&["list", collection, "--json"]).ok();
+    let all = out.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+    all.map(|row| {
+        let fields = row["fields"].as_object().unwrap().iter();
+        let fields = fields.filter(|(field, _)| *field != "slug");
+        let fields = fields.map(|(field, value)| (field.clone(), plain(value))).collect();
+        (row["target"].as_str().unwrap().to_owned(), fields)
+    })
+    .collect()
+}
+
+fn asked(home: &Home, collection: &str) -> BTreeMap<String, BTreeMap<String, Json>> {
+    let behind = ["target", "slug", "_odd", "other", "updated_at", "updated_by"];
+    let all = rows(home, &format!("from {collection}")).into_iter();
+    all.map(|row| {
+        let mut fields = BTreeMap::new();
+        for (field, value) in row.as_object().unwrap() {
+            if !value.is_null() && !behind.contains(&field.as_str()) {
+                fields.insert(field.clone(), plain(value));
+            }
+        }
+        for (field, value) in
+            ["_odd", "other"].into_iter().flat_map(|of| row[of].as_object()).flatten()
+        {
+            fields.insert(field.clone(), plain(value));
+        }
+        (row["target"].as_str().unwrap().to_owned(), fields)
+    })
+    .collect()
+}
+
+fn tables(home: &Home, table: &str) -> Vec<PathBuf> {
+    let end = format!("-{table}.parquet");
+    let all = std::fs::read_dir(home.file("cache/tables")).unwrap().map(|e| e.unwrap().path());
+    all.filter(|path| path.to_str().unwrap().ends_with(&end)).collect()
+}
+
+#[test]
+fn rows_are_those_of_the_list_before_and_behind_each_change_and_compaction() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::none();
+    home.run(&["init", "home", "--node", "pi1", "--no-cards"]).ok();
+    home.run(&["import", "csv", LISTED]).ok();
+    let same = |count: usize| {
+        let listed = listed(&home, "companies");
+        assert_eq!(listed.len(), count);
+        assert!(asked(&home, "companies") == listed);
+        assert!(asked(&home, "people") == self::listed(&home, "people"));
+        let values = home.run(&["status", "--json"]).ok();
+        let values: Json = serde_json::from_str(values.lines().next().unwrap()).unwrap();
+        assert_eq!(one(&home, "select count(*) from datagrams"), values["values"].to_string());
+    };
+    same(1837);
+    home.run(&["set", "companies/apple-inc", "city=Cupertino", "own=x", "average_rating=4.5"]).ok();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    home.run(&["add", "person", "Jane", "--company", "acme"]).ok();
+    home.run(&["note", "acme", "they ring back"]).ok();
+    same(1838);
+    assert_eq!(one(&home, "select parent from notes"), "companies/acme");
+    home.run(&["compact"]).ok();
+    assert_eq!(tables(&home, "companies").len(), 1, "what is merged is in no other table");
+    assert!(tables(&home, "touched").is_empty());
+    same(1838);
+    home.run(&["rm", "companies/microsoft"]).ok();
+    home.run(&["rm", "companies/acme"]).ok();
+    same(1836);
+    assert_eq!(one(&home, "select count(*) from notes"), "0", "a note goes with its company");
+    home.run(&["compact"]).ok();
+    same(1836);
+    assert_eq!(one(&home, "select count(*) from notes"), "0");
+}
+
+#[test]
+fn a_query_writes_nothing_and_reads_nothing_but_the_tables() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    let out = home.dir.path().join("out.csv");
+    std::fs::write(home.dir.path().join("secret.csv"), "a\n1\n").unwrap();
+    let refused = |query: String| {
+        home.run(&["sql", &query]).fails(1, "DuckDB: ");
+        assert!(!out.exists(), "{query}");
+    };
+    let path = out.display();
+    refused(format!("copy (select 1) to '{path}'"));
+    refused(format!("copy companies to '{path}' (use_tmp_file false)"));
+    refused(format!("copy companies to '{}/cache/tables/x.parquet'", home.path.display()));
+    refused(format!("attach '{path}'"));
+    refused(format!("export database '{path}'"));
+    refused(format!(".output {path}"));
+    refused(format!(".shell touch {path}"));
+    for query in [
+        "install httpfs",
+        "load httpfs",
+        "select * from read_csv('secret.csv')",
+        "from '.cocli/keys'",
+        "from glob('*')",
+        "set enable_external_access = true",
+        "set allowed_directories = ['/']",
+        "reset lock_configuration",
+        "select getenv('HOME')",
+        ".read secret.csv",
+        ".open x.db",
+    ] {
+        refused(query.to_owned());
+    }
+    // Piped, the same.
+    home.input(&["sql"], format!("copy (select 1) to '{path}'").as_bytes()).fails(1, "DuckDB: ");
+    home.input(&["sql"], format!(".shell touch {path}\n").as_bytes()).fails(1, "-safe mode");
+    let long = format!("select '{}' as x;\n.shell touch {path}\n", "x".repeat(200_000));
+    home.input(&["sql"], long.as_bytes()).fails(1, "-safe mode");
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_file_of_the_cache_that_somebody_wrote_to_or_took_away_is_made_anew() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    home.run(&["compact"]).ok();
+    assert!(!home.file("cache/tables").exists(), "nobody asked yet");
+    assert_eq!(one(&home, "select name from companies"), "Acme");
+    let table = tables(&home, "companies").remove(0);
+    let query =
+        format!("copy (select 1) to '{}' (use_tmp_file false, format parquet)", table.display());
+    let before = std::fs::read(&table).unwrap();
+    drop(home.run(&["sql", &query]));
+    assert_eq!(one(&home, "select name from companies"), "Acme");
+    assert!(std::fs::read(&table).unwrap() == before, "the same content makes the same bytes");
+    std::fs::write(&table, &before[..before.len() - 9]).unwrap();
+    assert_eq!(one(&home, "select name from companies"), "Acme");
+    std::fs::remove_file(&table).unwrap();
+    assert_eq!(one(&home, "select name from companies"), "Acme");
+    std::fs::remove_dir_all(home.file("cache")).unwrap();
+    assert_eq!(one(&home, "select name from companies"), "Acme");
+}
+
+/// A program that stands for DuckDB's.
+fn program(home: &Home, script: &str) -> PathBuf {
+    let path = home.dir.path().join("other duckdb");
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+fn by(home: &Home, duckdb: &Path, words: &[&str]) -> Ran {
+    super::support::run(home.command().env("COCLI_DUCKDB", duckdb).args(words), b"")
+}
+
+#[test]
+fn a_query_that_lost_its_files_is_asked_once_more() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    let marker = home.dir.path().join("once");
+    let cache = home.file("cache");
+    let script = format!(
+        "[ -e '{0}' ] || {{ touch '{0}'; rm -r '{1}'; }}\nexec duckdb \"$@\"",
+        marker.display(),
+        cache.display()
+    );
+    let duckdb = program(&home, &script);
+    assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).ok(), "name\nAcme\n");
+    assert!(marker.exists());
+    // Of one file as of all.
+    std::fs::remove_file(&marker).unwrap();
+    let script = format!(
+        "[ -e '{0}' ] || {{ touch '{0}'; rm '{1}'/tables/*-companies.parquet; }}\nexec duckdb \"$@\"",
+        marker.display(),
+        cache.display()
+    );
+    let duckdb = program(&home, &script);
+    assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).ok(), "name\nAcme\n");
+    // Not for ever.
+    let duckdb = program(&home, &format!("rm -r '{}'\nexec duckdb \"$@\"", cache.display()));
+    assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).code, 1);
+}
+
+#[test]
+fn who_has_no_duckdb_or_an_old_one_is_told_what_to_install() {
+    let home = Home::new();
+    let missing = home.dir.path().join("nothing");
+    let ran = by(&home, &missing, &["sql", "select 1"]);
+    ran.fails(1, "DuckDB is not installed").fails(1, "install duckdb");
+    let old = program(&home, "[ \"$1\" = -version ] && echo 'v0.9.2 3c695d7ba9'\nexit 1");
+    by(&home, &old, &["sql", "select 1"])
+        .fails(1, "is DuckDB v0.9.2 3c695d7ba9: expected 1.2 or later");
+    let newer = program(
+        &home,
+        "[ \"$1\" = -version ] && { echo 'v3.0.0 (X) 1'; exit 0; }\necho 'Catalog Error: no such setting' >&2; exit 1",
+    );
+    by(&home, &newer, &["sql", "select 1"])
+        .fails(1, "is DuckDB v3.0.0 (X) 1, and does not take")
+        .fails(1, "no such setting");
+    let none = program(&home, "exit 1");
+    by(&home, &none, &["sql", "select 1"]).fails(1, "is no DuckDB");
+}
+
+#[test]
+fn what_duckdb_says_of_a_broken_query_is_told_with_its_line() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    let ran = home.run(&["sql", "select 1,\n  nope\nfrom companies"]);
+    assert_eq!(ran.out, "");
+    ran.fails(1, "error: DuckDB: Binder Error").fails(1, "LINE 2:   nope");
+    let ran = home.run(&["sql", "--json", "selec"]).fails(1, "");
+    let told: Json = serde_json::from_str(&ran.err).unwrap();
+    assert!(told["error"].as_str().unwrap().contains("syntax error"), "{told}");
+    home.input(&["sql"], b" \n").fails(2, "no query came");
+    home.run(&["sql", "select 1", "--format", "parquet"]).fails(2, "--output FILE");
+    home.run(&["sql", "select 1", "--format", "csv", "--json"]).fails(2, "one of them");
+}
+
+#[test]
+fn rows_come_as_a_table_csv_json_or_a_file_from_a_home_of_any_name() {
+    if !has_duckdb() {
+        return;
+    }
+    let mut home = Home::none();
+    home.path = home.dir.path().join("it's [1] \u{e9} \"x\" *");
+    let path = home.path.to_str().unwrap().to_owned();
+    super::support::run(
+        super::support::cocli(home.dir.path()).args(["init", &path, "--node", "pi1"]),
+        b"",
+    )
+    .ok();
+    home.run(&["add", "company", "Acme", "--set", "city=O'Hara", "--set", "tags=[\"a\",\"b\"]"])
+        .ok();
+    let query = "select slug, city, tags, state from companies";
+    assert_eq!(
+        home.run(&["sql", query]).ok(),
+        "slug,city,tags,state\nacme,\"O'Hara\",\"[a, b]\",\n"
+    );
+    assert_eq!(
+        home.input(&["sql", "-", "--json"], query.as_bytes()).ok(),
+        "{\"slug\":\"acme\",\"city\":\"O'Hara\",\"tags\":[\"a\",\"b\"],\"state\":null}\n"
+    );
+    assert!(home.run(&["sql", query, "--format", "table"]).ok().contains("\u{2502} acme"));
+    let file = home.dir.path().join("it's.parquet");
+    let file_text = file.to_str().unwrap();
+    home.run(&["sql", &format!("{query}; -- all"), "--output", file_text]).fails(1, "Parser Error");
+    assert!(!file.exists());
+    home.run(&["sql", &format!("{query} -- all"), "--output", file_text]).ok();
+    assert!(std::fs::read(&file).unwrap().starts_with(b"PAR1"));
+    let file = home.dir.path().join("rows");
+    home.run(&["sql", query, "--output", file.to_str().unwrap()]).ok();
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with("slug,city"));
+    let left = std::fs::read_dir(home.dir.path()).unwrap().map(|e| e.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_str().unwrap().ends_with(".new")));
+}
+
+#[test]
+fn leads_are_the_companies_with_an_address_that_nobody_left_out() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    for (name, set) in [
+        ("Acme", ["email=INFO@acme.example", "domain=acme.example"]),
+        ("Bolt", ["city=Dallas", "domain=bolt.example"]),
+        ("Cane", ["email=c@cane.example", "domain=cane.example"]),
+        ("Dune", ["email=d@dune.example", "domain=dune.example"]),
+    ] {
+        home.run(&["add", "company", name, "--set", set[0], "--set", set[1]]).ok();
+    }
+    home.run(&[
+        "set",
+        "companies/acme",
+        "all_emails+=sales@acme.example",
+        "all_emails+=info@acme.example",
+    ])
+    .ok();
+    home.run(&["add", "person", "Jane", "--company", "acme", "--set", "email=jane@acme.example"])
+        .ok();
+    home.run(&["add", "person", "Joe", "--company", "bolt", "--set", "email=joe@bolt.example"])
+        .ok();
+    let leads = |words: &[&str]| -> BTreeSet<String> {
+        let query = "select company || ': ' || emails as x from leads";
+        let out = home.run(&[&["sql", query, "--format", "csv"], words].concat()).ok();
+        out.lines().skip(1).map(str::to_owned).collect()
+    };
+    let acme = "Acme: info@acme.example; jane@acme.example; sales@acme.example".to_owned();
+    let bolt = "Bolt: joe@bolt.example".to_owned();
+    let (cane, dune) = ("Cane: c@cane.example".to_owned(), "Dune: d@dune.example".to_owned());
+    let all = BTreeSet::from([acme.clone(), bolt.clone(), cane.clone(), dune]);
+    assert_eq!(leads(&[]), all);
+    home.run(&["compact"]).ok();
+    assert_eq!(leads(&[]), all);
+    home.run(&["campaign", "new", "Road"]).ok();
+    let road = ["--campaign", "road"];
+    assert_eq!(leads(&road), BTreeSet::new());
+    let mut add = vec!["campaign", "add", "companies/acme", "companies/bolt", "companies/cane"];
+    add.extend(road);
+    home.run(&add).ok();
+    assert_eq!(leads(&road), BTreeSet::from([acme.clone(), bolt, cane]));
+    for who in ["cane.example", "people/joe"] {
+        home.run(&["campaign", "exclude", who, "--reason", "asked", "--campaign", "road"]).ok();
+    }
+    assert_eq!(leads(&road), BTreeSet::from([acme]));
+    home.run(&["campaign", "exclude", "companies/acme", "--reason", "x", "--campaign", "road"])
+        .ok();
+    assert_eq!(leads(&road), BTreeSet::new());
+    home.run(&["sql", "from leads", "--campaign", "nope"]).fails(3, "no campaign is called");
+}
+
+#[test]
+fn nodes_are_told_with_whatever_is_known_of_them() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["set", "nodes/pi1", "Version=7", "node=odd", "version=8"]).ok();
+    let rows = rows(&home, "from heartbeats");
+    assert_eq!(rows.len(), 1);
+    for (column, value) in [("node", "pi1"), ("node_", "odd"), ("Version", "7"), ("version_", "8")]
+    {
+        assert_eq!(rows[0][column], value, "{rows:?}");
+    }
+}
+
+#[test]
+fn queries_changes_and_compactions_at_once_do_not_break_one_another() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..6 {
+                    let count = one(&home, "select count(*) from companies where city = 'Dallas'");
+                    assert!(count.parse::<u32>().unwrap() >= 1, "{count}");
+                }
+            });
+        }
+        scope.spawn(|| {
+            for n in 0..6 {
+                home.run(&["add", "company", &format!("More {n}"), "--set", "city=Dallas"]).ok();
+                home.run(&["compact"]).ok();
+            }
+        });
+    });
+    assert_eq!(one(&home, "select count(*) from companies"), "7");
+    home.run(&["compact"]).ok();
+    assert_eq!(tables(&home, "companies").len(), 1, "nobody reads the others any more");
+    assert_eq!(
+        std::fs::read_dir(home.file("cache/tables"))
+            .unwrap()
+            .filter(|e| {
+                e.as_ref().unwrap().file_name().to_str().unwrap().starts_with("reading-")
+            })
+            .count(),
+        0
+    );
+}

@@ -1,0 +1,139 @@
+//! The tables as views for DuckDB: rows of the base that no layer above it touches, and those of the layers.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use cocli_store::paths;
+
+use super::Tables;
+use super::unit::{ADDRESSES, CAMPAIGN, NODE_FIELDS, TOUCHED, Unit};
+
+/// A view by its name, and the `SELECT` that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// What queries call it.
+    pub name: &'static str,
+    /// In DuckDB's SQL.
+    pub select: String,
+}
+
+/// Companies that have an address, with all addresses; those that somebody left out are not among them.
+const LEADS: &str = "\
+SELECT coalesce(c.name, c.slug) AS company, c.domain, a.emails, \
+coalesce(c.phone_1, c.phone_number, c.phone_from_website, c.all_phones[1]) AS phone, \
+coalesce(c.website_url, c.domain) AS website, c.city, c.state, \
+array_to_string(c.categories, '; ') AS categories, array_to_string(c.services, '; ') AS services, \
+array_to_string(c.products, '; ') AS products, array_to_string(c.tags, '; ') AS tags, \
+'https://www.google.com/maps/search/?api=1&query=google&query_place_id=' || c.place_id AS gmb_url, \
+c.average_rating AS rating, c.reviews_count AS reviews FROM companies AS c JOIN ";
+
+impl Tables {
+    /// The views, each behind those that it is made of. `home` is where the home is for DuckDB.
+    ///
+    /// # Errors
+    /// When that path is no Unicode: names it.
+    pub fn views(&self, home: &Path) -> Result<Vec<View>, String> {
+        let of = Views { tables: self, home };
+        let mut views = Vec::new();
+        for name in cocli_table::names().chain([ADDRESSES]) {
+            views.push(View { name, select: of.layered(name)? });
+        }
+        views.push(View { name: "heartbeats", select: of.heartbeats()? });
+        views.push(View { name: "leads", select: of.leads()? });
+        Ok(views)
+    }
+
+    /// All files that the views read.
+    pub fn files(&self, home: &Path) -> impl Iterator<Item = PathBuf> {
+        let of_unit = |unit: &Unit| {
+            let tables = unit.tables().into_iter();
+            tables.map(|table| home.join(paths::table(unit.key, table))).collect::<Vec<_>>()
+        };
+        self.units().flat_map(of_unit)
+    }
+}
+
+/// The views of tables below a home.
+struct Views<'a> {
+    tables: &'a Tables,
+    home: &'a Path,
+}
+
+impl Views<'_> {
+    /// The rows of a table in the files of some units.
+    fn read<'a>(
+        &self,
+        units: impl IntoIterator<Item = &'a Unit>,
+        table: &str,
+    ) -> Result<String, String> {
+        let mut files = Vec::new();
+        for unit in units {
+            let path = self.home.join(paths::table(unit.key, table));
+            let text = path.to_str().ok_or_else(|| path.display().to_string())?;
+            files.push(text_of(text));
+        }
+        Ok(format!("read_parquet([{}])", files.join(", ")))
+    }
+
+    fn layered(&self, table: &str) -> Result<String, String> {
+        let mut parts = Vec::new();
+        let from = std::iter::once(self.read(&self.tables.base, table));
+        let from = from.chain(self.tables.layers.iter().map(|layer| self.read([layer], table)));
+        for (at, rows) in from.enumerate() {
+            let above = &self.tables.layers[at..];
+            parts.push(match above {
+                [] => format!("SELECT * FROM {}", rows?),
+                _ => format!(
+                    "SELECT below.* FROM {} AS below ANTI JOIN {} AS above ON below.target = above.target",
+                    rows?,
+                    self.read(above, TOUCHED)?
+                ),
+            });
+        }
+        Ok(parts.join(" UNION ALL "))
+    }
+
+    /// A row for each node, with a column for each field that any has.
+    fn heartbeats(&self) -> Result<String, String> {
+        let mut taken: BTreeSet<String> =
+            ["target", "node", "updated_at"].map(str::to_owned).into();
+        let mut columns = String::new();
+        for field in &self.tables.fields {
+            // Names of columns are the same whatever their case.
+            let mut name = field.clone();
+            while !taken.insert(name.to_lowercase()) {
+                name.push('_');
+            }
+            let (text, name) = (text_of(field), name.replace('"', "\"\""));
+            columns += &format!("max(value) FILTER (WHERE field = {text}) AS \"{name}\", ");
+        }
+        Ok(format!(
+            "SELECT target, split_part(target, '/', 2) AS node, {columns}\
+             CAST(max(\"at\") AS TIMESTAMPTZ) AS updated_at FROM {} GROUP BY target",
+            self.read([&self.tables.nodes], NODE_FIELDS)?
+        ))
+    }
+
+    fn leads(&self) -> Result<String, String> {
+        let (mut people, mut companies) = (String::new(), String::new());
+        if let Some(campaign) = &self.tables.campaign {
+            let rows = self.read([campaign], CAMPAIGN)?;
+            let who = |is: &str| format!("(SELECT who FROM {rows} WHERE \"is\" = '{is}')");
+            let (member, excluded) = (who("member"), who("excluded"));
+            people = format!(" WHERE target NOT IN {excluded}");
+            companies = format!(
+                " WHERE c.target IN {member} AND c.target NOT IN {excluded} \
+                 AND coalesce(c.domain, '') NOT IN {excluded}"
+            );
+        }
+        Ok(format!(
+            "{LEADS}(SELECT company, string_agg(DISTINCT email, '; ' ORDER BY email) AS emails \
+             FROM {ADDRESSES}{people} GROUP BY company) AS a ON a.company = c.target{companies}"
+        ))
+    }
+}
+
+/// A text in SQL.
+fn text_of(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
