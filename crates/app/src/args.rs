@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod import;
 mod work;
 
+pub(crate) use import::{Import, ImportCsv, ImportFile, ImportVerb, Manner};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -72,7 +74,7 @@ pub(crate) enum Verb {
     Campaign(Campaign),
     /// Work for several machines: tasks, each claimed by one worker at a time.
     Queue(Queue),
-    /// Bring companies or people in.
+    /// Bring in what you have: tables, contacts, a home of the Python program.
     Import(Import),
     /// Merge the journals into the checkpoint and put all cards in place.
     Compact(Compact),
@@ -429,35 +431,6 @@ pub(crate) struct Log {
     /// Print the records as they stand in the journals.
     #[arg(long)]
     pub(crate) raw: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    #[command(subcommand)]
-    pub(crate) what: ImportVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ImportVerb {
-    /// A table with a header line.
-    Csv(ImportCsv),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportCsv {
-    pub(crate) file: PathBuf,
-    /// Which field a column becomes; `COLUMN=` leaves it out (default: by the column's name).
-    #[arg(long, value_name = "COLUMN=FIELD")]
-    pub(crate) map: Vec<String>,
-    /// Bring the rows in as people.
-    #[arg(long)]
-    pub(crate) people: bool,
-    /// Replace values that are there; else only empty fields are filled.
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    /// Say what would be done, and do nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
