@@ -44,6 +44,8 @@ struct Report {
     added: usize,
     changed: usize,
     same: usize,
+    /// People who came in beside the rows.
+    people: usize,
     /// Line numbers and why.
     skipped: Vec<(u64, String)>,
     more_skipped: usize,
@@ -150,6 +152,9 @@ impl<'c> Bringing<'c> {
             self.bar.inc(1);
             match row {
                 Row::Skipped(why) => self.report.skip(line, why),
+                Row::Added(target) if !counted => {
+                    self.report.people += usize::from(target.is_entity());
+                }
                 _ if !counted => {}
                 Row::Added(_) => self.report.added += 1,
                 Row::Changed(_) => self.report.changed += 1,
@@ -189,7 +194,7 @@ fn tell(
             report.skipped.iter().map(|(line, why)| json!({"line": line, "why": why})).collect();
         let mut object = json!({
             "added": report.added, "changed": report.changed, "same": report.same,
-            "skipped": skipped, "more_skipped": report.more_skipped, "kept": report.kept,
+            "people": report.people, "skipped": skipped, "more_skipped": report.more_skipped, "kept": report.kept,
             "written": report.datagrams, "dry_run": how.dry_run,
         });
         if let Some((what, count)) = left_out {
@@ -203,6 +208,9 @@ fn tell(
         "{file}: {} {would}added, {} {would}changed, {} the same, {} skipped; {} values {would}written",
         report.added, report.changed, report.same, report.skipped(), report.datagrams
     ));
+    if report.people > 0 {
+        screen.line(format!("{} people {would}added beside them", report.people));
+    }
     if report.kept > 0 {
         screen.line(format!(
             "{} values differ from what stands there, which stays: `--overwrite` replaces it",

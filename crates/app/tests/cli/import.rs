@@ -199,7 +199,8 @@ fn people_in_a_column_come_in_with_the_company_of_the_row() {
     let home = Home::new();
     let table = b"name,domain,key_people\nAcme,acme.com,\"Jane Doe ( CEO ) John Roe ( CFO , COO )\"\nBeta,beta.com,Jane Doe (chair)\n";
     import(&home, table, &["--people-in", "who"]).fails(2, "no column \"who\"");
-    assert!(import(&home, table, &["--people-in", "key_people"]).ok().contains("2 added"));
+    let out = import(&home, table, &["--people-in", "key_people"]).ok();
+    assert!(out.contains("2 added") && out.contains("3 people added beside them"), "{out}");
     assert_eq!(home.run(&["get", "people/jane-doe", "company"]).ok(), "companies/acme\n");
     assert_eq!(home.run(&["get", "people/john-roe", "role"]).ok(), "CFO, COO\n");
     // Somebody of that name at another company is somebody else, until a person says so.

@@ -9,13 +9,14 @@ mod journals;
 mod lines;
 mod table;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use cocli_core::{Entry, Field, Instant, Target};
 use cocli_store::disk::{RealDisk, SharedDisk};
-use cocli_store::{Disk, FileKind, StoreError, paths};
+use cocli_store::{Disk, FileKind, paths};
 
 use super::{How, Importer, Row};
 use crate::cards::Placed;
@@ -144,6 +145,8 @@ struct Move<'a> {
     tags: HashMap<Target, BTreeSet<String>>,
     /// Companies of people, by the names of links.
     linked: HashMap<String, BTreeSet<Target>>,
+    /// Folders that cannot be listed.
+    unlisted: RefCell<BTreeSet<Odd>>,
     /// Targets that files were read for.
     read: HashSet<Target>,
 }
@@ -152,8 +155,8 @@ impl Home {
     /// Brings in a whole home of the Python program.
     ///
     /// # Errors
-    /// When the home cannot be written, or a folder of the source not be listed. What was written by then stays, and
-    /// the same import goes on from there.
+    /// When the home cannot be read or written. What was written by then stays, and the same import goes on from
+    /// there.
     pub fn bring_in(&self, source: &Source, how: How, now: Instant) -> Result<Report> {
         let mut session = self.session(now)?;
         if !how.dry_run {
@@ -173,6 +176,7 @@ impl Home {
             journaled: HashMap::new(),
             tags: HashMap::new(),
             linked: HashMap::new(),
+            unlisted: RefCell::default(),
             read: HashSet::new(),
         };
         moving.all()?;
@@ -182,14 +186,18 @@ impl Home {
 
 impl Move<'_> {
     fn all(&mut self) -> Result<()> {
-        let folders = self.folders()?;
+        let folders = self.folders();
         self.journals(&folders)?;
         self.companies(&folders)?;
         self.people()?;
         self.journaled_only()?;
         self.emails()?;
         self.campaigns()?;
-        self.pass_over()
+        self.pass_over();
+        for Odd { path, why } in self.unlisted.take() {
+            self.odd(&path, why);
+        }
+        Ok(())
     }
 
     fn session(&self) -> Result<Session<'_>> {
@@ -208,16 +216,19 @@ impl Move<'_> {
         self.report.kinds.entry(kind).or_default()
     }
 
-    fn list(&self, folder: &str) -> Result<Vec<(String, FileKind)>> {
-        self.disk.list(folder).map_err(|source| {
-            StoreError::Io { path: folder.to_owned(), doing: "list", source }.into()
+    /// What is in a folder; one that cannot be listed is odd, and stops nothing else.
+    fn list(&self, folder: &str) -> Vec<(String, FileKind)> {
+        self.disk.list(folder).unwrap_or_else(|error| {
+            let why = format!("cannot be listed: {error}: what is in it is left out");
+            self.unlisted.borrow_mut().insert(Odd { path: folder.to_owned(), why });
+            Vec::new()
         })
     }
 
     /// The names of the folders in a folder.
-    fn folders_in(&self, folder: &str) -> Result<Vec<String>> {
-        let all = self.list(folder)?.into_iter();
-        Ok(all.filter(|(_, kind)| *kind == FileKind::Folder).map(|(name, _)| name).collect())
+    fn folders_in(&self, folder: &str) -> Vec<String> {
+        let all = self.list(folder).into_iter();
+        all.filter(|(_, kind)| *kind == FileKind::Folder).map(|(name, _)| name).collect()
     }
 
     fn is_file(&self, path: &str) -> bool {

@@ -20,7 +20,7 @@ const NO_REASON: &str = "no reason was given";
 
 impl Move<'_> {
     /// The campaigns of the source: slugs and folders.
-    pub(super) fn campaign_folders(&self) -> Result<BTreeMap<String, String>> {
+    pub(super) fn campaign_folders(&self) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
         let mut add = |name: &str, path: String| {
             let name = if cocli_core::task::queue(name, "x").is_ok() {
@@ -30,9 +30,9 @@ impl Move<'_> {
             };
             found.entry(name).or_insert(path);
         };
-        for name in self.folders_in(paths::CAMPAIGNS)? {
+        for name in self.folders_in(paths::CAMPAIGNS) {
             let path = python::within(paths::CAMPAIGNS, &name);
-            let below = self.folders_in(&path)?;
+            let below = self.folders_in(&path);
             let holds = [INDEXES, QUEUES].iter().any(|one| below.iter().any(|name| name == one));
             for name in below {
                 let path = python::within(&path, &name);
@@ -44,13 +44,13 @@ impl Move<'_> {
                 add(&name, path);
             }
         }
-        Ok(found)
+        found
     }
 
     pub(super) fn campaigns(&mut self) -> Result<()> {
         let outer = paths::campaign_settings(paths::CAMPAIGNS);
         self.settings(&outer, &outer)?;
-        let campaigns = self.campaign_folders()?;
+        let campaigns = self.campaign_folders();
         let (mut by_tag, mut names) = (HashMap::<String, BTreeSet<String>>::new(), HashMap::new());
         for (campaign, folder) in &campaigns {
             let path = paths::campaign_settings(folder);
@@ -67,13 +67,13 @@ impl Move<'_> {
             let mut of = members.remove(&campaign).unwrap_or_default();
             for index in [python::prospects(&folder), python::emails(&folder)] {
                 let is_email = index == python::emails(&folder);
-                for file in self.tables(&index)? {
+                for file in self.tables(&index) {
                     self.rows(&file, &mut |moving, _, cells| {
                         of.extend(moving.indexed(cells, is_email))
                     });
                 }
             }
-            let excluded = self.excluded(&folder)?;
+            let excluded = self.excluded(&folder);
             let name = names.remove(&campaign).unwrap_or_default();
             self.campaign(&campaign, &name, of, excluded)?;
         }
@@ -149,9 +149,9 @@ impl Move<'_> {
     }
 
     /// Who is left out of a campaign, and why.
-    fn excluded(&mut self, folder: &str) -> Result<BTreeMap<String, String>> {
+    fn excluded(&mut self, folder: &str) -> BTreeMap<String, String> {
         let mut found = BTreeMap::new();
-        for file in self.files_in(&python::exclusions(folder))? {
+        for file in self.files_in(&python::exclusions(folder)) {
             let Some(bytes) = self.read(&file).filter(|_| file.ends_with(".json")) else {
                 continue;
             };
@@ -177,7 +177,7 @@ impl Move<'_> {
                 None => self.odd(&file, "names neither a company nor a domain: left out"),
             }
         }
-        Ok(found)
+        found
     }
 
     /// The target of a slug that is left out. The Python program takes `junk.com` for one.

@@ -28,7 +28,7 @@ impl Move<'_> {
             let tags = self.tags_now(some)?;
             for folder in some {
                 self.company(folder, &tags, &mut items, &mut changes);
-                self.convos(&folder.path, &folder.target, &mut items)?;
+                self.convos(&folder.path, &folder.target, &mut items);
             }
             self.write(&changes)?;
             self.bring(items)?;
@@ -120,21 +120,21 @@ impl Move<'_> {
     /// All people.
     pub(super) fn people(&mut self) -> Result<()> {
         let people = Kind::Person.plural();
-        let names = self.folders_in(people)?;
+        let names = self.folders_in(people);
         for some in names.chunks(FOLDERS_AT_ONCE) {
             let mut items = Vec::new();
             for name in some {
-                self.person(&python::within(people, name), name, &mut items)?;
+                self.person(&python::within(people, name), name, &mut items);
             }
             self.bring(items)?;
         }
         Ok(())
     }
 
-    fn person(&mut self, path: &str, name: &str, items: &mut Vec<(String, Item)>) -> Result<()> {
-        let mut files = self.cards_of(path)?;
-        let Some(newest) = files.pop() else { return Ok(()) };
-        let Some(target) = self.place_of(Kind::Person, path, name) else { return Ok(()) };
+    fn person(&mut self, path: &str, name: &str, items: &mut Vec<(String, Item)>) {
+        let mut files = self.cards_of(path);
+        let Some(newest) = files.pop() else { return };
+        let Some(target) = self.place_of(Kind::Person, path, name) else { return };
         let mut values = self.card(Kind::Person, &newest).unwrap_or_default();
         let stem = newest.rsplit('/').next().and_then(|file| file.strip_suffix(".md"));
         let own = paths::card(&target, None)
@@ -152,31 +152,31 @@ impl Move<'_> {
             }
         }
         name_it(&mut values, name);
-        self.join_company(path, name, &mut values)?;
+        self.join_company(path, name, &mut values);
         items.push((newest, item(Kind::Person, target.clone(), values)));
-        self.convos(path, &target, items)
+        self.convos(path, &target, items);
     }
 
     /// The cards of a person, the newest last: the Python program leaves the old one where somebody is renamed.
-    fn cards_of(&self, path: &str) -> Result<Vec<String>> {
-        let mut files = self.files_in(path)?;
+    fn cards_of(&self, path: &str) -> Vec<String> {
+        let mut files = self.files_in(path);
         files.retain(|file| file.ends_with(".md"));
         let when = |file: &String| self.disk.stat(file).ok().flatten().map(|stat| stat.modified_ns);
         files.sort_by_cached_key(|file| (when(file), file.clone()));
-        Ok(files)
+        files
     }
 
     /// The company of a person: by the names of links, else by its name, where it is that of one.
-    fn join_company(&mut self, path: &str, name: &str, values: &mut Values) -> Result<()> {
+    fn join_company(&mut self, path: &str, name: &str, values: &mut Values) {
         let (Ok(company), Ok(companies)) = (Field::read("company"), Field::read("companies"))
         else {
-            return Ok(());
+            return;
         };
         if values.contains_key(&company) {
-            return Ok(());
+            return;
         }
         let mut linked = self.linked.remove(name).unwrap_or_default();
-        for (link, _) in self.list(&python::within(path, Kind::Company.plural()))? {
+        for (link, _) in self.list(&python::within(path, Kind::Company.plural())) {
             linked.extend(Target::read(&python::within(Kind::Company.plural(), &link)).ok());
         }
         let moved = |target: Target| self.moved.get(target.as_str()).cloned().unwrap_or(target);
@@ -198,13 +198,12 @@ impl Move<'_> {
         if let Some(first) = linked.first() {
             values.insert(company, Value::text(first.as_str()));
         }
-        Ok(())
     }
 
     /// The notes and meetings in a folder.
-    fn convos(&mut self, path: &str, of: &Target, items: &mut Vec<(String, Item)>) -> Result<()> {
+    fn convos(&mut self, path: &str, of: &Target, items: &mut Vec<(String, Item)>) {
         for kind in Kind::CONVOS {
-            for file in self.files_in(&python::within(path, kind.plural()))? {
+            for file in self.files_in(&python::within(path, kind.plural())) {
                 let name = file.rsplit('/').next().and_then(|name| name.strip_suffix(".md"));
                 let Some(name) = name.filter(|name| !name.starts_with('.')) else { continue };
                 let Some(target) = target_of(of.as_str(), kind, name) else {
@@ -230,13 +229,12 @@ impl Move<'_> {
                 items.push((file, item(kind, target, values)));
             }
         }
-        Ok(())
     }
 
     /// What the card in a folder says; `tell` what is odd about it.
     pub(super) fn entity_values(&mut self, kind: Kind, path: &str, tell: bool) -> Values {
         let file = match kind {
-            Kind::Person => self.cards_of(path).ok().and_then(|mut files| files.pop()),
+            Kind::Person => self.cards_of(path).pop(),
             _ => Some(python::within(path, python::CARD)),
         };
         let odd = self.report.odd.len();

@@ -21,8 +21,8 @@ impl Move<'_> {
     /// The addresses of all campaigns.
     pub(super) fn emails(&mut self) -> Result<()> {
         let mut found = Found::new();
-        for (_, folder) in self.campaign_folders()? {
-            for file in self.tables(&python::emails(&folder))? {
+        for (_, folder) in self.campaign_folders() {
+            for file in self.tables(&python::emails(&folder)) {
                 let name = file.clone();
                 self.rows(&file, &mut |moving, number, cells| {
                     moving.address(&name, number, cells, &mut found)
@@ -36,10 +36,10 @@ impl Move<'_> {
     }
 
     /// The tables in a folder and below it.
-    pub(super) fn tables(&self, folder: &str) -> Result<Vec<String>> {
+    pub(super) fn tables(&self, folder: &str) -> Vec<String> {
         let (mut files, mut open) = (Vec::new(), vec![folder.to_owned()]);
         while let Some(folder) = open.pop() {
-            for (name, kind) in self.list(&folder)? {
+            for (name, kind) in self.list(&folder) {
                 let path = python::within(&folder, &name);
                 match kind {
                     FileKind::Folder => open.push(path),
@@ -49,7 +49,7 @@ impl Move<'_> {
             }
         }
         files.sort();
-        Ok(files)
+        files
     }
 
     fn address(&mut self, file: &str, number: usize, cells: &[&str], found: &mut Found) {

@@ -5,7 +5,6 @@ use cocli_store::paths::python::{self, within};
 use cocli_store::{FileKind, paths};
 
 use super::Move;
-use crate::error::Result;
 use crate::slug::slug;
 
 /// How deep a campaign, or the companies in it, may stand below `campaigns/`.
@@ -26,15 +25,15 @@ pub(super) type Folders = Vec<Folder>;
 
 impl Move<'_> {
     /// The folders of companies, and where they belong.
-    pub(super) fn folders(&mut self) -> Result<Folders> {
+    pub(super) fn folders(&mut self) -> Folders {
         let companies = Kind::Company.plural();
         let mut found = Vec::new();
-        for name in self.folders_in(companies)? {
+        for name in self.folders_in(companies) {
             let path = within(companies, &name);
-            for (below, kind) in self.list(&path)? {
+            for (below, kind) in self.list(&path) {
                 let nested = within(&path, &below);
                 if below == python::CONTACTS {
-                    self.link(&nested, &name)?;
+                    self.link(&nested, &name);
                 } else if kind == FileKind::Folder && self.is_file(&within(&nested, python::CARD)) {
                     self.odd(&nested, "a company one folder too deep");
                     found.extend(self.folder(nested, &below));
@@ -42,23 +41,22 @@ impl Move<'_> {
             }
             found.extend(self.folder(path, &name));
         }
-        for path in self.left_in_campaigns()? {
+        for path in self.left_in_campaigns() {
             let name = path.rsplit('/').next().unwrap_or_default().to_owned();
             self.odd(&path, "a company in the folder of a campaign");
             found.extend(self.folder(path, &name));
         }
-        Ok(found)
+        found
     }
 
     /// People whom a folder names by links: only the names are read.
-    fn link(&mut self, contacts: &str, company: &str) -> Result<()> {
+    fn link(&mut self, contacts: &str, company: &str) {
         let Ok(target) = Target::read(&within(Kind::Company.plural(), company)) else {
-            return Ok(());
+            return;
         };
-        for (person, _) in self.list(contacts)? {
+        for (person, _) in self.list(contacts) {
             self.linked.entry(person).or_default().insert(target.clone());
         }
-        Ok(())
     }
 
     fn folder(&mut self, path: String, name: &str) -> Option<Folder> {
@@ -102,15 +100,15 @@ impl Move<'_> {
     }
 
     /// Folders of companies that were left below those of campaigns.
-    fn left_in_campaigns(&self) -> Result<Vec<String>> {
+    fn left_in_campaigns(&self) -> Vec<String> {
         let (mut found, mut layer) = (Vec::new(), vec![paths::CAMPAIGNS.to_owned()]);
         for _ in 0..DEPTH_MAX {
             let mut below = Vec::new();
             for folder in &layer {
-                for name in self.folders_in(folder)? {
+                for name in self.folders_in(folder) {
                     let path = within(folder, &name);
                     if name == Kind::Company.plural() {
-                        let names = self.folders_in(&path)?;
+                        let names = self.folders_in(&path);
                         found.extend(names.iter().map(|name| within(&path, name)));
                     } else if ![INDEXES, QUEUES].contains(&name.as_str()) {
                         below.push(path);
@@ -119,16 +117,16 @@ impl Move<'_> {
             }
             layer = below;
         }
-        Ok(found)
+        found
     }
 
     /// Counts the files that nothing was read from, by the folders that hold them.
-    pub(super) fn pass_over(&mut self) -> Result<()> {
+    pub(super) fn pass_over(&mut self) {
         let mut layer = vec![String::new()];
         for _ in 0..PASSED_DEPTH_MAX {
             let mut below = Vec::new();
             for folder in &layer {
-                for (name, kind) in self.disk.list(folder).unwrap_or_default() {
+                for (name, kind) in self.list(folder) {
                     let path = within(folder, &name);
                     match kind {
                         FileKind::Folder => below.push(path),
@@ -139,7 +137,6 @@ impl Move<'_> {
             }
             layer = below;
         }
-        Ok(())
     }
 }
 

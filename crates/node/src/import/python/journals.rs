@@ -19,9 +19,9 @@ const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 impl Move<'_> {
     /// All journals: of the home, and those that an early version kept with each company.
     pub(super) fn journals(&mut self, folders: &[Folder]) -> Result<()> {
-        let mut files = self.files_in(paths::WAL)?;
+        let mut files = self.files_in(paths::WAL);
         for folder in folders {
-            files.extend(self.files_in(&python::within(&folder.path, python::UPDATES))?);
+            files.extend(self.files_in(&python::within(&folder.path, python::UPDATES)));
         }
         for file in files.iter().filter(|file| file.ends_with(".usv")) {
             self.journal(file)?;
@@ -29,10 +29,10 @@ impl Move<'_> {
         Ok(())
     }
 
-    pub(super) fn files_in(&self, folder: &str) -> Result<Vec<String>> {
-        let all = self.list(folder)?.into_iter();
+    pub(super) fn files_in(&self, folder: &str) -> Vec<String> {
+        let all = self.list(folder).into_iter();
         let files = all.filter(|(_, kind)| *kind == cocli_store::FileKind::File);
-        Ok(files.map(|(name, _)| python::within(folder, &name)).collect())
+        files.map(|(name, _)| python::within(folder, &name)).collect()
     }
 
     fn journal(&mut self, file: &str) -> Result<()> {
