@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 mod config;
 mod export;
 mod find;
+mod import;
 mod open;
 mod sql;
 mod work;
@@ -14,6 +15,7 @@ mod work;
 pub(crate) use config::{Config, ConfigVerb};
 pub(crate) use export::{Export, ExportFormat, ExportTo, ExportVerb};
 pub(crate) use find::Find;
+pub(crate) use import::{Import, ImportCsv, ImportFile, ImportVerb, Manner};
 pub(crate) use open::{Open, What};
 pub(crate) use sql::{Sql, SqlFormat};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
@@ -86,7 +88,7 @@ pub(crate) enum Verb {
     Campaign(Campaign),
     /// Work for several machines: tasks, each claimed by one worker at a time.
     Queue(Queue),
-    /// Bring companies or people in.
+    /// Bring in what you have: tables, contacts, a home of the Python program.
     Import(Import),
     /// Hand companies, people or leads on: csv, usv, JSON lines, xlsx, Parquet, vCards.
     Export(Export),
@@ -440,35 +442,6 @@ pub(crate) struct Log {
     /// Print the records as they stand in the journals.
     #[arg(long)]
     pub(crate) raw: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Import {
-    #[command(subcommand)]
-    pub(crate) what: ImportVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ImportVerb {
-    /// A table with a header line.
-    Csv(ImportCsv),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ImportCsv {
-    pub(crate) file: PathBuf,
-    /// Which field a column becomes; `COLUMN=` leaves it out (default: by the column's name).
-    #[arg(long, value_name = "COLUMN=FIELD")]
-    pub(crate) map: Vec<String>,
-    /// Bring the rows in as people.
-    #[arg(long)]
-    pub(crate) people: bool,
-    /// Replace values that are there; else only empty fields are filled.
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    /// Say what would be done, and do nothing.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -76,6 +76,7 @@ impl From<NodeError> for Failure {
             | NodeError::Founder { .. }
             | NodeError::Stranger { .. }
             | NodeError::Stays { .. } => (Exit::Usage, None),
+            NodeError::NoSource { .. } => (Exit::Failed, None),
             NodeError::Several { targets, .. } => {
                 let first =
                     targets.first().map(|target| format!("name one of them, as `{target}`"));

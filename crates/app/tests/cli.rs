@@ -46,8 +46,12 @@ mod gateway;
 mod homes;
 #[path = "cli/identity.rs"]
 mod identity;
-#[path = "cli/imports.rs"]
-mod imports;
+#[path = "cli/import.rs"]
+mod import;
+#[path = "cli/import_cocli.rs"]
+mod import_cocli;
+#[path = "cli/import_vcard.rs"]
+mod import_vcard;
 #[path = "cli/keys.rs"]
 mod keys;
 #[path = "cli/leave.rs"]

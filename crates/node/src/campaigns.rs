@@ -11,6 +11,7 @@ use cocli_store::{Disk, FileKind, paths};
 use crate::home::Home;
 
 pub use index::{Campaign, CampaignError};
+pub(crate) use index::{EXCLUDED, MEMBERS};
 pub use settings::Rules;
 
 /// A campaign may stand in a folder of a client's: no deeper.

@@ -51,6 +51,20 @@ pub struct Placed {
     pub aside: Vec<(String, String)>,
 }
 
+impl Placed {
+    /// Takes in what became of further cards.
+    pub fn join(&mut self, more: Self) {
+        self.written += more.written;
+        self.held.extend(more.held);
+        self.broken.extend(more.broken);
+        self.aside.extend(more.aside);
+        self.behind = match (self.behind.take(), more.behind) {
+            (Some((a, why)), Some((b, _))) => Some((a + b, why)),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
 /// What was taken in.
 #[derive(Debug, Default)]
 pub struct TakenIn {

@@ -57,6 +57,14 @@ pub enum NodeError {
     /// A value over the ceiling.
     #[error(transparent)]
     TooLong(#[from] cocli_core::value::TooLong),
+    /// A folder from which nothing can be brought in.
+    #[error("{path} {why}")]
+    NoSource {
+        /// The folder.
+        path: String,
+        /// What it is, and what was expected.
+        why: &'static str,
+    },
     /// A second `init`.
     #[error("{0} is a data home already")]
     HomeExists(String),

@@ -1,350 +1,378 @@
-//! Rows of a table turned into wanted changes: which column is which field, which row is which
-//! entity.
+//! What people have, brought in: rows of tables, contacts, whole homes of the Python program. All of it goes through
+//! one [`Importer`]: who is meant, what is new of it, one sync a batch. docs/import.md.
 
+mod identity;
+mod mapping;
+mod python;
+mod remembered;
+mod vcard;
+
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use cocli_core::schema::Type;
-use cocli_core::{Entity, Field, Kind, NameError, State, Target, Value};
+use cocli_core::entity::FILE;
+use cocli_core::schema::{POOL, Type};
+use cocli_core::value::Plain;
+use cocli_core::{Entity, Field, Kind, NodeId, Target, Value};
 use serde_json::Value as Json;
 
-use crate::change::{Change, Intent};
-use crate::slug::{slug, variants};
+use crate::change::{Change, Intent, Writer};
+use crate::error::Result;
+use crate::session::{End, Session};
+use identity::{Identities, Who, is_many, text};
 
-/// Other names that people give to columns, and the field that is meant.
-const ALIASES: &[(&str, &str)] = &[
-    ("company", "name"),
-    ("company_name", "name"),
-    ("full_name", "name"),
-    ("website", "website_url"),
-    ("url", "website_url"),
-    ("homepage", "website_url"),
-    ("web", "website_url"),
-    ("headquarters", "full_address"),
-    ("address", "full_address"),
-    ("street", "street_address"),
-    ("zip", "zip_code"),
-    ("postcode", "zip_code"),
-    ("postal_code", "zip_code"),
-    ("phone", "phone_number"),
-    ("telephone", "phone_number"),
-    ("e_mail", "email"),
-    ("mail", "email"),
-    ("category", "categories"),
-    ("tag", "tags"),
-    ("linkedin", "linkedin_url"),
-    ("facebook", "facebook_url"),
-    ("twitter", "twitter_url"),
-    ("instagram", "instagram_url"),
-];
+pub use mapping::{Mapping, MappingError};
+pub use python::{KINDS, Odd, Report, Source, Tally};
+pub use vcard::{Cards, cards};
 
-/// Which field each column becomes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping {
-    /// One per column; `None` leaves the column out.
-    pub fields: Vec<Option<Field>>,
+/// The way an import is done.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How {
+    /// Values that are there are replaced; else only empty fields are filled.
+    pub overwrite: bool,
+    /// Nothing is written.
+    pub dry_run: bool,
 }
 
-/// A table that cannot be brought in; nothing was written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum MappingError {
-    /// A `--map` that names no column.
-    #[error("no column {column:?}: the table has {columns}")]
-    NoColumn {
-        /// The name asked for.
-        column: String,
-        /// The names there are.
-        columns: String,
-    },
-    /// No column becomes the name.
-    #[error("no column is the name: the table has {columns}; say which with `--map COLUMN=name`")]
-    NoName {
-        /// The names there are.
-        columns: String,
-    },
-    /// Two columns become one field.
-    #[error(
-        "the columns {first:?} and {second:?} both become `{field}`: leave one out with `--map {second}=`"
-    )]
-    Twice {
-        /// A column.
-        first: String,
-        /// Another.
-        second: String,
-        /// Their field.
-        field: Field,
-    },
-    /// A field outside the grammar.
-    #[error(transparent)]
-    Name(#[from] NameError),
+/// What a source says of one company or person.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one, where the source says so; else it is found by what it has, and its name.
+    pub target: Option<Target>,
+    /// What it has.
+    pub values: BTreeMap<Field, Value>,
+    /// The item of the same batch that is the company of this person.
+    pub company: Option<usize>,
+    /// The item of the same batch that this note or meeting stands below, and its id.
+    pub below: Option<(usize, String)>,
 }
 
-impl Mapping {
-    /// Maps columns by name; `given` (`COLUMN`, `FIELD` or empty) goes before the defaults.
-    ///
-    /// # Errors
-    /// When a given column does not exist, two become one field, or none is the name.
-    pub fn new(
-        kind: Kind,
-        columns: &[String],
-        given: &[(String, String)],
-    ) -> Result<Self, MappingError> {
-        let all = || columns.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>().join(", ");
-        let mut fields = vec![None; columns.len()];
-        let mut settled = vec![false; columns.len()];
-        for (column, field) in given {
-            let Some(at) = columns.iter().position(|c| c.trim() == column.trim()) else {
-                return Err(MappingError::NoColumn { column: column.clone(), columns: all() });
-            };
-            fields[at] = if field.is_empty() { None } else { Some(Field::read(field)?) };
-            settled[at] = true;
-        }
-        for (at, column) in columns.iter().enumerate().filter(|(at, _)| !settled[*at]) {
-            let field = by_name(kind, column);
-            if !field.as_ref().is_some_and(|field| fields.contains(&Some(field.clone()))) {
-                fields[at] = field;
-            }
-        }
-        for (at, field) in fields.iter().enumerate() {
-            let Some(field) = field else { continue };
-            if let Some(other) = fields[..at].iter().position(|f| f.as_ref() == Some(field)) {
-                let (first, second) = (columns[other].clone(), columns[at].clone());
-                return Err(MappingError::Twice { first, second, field: field.clone() });
-            }
-        }
-        if !fields.iter().flatten().any(|field| field.as_str() == "name") {
-            return Err(MappingError::NoName { columns: all() });
-        }
-        Ok(Self { fields })
+impl Item {
+    /// One that is found by what it has.
+    #[must_use]
+    pub fn new(kind: Kind, values: BTreeMap<Field, Value>) -> Self {
+        Self { kind, target: None, values, company: None, below: None }
     }
 }
 
-/// The field that a column's name means: a field of the schema, an alias, else its own.
-fn by_name(kind: Kind, column: &str) -> Option<Field> {
-    let name = slug(column).replace('-', "_");
-    if column.trim().is_empty() {
-        return None;
-    }
-    if kind.type_of(&name).is_none() {
-        let alias =
-            ALIASES.iter().find(|(alias, field)| *alias == name && kind.type_of(field).is_some());
-        if let Some((_, field)) = alias {
-            return Field::read(field).ok();
-        }
-    }
-    Field::of_key(&name).ok()
-}
-
-/// What became of a row.
+/// What became of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
     /// A new entity.
     Added(Target),
-    /// An entity that was there got these changes.
+    /// An entity that was there got something.
     Changed(Target),
-    /// Nothing to do: all that the row says is there.
+    /// Nothing to do: all that the item says is there.
     Same(Target),
     /// Left out, and why.
     Skipped(String),
 }
 
-/// Takes rows one by one and remembers which entity bears which slug.
+impl Row {
+    /// Whose it is, unless it was left out.
+    #[must_use]
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Added(target) | Self::Changed(target) | Self::Same(target) => Some(target),
+            Self::Skipped(_) => None,
+        }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Item by item.
+    pub rows: Vec<Row>,
+    /// Datagrams written, or that would be.
+    pub datagrams: usize,
+    /// Values that were left as something else stands there.
+    pub kept: usize,
+    /// Where the own log ends now, when something was written.
+    pub end: Option<End>,
+}
+
+/// Brings items in, batch by batch, and remembers who is who.
 #[derive(Debug)]
-pub struct Importer<'a> {
-    kind: Kind,
-    mapping: Mapping,
-    overwrite: bool,
-    state: &'a State,
-    /// Slugs that this import gave out, with their domain or e-mail.
-    given: HashMap<String, BTreeMap<Field, Value>>,
+pub struct Importer {
+    how: How,
+    known: Identities,
+    /// What was not written of a dry run.
+    unwritten: HashMap<Target, Entity>,
+    node: NodeId,
 }
 
-impl<'a> Importer<'a> {
-    /// An import over the state as it is.
-    #[must_use]
-    pub fn new(kind: Kind, mapping: Mapping, overwrite: bool, state: &'a State) -> Self {
-        Self { kind, mapping, overwrite, state, given: HashMap::new() }
-    }
-
-    /// What a row is, and the changes that it asks for.
-    #[must_use]
-    pub fn row<'r>(&mut self, cells: impl IntoIterator<Item = &'r str>) -> (Row, Vec<Change>) {
-        let values = self.values(cells);
-        let Some(name) = values.iter().find(|(f, _)| f.as_str() == "name").map(|(_, v)| v.shown())
-        else {
-            return (Row::Skipped("the row has no name".into()), Vec::new());
-        };
-        if let Some(error) = values.iter().find_map(|(_, value)| value.clone().bounded().err()) {
-            return (Row::Skipped(error.to_string()), Vec::new());
-        }
-        let values: BTreeMap<Field, Value> = values.iter().cloned().collect();
-        let target = match self.target(&slug(&name), &values) {
-            Ok(target) => target,
-            Err(error) => return (Row::Skipped(error.to_string()), Vec::new()),
-        };
-        if self.state.removed(&target).is_some() {
-            return (Row::Skipped(format!("{target} was removed")), Vec::new());
-        }
-        let known = self.state.entity(&target);
-        let earlier = self.given.get(target.slug()).cloned().unwrap_or_default();
-        let mut changes = Vec::new();
-        for (field, value) in &values {
-            if let Some(intents) = self.intents(field, value, known, &earlier) {
-                changes.extend(
-                    intents.into_iter().map(|i| Change::new(target.clone(), field.clone(), i)),
-                );
-            }
-        }
-        let new = known.is_none() && earlier.is_empty();
-        self.given.entry(target.slug().to_string()).or_default().extend(values);
-        let row = match (new, changes.is_empty()) {
-            (true, _) => Row::Added(target),
-            (false, false) => Row::Changed(target),
-            (false, true) => Row::Same(target),
-        };
-        (row, changes)
-    }
-
-    fn values<'r>(&self, cells: impl IntoIterator<Item = &'r str>) -> Vec<(Field, Value)> {
-        let mut values = Vec::new();
-        for (field, cell) in self.mapping.fields.iter().zip(cells) {
-            let (Some(field), cell) = (field, cell.trim()) else { continue };
-            if cell.is_empty() {
-                continue;
-            }
-            let value = match self.kind.type_of(field.as_str()) {
-                Some(Type::Set | Type::List) => {
-                    let items = cell.split(';').map(str::trim).filter(|item| !item.is_empty());
-                    Value::json(&Json::from(items.collect::<Vec<_>>()))
+impl Importer {
+    /// An import over what is there now.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn new(session: &mut Session<'_>, how: How) -> Result<Self> {
+        let home = session.home;
+        let mut known = Identities::new(home.config().contact.region.clone());
+        let reader = session.reader()?;
+        for collection in POOL {
+            reader.scan(&format!("{collection}/"), |target, entity| {
+                if target.is_entity() {
+                    known.learn_entity(target, entity);
                 }
-                _ => Value::text(cell),
+            })?;
+        }
+        Ok(Self { how, known, unwritten: HashMap::new(), node: home.node().clone() })
+    }
+
+    /// Brings a batch in: one write, one sync. Cards are put in place by [`Session::place`].
+    ///
+    /// # Errors
+    /// When the disk refuses: nothing of the batch is written then.
+    pub fn batch(
+        &mut self,
+        session: &mut Session<'_>,
+        verb: &str,
+        items: &[Item],
+    ) -> Result<Batch> {
+        let (whose, values): (Vec<_>, Vec<_>) = self.identify(items).into_iter().unzip();
+        let targets = whose.iter().filter_map(|one| one.as_ref().ok().map(|(target, _)| target));
+        session.load(targets)?;
+        let mut batch = Batch::default();
+        let (mut changes, mut working) = (Vec::new(), HashMap::new());
+        for ((one, values), item) in whose.into_iter().zip(&values).zip(items) {
+            let row = match one {
+                Err(why) => Row::Skipped(why),
+                Ok((target, fresh)) => {
+                    let there = working
+                        .entry(target.clone())
+                        .or_insert_with(|| There::of(self.entity(session, &target), &target));
+                    self.row(session, item.kind, (target, fresh), values, there, &mut changes)
+                }
             };
-            values.push((field.clone(), value));
+            batch.rows.push(row);
         }
-        self.with_domain(values)
+        batch.kept = working.values().map(|there| there.kept).sum();
+        (batch.datagrams, batch.end) = self.write(session, verb, &changes)?;
+        Ok(batch)
     }
 
-    /// A company's domain from its website, when no column says it.
-    fn with_domain(&self, mut values: Vec<(Field, Value)>) -> Vec<(Field, Value)> {
-        let find = |name: &str| values.iter().find(|(f, _)| f.as_str() == name);
-        if self.kind == Kind::Company && find("domain").is_none() {
-            let site = find("website_url").map(|(_, value)| value.shown().to_lowercase());
-            if let (Some(site), Ok(field)) = (site, Field::read("domain")) {
-                let host = site.split("://").last().unwrap_or_default();
-                let host = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
-                let host = host.strip_prefix("www.").unwrap_or(host);
-                if host.contains('.') && !host.contains(char::is_whitespace) {
-                    values.push((field, Value::text(host)));
-                }
+    /// Whose each item is, whether nobody was known by that target before, and what it says then.
+    fn identify<'i>(&mut self, items: &'i [Item]) -> Vec<(Whose, Cow<'i, BTreeMap<Field, Value>>)> {
+        let mut all: Vec<(Whose, Cow<'i, BTreeMap<Field, Value>>)> = Vec::new();
+        for item in items {
+            let mut values = Cow::Borrowed(&item.values);
+            if let Some(company) = item.company.and_then(|at| all.get(at)?.0.as_ref().ok())
+                && let Ok(field) = Field::read("company")
+            {
+                values.to_mut().insert(field, Value::text(company.0.as_str()));
+            }
+            let below = item.below.as_ref().map(|(at, id)| {
+                let (of, _) = all
+                    .get(*at)
+                    .and_then(|(of, _)| of.as_ref().ok())
+                    .ok_or("whose it is was left out")?;
+                let target = format!("{of}/{}/{id}", item.kind.plural());
+                Ok((Target::read(&target).map_err(|error| error.to_string())?, false))
+            });
+            let one = match below {
+                Some(below) => below,
+                None => self.who(item, &values),
+            };
+            if let Ok((target, _)) = &one
+                && !item.kind.is_convo()
+            {
+                self.known.learn(item.kind, target, &values);
+            }
+            all.push((one, values));
+        }
+        all
+    }
+
+    fn who(&mut self, item: &Item, values: &BTreeMap<Field, Value>) -> Whose {
+        if let Some(error) = values.values().find_map(|value| value.clone().bounded().err()) {
+            return Err(error.to_string());
+        }
+        if let Some(target) = &item.target {
+            return Ok((target.clone(), false));
+        }
+        if text(values, "name").is_none() {
+            return Err("the row has no name".into());
+        }
+        match self.known.who(item.kind, values).map_err(|error| error.to_string())? {
+            Who::One(target) => {
+                let fresh = !self.known.knows(&target);
+                Ok((target, fresh))
+            }
+            Who::Several(all) => {
+                let all: Vec<&str> = all.iter().map(Target::as_str).collect();
+                let (all, first) = (all.join(" and "), all.join(" "));
+                Err(format!(
+                    "it is {all} by what it has: `cocli merge {first}`, should they be one"
+                ))
             }
         }
-        values
     }
 
-    /// The first of `slug`, `slug-2`, … that is free or bears the same domain or e-mail.
-    fn target(&self, slug: &str, values: &BTreeMap<Field, Value>) -> Result<Target, NameError> {
-        let collection = if self.kind == Kind::Person { "people" } else { "companies" };
-        let mut last = Target::read(&format!("{collection}/{slug}"))?;
-        for variant in variants(slug) {
-            last = Target::read(&format!("{collection}/{variant}"))?;
-            let there = self.state.entity(&last).map(|entity| entity.shown(Some(self.kind)));
-            let given = self.given.get(&variant);
-            if [there.as_ref(), given].into_iter().flatten().all(|held| same_one(held, values)) {
-                break;
-            }
-        }
-        Ok(last)
-    }
-
-    /// What to do at a field: nothing when it is filled already, unless it is a set (members are
-    /// added) or values shall be replaced.
-    fn intents(
+    fn row(
         &self,
-        field: &Field,
-        value: &Value,
-        known: Option<&Entity>,
-        earlier: &BTreeMap<Field, Value>,
-    ) -> Option<Vec<Intent>> {
-        let there = known.and_then(|entity| entity.value(Some(self.kind), field));
-        let there = there.filter(|value| !value.is_null());
-        if self.kind.type_of(field.as_str()) == Some(Type::Set) {
-            let Json::Array(items) = value.to_json() else { return None };
-            let held = [there.as_ref(), earlier.get(field)].map(|v| v.map(Value::to_json));
-            let holds = |item: &Json| {
-                held.iter().flatten().any(|v| v.as_array().is_some_and(|a| a.contains(item)))
-            };
-            let new = items.iter().filter(|item| !holds(item)).filter_map(Json::as_str);
-            let new: Vec<Intent> = new.map(|text| Intent::Add(text.to_string())).collect();
-            return (!new.is_empty()).then_some(new);
+        session: &Session<'_>,
+        kind: Kind,
+        (target, fresh): (Target, bool),
+        values: &BTreeMap<Field, Value>,
+        there: &mut There,
+        changes: &mut Vec<Change>,
+    ) -> Row {
+        if let Some(by) = session.removed_from(&target) {
+            return Row::Skipped(format!("{target} was removed by {}", by.stamp.node));
         }
-        let put = Some(vec![Intent::Put(value.clone())]);
-        match earlier.get(field).or(there.as_ref()) {
-            None => put,
-            Some(held) if held == value => None,
-            Some(_) if self.overwrite => put,
-            Some(_) => None,
+        if fresh && there.is_old {
+            return Row::Skipped(format!("somebody else made {target} meanwhile: import it again"));
         }
+        let (new, before) = (there.values.is_empty(), changes.len());
+        for (field, value) in values.iter().filter(|(_, value)| !value.is_null()) {
+            there.fill(kind, field, value, self.how.overwrite);
+        }
+        changes.append(&mut there.changes);
+        match (new, changes.len() > before) {
+            (true, true) => Row::Added(target),
+            (false, true) => Row::Changed(target),
+            (_, false) => Row::Same(target),
+        }
+    }
+
+    /// What is known of a target that was loaded, with what a dry run did not write.
+    fn entity(&self, session: &Session<'_>, target: &Target) -> Entity {
+        let known = || session.known().get(target).cloned();
+        self.unwritten.get(target).cloned().or_else(known).unwrap_or_default()
+    }
+
+    /// Writes changes, or, of a dry run, remembers what they would come to.
+    fn write(
+        &mut self,
+        session: &mut Session<'_>,
+        verb: &str,
+        changes: &[Change],
+    ) -> Result<(usize, Option<End>)> {
+        if !self.how.dry_run {
+            let written = session.write(verb, changes, false)?;
+            return Ok((written.datagrams, (written.datagrams > 0).then_some(written.end)));
+        }
+        session.load(changes.iter().map(|change| &change.target))?;
+        let writer = Writer { node: self.node.clone(), wall: session.now };
+        let mut datagrams = 0;
+        for change in changes {
+            let mut entity = self.entity(session, &change.target);
+            let entries = writer.entries(change, &entity)?;
+            datagrams += entries.len();
+            for (field, entry) in entries {
+                entity.merge(field, entry);
+            }
+            self.unwritten.insert(change.target.clone(), entity);
+        }
+        Ok((datagrams, None))
     }
 }
 
-/// Whether two rows of one slug are one entity: no domain or e-mail says otherwise.
-fn same_one(held: &BTreeMap<Field, Value>, row: &BTreeMap<Field, Value>) -> bool {
-    ["domain", "email"].iter().filter_map(|name| Field::read(name).ok()).all(|field| {
-        match (held.get(&field), row.get(&field)) {
-            (Some(a), Some(b)) => a == b,
-            _ => true,
-        }
-    })
+/// A target, and whether nobody was known by it before.
+type Whose = std::result::Result<(Target, bool), String>;
+
+/// What stands at a target, and what it gets.
+struct There {
+    target: Target,
+    is_old: bool,
+    values: BTreeMap<Field, Value>,
+    changes: Vec<Change>,
+    kept: usize,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn columns(names: &[&str]) -> Vec<String> {
-        names.iter().map(ToString::to_string).collect()
+impl There {
+    fn of(entity: Entity, target: &Target) -> Self {
+        let mut values = entity.shown(Kind::of(target));
+        let is_old = !values.is_empty();
+        if let Ok(file) = Field::read(FILE)
+            && let Some(entry) = entity.fields.get(&file)
+        {
+            values.insert(file, entry.value.clone());
+        }
+        Self { target: target.clone(), is_old, values, changes: Vec::new(), kept: 0 }
     }
 
-    #[test]
-    fn columns_are_known_by_their_names_and_their_aliases() {
-        let names = columns(&["Company", "Website", "Zip", "Head Count", ""]);
-        let mapping = Mapping::new(Kind::Company, &names, &[]).unwrap();
-        let fields: Vec<_> = mapping.fields.iter().map(|f| f.as_ref().map(Field::as_str)).collect();
-        let expected =
-            [Some("name"), Some("website_url"), Some("zip_code"), Some("head_count"), None];
-        assert_eq!(fields, expected);
-    }
-
-    #[test]
-    fn a_mapping_says_what_is_wrong_with_it() {
-        let names = columns(&["a", "b"]);
-        let map = |column: &str, field: &str| (column.to_string(), field.to_string());
-        for (given, why) in [
-            (vec![map("c", "name")], "no column \"c\""),
-            (vec![], "no column is the name"),
-            (vec![map("a", "name"), map("b", "name")], "both become `name`"),
-            (vec![map("a", "my name")], "is not a name"),
-        ] {
-            let error = Mapping::new(Kind::Company, &names, &given).unwrap_err().to_string();
-            assert!(error.contains(why), "{error}");
+    /// A field gets a value: when it is empty, or values are replaced; what holds many gets the members that it lacks.
+    fn fill(&mut self, kind: Kind, field: &Field, value: &Value, overwrite: bool) {
+        if is_many(Some(kind), field) {
+            return self.add(kind, field, value, overwrite);
+        }
+        let differs = match self.values.get(field) {
+            None => true,
+            Some(held) if held == value => return,
+            Some(held) if field.as_str() == kind.body() => {
+                held.shown().trim() != value.shown().trim()
+            }
+            Some(_) => true,
+        };
+        if !self.values.contains_key(field) || (overwrite && differs) {
+            self.values.insert(field.clone(), value.clone());
+            self.change(field.clone(), Intent::Put(value.clone()));
+        } else if differs {
+            self.keep_both(kind, field, value, overwrite);
         }
     }
 
-    #[test]
-    fn two_rows_for_one_company_are_one_and_another_domain_is_another_company() {
-        let mapping =
-            Mapping::new(Kind::Company, &columns(&["name", "website", "tags", "city"]), &[])
-                .unwrap();
-        let state = State::default();
-        let mut import = Importer::new(Kind::Company, mapping, false, &state);
-        let (row, changes) = import.row(["Acme", "https://www.acme.com/x", "a;b", ""]);
-        assert_eq!(row, Row::Added(Target::read("companies/acme").unwrap()));
-        assert_eq!(changes.len(), 5); // name, website, domain, two tags
-        let (row, changes) = import.row(["Acme", "acme.com", "b;c", "Dallas"]);
-        assert_eq!(row, Row::Changed(Target::read("companies/acme").unwrap()));
-        let fields: Vec<&str> = changes.iter().map(|c| c.field.as_str()).collect();
-        assert_eq!(fields, ["city", "tags"]); // the website is filled already
-        let (row, _) = import.row(["ACME", "acme.org", "", ""]);
-        assert_eq!(row, Row::Added(Target::read("companies/acme-2").unwrap()));
-        assert!(matches!(import.row(["", "x.org", "", ""]).0, Row::Skipped(_)));
+    /// A second address or number is kept beside the first.
+    fn keep_both(&mut self, kind: Kind, field: &Field, value: &Value, overwrite: bool) {
+        let many = match kind.type_of(field.as_str()) {
+            Some(Type::Email) => "all_emails",
+            Some(Type::Phone) => "all_phones",
+            _ => {
+                self.kept += usize::from(!field.as_str().starts_with('_'));
+                return;
+            }
+        };
+        if let Ok(many) = Field::read(many) {
+            let all = Value::json(&Json::from(vec![value.shown().into_owned()]));
+            self.add(kind, &many, &all, overwrite);
+        }
+    }
+
+    fn add(&mut self, kind: Kind, field: &Field, value: &Value, overwrite: bool) {
+        let held = self.values.get(field).map(Value::to_json).unwrap_or(Json::Null);
+        if kind.type_of(field.as_str()) == Some(Type::Map) {
+            let mut held = held.as_object().cloned().unwrap_or_default();
+            for (key, value) in value.to_json().as_object().into_iter().flatten() {
+                let differs = held.get(key) != Some(value);
+                if differs && (overwrite || !held.contains_key(key)) {
+                    held.insert(key.clone(), value.clone());
+                    let (element, long) = field.element_of(key);
+                    let value = if long { Value::text(key) } else { Value::json(value) };
+                    self.change(element, Intent::Put(value));
+                } else if differs {
+                    self.kept += 1;
+                }
+            }
+            self.values.insert(field.clone(), Value::json(&Json::from(held)));
+            return;
+        }
+        let mut held = held.as_array().cloned().unwrap_or_default();
+        for member in members(value) {
+            if !held.iter().any(|item| item.as_str() == Some(&member)) {
+                held.push(Json::from(member.as_str()));
+                self.change(field.clone(), Intent::Add(member));
+            }
+        }
+        self.values.insert(field.clone(), Value::json(&Json::from(held)));
+    }
+
+    fn change(&mut self, field: Field, intent: Intent) {
+        self.changes.push(Change::new(self.target.clone(), field, intent));
+    }
+}
+
+/// The texts of a list; a lone text is a list of one.
+fn members(value: &Value) -> Vec<String> {
+    match value.plain() {
+        Plain::Tree(Json::Array(items)) => {
+            items.iter().map(|item| Value::json(item).shown().into_owned()).collect()
+        }
+        Plain::Text(text) if !text.is_empty() => vec![text.into_owned()],
+        _ => Vec::new(),
     }
 }

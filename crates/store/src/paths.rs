@@ -1,6 +1,8 @@
 //! The tree of the data home. Nobody else joins path parts: what is opened comes from here, and what
 //! comes from a record or a file name is checked here first.
 
+pub mod python;
+
 use std::borrow::Cow;
 
 use cocli_core::limits::LOG_BYTES_MAX;
@@ -54,6 +56,8 @@ pub const MIRROR: &str = ".cocli/mirror.usv";
 pub const CLAIMS: &str = ".cocli/claims.json";
 /// Held by the one who writes that.
 pub const CLAIMS_TURN: &str = ".cocli/claims.turn";
+/// How the columns of tables that were brought in were mapped.
+pub const MAPPINGS: &str = ".cocli/mappings.json";
 /// Folder of what Python peers sent and were told.
 pub const PYTHON: &str = ".cocli/python";
 /// Keeps keys and identity out of git.

@@ -1,157 +1,225 @@
-//! `cocli import csv`: rows of a table as companies or people.
+//! `cocli import`: what people have, brought in.
+
+mod contacts;
+mod people;
+mod python;
+mod table;
+mod text;
 
 use std::path::Path;
 
-use cocli_core::Kind;
-use cocli_node::change::Change;
-use cocli_node::import::{Importer, Mapping, Row};
+use cocli_node::Home;
+use cocli_node::import::{How, Importer, Item, Row};
 use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::Context;
-use crate::args::{Import, ImportCsv, ImportVerb};
+use crate::args::{Import, ImportVerb, Manner};
 use crate::door;
 use crate::failure::{Exit, Failure};
 
-/// Delimiters that a table may have, tried on its header line.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Rows or contacts that are brought in by one write and one sync.
+const ITEMS_AT_ONCE: usize = 8192;
+/// Bytes of these after which it is enough, too.
+const BYTES_AT_ONCE: usize = 16 * 1024 * 1024;
+/// Longest list of what was left out.
+const SKIPPED_MAX: usize = 10_000;
 
+pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
+    match &args.what {
+        ImportVerb::Csv(args) => table::run(context, args),
+        ImportVerb::GoogleMaps(args) => table::google_maps(context, args),
+        ImportVerb::Vcard(args) => contacts::run(context, args),
+        ImportVerb::Cocli(args) => python::run(context, args),
+    }
+}
+
+fn how(manner: Manner) -> How {
+    How { overwrite: manner.overwrite, dry_run: manner.dry_run }
+}
+
+/// What became of the items of a file.
 #[derive(Default)]
 struct Report {
     added: usize,
     changed: usize,
     same: usize,
+    /// People who came in beside the rows.
+    people: usize,
     /// Line numbers and why.
     skipped: Vec<(u64, String)>,
+    more_skipped: usize,
+    /// Values that were left as something else stands there.
+    kept: usize,
+    datagrams: usize,
 }
 
-pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
-    let ImportVerb::Csv(args) = &args.what;
-    let home = context.home()?;
-    let text = read(&args.file)?;
-    let mut session = context.session(&home)?;
-    // What people changed is taken in by whoever writes: a dry run writes nothing.
-    if !args.dry_run {
-        session.take_in_all()?;
-    }
-    let (changes, report) = {
-        let state = session.state()?;
-        rows(context, args, &text, state)?
-    };
-    let mut datagrams = 0;
-    if !args.dry_run {
-        let written = session.write("import csv", &changes, false)?;
-        datagrams = written.datagrams;
-        // Everything that is asked next is asked of the checkpoint.
-        let compacted = session.compact_if_free();
-        let placed = session.place();
-        drop(session);
-        door::wake(&home, &written.end);
-        let placed = placed?;
-        if compacted? {
-            context.archive(&home);
+impl Report {
+    fn skip(&mut self, line: u64, why: String) {
+        if self.skipped.len() < SKIPPED_MAX {
+            self.skipped.push((line, why));
+        } else {
+            self.more_skipped += 1;
         }
-        super::show::report_cards(context, &placed);
     }
-    tell(context, args, &report, datagrams);
-    Ok(())
+
+    fn skipped(&self) -> usize {
+        self.skipped.len() + self.more_skipped
+    }
 }
 
-fn tell(context: &Context, args: &ImportCsv, report: &Report, datagrams: usize) {
-    let screen = context.screen;
-    let file = args.file.display();
+/// A file on its way in: items gather, and are brought in batch by batch. Between two batches others may write.
+struct Bringing<'c> {
+    context: &'c Context,
+    home: &'c Home,
+    verb: &'static str,
+    how: How,
+    importer: Importer,
+    report: Report,
+    /// Items with the lines that they begin at, and whether they are counted.
+    items: Vec<(u64, bool, Item)>,
+    bytes: usize,
+    bar: ProgressBar,
+}
+
+impl<'c> Bringing<'c> {
+    fn begin(
+        context: &'c Context,
+        home: &'c Home,
+        verb: &'static str,
+        manner: Manner,
+    ) -> Result<Self, Failure> {
+        let how = how(manner);
+        let mut session = context.session(home)?;
+        // What people changed is taken in by whoever writes: a dry run writes nothing.
+        if !how.dry_run {
+            session.take_in_all()?;
+        }
+        let importer = Importer::new(&mut session, how)?;
+        let bar = progress(context, "rows");
+        let (report, items) = (Report::default(), Vec::new());
+        Ok(Self { context, home, verb, how, importer, report, items, bytes: 0, bar })
+    }
+
+    /// The place of the next item in its batch.
+    fn next(&self) -> usize {
+        self.items.len()
+    }
+
+    fn push(&mut self, line: u64, counted: bool, item: Item, bytes: usize) {
+        self.items.push((line, counted, item));
+        self.bytes += bytes;
+    }
+
+    /// Brings in what has gathered, once it is enough.
+    fn bring_if_enough(&mut self) -> Result<(), Failure> {
+        if self.items.len() < ITEMS_AT_ONCE && self.bytes < BYTES_AT_ONCE {
+            return Ok(());
+        }
+        self.bring(false)
+    }
+
+    fn bring(&mut self, last: bool) -> Result<(), Failure> {
+        let mut items = Vec::new();
+        let told: Vec<(u64, bool)> = std::mem::take(&mut self.items)
+            .into_iter()
+            .map(|(line, counted, item)| {
+                items.push(item);
+                (line, counted)
+            })
+            .collect();
+        self.bytes = 0;
+        let mut session = self.context.session(self.home)?;
+        let batch = self.importer.batch(&mut session, self.verb, &items)?;
+        if !self.how.dry_run {
+            // Everything that is asked next is asked of the checkpoint.
+            let compacted =
+                if last { session.compact_if_free() } else { session.compact_if_long() };
+            let placed = session.place();
+            drop(session);
+            if let Some(end) = &batch.end {
+                door::wake(self.home, end);
+            }
+            let placed = placed?;
+            if compacted? {
+                self.context.archive(self.home);
+            }
+            super::show::report_cards(self.context, &placed);
+        }
+        self.report.datagrams += batch.datagrams;
+        self.report.kept += batch.kept;
+        for (row, (line, counted)) in batch.rows.into_iter().zip(told) {
+            self.bar.inc(1);
+            match row {
+                Row::Skipped(why) => self.report.skip(line, why),
+                Row::Added(target) if !counted => {
+                    self.report.people += usize::from(target.is_entity());
+                }
+                _ if !counted => {}
+                Row::Added(_) => self.report.added += 1,
+                Row::Changed(_) => self.report.changed += 1,
+                Row::Same(_) => self.report.same += 1,
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings in the rest, and tells of all.
+    fn end(mut self, file: &Path, left_out: Option<(&str, usize)>) -> Result<(), Failure> {
+        if !self.items.is_empty() {
+            self.bring(true)?;
+        }
+        self.bar.finish_and_clear();
+        tell(self.context, file, self.how, &self.report, left_out);
+        Ok(())
+    }
+}
+
+fn tell(
+    context: &Context,
+    file: &Path,
+    how: How,
+    report: &Report,
+    left_out: Option<(&str, usize)>,
+) {
+    let (screen, file) = (context.screen, file.display());
     for (line, why) in &report.skipped {
         screen.note(format!("{file}:{line}: skipped: {why}"));
+    }
+    if report.more_skipped > 0 {
+        screen.note(format!("{file}: {} more were skipped", report.more_skipped));
     }
     if screen.json {
         let skipped: Vec<_> =
             report.skipped.iter().map(|(line, why)| json!({"line": line, "why": why})).collect();
-        screen.object(&json!({
+        let mut object = json!({
             "added": report.added, "changed": report.changed, "same": report.same,
-            "skipped": skipped, "written": datagrams, "dry_run": args.dry_run,
-        }));
+            "people": report.people, "skipped": skipped, "more_skipped": report.more_skipped, "kept": report.kept,
+            "written": report.datagrams, "dry_run": how.dry_run,
+        });
+        if let Some((what, count)) = left_out {
+            object[what] = json!(count);
+        }
+        screen.object(&object);
         return;
     }
-    let would = if args.dry_run { "would be " } else { "" };
+    let would = if how.dry_run { "would be " } else { "" };
     screen.line(format!(
-        "{file}: {} {would}added, {} {would}changed, {} the same, {} skipped; {datagrams} values written",
-        report.added, report.changed, report.same, report.skipped.len()
+        "{file}: {} {would}added, {} {would}changed, {} the same, {} skipped; {} values {would}written",
+        report.added, report.changed, report.same, report.skipped(), report.datagrams
     ));
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    let failed = |why: String| Failure::new(Exit::Failed, format!("{}: {why}", path.display()));
-    if path.is_dir() {
-        return Err(failed("is a folder: expected a table".into()));
+    if report.people > 0 {
+        screen.line(format!("{} people {would}added beside them", report.people));
     }
-    let bytes = std::fs::read(path).map_err(|error| failed(format!("cannot read: {error}")))?;
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        return Err(failed("is UTF-16: save it as UTF-8 first".into()));
+    if report.kept > 0 {
+        screen.line(format!(
+            "{} values differ from what stands there, which stays: `--overwrite` replaces it",
+            report.kept
+        ));
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    String::from_utf8(bytes.to_vec()).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let line = bytes[..at].iter().filter(|b| **b == b'\n').count() + 1;
-        failed(format!("line {line} is not UTF-8: save it as UTF-8 first"))
-    })
-}
-
-/// The delimiter that parts the header line into most columns.
-fn delimiter(text: &str) -> u8 {
-    let header = text.lines().next().unwrap_or_default();
-    let count = |d: u8| header.bytes().filter(|b| *b == d).count();
-    DELIMITERS.into_iter().rev().max_by_key(|d| count(*d)).unwrap_or(b',')
-}
-
-fn rows(
-    context: &Context,
-    args: &ImportCsv,
-    text: &str,
-    state: &cocli_core::State,
-) -> Result<(Vec<Change>, Report), Failure> {
-    let kind = if args.people { Kind::Person } else { Kind::Company };
-    let mut table = csv::ReaderBuilder::new()
-        .delimiter(delimiter(text))
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    let broken =
-        |error: csv::Error| Failure::new(Exit::Failed, format!("{}: {error}", args.file.display()));
-    let columns: Vec<String> =
-        table.headers().map_err(broken)?.iter().map(ToString::to_string).collect();
-    if columns.iter().all(|column| column.trim().is_empty()) {
-        let message = format!("{}: is empty: expected a header line", args.file.display());
-        return Err(Failure::new(Exit::Failed, message));
+    if let Some((what, count)) = left_out.filter(|(_, count)| *count > 0) {
+        screen.line(format!("{count} {what} left out"));
     }
-    let given = args.map.iter().map(|text| {
-        text.split_once('=')
-            .map(|(c, f)| (c.to_string(), f.to_string()))
-            .ok_or_else(|| Failure::usage(format!("{text:?} is no mapping: expected COLUMN=FIELD")))
-    });
-    let given = given.collect::<Result<Vec<_>, _>>()?;
-    let mapping = Mapping::new(kind, &columns, &given)?;
-    let mut importer = Importer::new(kind, mapping, args.overwrite, state);
-    let (mut changes, mut report) = (Vec::new(), Report::default());
-    let bar = progress(context, "rows");
-    for record in table.records() {
-        let record = record.map_err(broken)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        if record.len() != columns.len() {
-            let why = format!("{} cells, expected {}", record.len(), columns.len());
-            report.skipped.push((line, why));
-            continue;
-        }
-        let (row, wanted) = importer.row(record.iter());
-        changes.extend(wanted);
-        match row {
-            Row::Added(_) => report.added += 1,
-            Row::Changed(_) => report.changed += 1,
-            Row::Same(_) => report.same += 1,
-            Row::Skipped(why) => report.skipped.push((line, why)),
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok((changes, report))
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -160,4 +228,8 @@ pub(super) fn progress(context: &Context, what: &'static str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     ProgressBar::new_spinner().with_message(what)
+}
+
+fn failed(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Failed, format!("{}: {why}", path.display()))
 }

@@ -14,9 +14,9 @@ use crate::session::{Session, Written};
 use crate::{nearest, slug};
 
 /// Set of the targets that belong to it.
-const MEMBERS: &str = "members";
+pub(crate) const MEMBERS: &str = "members";
 /// Map of the targets and domains that are left out to why.
-const EXCLUDED: &str = "excluded";
+pub(crate) const EXCLUDED: &str = "excluded";
 
 /// Why a campaign was refused; nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

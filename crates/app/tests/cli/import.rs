@@ -1,0 +1,262 @@
+//! `import csv` with tables as people have them.
+
+use crate::support::Home;
+
+fn import(home: &Home, table: &[u8], more: &[&str]) -> crate::support::Ran {
+    std::fs::write(home.dir.path().join("t.csv"), table).unwrap();
+    let mut words = vec!["import", "csv", "t.csv"];
+    words.extend_from_slice(more);
+    home.run(&words)
+}
+
+#[test]
+fn a_table_with_bom_semicolons_and_quoted_newlines_comes_in() {
+    let home = Home::new();
+    let table = "\u{feff}name;city;note\nAcme;\"Dallas; TX\";\"two\nlines\"\n";
+    import(&home, table.as_bytes(), &[]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Dallas; TX\n");
+    assert_eq!(home.run(&["get", "acme", "note"]).ok(), "two\nlines\n");
+}
+
+#[test]
+fn ragged_rows_are_skipped_with_their_line_and_the_rest_comes_in() {
+    let home = Home::new();
+    let ran = import(&home, b"name,city\nAcme,Dallas\nShort\nBeta,Rome\n,Nowhere\n", &[]);
+    assert!(ran.err.contains("t.csv:3: skipped: 1 cells, expected 2"), "{}", ran.err);
+    assert!(ran.err.contains("t.csv:5: skipped: the row has no name"), "{}", ran.err);
+    assert!(ran.ok().contains("2 added"));
+}
+
+#[test]
+fn two_rows_for_one_company_are_one_and_the_second_fills_what_is_empty() {
+    let home = Home::new();
+    import(&home, b"name,city,tags\nAcme,Dallas,a\nAcme,Austin,b\n", &[]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Dallas\n");
+    assert_eq!(home.run(&["get", "acme", "tags"]).ok(), "[\"a\",\"b\"]\n");
+}
+
+#[test]
+fn a_second_import_changes_nothing_unless_told_to_overwrite() {
+    let home = Home::new();
+    import(&home, b"name,city\nAcme,Dallas\n", &[]).ok();
+    assert!(import(&home, b"name,city\nAcme,Austin\n", &[]).ok().contains("1 the same"));
+    import(&home, b"name,city\nAcme,Austin\n", &["--overwrite"]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Austin\n");
+}
+
+#[test]
+fn columns_are_mapped_and_wrong_maps_are_named() {
+    let home = Home::new();
+    import(&home, b"Firma,Ort\nAcme,Dallas\n", &[]).fails(2, "--map COLUMN=name");
+    import(&home, b"Firma,Ort\nAcme,Dallas\n", &["--map", "Firma=name", "--map", "Ort=city"]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Dallas\n");
+    import(&home, b"name,x\nA,b\n", &["--map", "y=city"]).fails(2, "no column \"y\"");
+}
+
+#[test]
+fn what_is_no_table_is_refused_with_the_file() {
+    let home = Home::new();
+    import(&home, b"", &[]).fails(1, "t.csv: is empty");
+    import(&home, b"name\nA\0b\n", &[]).fails(1, "t.csv: line 2 holds a NUL byte");
+    home.run(&["import", "csv", "."]).fails(1, "is a folder");
+    home.run(&["import", "csv", "none.csv"]).fails(1, "none.csv: cannot read");
+    assert!(import(&home, b"name,city\n", &[]).ok().contains("0 added"));
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let home = Home::new();
+    import(&home, b"name\nAcme\n", &["--dry-run"]).ok();
+    assert_eq!(home.run(&["list", "companies"]).ok(), "");
+}
+
+#[test]
+fn the_real_table_comes_in_whole() {
+    let home = Home::new();
+    let table = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/listed-companies.csv");
+    let out = home.run(&["import", "csv", table]).ok();
+    assert!(out.contains("0 skipped"), "{out}");
+    let listed = home.run(&["list", "companies"]).ok();
+    assert!(listed.lines().count() > 1800, "{}", listed.lines().count());
+    assert!(home.read("companies/apple-inc/_index.md").contains("name: Apple Inc."));
+}
+
+#[test]
+fn a_cell_that_no_record_can_hold_is_skipped_with_its_line() {
+    let home = Home::new();
+    let table = format!("name,note\nAcme,{}\nBeta,x\n", "y".repeat(9 << 20));
+    let ran = import(&home, table.as_bytes(), &[]);
+    assert!(ran.err.contains("t.csv:2: skipped: the value has"), "{}", ran.err);
+    assert!(ran.ok().contains("1 added"));
+}
+
+#[test]
+fn tables_in_the_encodings_that_programs_save_them_in_are_read() {
+    let utf16 = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        "\u{feff}name,city\nMüller,Köln\n".encode_utf16().flat_map(bytes).collect()
+    };
+    for table in [
+        utf16(u16::to_le_bytes),
+        utf16(u16::to_be_bytes),
+        b"name,city\nM\xfcller,K\xf6ln\n".to_vec(),
+        "\u{feff}name,city\nMüller,Köln\n".as_bytes().to_vec(),
+    ] {
+        let home = Home::new();
+        let ran = import(&home, &table, &[]);
+        let told = ran.err.contains("t.csv: line 2 is not UTF-8: read as Windows-1252");
+        assert_eq!(told, table.contains(&0xf6) && !table.contains(&0), "{}", ran.err);
+        ran.ok();
+        assert_eq!(home.run(&["get", "muller", "city"]).ok(), "Köln\n");
+    }
+}
+
+#[test]
+fn a_character_on_the_edge_of_what_is_read_at_once_is_whole() {
+    let home = Home::new();
+    let table = format!("name,city\n{}\n", "é".repeat(1 << 20).replace("éééé", "é,é\né"));
+    let ran = import(&home, table.as_bytes(), &["--dry-run"]);
+    assert!(!ran.err.contains("UTF-8"), "{}", &ran.err[..200.min(ran.err.len())]);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_is_named_with_its_line() {
+    let home = Home::new();
+    let ran = import(&home, b"name,city\nAcme,Dallas\nBeta,\"Rome\nGamma,Oslo\n", &[]);
+    assert!(
+        ran.err.contains("t.csv:3: skipped: a quote in this row is never closed"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.ok().contains("1 added"));
+    // A cell of several lines at the end of a table is none.
+    let ran = import(&home, b"name,city\nDelta,\"Ro\nme\"\n", &[]);
+    assert!(ran.ok().contains("1 added"));
+    let ran =
+        import(&home, format!("name,city\nBeta,\"{}", "x\n".repeat(20 << 20)).as_bytes(), &[]);
+    ran.fails(1, "from line 2 on: ").fails(1, "expected a quote that closes");
+}
+
+#[test]
+fn ten_thousand_columns_are_columns() {
+    let home = Home::new();
+    let columns: Vec<String> = (0..10_000).map(|n| format!("c{n}")).collect();
+    let table = format!("name,{}\nAcme,{}\n", columns.join(","), "x,".repeat(9_999) + "x");
+    assert!(import(&home, table.as_bytes(), &[]).ok().contains("1 added"));
+    assert_eq!(home.run(&["get", "acme", "c9999"]).ok(), "x\n");
+}
+
+#[test]
+fn a_mapping_is_remembered_for_tables_with_the_same_columns() {
+    let home = Home::new();
+    import(&home, b"Firma,Ort\nAcme,Dallas\n", &["--map", "Firma=name", "--map", "Ort=city"]).ok();
+    let ran = import(&home, b"Ort,Firma\nRome,Beta\n", &[]);
+    assert!(
+        ran.err.contains("t.csv: mapped as the last time: Firma=name, Ort=city"),
+        "{}",
+        ran.err
+    );
+    ran.ok();
+    assert_eq!(home.run(&["get", "beta", "city"]).ok(), "Rome\n");
+    // Not for people, nor for other columns.
+    import(&home, b"Ort,Firma\nRome,Beta\n", &["--people"]).fails(2, "no column is the name");
+    import(&home, b"Ort,Firma,x\nRome,Beta,y\n", &[]).fails(2, "no column is the name");
+}
+
+#[test]
+fn a_row_is_the_company_that_its_domain_address_number_or_place_says() {
+    let home = Home::new();
+    let table = b"name,domain,email,phone,place_id,country\n\
+        Acme,acme.com,,,,\nBeta,,beta@gmail.com,,,\nGamma,,,214-555-0134,,US\nDelta,,,,ChIJ5X0j7DHDwogRvQgaGw0y4FM,\n";
+    import(&home, table, &[]).ok();
+    let table = b"name,website,email,phone,place_id,city\n\
+        Acme Inc.,http://www.acme.com/x,,,,A\nB,,BETA@gmail.com,,,B\nG,,,+1 (214) 555 0134,,C\nD,,,,ChIJ5X0j7DHDwogRvQgaGw0y4FM,D\n\
+        Epsilon,,e@gmail.com,,,E\nClash,acme.com,,+12145550134,,X\n";
+    let ran = import(&home, table, &[]);
+    let why = "t.csv:7: skipped: it is companies/acme and companies/gamma by what it has: `cocli merge companies/acme companies/gamma`";
+    assert!(ran.err.contains(why), "{}", ran.err);
+    assert!(ran.ok().contains("1 added, 4 changed, 0 the same, 1 skipped"));
+    for (slug, city) in
+        [("acme", "A"), ("beta", "B"), ("gamma", "C"), ("delta", "D"), ("epsilon", "E")]
+    {
+        assert_eq!(home.run(&["get", slug, "city"]).ok(), format!("{city}\n"), "{slug}");
+    }
+    let before = home.written();
+    assert!(import(&home, table, &[]).ok().contains("0 values written"));
+    assert_eq!(home.written(), before);
+}
+
+#[test]
+fn a_second_address_is_kept_beside_the_first() {
+    let home = Home::new();
+    import(&home, b"name,domain,email\nAcme,acme.com,a@acme.com\nAcme,acme.com,b@acme.com\n", &[])
+        .ok();
+    assert_eq!(home.run(&["get", "acme", "email"]).ok(), "a@acme.com\n");
+    assert_eq!(home.run(&["get", "acme", "all_emails"]).ok(), "[\"b@acme.com\"]\n");
+}
+
+#[test]
+fn people_in_a_column_come_in_with_the_company_of_the_row() {
+    let home = Home::new();
+    let table = b"name,domain,key_people\nAcme,acme.com,\"Jane Doe ( CEO ) John Roe ( CFO , COO )\"\nBeta,beta.com,Jane Doe (chair)\n";
+    import(&home, table, &["--people-in", "who"]).fails(2, "no column \"who\"");
+    let out = import(&home, table, &["--people-in", "key_people"]).ok();
+    assert!(out.contains("2 added") && out.contains("3 people added beside them"), "{out}");
+    assert_eq!(home.run(&["get", "people/jane-doe", "company"]).ok(), "companies/acme\n");
+    assert_eq!(home.run(&["get", "people/john-roe", "role"]).ok(), "CFO, COO\n");
+    // Somebody of that name at another company is somebody else, until a person says so.
+    assert_eq!(home.run(&["get", "people/jane-doe-2", "company"]).ok(), "companies/beta\n");
+    let before = home.written();
+    import(&home, table, &["--people-in", "key_people"]).ok();
+    assert_eq!(home.written(), before);
+}
+
+#[test]
+fn google_maps_rows_become_leads() {
+    let home = Home::new();
+    let header = "Keyword,Name,Full_Address,Street_Address,City,Zip,State,Country,Timezone,Phone_1,Phone_Standard_format,\
+        Phone_From_WEBSITE,Email_From_WEBSITE,Website,Domain,First_category,Second_category,Reviews_count,Average_rating,\
+        Business_Status,Hours,Facebook_URL,Linkedin_URL,Instagram_URL,Meta_Description,Meta_Keywords,Place_ID";
+    let row = "flooring,Acme Floors,\"1 Main St, Dallas\",1 Main St,Dallas,75094,TX,US,America/Chicago,214-555-0134,12145550134,\
+        ,info@acme.example,https://acme.example,acme.example,Flooring store,Tile store,42,4.5,\
+        OPERATIONAL,Mon: 8-5,,,,best floors,floor,ChIJ5X0j7DHDwogRvQgaGw0y4FM";
+    let empty = ",".repeat(26);
+    let only_name = format!(",Bare{}", ",".repeat(25));
+    std::fs::write(
+        home.dir.path().join("g.csv"),
+        format!("{header}\n{row}\n{empty}\n{only_name}\n"),
+    )
+    .unwrap();
+    let ran = home.run(&["import", "google-maps", "g.csv"]);
+    assert!(ran.err.contains("g.csv:3: skipped: the row has no name"), "{}", ran.err);
+    assert!(ran.ok().contains("2 added"));
+    for (field, value) in [
+        ("type", "Lead"),
+        ("tags", "[\"flooring\",\"google-maps-import\"]"),
+        ("categories", "[\"Flooring store\",\"Tile store\"]"),
+        ("zip_code", "75094"),
+        ("phone_number", "12145550134"),
+        ("phone_1", "214-555-0134"),
+        ("email", "info@acme.example"),
+        ("website_url", "https://acme.example"),
+        ("reviews_count", "42"),
+        ("place_id", "ChIJ5X0j7DHDwogRvQgaGw0y4FM"),
+        ("meta_description", "best floors"),
+    ] {
+        assert_eq!(home.run(&["get", "acme-floors", field]).ok(), format!("{value}\n"), "{field}");
+    }
+    assert_eq!(home.run(&["get", "bare", "type"]).ok(), "Lead\n");
+    assert!(home.run(&["import", "google-maps", "g.csv"]).ok().contains("0 values written"));
+}
+
+#[test]
+fn a_long_table_comes_in_batch_by_batch_and_goes_on_where_it_was() {
+    let home = Home::new();
+    let rows: String = (0..9_000).map(|n| format!("Company {n},c{n}.example\n")).collect();
+    let half: String = rows.lines().take(1_000).map(|line| format!("{line}\n")).collect();
+    import(&home, format!("name,domain\n{half}").as_bytes(), &[]).ok();
+    let out = import(&home, format!("name,domain\n{rows}").as_bytes(), &[]).ok();
+    assert!(
+        out.contains("8000 added, 0 changed, 1000 the same, 0 skipped; 16000 values written"),
+        "{out}"
+    );
+}
