@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use cocli_core::usv::{self, Line, RS};
@@ -48,8 +49,8 @@ pub struct Span {
 }
 
 impl Reader {
-    /// Cuts the state into spans of about so many bytes, which begin anew at each of the `prefixes`. Everything is read once, and its
-    /// hash checked; what is damaged is made again, and held.
+    /// Cuts the state into spans of about so many bytes, which begin anew at each of the `prefixes`. Everything
+    /// is read once, and its hash checked; what is damaged is made again, and held.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -114,21 +115,19 @@ impl Spans<'_> {
         let is_here =
             |at: &usize| self.cuts[*at].starts_with(prefix.as_bytes()) && self.behind(*at) > from;
         let wanted: Vec<usize> = (0..self.cuts.len()).filter(is_here).collect();
-        let turn = Turn { next: 0, taken: 0, take, broke: None, over: false };
-        let turns = Turns { turn: Mutex::new(turn), moved: Condvar::new() };
+        let turn = Mutex::new(Turn { taken: 0, take, broke: None, over: false });
+        let turns = Turns { next: AtomicUsize::new(0), turn, moved: Condvar::new() };
         let work = || {
             let _if_it_panics = Last(&turns);
-            while let Some((at, span)) = turns.next(&wanted) {
+            loop {
+                let at = turns.next.fetch_add(1, Ordering::Relaxed);
+                let Some(&span) = wanted.get(at) else { return Ok(()) };
                 let made = self.load(span, from).and_then(|span| make(&span));
-                match made {
-                    Ok(made) => turns.hand_on(at, made, self.behind(span)),
-                    Err(error) => {
-                        turns.end();
-                        return Err(error);
-                    }
+                let made = made.inspect_err(|_| turns.end())?;
+                if !turns.hand_on(at, made, self.behind(span)) {
+                    return Ok(());
                 }
             }
-            Ok(())
         };
         side_by_side(threads().clamp(1, wanted.len().max(1)), &work)?;
         let broke = turns.turn.into_inner().unwrap_or_else(PoisonError::into_inner).broke;
@@ -257,13 +256,13 @@ type Take<'t, T, B> = dyn FnMut(T, &[u8]) -> ControlFlow<B> + Send + 't;
 
 /// Whose turn it is to hand on what it made.
 struct Turns<'t, T, B> {
+    /// What nobody works on yet.
+    next: AtomicUsize,
     turn: Mutex<Turn<'t, T, B>>,
     moved: Condvar,
 }
 
 struct Turn<'t, T, B> {
-    /// What nobody works on yet.
-    next: usize,
     /// What was handed on.
     taken: usize,
     take: &'t mut Take<'t, T, B>,
@@ -276,28 +275,21 @@ impl<'t, T, B> Turns<'t, T, B> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next span that is to be made something of, and its place.
-    fn next(&self, wanted: &[usize]) -> Option<(usize, usize)> {
-        let mut turn = self.lock();
-        let span = wanted.get(turn.next).filter(|_| !turn.over)?;
-        turn.next += 1;
-        Some((turn.next - 1, *span))
-    }
-
-    /// Waits until all before it was handed on.
-    fn hand_on(&self, at: usize, made: T, behind: &[u8]) {
+    /// Waits until all before it was handed on; tells whether it goes on.
+    fn hand_on(&self, at: usize, made: T, behind: &[u8]) -> bool {
         let mut turn = self.lock();
         while turn.taken != at && !turn.over {
             turn = self.moved.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
         if turn.over {
-            return;
+            return false;
         }
         match (turn.take)(made, behind) {
             ControlFlow::Continue(()) => turn.taken += 1,
             ControlFlow::Break(why) => (turn.broke, turn.over) = (Some(why), true),
         }
         self.moved.notify_all();
+        !turn.over
     }
 
     fn end(&self) {
