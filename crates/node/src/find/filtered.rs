@@ -52,7 +52,10 @@ pub(super) fn find(
             let Some(away) = away else { return };
             let names = called(&target, &entity);
             let fits = names.iter().flat_map(|name| finders.iter().map(move |f| (name, f)));
-            let fit = fits.filter_map(|(name, f)| Some((Fit::of(name, f)?, name.len()))).min();
+            let fit = match query.wanted().is_empty() {
+                true => Some((Fit::Whole, 0)),
+                false => fits.filter_map(|(name, f)| Some((Fit::of(name, f)?, name.len()))).min(),
+            };
             let mut met = met.lock().unwrap_or_else(PoisonError::into_inner);
             match fit {
                 Some((fit, len)) => {
