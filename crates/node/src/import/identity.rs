@@ -131,7 +131,7 @@ struct One {
 /// Who somebody is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Who {
-    /// This one; whether it was known before.
+    /// This one, known or new.
     One(Target),
     /// Several that are not one another.
     Several(Vec<Target>),
@@ -224,6 +224,11 @@ impl Identities {
             return self.by_name(kind, target.slug(), &keys);
         }
         Ok(target.clone())
+    }
+
+    /// Whether a name is known of it.
+    pub(super) fn is_named(&self, target: &Target) -> bool {
+        self.by_target.get(target).is_some_and(|at| self.ones[*at].name != 0)
     }
 
     /// Whether a known one bears this name.

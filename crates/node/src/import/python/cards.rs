@@ -49,7 +49,7 @@ impl Move<'_> {
             values.insert(field, entry.value);
         }
         self.settle_tags(folder, now, &mut values, changes);
-        if !self.importer.known.knows(target) || self.read.contains(target) {
+        if !self.importer.known.is_named(target) {
             let name = folder.path.rsplit('/').next().unwrap_or_default();
             name_it(&mut values, name);
         }
