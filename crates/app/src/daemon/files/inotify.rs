@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
+use cocli_core::Kind;
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
 
@@ -94,17 +95,21 @@ impl Watch {
         Ok(watched)
     }
 
-    /// The folders of the entities in a collection; tells whether there was room for all.
+    /// The folders of the entities in a collection, of their notes and their meetings; tells whether there was room for
+    /// all.
     fn add_below(&mut self, collection: &Path, there: &mut Vec<i32>) -> bool {
         let Ok(entries) = std::fs::read_dir(self.home.join(collection)) else { return true };
         for entry in entries.flatten() {
             if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 continue;
             }
-            match self.add(&collection.join(entry.file_name())) {
-                Ok(number) => there.push(number),
-                Err(Errno::NOSPC) => return false,
-                Err(_) => {}
+            let entity = collection.join(entry.file_name());
+            for name in convos(&entity).chain([entity.clone()]) {
+                match self.add(&name) {
+                    Ok(number) => there.push(number),
+                    Err(Errno::NOSPC) => return false,
+                    Err(_) => {}
+                }
             }
         }
         true
@@ -163,8 +168,13 @@ impl Watch {
 
     /// A folder is new: files may stand in it that nobody told of.
     fn hear_of_folder(&mut self, name: &Path) -> bool {
-        // What is deeper than an entity holds no cards.
-        if name.components().count() > 2 {
+        let depth = name.components().count();
+        // What is deeper than an entity holds no cards, but for its notes and meetings.
+        if depth > 2
+            && !name
+                .parent()
+                .is_some_and(|entity| depth == 3 && convos(entity).any(|at| at == name))
+        {
             return true;
         }
         match self.add(name) {
@@ -173,8 +183,14 @@ impl Watch {
             Err(_) => return true,
         }
         let Ok(entries) = std::fs::read_dir(self.home.join(name)) else { return true };
-        entries.flatten().all(|entry| tell(entry.path(), &self.events, &self.changes))
+        let heard = entries.flatten().all(|entry| tell(entry.path(), &self.events, &self.changes));
+        heard && (depth != 2 || convos(name).all(|at| self.hear_of_folder(&at)))
     }
+}
+
+/// The folders of an entity's notes and meetings.
+fn convos(entity: &Path) -> impl Iterator<Item = PathBuf> {
+    Kind::CONVOS.into_iter().map(|kind| entity.join(kind.plural()))
 }
 
 /// The names of the watched folders, by the numbers that the system gives them, which rise.
@@ -256,7 +272,7 @@ mod tests {
     /// A home with one company's folder.
     fn home() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        for folder in ["wal", "companies/old", "people"] {
+        for folder in ["wal", "companies/old/notes", "people"] {
             std::fs::create_dir_all(dir.path().join(folder)).unwrap();
         }
         dir
@@ -333,6 +349,16 @@ mod tests {
         hears("companies/new/_index.md");
         std::fs::rename(home.join("companies/new"), home.join("people/moved")).unwrap();
         hears("people/moved/_index.md");
+        // Of notes, too: in a folder that was there, in a new one, and in one that came with its entity.
+        std::fs::write(home.join("companies/old/notes/first.md"), "a").unwrap();
+        hears("companies/old/notes/first.md");
+        std::fs::create_dir(home.join("companies/old/meetings")).unwrap();
+        std::fs::write(home.join("companies/old/meetings/second.md"), "a").unwrap();
+        hears("companies/old/meetings/second.md");
+        std::fs::rename(home.join("companies/old"), home.join("people/there")).unwrap();
+        hears("people/there/notes/first.md");
+        std::fs::write(home.join("people/there/notes/third.md"), "a").unwrap();
+        hears("people/there/notes/third.md");
         std::fs::write(home.join("wal/20261123_pi1.usv"), "a").unwrap();
         assert!(matches!(heard.recv_timeout(patience).unwrap(), Event::Journals));
     }
