@@ -330,11 +330,36 @@ fn leads_are_the_companies_with_an_address_that_nobody_left_out() {
         let out = home.run(&[&["sql", query, "--format", "csv"], words].concat()).ok();
         out.lines().skip(1).map(str::to_owned).collect()
     };
+    let as_exported = |words: &[&str]| {
+        let told = |command: &[&str]| -> BTreeMap<String, Json> {
+            let out = home.run(&[command, words].concat()).ok();
+            let rows = out.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+            rows.map(|row| (row["company"].to_string(), row)).collect()
+        };
+        let leads = told(&["sql", "--json", "from leads"]);
+        assert_eq!(leads, told(&["export", "leads", "--format", "jsonl"]), "{words:?}");
+    };
+    let odd = [
+        "domain=WWW.Cane.example",
+        "email=x@odd.example",
+        "all_emails+=nowhere",
+        "all_emails+=y@cane.example",
+        "phone=+1 2",
+        "phone_1=3",
+        "gmb_url=https://maps.example",
+        "tags+=b",
+        "tags+=a",
+        "average_rating=4.5",
+        "reviews_count=7",
+        "place_id=ChIJ5X0j7DHDwogRvQgaGw0y4FM",
+        "state=TX",
+    ];
     let acme = "Acme: info@acme.example; jane@acme.example; sales@acme.example".to_owned();
     let bolt = "Bolt: joe@bolt.example".to_owned();
     let (cane, dune) = ("Cane: c@cane.example".to_owned(), "Dune: d@dune.example".to_owned());
     let all = BTreeSet::from([acme.clone(), bolt.clone(), cane.clone(), dune]);
     assert_eq!(leads(&[]), all);
+    as_exported(&[]);
     home.run(&["compact"]).ok();
     assert_eq!(leads(&[]), all);
     home.run(&["campaign", "new", "Road"]).ok();
@@ -348,9 +373,20 @@ fn leads_are_the_companies_with_an_address_that_nobody_left_out() {
         home.run(&["campaign", "exclude", who, "--reason", "asked", "--campaign", "road"]).ok();
     }
     assert_eq!(leads(&road), BTreeSet::from([acme]));
+    as_exported(&road);
+    for name in ["Odd", "Even"] {
+        home.run(&["add", "company", name]).ok();
+        let target = format!("companies/{}", name.to_lowercase());
+        home.run(&[&["set", target.as_str()], &odd[usize::from(name == "Even")..]].concat()).ok();
+        home.run(&["campaign", "add", target.as_str(), "--campaign", "road"]).ok();
+    }
+    as_exported(&[]);
+    as_exported(&road);
+    assert_eq!(leads(&road).len(), 2);
     home.run(&["campaign", "exclude", "companies/acme", "--reason", "x", "--campaign", "road"])
         .ok();
-    assert_eq!(leads(&road), BTreeSet::new());
+    assert_eq!(leads(&road), BTreeSet::from(["Even: x@odd.example".to_owned()]));
+    as_exported(&road);
     home.run(&["sql", "from leads", "--campaign", "nope"]).fails(3, "no campaign is called");
 }
 

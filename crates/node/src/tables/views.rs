@@ -19,12 +19,15 @@ pub struct View {
 
 /// Companies that have an address, with all addresses; those that somebody left out are not among them.
 const LEADS: &str = "\
-SELECT coalesce(c.name, c.slug) AS company, c.domain, a.emails, \
-coalesce(c.phone_1, c.phone_number, c.phone_from_website, c.all_phones[1]) AS phone, \
-coalesce(c.website_url, c.domain) AS website, c.city, c.state, \
+SELECT coalesce(nullif(c.name, ''), c.slug) AS company, nullif(c.domain, '') AS domain, a.emails, \
+coalesce(nullif(element_at(c.other, 'phone')[1], ''), nullif(c.phone_1, ''), nullif(c.phone_number, ''), \
+nullif(c.phone_from_website, ''), c.all_phones[1]) AS phone, \
+coalesce(nullif(c.website_url, ''), nullif(c.domain, '')) AS website, \
+nullif(c.city, '') AS city, nullif(c.state, '') AS state, \
 array_to_string(c.categories, '; ') AS categories, array_to_string(c.services, '; ') AS services, \
 array_to_string(c.products, '; ') AS products, array_to_string(c.tags, '; ') AS tags, \
-'https://www.google.com/maps/search/?api=1&query=google&query_place_id=' || c.place_id AS gmb_url, \
+coalesce(nullif(element_at(c.other, 'gmb_url')[1], ''), \
+'https://www.google.com/maps/search/?api=1&query=google&query_place_id=' || nullif(c.place_id, '')) AS gmb_url, \
 c.average_rating AS rating, c.reviews_count AS reviews FROM companies AS c JOIN ";
 
 impl Tables {
@@ -115,20 +118,22 @@ impl Views<'_> {
     }
 
     fn leads(&self) -> Result<String, String> {
-        let (mut people, mut companies) = (String::new(), String::new());
+        let mut addresses = "contains(email, '@')".to_owned();
+        let mut companies = String::new();
         if let Some(campaign) = &self.tables.campaign {
             let rows = self.read([campaign], CAMPAIGN)?;
             let who = |is: &str| format!("(SELECT who FROM {rows} WHERE \"is\" = '{is}')");
             let (member, excluded) = (who("member"), who("excluded"));
-            people = format!(" WHERE target NOT IN {excluded}");
+            let at = "regexp_extract(email, '[^@]*$')";
+            addresses += &format!(" AND target NOT IN {excluded} AND {at} NOT IN {excluded}");
+            let domain = "regexp_replace(lower(trim(coalesce(c.domain, ''))), '^www[.]', '')";
             companies = format!(
-                " WHERE c.target IN {member} AND c.target NOT IN {excluded} \
-                 AND coalesce(c.domain, '') NOT IN {excluded}"
+                " WHERE c.target IN {member} AND c.target NOT IN {excluded} AND {domain} NOT IN {excluded}"
             );
         }
         Ok(format!(
             "{LEADS}(SELECT company, string_agg(DISTINCT email, '; ' ORDER BY email) AS emails \
-             FROM {ADDRESSES}{people} GROUP BY company) AS a ON a.company = c.target{companies}"
+             FROM {ADDRESSES} WHERE {addresses} GROUP BY company) AS a ON a.company = c.target{companies}"
         ))
     }
 }
