@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod args;
+mod beside;
 mod bucket;
 mod clock;
 mod commands;

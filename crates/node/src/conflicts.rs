@@ -141,7 +141,10 @@ impl Home {
 }
 
 /// Those of the targets that somebody removed, or what they stand below.
-fn removed(reader: &Reader, targets: &BTreeSet<Target>) -> cocli_store::Result<BTreeSet<Target>> {
+pub(crate) fn removed(
+    reader: &Reader,
+    targets: &BTreeSet<Target>,
+) -> cocli_store::Result<BTreeSet<Target>> {
     let lineage = |target: &Target| -> Vec<Target> {
         target.lineage().filter_map(|text| Target::read(text).ok()).collect()
     };

@@ -254,14 +254,11 @@ impl<'m> Maker<'m> {
         let is_row = entity.removed().is_none()
             && has_something(Some(kind), &entity, self.name)
             && self.holds(kind, &entity);
-        let domain = || crate::followup::text(&entity, &target, "domain");
-        if is_row
-            && is_excluded(
-                campaign,
-                name,
-                &if kind == Kind::Company { domain() } else { String::new() },
-            )
-        {
+        let domain = match kind {
+            Kind::Company => crate::followup::text(&entity, &target, "domain"),
+            _ => String::new(),
+        };
+        if is_row && is_excluded(campaign, name, &domain) {
             batch.counts.excluded += 1;
         } else if is_row && let Some(rows) = &self.rows {
             batch.row(&rows.row(&target, &entity), Some((&target, &entity)));

@@ -5,7 +5,7 @@ mod place;
 mod query;
 mod said;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::usv::{RS, US};
@@ -67,7 +67,7 @@ enum Fit {
 }
 
 /// A name that may be what is looked for; of those that fit alike the shortest is best.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Candidate {
     fit: Fit,
     len: usize,
@@ -148,8 +148,8 @@ fn parts(wanted: &str) -> Option<Vec<Finder<'static>>> {
 struct Best {
     most: usize,
     all: BTreeSet<Candidate>,
-    /// How well each of them fits.
-    fits: HashMap<String, (Fit, usize, String)>,
+    /// The one of each target.
+    of: HashMap<String, Candidate>,
 }
 
 impl Best {
@@ -160,22 +160,19 @@ impl Best {
         if self.all.len() >= self.most && self.all.last().is_some_and(worse) {
             return;
         }
-        let new =
-            Candidate { fit, len: name.len(), target: target.to_owned(), name: name.to_owned() };
-        if let Some((fit, len, name)) = self.fits.get(target) {
-            let held =
-                Candidate { fit: *fit, len: *len, target: target.to_owned(), name: name.clone() };
-            if held <= new {
-                return;
-            }
+        let (target, name) = (target.to_owned(), name.to_owned());
+        let new = Candidate { fit, len: name.len(), target, name };
+        if self.of.get(&new.target).is_some_and(|held| *held <= new) {
+            return;
+        }
+        if let Some(held) = self.of.insert(new.target.clone(), new.clone()) {
             self.all.remove(&held);
         }
-        self.fits.insert(target.to_owned(), (fit, new.len, new.name.clone()));
         self.all.insert(new);
         if self.all.len() > self.most
             && let Some(last) = self.all.pop_last()
         {
-            self.fits.remove(&last.target);
+            self.of.remove(&last.target);
         }
     }
 }
@@ -243,13 +240,7 @@ fn near_parts(
     lines.dedup_by_key(|line| line.as_ptr());
     let lines: Vec<(&str, &str)> = lines.into_iter().filter_map(split).collect();
     let is_slug = like_a_slug(wanted);
-    let texts: Vec<&str> = lines
-        .iter()
-        .map(|(target, name)| match is_slug || name.is_empty() {
-            true => slug_of(target),
-            false => name,
-        })
-        .collect();
+    let texts: Vec<&str> = lines.iter().map(|line| compared(*line, is_slug)).collect();
     for (score, place) in nearly(wanted, &texts, best.most) {
         if let (Some(line), Some(text)) = (lines.get(place), texts.get(place)) {
             best.put(Fit::Nearly(std::cmp::Reverse(score)), text, line.0);
@@ -271,10 +262,7 @@ fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
             continue;
         }
         if between >= start {
-            let text = match between + 1 == at || is_slug {
-                true => slug_of(&names[start..between]),
-                false => &names[between + 1..at],
-            };
+            let text = compared((&names[start..between], &names[between + 1..at]), is_slug);
             // No text is nearly a number.
             if has_digits || !text.bytes().all(|b| b.is_ascii_digit()) {
                 texts.push(text);
@@ -291,6 +279,11 @@ fn near(names: &[u8], wanted: &str, nearly: &Nearly, best: &mut Best) {
     }
 }
 
+/// What of a line is compared with what is looked for: the name, or the slug where there is none, or one is typed.
+fn compared<'n>((target, name): (&'n str, &'n str), is_slug: bool) -> &'n str {
+    if is_slug || name.is_empty() { slug_of(target) } else { name }
+}
+
 /// Whether a text is spelled as slugs are, and not as addresses or names.
 fn like_a_slug(text: &str) -> bool {
     text.contains('-') && !text.contains(['@', '.', ' '])
@@ -301,7 +294,7 @@ fn slug_of(target: &str) -> &str {
     target.split_once('/').map_or(target, |(_, slug)| slug)
 }
 
-/// Of the candidates those that are what they were found by, each once.
+/// Of the candidates those that are what they were found by.
 fn living(
     reader: &Reader,
     candidates: BTreeSet<Candidate>,
@@ -309,9 +302,8 @@ fn living(
     fits: impl Fn(&[String]) -> bool,
 ) -> cocli_store::Result<Vec<(Target, Entity)>> {
     let Ok(name) = Field::read("name") else { return Ok(Vec::new()) };
-    let mut seen = HashSet::new();
-    let once = candidates.into_iter().filter_map(|one| Target::read(&one.target).ok());
-    let targets: Vec<Target> = once.filter(|target| seen.insert(target.clone())).collect();
+    let targets = candidates.into_iter().filter_map(|one| Target::read(&one.target).ok());
+    let targets: Vec<Target> = targets.collect();
     let mut found = Vec::new();
     for some in targets.chunks(most.max(1)) {
         let living = living_of(reader, some, &name)?;
@@ -357,8 +349,6 @@ fn nearest(
         })
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut seen = HashSet::new();
-    ranked.retain(|(_, target)| seen.insert(target.clone()));
     let mut found: Vec<(f64, (Target, Entity))> = Vec::new();
     for some in ranked.chunks(most) {
         let worst = found.last().map_or(0.0, |last| last.0);
@@ -367,9 +357,7 @@ fn nearest(
         }
         let targets: Vec<Target> = some.iter().map(|(_, target)| target.clone()).collect();
         for one in living_of(reader, &targets, &name)? {
-            let names = called(&one.0, &one.1);
-            let score = names.iter().map(|name| alike(wanted, name)).fold(0.0, f64::max);
-            found.push((score, one));
+            found.push((likest(wanted, &called(&one.0, &one.1)), one));
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         found.truncate(most);
@@ -384,6 +372,11 @@ fn alike(wanted: &str, name: &str) -> f64 {
     let words = name.split(|c: char| !c.is_alphanumeric());
     let all = words.chain([name]).map(|text| strsim::jaro_winkler(wanted, text));
     all.fold(0.0, f64::max)
+}
+
+/// How like the likest of some names is.
+fn likest(wanted: &str, names: &[String]) -> f64 {
+    names.iter().map(|name| alike(wanted, name)).fold(0.0, f64::max)
 }
 
 /// All that an entity is found by, in lower case.

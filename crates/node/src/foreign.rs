@@ -1,7 +1,7 @@
 //! Records that the Python program heard from others (`wal/remote_{node}.usv`): those that the state
 //! lacks are appended, as they are, to the own log, so that they travel.
 
-use cocli_core::usv;
+use cocli_core::{Datagram, usv};
 use cocli_store::{Command, Reader};
 
 use crate::error::Result;
@@ -36,17 +36,18 @@ impl Session<'_> {
 
     fn copy_what_is_new(&mut self, bytes: &[u8]) -> Result<usize> {
         self.journals.refresh()?;
-        let state = Reader::open(&mut self.journals)?.state()?;
-        let is_new = |record: &usv::Record<'_>| {
-            usv::read_in(bytes, *record).is_ok_and(|datagram| {
-                let winner = state.winner(&datagram.target, &datagram.field);
-                winner.is_none_or(|winner| datagram.entry > *winner)
-            })
-        };
+        let read = usv::records(bytes).filter_map(|r| Some((r, usv::read_in(bytes, r).ok()?)));
+        let read: Vec<(usv::Record<'_>, Datagram)> = read.collect();
+        let targets = read.iter().map(|(_, datagram)| datagram.target.clone()).collect();
+        let known = Reader::open(&mut self.journals)?.entities(&targets)?;
         let (mut batch, mut count) = (Vec::new(), 0);
-        for record in usv::records(bytes).filter(is_new) {
-            batch.extend_from_slice(record.bytes);
-            count += 1;
+        for (record, datagram) in read {
+            let entity = known.get(&datagram.target);
+            let winner = entity.and_then(|entity| entity.fields.get(&datagram.field));
+            if winner.is_none_or(|winner| datagram.entry > *winner) {
+                batch.extend_from_slice(record.bytes);
+                count += 1;
+            }
         }
         if count > 0 {
             let command = Command { at: self.now, verb: "adopt".into() };

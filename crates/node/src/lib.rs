@@ -23,6 +23,7 @@ mod health;
 mod home;
 pub mod import;
 mod list;
+mod needle;
 mod nodes;
 mod propagate;
 mod queue;

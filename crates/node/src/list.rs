@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::error::Result;
 use crate::home::Home;
+use crate::needle;
 
 /// A field with a value, or a set or map that holds it; with an empty value, fields of which none has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,18 +64,11 @@ impl Condition {
         if self.value.is_empty() || self.field.element().is_some() {
             return Vec::new();
         }
-        let between = |field: &str, value: &str| {
-            let mut needle = vec![US];
-            needle.extend_from_slice(field.as_bytes());
-            needle.push(US);
-            needle.extend_from_slice(value.as_bytes());
-            needle
-        };
         let field = self.field.as_str();
-        let mut whole = between(field, Value::text(&self.value).as_str());
+        let mut whole = needle::of_value(field, Value::text(&self.value).as_str());
         whole.push(US);
-        let element = between(self.field.element_of(&self.value).0.as_str(), "");
-        vec![whole, element, between(field, "["), between(field, "{")]
+        let element = needle::of_value(self.field.element_of(&self.value).0.as_str(), "");
+        vec![whole, element, needle::of_value(field, "["), needle::of_value(field, "{")]
     }
 }
 

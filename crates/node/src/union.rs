@@ -6,13 +6,13 @@ use std::sync::{Mutex, PoisonError};
 
 use cocli_core::entity::{DELETED, FILE};
 use cocli_core::schema::{COLLECTIONS, Type};
-use cocli_core::usv::US;
 use cocli_core::{Entity, Field, Kind, Target, Value};
 use cocli_store::side::processors;
 
 use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::followup::company_of;
+use crate::needle;
 use crate::session::Session;
 use crate::slug::variants;
 
@@ -143,8 +143,8 @@ impl Session<'_> {
     fn refer_to(&mut self, from: &Target, into: &Target, union: &mut Union) -> Result<()> {
         let (element, _) = Field::read("x")?.element_of(from.as_str());
         let encoded = element.element().unwrap_or_default().as_bytes().to_vec();
-        let company = [&[US][..], COMPANY.as_bytes(), &[US]].concat();
-        let companies = [&[US][..], from.collection().as_bytes()].concat();
+        let (company, companies) =
+            (needle::of_value(COMPANY, ""), needle::of_field(from.collection()));
         let needles = [from.as_str().as_bytes().to_vec(), encoded, company, companies];
         let found = Mutex::new(BTreeMap::new());
         let take = |target: Target, entity: Entity| {

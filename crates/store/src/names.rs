@@ -147,10 +147,7 @@ impl Names {
         self.bytes.extend_from_slice(&self.target);
         self.bytes.push(US);
         let start = self.bytes.len();
-        match text.is_ascii() {
-            true => self.bytes.extend(text.bytes().map(|b| b.to_ascii_lowercase())),
-            false => self.bytes.extend(lower(text).into_bytes()),
-        }
+        self.bytes.extend(lower(text).into_bytes());
         for byte in &mut self.bytes[start..] {
             if [US, RS].contains(byte) {
                 *byte = b' ';

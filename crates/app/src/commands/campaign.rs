@@ -49,7 +49,7 @@ pub(super) fn if_chosen(context: &Context, home: &Home) -> Result<Option<Campaig
     Ok(name_of_chosen(context).map(|name| home.campaign(&name)).transpose()?)
 }
 
-pub(super) fn name_of_chosen(context: &Context) -> Option<String> {
+fn name_of_chosen(context: &Context) -> Option<String> {
     let here = || std::env::var(CHOSEN).ok();
     context.campaign.clone().or_else(here).filter(|name| !name.is_empty())
 }

@@ -53,8 +53,10 @@ pub(super) fn run(context: &Context, args: &crate::args::Export) -> Result<(), F
     let format = format(context, what, to, output)?;
     let columns = columns(of, &to.columns)?;
     let home = context.home()?;
-    let named = campaign::name_of_chosen(context).filter(|_| of != Of::Datagrams);
-    let campaign = named.map(|name| home.campaign(&name)).transpose()?;
+    let campaign = match of {
+        Of::Datagrams => None,
+        _ => campaign::if_chosen(context, &home)?,
+    };
     context.catch_up(&home, None);
     let plan = Plan { export: Export { of, campaign, conditions }, what, format, columns };
     let mut out = Out::open(context.screen, output)?;

@@ -15,9 +15,9 @@ pub(super) fn run(context: &Context, args: &Find) -> Result<(), Failure> {
     if args.notes {
         return said(context, args);
     }
-    let mut query = Query::read(args.text.iter().map(String::as_str))?;
+    let mut given = Query::default();
     for filter in &args.filter {
-        query.add(condition(filter)?);
+        given.add(condition(filter)?);
     }
     if let Some(near) = &args.near {
         let place = Place::read(near, args.within).ok_or_else(|| {
@@ -25,12 +25,13 @@ pub(super) fn run(context: &Context, args: &Find) -> Result<(), Failure> {
                 "{near:?} is no place: expected LAT,LON in degrees, as 52.5,13.4"
             ))
         })?;
-        query.near(place);
+        given.near(place);
     }
+    let query = Query::read(args.text.iter().map(String::as_str))?.and(&given);
     let home = context.home()?;
     context.catch_up(&home, None);
     if args.pick || (args.text.is_empty() && query.is_empty() && pick::possible(context.screen)) {
-        return pick::run(context, &home, args, query);
+        return pick::run(context, &home, args, &given);
     }
     if query.is_empty() {
         let message = "expected a part of a name, domain, address, number or tag";

@@ -1,14 +1,14 @@
 //! `cocli sql`: questions in SQL, answered by DuckDB over tables of the state (docs/sql.md).
 
-use std::fs::File;
 use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cocli_node::{Campaign, Home, Tables};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Context, campaign};
 use crate::args::{Sql, SqlFormat};
+use crate::beside::Beside;
 use crate::failure::{Exit, Failure};
 use duckdb::{Answer, DuckDb};
 
@@ -142,16 +142,9 @@ impl Asked<'_> {
         let failed = |error: std::io::Error| {
             Failure::new(Exit::Failed, format!("{} cannot be written: {error}", output.display()))
         };
-        let mut name = output.as_os_str().to_owned();
-        name.push(".new");
-        let fresh = PathBuf::from(name);
-        File::create(&fresh).map_err(failed)?;
-        let fresh = fresh.canonicalize().map_err(failed)?;
-        let answered = self.answer(query, format, Some(&fresh));
-        if answered.is_err() {
-            let _ = std::fs::remove_file(&fresh);
-            return answered;
-        }
-        std::fs::rename(&fresh, output).map_err(failed)
+        let (beside, _) = Beside::of(output).map_err(failed)?;
+        let fresh = beside.path().canonicalize().map_err(failed)?;
+        self.answer(query, format, Some(&fresh))?;
+        beside.put().map_err(failed)
     }
 }

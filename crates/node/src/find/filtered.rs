@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::schema::POOL;
-use cocli_core::usv::US;
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::Reader;
 use cocli_store::side::processors;
 use memchr::memmem::Finder;
 
-use super::{ALIKE, Fit, Found, NEARLY_CANDIDATES, NEARLY_MIN, Nearly, Query, alike, called};
+use super::{ALIKE, Fit, Found, NEARLY_CANDIDATES, NEARLY_MIN, Nearly, Query, called, likest};
 use crate::list::{Condition, has_something};
+use crate::needle;
 
 /// Others that are held before only those are kept that are nearly called so.
 const OTHERS_MAX: usize = 20_000;
@@ -45,7 +45,7 @@ pub(super) fn find(
                 && entity.removed().is_none()
                 && query.conditions.iter().all(|condition| condition.holds(kind, &entity))
                 && has_something(kind, &entity, &name);
-            let away = match query.place() {
+            let away = match &query.place {
                 Some(place) if is_one => place.distance(kind, &entity),
                 _ => is_one.then_some(0.0),
             };
@@ -79,11 +79,8 @@ pub(super) fn find(
         let all = met.best.into_iter().map(|(rank, (entity, away))| (rank.3, entity, away));
         return Ok(shown(query, all.collect(), false));
     }
-    let best = met.near(wanted, most.max(NEARLY_CANDIDATES), nearly);
+    met.near(wanted, most.max(NEARLY_CANDIDATES), nearly);
     met.others.truncate(most);
-    let far = |scores: &[f64]| scores.iter().take_while(|score| *score + ALIKE >= best).count();
-    let scores: Vec<f64> = met.others.iter().map(|other| score(wanted, &other.2)).collect();
-    met.others.truncate(far(&scores));
     let targets = met.others.iter().map(|(target, ..)| target.clone()).collect();
     let mut known = reader.entities(&targets)?;
     let all = met.others.into_iter();
@@ -97,17 +94,9 @@ fn metres(away: f64) -> u64 {
     (away * 1000.0) as u64
 }
 
-/// How like the likest of some names is.
-fn score(wanted: &str, names: &[String]) -> f64 {
-    names.iter().map(|name| alike(wanted, name)).fold(0.0, f64::max)
-}
-
 /// Of each that all conditions hold for one of these stands in a state line.
 fn needles(query: &Query) -> Vec<Vec<u8>> {
-    let place = query.place().into_iter().map(|_| {
-        let between = [&[US], &b"latitude"[..], &[US]];
-        vec![between.concat()]
-    });
+    let place = query.place.iter().map(|_| vec![needle::of_value("latitude", "")]);
     let all = query.conditions.iter().map(Condition::needles).chain(place);
     all.into_iter().find(|needles| !needles.is_empty()).unwrap_or_default()
 }
@@ -116,30 +105,27 @@ fn shown(query: &Query, all: Vec<(Target, Entity, f64)>, nearly: bool) -> Found 
     let mut found = Found { nearly, ..Found::default() };
     for (target, entity, away) in all {
         found.entities.push((target, entity));
-        found.kilometres.extend(query.place().map(|_| away));
+        found.kilometres.extend(query.place.map(|_| away));
     }
     found
 }
 
 impl Met {
-    /// Keeps those of the others that are nearly called so, the best first, at most so many; gives how like the first is.
-    fn near(&mut self, wanted: &str, most: usize, nearly: &Nearly) -> f64 {
+    /// Keeps those of the others that are nearly called so and hardly less than the best, which comes first; at most so
+    /// many.
+    fn near(&mut self, wanted: &str, most: usize, nearly: &Nearly) {
         let others = self.others.iter().enumerate();
         let whose =
             others.flat_map(|(at, other)| other.2.iter().map(move |name| (at, name.as_str())));
         let (places, texts): (Vec<usize>, Vec<&str>) = whose.unzip();
         let near = nearly(wanted, &texts, most).into_iter();
         let near: BTreeSet<usize> = near.filter_map(|(_, at)| places.get(at).copied()).collect();
-        let (mut at, mut kept) = (0, Vec::new());
-        for other in self.others.drain(..) {
-            if near.contains(&at) {
-                kept.push((score(wanted, &other.2), other));
-            }
-            at += 1;
-        }
+        let others = std::mem::take(&mut self.others).into_iter().enumerate();
+        let others = others.filter(|(at, _)| near.contains(at));
+        let mut kept: Vec<_> = others.map(|(_, one)| (likest(wanted, &one.2), one)).collect();
         kept.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.0.cmp(&b.1.0)));
         let best = kept.first().map_or(0.0, |first| first.0);
+        kept.retain(|(score, _)| score + ALIKE >= best);
         self.others = kept.into_iter().map(|(_, other)| other).collect();
-        best
     }
 }

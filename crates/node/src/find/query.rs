@@ -18,7 +18,7 @@ pub struct Query {
     digits: Option<String>,
     /// All of them must hold.
     pub(super) conditions: Vec<Condition>,
-    place: Option<Place>,
+    pub(super) place: Option<Place>,
 }
 
 impl Query {
@@ -72,10 +72,12 @@ impl Query {
         self.place = Some(place);
     }
 
-    /// The place, if only what is near one is looked for.
+    /// Also all that another one asks for beside its text.
     #[must_use]
-    pub fn place(&self) -> Option<Place> {
-        self.place
+    pub fn and(mut self, other: &Self) -> Self {
+        self.conditions.extend_from_slice(&other.conditions);
+        self.place = self.place.or(other.place);
+        self
     }
 
     /// The text that is looked for.

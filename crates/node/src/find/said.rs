@@ -1,17 +1,18 @@
 //! What notes and meetings say.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::schema::POOL;
-use cocli_core::usv::US;
 use cocli_core::{Entity, Kind, Target};
 use cocli_store::names::lower;
 use cocli_store::side::processors;
 
+use crate::conflicts::removed;
 use crate::error::Result;
 use crate::followup::text;
 use crate::home::Home;
+use crate::needle;
 
 /// Whom notes are about is asked of so many at once.
 const ASKED: usize = 256;
@@ -43,7 +44,7 @@ impl Home {
         if words.is_empty() || most == 0 {
             return Ok(Vec::new());
         }
-        let needles = ["title", "content"].map(|field| [&[US], field.as_bytes(), &[US]].concat());
+        let needles = ["title", "content"].map(|field| needle::of_value(field, ""));
         self.read(|reader| {
             let found = Mutex::new(Vec::new());
             for collection in POOL {
@@ -61,21 +62,13 @@ impl Home {
             let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
             found.sort_unstable_by(|a, b| (&b.at, &b.target).cmp(&(&a.at, &a.target)));
             // What stands below a company that was removed is gone with it.
-            let mut removed: HashMap<Target, bool> = HashMap::new();
-            let mut living = Vec::new();
+            let (mut asked, mut gone, mut living) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
             for some in found.chunks(ASKED) {
-                let owners: BTreeSet<Target> =
-                    some.iter().filter_map(|said| owner(&said.target)).collect();
-                let owners =
-                    owners.into_iter().filter(|owner| !removed.contains_key(owner)).collect();
-                let known = reader.entities(&owners)?;
-                removed.extend(owners.into_iter().map(|owner| {
-                    let gone = known.get(&owner).is_some_and(|entity| entity.removed().is_some());
-                    (owner, gone)
-                }));
-                let is_there = |said: &&Said| {
-                    owner(&said.target).is_none_or(|of| removed.get(&of) != Some(&true))
-                };
+                let owners = some.iter().filter_map(|said| Target::read(said.target.entity()).ok());
+                let owners = owners.filter(|owner| asked.insert(owner.clone())).collect();
+                let removed = removed(reader, &owners)?.into_iter();
+                gone.extend(removed.map(|owner| owner.to_string()));
+                let is_there = |said: &&Said| !gone.contains(said.target.entity());
                 living.extend(some.iter().filter(is_there).take(most - living.len()).cloned());
                 if living.len() == most {
                     break;
@@ -86,15 +79,8 @@ impl Home {
     }
 }
 
-/// The company or person that a note or meeting stands below.
-fn owner(target: &Target) -> Option<Target> {
-    let mut parts = target.as_str().splitn(3, '/');
-    Target::read(&format!("{}/{}", parts.next()?, parts.next()?)).ok()
-}
-
 fn said(target: Target, entity: &Entity, words: &[String]) -> Option<Said> {
-    if !matches!(Kind::of(&target), Some(Kind::Note | Kind::Meeting)) || entity.removed().is_some()
-    {
+    if !Kind::of(&target).is_some_and(Kind::is_convo) || entity.removed().is_some() {
         return None;
     }
     let of = |field: &str| text(entity, &target, field);

@@ -14,6 +14,7 @@ use crate::contact;
 use crate::error::Result;
 use crate::home::Home;
 use crate::list::Condition;
+use crate::needle;
 
 /// A telephone number as it was typed, and what it is to dial from anywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,10 +82,10 @@ impl Home {
         let mut needles = planned();
         if !cadences.is_empty() {
             needles.push(b"/notes/".to_vec());
-            needles.push(begins("company", ""));
+            needles.push(needle::of_value("company", ""));
             // Not the targets that begin so.
-            needles.push(begins_with("companies."));
-            needles.push(begins("companies", ""));
+            needles.push(needle::of_field("companies."));
+            needles.push(needle::of_value("companies", ""));
             for tag in cadences.keys() {
                 needles.extend(Condition::new("tags", tag)?.needles());
             }
@@ -154,25 +155,16 @@ impl Home {
 
 /// What stands in a line of all that is planned, and of what is removed.
 fn planned() -> Vec<Vec<u8>> {
-    vec![begins("next_at", ""), b"/meetings/".to_vec(), begins(cocli_core::entity::DELETED, "")]
-}
-
-fn begins(field: &str, value: &str) -> Vec<u8> {
-    let mut needle = begins_with(field);
-    needle.push(US);
-    needle.extend_from_slice(value.as_bytes());
-    needle
-}
-
-fn begins_with(field: &str) -> Vec<u8> {
-    let mut needle = vec![US];
-    needle.extend_from_slice(field.as_bytes());
-    needle
+    vec![
+        needle::of_value("next_at", ""),
+        b"/meetings/".to_vec(),
+        needle::of_value(cocli_core::entity::DELETED, ""),
+    ]
 }
 
 /// What stands in a line of a person who belongs to some company: which, its reading decides.
 fn employed() -> Vec<Vec<u8>> {
-    vec![begins("company", ""), begins_with("companies")]
+    vec![needle::of_value("company", ""), needle::of_field("companies")]
 }
 
 /// Whether by this line a person may belong to a company; no where it plainly names another one.

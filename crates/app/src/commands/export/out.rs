@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::beside::Beside;
 use crate::failure::{Exit, Failure};
 use crate::render::Screen;
 
@@ -20,17 +21,8 @@ enum To {
     Screen(Screen),
     /// A pipe, a device.
     Straight(BufWriter<File>),
-    /// A file that is not in place yet, and its place.
-    Beside(BufWriter<File>, Fresh, PathBuf),
-}
-
-/// A file that goes with this, unless it was put in place.
-struct Fresh(PathBuf);
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
+    /// A file that is not in place yet.
+    Beside(BufWriter<File>, Beside),
 }
 
 impl Out {
@@ -52,16 +44,8 @@ impl Out {
             let to = To::Straight(BufWriter::with_capacity(BUFFER_BYTES, file));
             return Ok(Self { name, bytes: 0, to });
         }
-        let mut file_name = path.file_name().unwrap_or_default().to_owned();
-        file_name.push(format!(".{}.part", std::process::id()));
-        let fresh = path.with_file_name(file_name);
-        let file = File::create(&fresh).map_err(failed)?;
-        let fresh = Fresh(fresh);
-        if let Some(there) = there {
-            // Whoever may not read the old one may not read the new one.
-            file.set_permissions(there.permissions()).map_err(failed)?;
-        }
-        let to = To::Beside(BufWriter::with_capacity(BUFFER_BYTES, file), fresh, path);
+        let (beside, file) = Beside::of(&path).map_err(failed)?;
+        let to = To::Beside(BufWriter::with_capacity(BUFFER_BYTES, file), beside);
         Ok(Self { name, bytes: 0, to })
     }
 
@@ -89,11 +73,11 @@ impl Out {
     pub(super) fn done(mut self) -> Result<u64, Failure> {
         self.flush().map_err(|error| self.failed(&error))?;
         let name = self.name;
-        let To::Beside(mut file, fresh, path) = self.to else { return Ok(self.bytes) };
-        let mut put = || {
+        let To::Beside(mut file, beside) = self.to else { return Ok(self.bytes) };
+        let put = || {
             let bytes = file.seek(SeekFrom::End(0))?;
             file.get_ref().sync_all()?;
-            fs::rename(&fresh.0, &path)?;
+            beside.put()?;
             Ok(bytes)
         };
         put().map_err(|error: io::Error| {

@@ -13,7 +13,6 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, List, ListState, Paragraph, Wrap};
 
 use crate::args::Find;
-use crate::commands::list::condition;
 use crate::commands::{Context, edit, show};
 use crate::failure::{Exit, Failure};
 use crate::render::Screen;
@@ -49,7 +48,7 @@ pub(super) fn run(
     context: &Context,
     home: &Home,
     args: &Find,
-    given: Query,
+    given: &Query,
 ) -> Result<(), Failure> {
     if !possible(context.screen) {
         return Err(Failure::usage("`--pick` needs a terminal to choose on".to_owned()));
@@ -60,10 +59,10 @@ pub(super) fn run(
     };
     let text = args.text.iter().map(quoted).collect::<Vec<_>>().join(" ");
     let mut picker = Picker { text, ..Picker::default() };
-    picker.search(home, args, &given);
+    picker.search(home, args, given);
     let mut terminal = ratatui::try_init().map_err(broken)?;
     let chosen =
-        picker.ask(&mut terminal, context.screen, |picker| picker.search(home, args, &given));
+        picker.ask(&mut terminal, context.screen, |picker| picker.search(home, args, given));
     ratatui::try_restore().map_err(broken)?;
     match chosen.map_err(broken)? {
         Some(target) => edit::open(context, home, &target),
@@ -152,25 +151,13 @@ impl Picker {
 
     fn search(&mut self, home: &Home, args: &Find, given: &Query) {
         (self.chosen, self.trouble) = (0, None);
-        let found = self
-            .query(args, given)
-            .and_then(|query| Ok(home.find(&query, args.limit.max(100), &cocli_fuzzy::best)?));
+        let found = Query::typed(&self.text).map_err(Failure::from).and_then(|typed| {
+            Ok(home.find(&typed.and(given), args.limit.max(100), &cocli_fuzzy::best)?)
+        });
         match found {
             Ok(found) => (self.found, self.nearly) = (found.entities, found.nearly),
             Err(failure) => (self.found, self.trouble) = (Vec::new(), Some(failure.message)),
         }
-    }
-
-    /// What is typed now, with what else was given on the command line.
-    fn query(&self, args: &Find, given: &Query) -> Result<Query, Failure> {
-        let mut query = Query::typed(&self.text)?;
-        for filter in &args.filter {
-            query.add(condition(filter)?);
-        }
-        if let Some(place) = given.place() {
-            query.near(place);
-        }
-        Ok(query)
     }
 
     fn draw(&self, frame: &mut Frame<'_>, screen: Screen) {

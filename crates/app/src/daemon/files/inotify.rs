@@ -168,13 +168,7 @@ impl Watch {
 
     /// A folder is new: files may stand in it that nobody told of.
     fn hear_of_folder(&mut self, name: &Path) -> bool {
-        let depth = name.components().count();
-        // What is deeper than an entity holds no cards, but for its notes and meetings.
-        if depth > 2
-            && !name
-                .parent()
-                .is_some_and(|entity| depth == 3 && convos(entity).any(|at| at == name))
-        {
+        if !holds_cards(name) {
             return true;
         }
         match self.add(name) {
@@ -184,7 +178,16 @@ impl Watch {
         }
         let Ok(entries) = std::fs::read_dir(self.home.join(name)) else { return true };
         let heard = entries.flatten().all(|entry| tell(entry.path(), &self.events, &self.changes));
-        heard && (depth != 2 || convos(name).all(|at| self.hear_of_folder(&at)))
+        heard && (name.components().count() != 2 || convos(name).all(|at| self.hear_of_folder(&at)))
+    }
+}
+
+/// Whether cards may stand in a folder: what is deeper than an entity holds none, but for its notes and meetings.
+fn holds_cards(name: &Path) -> bool {
+    match name.components().count() {
+        ..=2 => true,
+        3 => Kind::CONVOS.into_iter().any(|kind| name.ends_with(kind.plural())),
+        _ => false,
     }
 }
 
