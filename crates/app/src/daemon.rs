@@ -13,6 +13,7 @@ mod discovery;
 mod doors;
 mod expected;
 mod files;
+mod follow;
 mod gateway;
 mod handover;
 mod keeper;
@@ -28,6 +29,7 @@ mod writer;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use cocli_node::replica::{Came, JobDone};
@@ -57,6 +59,8 @@ enum Event {
     LetGo(cocli_node::LetGo),
     /// A command at the door; its answer goes back by the sender.
     Door { request: Json, answer: Sender<Json> },
+    /// Somebody at the door follows what becomes durable; how far each log is goes back by the sender.
+    Follow { feed: Arc<follow::Feed>, from: Sender<cocli_core::Vector> },
     /// A job of the writer ended.
     Done(Box<JobDone>),
     /// What came of a part of another node's checkpoint, that came over this call.

@@ -18,6 +18,10 @@ use crate::failure::{Exit, Failure};
 pub(crate) const VERSION: u64 = 1;
 /// The verb of who tells that the own log grew.
 pub(crate) const WAKE: &str = "wake";
+/// The verb of who wants to be told of each datagram that becomes durable.
+pub(crate) const FOLLOW: &str = "follow";
+/// A daemon says something at least this often to who follows: its lines, or an empty one.
+pub(crate) const BEAT: Duration = Duration::from_secs(10);
 /// A longer path does not fit a socket's address everywhere.
 const PATH_BYTES_MAX: usize = 100;
 /// Seconds that a daemon may take for an answer that waits for nothing.
@@ -119,6 +123,29 @@ fn send(home: &Home, request: &Json) -> io::Result<Option<UnixStream>> {
     line["home"] = json!(home.name());
     socket.write_all(format!("{line}\n").as_bytes())?;
     Ok(Some(socket))
+}
+
+/// What becomes durable here, line by line as `docs/watching.md` says, until the daemon ends, is silent for
+/// longer than it may be, or says something that is no line of it. `None` when none runs.
+///
+/// # Errors
+/// When it does not answer, or is one that cannot be followed.
+#[expect(dead_code, reason = "for whoever watches")]
+pub(crate) fn follow(home: &Home) -> Result<Option<impl Iterator<Item = Json> + use<>>, Failure> {
+    let Some(socket) = send(home, &json!({"verb": FOLLOW})).map_err(|e| mute(home, &e))? else {
+        return Ok(None);
+    };
+    socket.set_read_timeout(Some(BEAT * 3)).map_err(|e| mute(home, &e))?;
+    let mut lines = BufReader::new(socket).lines();
+    let Some(first) = lines.next().transpose().map_err(|e| mute(home, &e))? else {
+        return Ok(None);
+    };
+    let first: Json = serde_json::from_str(&first).unwrap_or_default();
+    if let Some(error) = first.get("error").and_then(Json::as_str) {
+        return Err(Failure::new(Exit::Failed, error.to_string()).hint("restart the daemon"));
+    }
+    let line = |line: io::Result<String>| serde_json::from_str(&line.ok()?).ok();
+    Ok(Some(lines.map_while(line)))
 }
 
 /// Tells a running daemon that the own log grew, and waits for no answer. That none runs, or that it is

@@ -1,4 +1,5 @@
 //! The daemon's side of the door: one line in, one line out, a thread each but for who only wakes it.
+//! Whoever follows is told line after line.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -12,6 +13,7 @@ use rustix::net::RecvFlags;
 use serde_json::{Value as Json, json};
 
 use super::alive::Alive;
+use super::follow::follow;
 use super::{Event, callers};
 use crate::door::{self, VERSION};
 use crate::failure::{Exit, Failure};
@@ -58,6 +60,7 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
     let listener = UnixListener::bind(&path).map_err(failed)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     let alive = Alive::new("the thread at the door", &events);
+    let home = home.again()?;
     std::thread::spawn(move || {
         let _alive = alive;
         callers::each(
@@ -68,7 +71,12 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
                     return;
                 }
                 let (events, name) = (events.clone(), name.clone());
-                let _ = callers::serve(move || serve(socket, &said, &name, &events));
+                let Ok(home) = home.again() else { return };
+                let _ = callers::serve(move || {
+                    if let Some(socket) = serve(socket, &said, &name, &events) {
+                        follow(&home, socket, &events);
+                    }
+                });
             },
         );
     });
@@ -91,17 +99,21 @@ fn wakes(said: &[u8], name: &str, events: &Sender<Event>) -> bool {
     events.send(Event::Door { request, answer: channel().0 }).is_ok()
 }
 
-/// What somebody wants who has `said` the beginning of it by now.
-fn serve(mut socket: UnixStream, said: &[u8], name: &str, events: &Sender<Event>) {
+/// Answers somebody who has `said` the beginning of what it wants by now; gives who wants to follow.
+fn serve(
+    mut socket: UnixStream,
+    said: &[u8],
+    name: &str,
+    events: &Sender<Event>,
+) -> Option<UnixStream> {
     // Whoever knocks and says nothing keeps no thread.
     let _ = socket.set_read_timeout(Some(PATIENCE));
     let mut line = String::new();
     let all = said.chain(&socket).take(LINE_BYTES_MAX);
-    if BufReader::new(all).read_line(&mut line).is_err() {
-        return;
-    }
+    BufReader::new(all).read_line(&mut line).ok()?;
     let answer = match request(&line, name) {
         Err(why) => json!({ "error": why }),
+        Ok(request) if request["verb"] == door::FOLLOW => return Some(socket),
         Ok(request) => {
             let (answer, answers) = channel();
             let sent = events.send(Event::Door { request, answer });
@@ -111,6 +123,7 @@ fn serve(mut socket: UnixStream, said: &[u8], name: &str, events: &Sender<Event>
         }
     };
     let _ = socket.write_all(format!("{answer}\n").as_bytes());
+    None
 }
 
 fn request(line: &str, name: &str) -> Result<Json, String> {

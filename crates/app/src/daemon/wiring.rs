@@ -18,6 +18,7 @@ use super::alive::Alive;
 use super::bucket::{self, Courier, Told};
 use super::calls::{self, Answered, Call, Side};
 use super::discovery::{Discovery, Layer};
+use super::follow::Followers;
 use super::gateway::Gateways;
 use super::handover::{self, Post};
 use super::keys::Keys;
@@ -110,6 +111,7 @@ struct Wiring {
     discovery: Discovery,
     python: Gateways,
     post: Post,
+    followers: Followers,
     /// When the thread that hands keys on is told who is live.
     hand_on: Instant,
     /// Where nodes live that are left out.
@@ -213,6 +215,7 @@ fn open(
         discovery,
         python,
         post,
+        followers: Followers::default(),
         hand_on: clock::monotonic(),
         shunned: BTreeSet::new(),
         notes,
@@ -310,6 +313,11 @@ impl Wiring {
                 }
             }
             Event::Door { request, answer } => self.door(&request, answer),
+            Event::Follow { feed, from } => {
+                if from.send(self.replica.vector().clone()).is_ok() {
+                    self.followers.add(feed);
+                }
+            }
             Event::Done(done) => self.step(Input::Done(*done)),
             Event::Kept { call, came } => self.step(Input::Kept { call, came }),
             Event::Edited(end) => {
@@ -419,6 +427,7 @@ impl Wiring {
             }
         }
         self.python.advanced(&log, head);
+        self.followers.advanced(&log, head.position);
         if let Some(courier) = &self.courier {
             courier.tell(Told::Grown);
         }

@@ -1,11 +1,11 @@
 //! The door between commands and a daemon, when the daemon is stopped or about to begin.
 
-use std::io::ErrorKind;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-use crate::cluster::daemon;
+use crate::cluster::{daemon, level, member};
 use crate::support::Home;
 
 /// Knocks until there is no room before the door.
@@ -51,4 +51,44 @@ fn of_two_daemons_of_a_home_the_second_is_refused_even_when_the_first_lost_its_d
     first.kill();
     let _second = daemon(&home, &[]);
     home.run(&["status"]).ok();
+}
+
+/// The lines that a daemon tells whoever follows, from the first datagram on.
+fn follow(home: &Home) -> impl Iterator<Item = serde_json::Value> + use<> {
+    let mut socket = UnixStream::connect(home.file(".cocli/sock")).unwrap();
+    let status = home.run(&["status", "--json"]).out;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let text = |key: &str| status[key].as_str().unwrap();
+    let name = format!("{}@{}", text("node"), text("cluster"));
+    let request = serde_json::json!({"door": 1, "home": name, "verb": "follow"});
+    socket.write_all(format!("{request}\n").as_bytes()).unwrap();
+    let lines = BufReader::new(socket).lines();
+    let mut lines =
+        lines.map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap());
+    assert_eq!(lines.next().unwrap(), serde_json::json!({"follows": true}));
+    lines.filter(|line| line != &serde_json::json!({}))
+}
+
+#[test]
+fn whoever_follows_is_told_of_each_datagram_of_this_node_and_of_others_once_it_is_durable_here() {
+    let home = Home::new();
+    let pi = member(&home, "pi");
+    let here = daemon(&home, &[]);
+    let _there = daemon(&pi, &[&here.address]);
+    home.run(&["add", "company", "Acme"]).ok();
+    level(&[&home, &pi]);
+    let mut told = follow(&home).filter(|line| line["field"] == "email");
+    home.run(&["set", "acme", "email=a@acme.example"]).ok();
+    let own = told.next().unwrap();
+    assert_eq!((&own["own"], &own["value"]), (&true.into(), &"a@acme.example".into()));
+    assert_eq!(own["target"], "companies/acme");
+    let long = format!("email={}@acme.example", "é".repeat(500));
+    pi.run(&["set", "acme", &long]).ok();
+    let other = told.next().unwrap();
+    assert_eq!((&other["own"], &other["node"]), (&false.into(), &"pi".into()));
+    assert_eq!(
+        (other["value"].as_str().unwrap().chars().count(), &other["cut"]),
+        (400, &true.into())
+    );
+    assert!(other["delay_ms"].as_u64().unwrap() < 60_000);
 }
