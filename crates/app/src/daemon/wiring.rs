@@ -166,8 +166,7 @@ fn open(
 ) -> Result<(Wiring, Receiver<Event>, doors::Door), Failure> {
     let (events, queue) = channel();
     let door = doors::listen(home, events.clone())?;
-    let (socket, listener) = bind(options.bind, options.port)?;
-    let (socket, listening) = (Arc::new(socket), listener.local_addr()?);
+    let (socket, listener, listening) = bind(options.bind, options.port)?;
     let cluster = home.cluster().0;
     let keys = Keys::new(held);
     let side = Arc::new(Side { keys: keys.clone(), cluster, identity });
@@ -231,7 +230,10 @@ fn open(
 }
 
 /// The same port for packets and streams.
-fn bind(ip: Option<IpAddr>, port: u16) -> Result<(Udp, std::net::TcpListener), Failure> {
+fn bind(
+    ip: Option<IpAddr>,
+    port: u16,
+) -> Result<(Arc<Udp>, std::net::TcpListener, SocketAddr), Failure> {
     let taken = |error: cocli_net::BindError| {
         let hint = match error {
             BindError::Taken { .. } => "`cocli daemon --port N` takes another",
@@ -241,8 +243,9 @@ fn bind(ip: Option<IpAddr>, port: u16) -> Result<(Udp, std::net::TcpListener), F
     };
     let listener = ip.map_or_else(|| listen(port), |ip| listen_at((ip, port).into()));
     let listener = listener.map_err(taken)?;
-    let socket = Udp::bind_at(listener.local_addr()?).map_err(taken)?;
-    Ok((socket, listener))
+    let listening = listener.local_addr()?;
+    let socket = Udp::bind_at(listening).map_err(taken)?;
+    Ok((Arc::new(socket), listener, listening))
 }
 
 impl Wiring {
