@@ -56,7 +56,12 @@ fn members(target: &Target, entity: &Entity, field: &str) -> Vec<String> {
 fn own_emails(target: &Target, entity: &Entity) -> Vec<String> {
     let mut all = members(target, entity, "all_emails");
     all.push(text(entity, target, "email"));
-    all.iter().map(|e| e.trim().to_lowercase()).filter(|e| e.contains('@')).collect()
+    all.iter().flat_map(|text| emails_in(text)).collect()
+}
+
+fn emails_in(text: &str) -> Vec<String> {
+    let words = text.to_lowercase().replace([',', ';', '<', '>', '"', '\n', '\t'], " ");
+    words.split_whitespace().map(str::to_owned).filter(|word| word.contains('@')).collect()
 }
 
 fn lead_row(target: &Target, entity: &Entity, emails: BTreeSet<String>) -> Shown {
@@ -118,10 +123,9 @@ fn oracle(
         silent.contains(email) || out(email) || no_domain(email.rsplit('@').next().unwrap())
     };
     let no_person = |at: &Target, person: &Entity| {
-        let email = text(person, at, "email").trim().to_lowercase();
         out(at.as_str())
             || companies_of(person, at).iter().any(|company| out(company.as_str()))
-            || (email.contains('@') && no_email(&email))
+            || emails_in(&text(person, at, "email")).iter().any(no_email)
     };
     for (target, entity) in home.list("companies", conditions, |_, e| e.clone()).unwrap() {
         let get = |field: &str| text(&entity, &target, field);
