@@ -2,6 +2,7 @@
 //! simulator's (crate `sim`); here stand the rules that one can tell from single packets.
 
 mod checkpoint;
+mod condition;
 mod forks;
 mod members;
 mod turns;
