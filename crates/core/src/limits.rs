@@ -125,6 +125,12 @@ pub const STREAM_TURN_BYTES: u64 = 4 * MIB as u64;
 pub const CHUNK_BYTES: usize = 320 * KIB as usize;
 /// Bytes of one message of a stream.
 pub const STREAM_MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + 1024;
+/// Sums of targets in one answer.
+pub const SUMS_MAX: usize = 8192;
+/// Differences of two states that are told.
+pub const DIFFERENCES_MAX: usize = 20;
+/// Characters of a value in one of them.
+pub const DIFFERENCE_CHARS_MAX: usize = 400;
 /// Heads in one question for the last common one.
 pub const COMMON_HEADS_MAX: usize = 512;
 /// Bytes of a packet to a Python peer: what UDP over IPv4 carries, and less than it reads at once.

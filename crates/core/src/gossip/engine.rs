@@ -30,6 +30,7 @@ use super::gap::{Gap, Lines};
 use super::inbox::Inbox;
 use super::members::Members;
 use super::outbox::{Queue, Sender};
+use super::peer::Peer;
 use super::peers::Peers;
 use super::spread::Spread;
 use super::status::{Counts, PeerStatus, Status, Unequal};
@@ -210,6 +211,24 @@ impl Engine {
     #[must_use]
     pub fn holders_for(&self, id: u64) -> BTreeSet<NodeId> {
         self.spread.holders_for(id, &self.sender.node, &self.peers)
+    }
+
+    /// The logs that stay of which one of these peers lacks something, as far as it has said what it holds, and from
+    /// which position on.
+    #[must_use]
+    pub fn unspread(&self, peers: &BTreeSet<Boot>) -> BTreeMap<LogId, u64> {
+        let mut lacking: BTreeMap<LogId, u64> = BTreeMap::new();
+        let said = |peer: &&Peer| peer.vector().next().is_some();
+        for peer in peers.iter().filter_map(|boot| self.peers.get(*boot)).filter(said) {
+            for (log, mine) in self.vector.0.iter().filter(|(log, _)| log.month.is_none()) {
+                let held = peer.known(log).map_or(0, |head| head.position);
+                if held < mine.position {
+                    let first = lacking.entry(log.clone()).or_insert(held);
+                    *first = held.min(*first);
+                }
+            }
+        }
+        lacking
     }
 
     /// Logs of which somebody has more, or another branch.
