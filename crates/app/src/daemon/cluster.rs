@@ -10,6 +10,7 @@ use cocli_core::{LogId, NodeId, Vector};
 use cocli_node::condition::object;
 use cocli_node::replica::Replica;
 use cocli_node::{Cluster, KeptNode, Member, Sameness, Seen, Side as Wrong};
+use cocli_store::paths;
 use serde_json::{Value as Json, json};
 
 use super::calls::Answered;
@@ -162,13 +163,13 @@ impl Watched {
     }
 
     fn sameness(&self, cluster: &Cluster, me: &NodeId) -> Json {
-        let (mut differ, mut mend) = (Vec::new(), BTreeSet::new());
+        let (mut differ, mut wrong) = (Vec::new(), BTreeSet::new());
         let differing = cluster.others.iter().filter(|one| cluster.differing.contains(&one.node));
         for other in differing {
             let of = self.digests(other);
             let compared = of.and_then(|of| self.comparisons.known(&other.node, of));
             let Some(compared) = compared else { continue };
-            mend.extend(match compared.wrong {
+            wrong.extend(match compared.wrong {
                 Some(Wrong::Here) => vec![me.as_str()],
                 Some(Wrong::There) => vec![other.node.as_str()],
                 None => Vec::new(),
@@ -180,13 +181,27 @@ impl Watched {
                 })
             }));
         }
+        let mend = (cluster.sameness == Sameness::Differing).then(|| mend(&wrong));
         let as_of = self.identical.map(|at| at.to_string());
         json!({
             "state": cluster.sameness.word(), "same": cluster.same, "of": cluster.of, "as_of": as_of,
             "behind": names(&cluster.behind), "differing": names(&cluster.differing), "differ": differ,
-            "wrong": mend,
+            "wrong": wrong, "mend": mend,
         })
     }
+}
+
+/// What a person is to do where the same logs show different states.
+fn mend(wrong: &BTreeSet<&str>) -> String {
+    if wrong.is_empty() {
+        return "`cocli doctor` on each of them; then write what is right anew with `cocli set`"
+            .into();
+    }
+    let (wrong, path) =
+        (Vec::from_iter(wrong.iter().copied()).join(" and of "), paths::manifest(None));
+    format!(
+        "delete {path} in the home of {wrong}, then `cocli compact` there: it is made anew from the journals"
+    )
 }
 
 fn names(nodes: &[NodeId]) -> Vec<&str> {

@@ -2,14 +2,16 @@
 //! what nodes kept of themselves. It acts when the loop says so, and reads nothing as long as nothing changes.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use cocli_core::gossip::Condition;
 use cocli_core::gossip::stream::sums::{Answer, Part, Question};
 use cocli_core::{NodeId, Vector};
 use cocli_node::condition::Grades;
 use cocli_node::{Beat, End, Heartbeats, Home};
+use cocli_store::paths;
 
 use super::Event;
 use super::alive::Alive;
@@ -79,12 +81,28 @@ impl Pace {
 }
 
 /// The digest that was taken last, and of what.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Digested {
     vector: Vector,
+    /// Over which checkpoint: the time and size of its manifest.
+    over: Option<(SystemTime, u64)>,
+    manifest: PathBuf,
     /// When it was first tried for the vector that is wanted, and how often that came to nothing.
     wanted: Option<(u128, Instant, u32)>,
     pace: Pace,
+}
+
+impl Digested {
+    /// The checkpoint that stands there now. One that was mended, or merged wrongly, shows at once.
+    fn standing(&self) -> Option<(SystemTime, u64)> {
+        let there = std::fs::metadata(&self.manifest).ok()?;
+        Some((there.modified().ok()?, there.len()))
+    }
+
+    /// Whether it is of this vector, and of what stands on the disk.
+    fn holds(&self, vector: &Vector) -> bool {
+        self.vector == *vector && self.over == self.standing()
+    }
 }
 
 struct Thread {
@@ -126,6 +144,13 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<Word> {
         let _alive = alive;
         let mut thread = Thread {
             machine: Machine::new(home.path()),
+            digested: Digested {
+                vector: Vector::default(),
+                over: None,
+                manifest: home.path().join(paths::manifest(None)),
+                wanted: None,
+                pace: Pace::default(),
+            },
             home,
             events,
             began: clock::monotonic(),
@@ -135,7 +160,6 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<Word> {
             },
             grades: Grades::default(),
             look: None,
-            digested: Digested::default(),
             beats: Heartbeats::default(),
             beat_from: None,
             problems: 0,
@@ -225,7 +249,7 @@ impl Thread {
 
     /// Takes the digest of what is durable, if that is another than before.
     fn digest(&mut self, now: Instant) {
-        let Some(look) = self.look.as_ref().filter(|look| look.vector != self.digested.vector)
+        let Some(look) = self.look.as_ref().filter(|look| !self.digested.holds(&look.vector))
         else {
             return;
         };
@@ -236,12 +260,14 @@ impl Thread {
         let (_, since, tries) =
             self.digested.wanted.filter(|wanted| wanted.0 == hash).unwrap_or((hash, now, 0));
         let most = if now < since + MERGED { FEW_BYTES } else { u64::MAX };
+        let over = self.digested.standing();
         match self.home.digest_at(&look.vector, most) {
             Ok(Some((digest, rules))) => {
                 self.condition.vector = Some(hash);
                 self.condition.digest = Some(digest.0);
                 self.condition.rules = Some(u64::from(rules));
-                self.digested.vector = look.vector.clone();
+                (self.digested.vector, self.digested.over) = (look.vector.clone(), over);
+                self.shards = None;
                 self.digested.wanted = None;
                 self.digested.pace.done(now, REST);
             }
