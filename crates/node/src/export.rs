@@ -216,7 +216,8 @@ impl<'m> Maker<'m> {
         if campaign.is_some_and(|campaign| !campaign.members.contains(target)) {
             return Ok(());
         }
-        let known = Known::of(lines);
+        let mut together = Vec::new();
+        let known = Known::of(lines, &mut together);
         if !known.lives()? {
             return Ok(());
         }

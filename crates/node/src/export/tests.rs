@@ -145,6 +145,10 @@ fn record() -> impl Strategy<Value = (usize, &'static str, &'static str)> {
     let field = prop::sample::select(vec![
         "name",
         "name.x",
+        "name%20x",
+        "all_emails-checked",
+        "tags-old",
+        "tags+",
         "domain",
         "email",
         "all_emails",

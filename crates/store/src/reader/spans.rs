@@ -46,6 +46,8 @@ pub struct Span {
     bytes: Vec<u8>,
     /// What is before it was handed on already.
     begin: Vec<u8>,
+    /// Bytes that all its targets begin with alike, as where it begins and ends does.
+    alike: usize,
 }
 
 impl Reader {
@@ -152,7 +154,9 @@ impl Spans<'_> {
                 }
             }
         }
-        Ok(Span { bytes, begin: begin.to_vec() })
+        let ends = self.cuts[span].iter().zip(self.behind(span));
+        let alike = ends.take_while(|(first, last)| first == last).count();
+        Ok(Span { bytes, begin: begin.to_vec(), alike })
     }
 }
 
@@ -160,17 +164,21 @@ impl Span {
     /// Hands the winning lines of each target to `take`, by target and within it by field.
     pub fn each<'s>(&'s self, mut take: impl FnMut(&[Line<'s>])) {
         let lines = self.lines();
-        let mut heads = heads(&lines);
-        heads.sort_by(|a, b| lines[a.0].target().cmp(lines[b.0].target()));
+        let heads = heads(&lines);
+        // Most are told apart by a few bytes, which is faster than to look the targets up.
+        let mut heads: Vec<(u64, (usize, usize))> =
+            heads.into_iter().map(|head| (self.key(lines[head.0].target()), head)).collect();
+        let target = |head: &(u64, (usize, usize))| lines[head.1.0].target();
+        heads.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| target(a).cmp(target(b))));
         let mut several: Vec<Line<'s>> = Vec::new();
-        heads.retain(|head| lines[head.0].target() >= self.begin.as_slice());
-        for same in heads.chunk_by(|a, b| lines[a.0].target() == lines[b.0].target()) {
-            if let [(from, to)] = same {
+        heads.retain(|head| target(head) >= self.begin.as_slice());
+        for same in heads.chunk_by(|a, b| a.0 == b.0 && target(a) == target(b)) {
+            if let [(_, (from, to))] = same {
                 take(&lines[*from..*to]);
                 continue;
             }
             several.clear();
-            same.iter().for_each(|(from, to)| several.extend_from_slice(&lines[*from..*to]));
+            same.iter().for_each(|(_, (from, to))| several.extend_from_slice(&lines[*from..*to]));
             // Of lines of one key the greatest is the winner's.
             several.sort_unstable_by(|a, b| (a.field(), b.bytes).cmp(&(b.field(), a.bytes)));
             several.dedup_by(|later, first| later.field() == first.field());
@@ -197,6 +205,14 @@ impl Span {
             what: "a target without lines".to_owned(),
         };
         Ok((target.ok_or_else(none)?, entity))
+    }
+
+    /// The bytes behind those that are alike, in the order of the targets as far as they go.
+    fn key(&self, target: &[u8]) -> u64 {
+        let mut key = [0; 8];
+        let behind = target.get(self.alike..).unwrap_or_default();
+        key.iter_mut().zip(behind).for_each(|(to, from)| *to = *from);
+        u64::from_be_bytes(key)
     }
 
     fn lines(&self) -> Vec<Line<'_>> {
