@@ -119,7 +119,7 @@ impl Home {
         found
     }
 
-    fn all_journals(&self) -> Vec<PathBuf> {
+    pub(crate) fn all_journals(&self) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> =
             std::fs::read_dir(self.file("wal")).unwrap().map(|e| e.unwrap().path()).collect();
         found.sort();
