@@ -180,9 +180,13 @@ fn member(seen: &Seen<'_>, node: &NodeId, peer: Option<&PeerStatus>) -> Member {
     };
     let live = peer.and_then(|peer| peer.condition.as_ref());
     let of_kept = kept.and_then(|kept| Some((&kept.condition, since(kept.at?))));
-    let told = live.map(|(condition, age)| (condition, *age)).into_iter().chain(of_kept);
-    // What it said live says more, but what it wrote may have come by others.
-    let told = told.min_by_key(|(_, age)| *age);
+    let live = live.map(|(condition, age)| (condition, *age));
+    // Of one that is silent, what it wrote may have come by others since; of one that is heard no clock that is
+    // ahead makes it the newer.
+    let told = match live.filter(|_| peer.is_some_and(|peer| peer.live)) {
+        Some(live) => Some(live),
+        None => live.into_iter().chain(of_kept).min_by_key(|(_, age)| *age),
+    };
     Member {
         node: node.clone(),
         stands: stands(seen, node, peer, kept),
@@ -266,8 +270,11 @@ fn judged(seen: &Seen<'_>, others: Vec<Member>, parts: Option<Vec<Vec<NodeId>>>)
     let up: Vec<&Member> = others.iter().filter(|other| other.stands.is_up()).collect();
     // With many peers each speaks the more seldom.
     let patience = LIVE_US * up.len().div_ceil(LIVE_PEERS).max(1) as u64;
-    let fresh = |other: &Member| other.condition_us.is_some_and(|age| age <= patience);
-    let told = |other: &&Member| digest(&other.condition).filter(|_| fresh(other));
+    let live = |other: &Member| {
+        let (condition, age) = other.peer.as_ref()?.condition.as_ref()?;
+        (*age <= patience).then(|| digest(condition)).flatten()
+    };
+    let told = |other: &&Member| live(other);
     let unequal = |other: &&Member| other.peer.as_ref().map_or(Unequal::default(), |p| p.staying);
     let mut by_vector: BTreeMap<(u128, u64), BTreeSet<u128>> = BTreeMap::new();
     for (vector, digest) in up.iter().filter_map(told).chain(mine) {

@@ -142,6 +142,22 @@ fn of_a_node_that_was_not_met_it_is_told_what_it_kept_of_itself() {
 }
 
 #[test]
+fn what_a_node_kept_by_a_clock_that_is_ahead_takes_no_place_of_what_it_says() {
+    let ahead = kept("b", |one| {
+        one.condition = shows(7, 7);
+        one.at = Instant::from_micros(now().micros() + 3_600_000_000);
+    });
+    let cluster = seen_with(vec![peer("b")], vec![ahead.clone()], &shows(1, 1));
+    assert_eq!(
+        (&cluster.others[0].condition, cluster.sameness),
+        (&shows(1, 1), Sameness::Identical)
+    );
+    let mute = with("b", |one| one.condition = None);
+    let cluster = seen_with(vec![mute], vec![ahead], &shows(1, 1));
+    assert_eq!((&cluster.others[0].condition, cluster.sameness), (&shows(7, 7), Sameness::Unknown));
+}
+
+#[test]
 fn of_two_starts_of_a_node_the_one_that_is_heard_counts() {
     let before = silent("b", Standing::Down, 20 * S);
     for peers in [vec![before.clone(), peer("b")], vec![peer("b"), before]] {
