@@ -1,6 +1,7 @@
 //! Core and store as one machine: a local change, a reading, a card edited by hand, a range from a
 //! peer. Faces (commands, screens, web) call this room and render what it returns.
 
+mod address;
 mod archive;
 mod campaigns;
 mod cards;

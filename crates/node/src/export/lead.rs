@@ -12,9 +12,9 @@ use cocli_store::reader::Span;
 use cocli_table::{Cell, ColumnSpec, Form};
 use serde_json::Value as Json;
 
-use super::addresses::address;
 use super::text_of;
-use crate::campaigns::Campaign;
+use crate::address::addresses;
+use crate::campaigns::Left;
 
 const fn text(name: &'static str) -> ColumnSpec {
     ColumnSpec::own(name, Form::Text)
@@ -226,35 +226,31 @@ impl<'l, 'a> Known<'l, 'a> {
         self.text(Part::Domain)
     }
 
-    /// Its own addresses and those of its people, but for what the campaign leaves out; joined.
+    /// Its own addresses and those of its people, but for what a campaign leaves out; joined.
     pub(super) fn emails<'p>(
         &self,
         people: impl Iterator<Item = &'p str>,
-        campaign: Option<&Campaign>,
+        left: Option<&Left<'_>>,
     ) -> cocli_store::Result<Cow<'a, str>> {
         let mut all: Vec<Cow<'_, str>> = people.map(Cow::Borrowed).collect();
         let own = self.text(Part::Email)?;
         // Most companies have one address, as it is to be written.
-        if all.is_empty() && self.lines(Part::AllEmails).is_empty() && campaign.is_none() {
-            return Ok(match (address(&own), &own) {
-                (None, _) => Cow::Borrowed(""),
-                (Some(Cow::Borrowed(one)), Cow::Borrowed(own)) if one.len() == own.len() => {
+        if all.is_empty() && self.lines(Part::AllEmails).is_empty() && left.is_none() {
+            let mut one = addresses(&own);
+            return Ok(match (one.next(), one.next(), &own) {
+                (None, ..) => Cow::Borrowed(""),
+                (Some(Cow::Borrowed(one)), None, Cow::Borrowed(own)) if one.len() == own.len() => {
                     Cow::Borrowed(*own)
                 }
-                (Some(one), _) => Cow::Owned(one.into_owned()),
+                _ => Cow::Owned(distinct(addresses(&own).collect())),
             });
         }
         let members = self.members(Part::AllEmails)?;
-        let more = members.iter().chain([&own]).filter_map(|text| address(text));
-        all.extend(more);
-        if let Some(campaign) = campaign {
-            let domain = |email: &str| email.rsplit('@').next().map(str::to_owned);
-            let is_out = |d: String| campaign.excludes(&d).is_some();
-            all.retain(|email| !domain(email).is_some_and(is_out));
+        all.extend(members.iter().chain([&own]).flat_map(|text| addresses(text)));
+        if let Some(left) = left.filter(|left| !left.is_empty()) {
+            all.retain(|email| !left.has_address(email));
         }
-        all.sort_unstable();
-        all.dedup();
-        Ok(Cow::Owned(join(all).into_owned()))
+        Ok(Cow::Owned(distinct(all)))
     }
 
     pub(super) fn cells(
@@ -343,6 +339,12 @@ fn members_of(value: &Value) -> Vec<String> {
         }
         Plain::Null | Plain::Tree(_) => Vec::new(),
     }
+}
+
+fn distinct(mut all: Vec<Cow<'_, str>>) -> String {
+    all.sort_unstable();
+    all.dedup();
+    join(all).into_owned()
 }
 
 fn join<'a>(mut texts: Vec<Cow<'a, str>>) -> Cow<'a, str> {

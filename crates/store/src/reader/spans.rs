@@ -78,18 +78,28 @@ impl Reader {
         self.manifest.pieces(shard).into_iter().map(source).collect()
     }
 
-    /// Where spans begin: a shard has its targets from everywhere, so the longest file tells how they lie.
+    /// Where spans begin: a shard has its targets from everywhere, so one file tells how they lie: that in the
+    /// middle of the bytes, as the longest may be long by one target.
     fn cuts(&self, prefixes: &[String], span_bytes: u64) -> Vec<Vec<u8>> {
         let mut cuts = BTreeSet::from([Vec::new()]);
         for prefix in prefixes.iter().map(|prefix| prefix.as_bytes()) {
             cuts.extend([prefix.to_vec(), behind(prefix)]);
         }
         let shards = self.manifest.touched().into_iter();
-        let pieces: Vec<Piece> = shards.flat_map(|shard| self.manifest.pieces(shard)).collect();
-        let spans = pieces.iter().map(|piece| piece.bytes).sum::<u64>() / span_bytes.max(1);
-        let longest = pieces.iter().max_by_key(|piece| piece.bytes).filter(|_| spans > 0);
+        let mut pieces: Vec<Piece> = shards.flat_map(|shard| self.manifest.pieces(shard)).collect();
+        pieces.sort_by_key(|piece| piece.bytes);
+        let all = pieces.iter().map(|piece| piece.bytes).sum::<u64>();
+        let longest = pieces.last().map_or(0, |piece| piece.bytes);
+        let (spans, mut before) = (all / span_bytes.max(1), 0);
+        let middle = pieces.iter().find(|piece| {
+            before += piece.bytes;
+            before * 2 >= all - longest
+        });
         // One that is damaged makes longer spans.
-        let bytes = longest.and_then(|piece| piece.read(&*self.disk).ok()).unwrap_or_default();
+        let bytes = middle
+            .filter(|_| spans > 0)
+            .and_then(|piece| piece.read(&*self.disk).ok())
+            .unwrap_or_default();
         let spans = usize::try_from(spans).unwrap_or(usize::MAX);
         for n in 1..=spans {
             let at = bytes.len() / (spans + 1) * n;
