@@ -23,6 +23,7 @@ mod nearby;
 mod notes;
 mod peers;
 mod scrub;
+mod touched;
 mod udp;
 mod wiring;
 mod writer;
@@ -38,6 +39,7 @@ use serde_json::Value as Json;
 pub(crate) use discovery::Layer;
 pub(crate) use files::watch_journals;
 pub(crate) use nearby::interfaces;
+pub(crate) use notes::Log;
 pub(crate) use wiring::{Options, PORT, run};
 
 /// What the threads of the rim tell the loop.

@@ -17,17 +17,20 @@ use serde_json::{Value as Json, json};
 use super::alive::Alive;
 use super::bucket::{self, Courier, Told};
 use super::calls::{self, Answered, Call, Side};
+use super::changes::Changes;
 use super::discovery::{Discovery, Layer};
 use super::follow::Followers;
 use super::gateway::Gateways;
 use super::handover::{self, Post};
 use super::keys::Keys;
-use super::notes::Notes;
+use super::notes::{Log, Notes, Up};
+use super::touched::Touched;
 use super::udp::Traffic;
 use super::writer::Jobs;
 use super::{CardEvent, Event, cards, doors, files, keeper, nearby, scrub, udp, writer};
 use crate::clock;
 use crate::door;
+use crate::dump;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::ring::Held;
@@ -57,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) nearby: Option<Interfaces>,
     /// Seconds from one upload to the bucket, or look at it, to the next.
     pub(crate) bucket_interval: Option<u64>,
+    /// How notes are written.
+    pub(crate) log: Log,
 }
 
 impl Options {
@@ -75,6 +80,7 @@ impl Options {
             nearby: (gossip.mdns != Some(false))
                 .then(|| Interfaces::new(gossip.interfaces.clone())),
             bucket_interval: None,
+            log: Log::default(),
         }
     }
 }
@@ -102,6 +108,7 @@ struct Wiring {
     /// Everything is read through once a day, as long as it lives.
     _scrub: Sender<()>,
     cards: Sender<CardEvent>,
+    touched: Touched,
     calls: BTreeMap<u64, Call>,
     questions: BTreeMap<u64, Sender<Answered>>,
     waiters: BTreeMap<u64, Waiter>,
@@ -117,6 +124,7 @@ struct Wiring {
     /// Where nodes live that are left out.
     shunned: BTreeSet<SocketAddr>,
     notes: Notes,
+    up: Up,
     /// When journals are looked at next.
     rescan: Instant,
     /// When it is looked whether history may go, and whether others were asked what they hold.
@@ -151,6 +159,7 @@ pub(crate) fn run(
         true => screen.object(&json!({"node": home.node().as_str(), "listening": listening})),
         false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
     }
+    dump::on_signal(home.again()?)?;
     wiring.serve(&queue);
     drop(door);
     wiring.notes.end();
@@ -185,13 +194,10 @@ fn open(
     let scrub = scrub::start(home.again()?, events.clone());
     let keeper = keeper::start(home.keeper(), events.clone());
     let courier = bucket::start(home.again()?, options.bucket_interval, &events);
-    let notes = Notes::start();
+    let notes = Notes::start(options.log);
     let way = Alive::through("the thread that keeps the cards", &events);
-    let (cards, changes) = cards::start(home.again()?, way, notes.clone());
-    let watch = files::watch(home.path(), events.clone(), changes);
-    if watch.is_none() {
-        notes.tell("files cannot be watched here: changes are seen by the rescan");
-    }
+    let (cards, changes, touched) = cards::start(home.again()?, way, notes.clone());
+    let watch = watch(home, events.clone(), changes, &notes);
     let discovery = Discovery::begin(home, options, listening, &events)?;
     let wiring = Wiring {
         home: home.again()?,
@@ -205,6 +211,7 @@ fn open(
         courier,
         _scrub: scrub,
         cards,
+        touched,
         calls: BTreeMap::new(),
         questions: BTreeMap::new(),
         waiters: BTreeMap::new(),
@@ -218,6 +225,7 @@ fn open(
         hand_on: clock::monotonic(),
         shunned: BTreeSet::new(),
         notes,
+        up: Up::default(),
         rescan: clock::monotonic() + RESCAN,
         letting_go: clock::monotonic() + RESCAN,
         asked: false,
@@ -227,6 +235,19 @@ fn open(
         _watch: watch,
     };
     Ok((wiring, queue, door))
+}
+
+fn watch(
+    home: &Home,
+    events: Sender<Event>,
+    changes: Changes,
+    notes: &Notes,
+) -> Option<files::Watch> {
+    let watch = files::watch(home.path(), events, changes);
+    if watch.is_none() {
+        notes.warn("files cannot be watched here: changes are seen by the rescan");
+    }
+    watch
 }
 
 /// The same port for packets and streams.
@@ -266,6 +287,7 @@ impl Wiring {
                 self.discovery.look(&status.peers, &self.events);
                 self.shun(&status.peers);
                 self.tell_courier(&status.peers);
+                self.up.look(&status.peers);
             }
             let hand_on = self.hand_on(now);
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
@@ -344,7 +366,7 @@ impl Wiring {
             }
             Event::Nowhere { layer, name, why } => {
                 if self.discovery.nowhere(layer, name, &why) {
-                    self.notes.tell(why);
+                    self.notes.warn(why);
                 }
             }
             Event::Lost { name } => self.discovery.lost(name),
@@ -447,6 +469,7 @@ impl Wiring {
         let number = |key: &str| request.get(key).and_then(Json::as_u64).unwrap_or_default();
         let log = LogId::read(text("log"));
         let position = number("position");
+        tracing::debug!(target: "cocli", verb = text("verb"), "asked at the door");
         match (text("verb"), log) {
             ("status", _) => drop(answer.send(self.status())),
             ("net", _) => drop(answer.send(self.net())),
@@ -604,7 +627,7 @@ impl Wiring {
         });
         let old = held.rekey.as_ref().map(|rekey| rekey.old.as_slice()).unwrap_or_default();
         json!({
-            "listening": self.listening.to_string(),
+            "listening": self.listening.to_string(), "pid": std::process::id(), "touched": self.touched.shown(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
             "bucket": self.courier.as_ref().map(|courier| json!({"trouble": courier.trouble()})),
             "gaps": status.gaps, "stalled": status.stalled, "taking": self.taking(&status.peers), "archive": self.archive(),
