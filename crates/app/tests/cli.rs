@@ -64,6 +64,8 @@ mod merging;
 mod node;
 #[path = "cli/open.rs"]
 mod open;
+#[path = "cli/pty.rs"]
+mod pty;
 #[path = "cli/python.rs"]
 mod python;
 #[path = "cli/queue.rs"]
@@ -84,3 +86,5 @@ mod sql;
 mod support;
 #[path = "cli/time.rs"]
 mod time;
+#[path = "cli/top.rs"]
+mod top;
