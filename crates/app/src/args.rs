@@ -12,6 +12,7 @@ mod log;
 mod open;
 mod sql;
 mod status;
+mod top;
 mod work;
 
 pub(crate) use config::{Config, ConfigVerb};
@@ -22,6 +23,7 @@ pub(crate) use log::{Level, LogForm, Logged};
 pub(crate) use open::{Open, What};
 pub(crate) use sql::{Sql, SqlFormat};
 pub(crate) use status::Status;
+pub(crate) use top::{Top, TopView};
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -124,6 +126,8 @@ pub(crate) enum Verb {
     Hub(Hub),
     /// Say how this home and its cluster are.
     Status(Status),
+    /// Watch the cluster, what comes, conflicts and the pool on the whole terminal.
+    Top(Top),
     /// Look for damage and say what mends it.
     Doctor(Doctor),
     /// Three nodes on this machine: write, edit, crash, heal, compare.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use cocli_core::Target;
-use cocli_node::{Archived, Home, Session, Written};
+use cocli_node::{Archived, Home, Placed, Session, Written};
 
 use serde_json::json;
 
@@ -20,14 +20,14 @@ mod clone;
 pub(crate) mod compact;
 mod completions;
 mod config;
-mod conflicts;
+pub(crate) mod conflicts;
 mod convo;
 mod daemon;
 mod decide;
 mod demo;
 mod doctor;
 mod doubts;
-mod edit;
+pub(crate) mod edit;
 mod export;
 mod find;
 mod get;
@@ -36,7 +36,7 @@ mod import;
 mod init;
 mod key;
 mod leave;
-mod list;
+pub(crate) mod list;
 mod log;
 mod meeting;
 mod merge;
@@ -47,7 +47,7 @@ mod open;
 mod queue;
 mod rm;
 mod set;
-mod show;
+pub(crate) mod show;
 mod sim;
 mod split;
 mod sql;
@@ -56,6 +56,7 @@ mod status;
 mod sync;
 mod ticket;
 mod today;
+mod top;
 mod undo;
 
 /// What every verb is handed.
@@ -124,21 +125,10 @@ impl Context {
         Ok(())
     }
 
-    /// What follows on a write: where the target is removed it is refused; else cards are put in place, and the daemon
-    /// hears of it.
-    fn finish(
-        &self,
-        home: &Home,
-        mut session: Session<'_>,
-        written: &Written,
-    ) -> Result<(), Failure> {
-        if let Some((target, by)) = written.refused.first() {
-            return Err(rm::removed(home, target, by));
-        }
-        let placed = session.place();
-        drop(session);
-        door::wake(home, &written.end);
-        show::report_cards(self, &placed?);
+    /// What follows on a write; what a person has to know of the cards is said.
+    fn finish(&self, home: &Home, session: Session<'_>, written: &Written) -> Result<(), Failure> {
+        let placed = self::written(home, session, written)?;
+        show::report_cards(self, &placed);
         Ok(())
     }
 
@@ -146,6 +136,18 @@ impl Context {
     pub(crate) fn session<'h>(&self, home: &'h Home) -> Result<Session<'h>, Failure> {
         Ok(home.session(clock::now())?)
     }
+}
+
+/// What follows on a write, whoever wrote: where the target is removed it is refused; else cards are put in place, and
+/// the daemon hears of it.
+fn written(home: &Home, mut session: Session<'_>, written: &Written) -> Result<Placed, Failure> {
+    if let Some((target, by)) = written.refused.first() {
+        return Err(rm::removed(home, target, by));
+    }
+    let placed = session.place();
+    drop(session);
+    door::wake(home, &written.end);
+    Ok(placed?)
 }
 
 pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
@@ -199,6 +201,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Sync(args)) => sync::run(&context, &args),
         Some(Verb::Hub(args)) => hub::run(&context, &args),
         Some(Verb::Status(args)) => status::run(&context, &args),
+        Some(Verb::Top(args)) => top::run(&context, &args),
         Some(Verb::Doctor(args)) => doctor::run(&context, &args),
         Some(Verb::Demo(args)) => demo::run(&context, &args),
         Some(Verb::Config(args)) => config::run(&context, &args),

@@ -23,6 +23,7 @@ mod pasted;
 mod rekey;
 mod render;
 mod ring;
+mod tui;
 mod when;
 
 fn main() -> ExitCode {

@@ -60,6 +60,11 @@ impl Screen {
         Self { json: false, color: false, terminal: false }
     }
 
+    /// Whether colours may be used.
+    pub(crate) fn colored(self) -> bool {
+        self.color
+    }
+
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         if !self.color {
             return text.to_string();
@@ -185,7 +190,7 @@ pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
 }
 
 /// Control characters, and the ones that turn the direction of text, as visible escapes.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.chars().any(|c| (c.is_control() && c != '\n') || turns(c)) {
         return text.to_string();

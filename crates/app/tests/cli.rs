@@ -64,6 +64,8 @@ mod merging;
 mod node;
 #[path = "cli/open.rs"]
 mod open;
+#[path = "cli/pty.rs"]
+mod pty;
 #[path = "cli/python.rs"]
 mod python;
 #[path = "cli/queue.rs"]
@@ -86,5 +88,7 @@ mod status;
 mod support;
 #[path = "cli/time.rs"]
 mod time;
+#[path = "cli/top.rs"]
+mod top;
 #[path = "cli/watching.rs"]
 mod watching;

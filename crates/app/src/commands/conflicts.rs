@@ -3,7 +3,7 @@
 use std::io::BufRead;
 
 use cocli_core::{Entry, Field, Value};
-use cocli_node::{Conflict, Home};
+use cocli_node::{Conflict, Home, Placed};
 use serde_json::{Value as Json, json};
 
 use super::Context;
@@ -62,7 +62,7 @@ pub(super) fn resolve(context: &Context, args: &Resolve) -> Result<(), Failure> 
     settle(context, &home, conflict, value)
 }
 
-fn kept(conflict: &Conflict, number: usize) -> Result<Value, Failure> {
+pub(crate) fn kept(conflict: &Conflict, number: usize) -> Result<Value, Failure> {
     let entry = number.checked_sub(1).and_then(|at| conflict.entries.get(at));
     entry.map(|entry| entry.value.clone()).ok_or_else(|| {
         Failure::usage(format!("{number} is none of the values 1 to {}", conflict.entries.len()))
@@ -70,33 +70,21 @@ fn kept(conflict: &Conflict, number: usize) -> Result<Value, Failure> {
 }
 
 /// A value as `cocli set` takes it.
-fn typed(text: &str) -> Result<Value, Failure> {
+pub(crate) fn typed(text: &str) -> Result<Value, Failure> {
     Ok(if text.is_empty() { Value::null() } else { Value::read(text).bounded()? })
 }
 
-/// Settles a conflict that stands as it was shown.
+/// Settles a conflict that stands as it was shown, and says it.
 fn settle(
     context: &Context,
     home: &Home,
     conflict: &Conflict,
     value: Value,
 ) -> Result<(), Failure> {
-    let shown = text(&conflict.field, &value);
-    let json = value.to_json();
-    let mut session = context.session(home)?;
-    session.take_in(std::slice::from_ref(&conflict.target))?;
-    let stands = session.entity(&conflict.target)?.fields.get(&conflict.field).cloned();
-    if stands.as_ref() != conflict.entries.first() {
-        let (target, field) = (&conflict.target, &conflict.field);
-        return Err(Failure::new(
-            Exit::Conflict,
-            format!("{target} {field} was changed meanwhile"),
-        )
-        .hint(format!("`cocli conflicts {target}` shows what stands there now")));
-    }
-    let written = session.write("resolve", &[conflict.settle(value)], false)?;
-    context.finish(home, session, &written)?;
-    let (target, field) = (&conflict.target, &conflict.field);
+    let (target, field, json) = (&conflict.target, &conflict.field, value.to_json());
+    let shown = text(field, &value);
+    let placed = settled(home, conflict, value)?;
+    super::show::report_cards(context, &placed);
     match context.screen.json {
         true => context.screen.object(&json!({
             "target": target.as_str(), "field": field.as_str(), "value": json,
@@ -104,6 +92,23 @@ fn settle(
         false => context.screen.line(context.screen.safe(&format!("{target}  {field} is {shown}"))),
     }
     Ok(())
+}
+
+/// Settles a conflict that stands as it was shown; what a person has to know of the cards then comes back.
+pub(crate) fn settled(home: &Home, conflict: &Conflict, value: Value) -> Result<Placed, Failure> {
+    let (target, field) = (&conflict.target, &conflict.field);
+    let mut session = home.session(clock::now())?;
+    session.take_in(std::slice::from_ref(target))?;
+    let stands = session.entity(target)?.fields.get(field).cloned();
+    if stands.as_ref() != conflict.entries.first() {
+        return Err(Failure::new(
+            Exit::Conflict,
+            format!("{target} {field} was changed meanwhile"),
+        )
+        .hint(format!("`cocli conflicts {target}` shows what stands there now")));
+    }
+    let written = session.write("resolve", &[conflict.settle(value)], false)?;
+    super::written(home, session, &written)
 }
 
 fn one_after_the_other(context: &Context, home: &Home, args: &Resolve) -> Result<(), Failure> {
@@ -174,7 +179,8 @@ fn lines(screen: Screen, conflict: &Conflict) -> Vec<String> {
     lines
 }
 
-fn text(field: &Field, value: &Value) -> String {
+/// A value of a conflict, for a person, in one line.
+pub(crate) fn text(field: &Field, value: &Value) -> String {
     match (value.is_null(), field.element()) {
         (true, None) => "nothing".into(),
         (true, Some(_)) => "not in it".into(),

@@ -1,21 +1,23 @@
 //! Choosing on a terminal: what fits is shown as one types, with what is known of the chosen one beside it.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
-use cocli_core::{Entity, Kind, Target};
+use cocli_core::{Entity, Target};
 use cocli_node::{Home, Query};
 use ratatui::Frame;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Position};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, List, ListState, Paragraph, Wrap};
 
 use crate::args::Find;
-use crate::commands::{Context, edit, show};
+use crate::commands::{Context, edit};
 use crate::failure::{Exit, Failure};
 use crate::render::Screen;
+use crate::tui::card::{card, name};
+use crate::tui::one_line;
+use crate::tui::terminal::{Came, Terminal};
 
 /// Columns from which on what is known is shown beside the list, and not below it.
 const WIDE: u16 = 80;
@@ -60,10 +62,10 @@ pub(super) fn run(
     let text = args.text.iter().map(quoted).collect::<Vec<_>>().join(" ");
     let mut picker = Picker { text, ..Picker::default() };
     picker.search(home, args, given);
-    let mut terminal = ratatui::try_init().map_err(broken)?;
+    let mut terminal = Terminal::take().map_err(broken)?;
     let chosen =
         picker.ask(&mut terminal, context.screen, |picker| picker.search(home, args, given));
-    ratatui::try_restore().map_err(broken)?;
+    drop(terminal);
     match chosen.map_err(broken)? {
         Some(target) => edit::open(context, home, &target),
         None => Ok(()),
@@ -78,7 +80,7 @@ impl Picker {
     /// Draws and listens until something is chosen, or nothing.
     fn ask(
         &mut self,
-        terminal: &mut ratatui::DefaultTerminal,
+        terminal: &mut Terminal,
         screen: Screen,
         mut search: impl FnMut(&mut Self),
     ) -> std::io::Result<Option<Target>> {
@@ -86,9 +88,7 @@ impl Picker {
             terminal.draw(|frame| self.draw(frame, screen))?;
             let mut typed = false;
             loop {
-                if let Event::Key(key) = event::read()?
-                    && key.kind != KeyEventKind::Release
-                {
+                if let Came::Key(key) = terminal.wait(None)? {
                     if self.edit(key) {
                         typed = true;
                     } else {
@@ -107,7 +107,7 @@ impl Picker {
                     }
                 }
                 // Whoever types on is not kept waiting for what he has typed over.
-                if !event::poll(Duration::ZERO)? {
+                if !terminal.more()? {
                     break;
                 }
             }
@@ -182,7 +182,7 @@ impl Picker {
             (None, _, true) => "nearly so".into(),
             (None, count, false) => format!("{count} found"),
         };
-        let items = self.found.iter().map(|(target, entity)| name(screen, target, entity));
+        let items = self.found.iter().map(|(target, entity)| name(target, entity));
         let items = List::new(items)
             .block(Block::new().borders(Borders::TOP).title(said))
             .highlight_style(Style::new().add_modifier(Modifier::REVERSED));
@@ -192,7 +192,7 @@ impl Picker {
         if let Some((target, entity)) = self.found.get(self.chosen) {
             let block =
                 Block::new().borders(Borders::TOP | Borders::LEFT).title(target.to_string());
-            let known_of = Paragraph::new(lines(screen, target, entity)).block(block);
+            let known_of = Paragraph::new(lines(target, entity)).block(block);
             frame.render_widget(known_of.wrap(Wrap { trim: false }), known);
         }
         let faint = Style::new().add_modifier(Modifier::DIM);
@@ -200,31 +200,15 @@ impl Picker {
     }
 }
 
-fn name(screen: Screen, target: &Target, entity: &Entity) -> String {
-    let shown = entity.shown(Kind::of(target));
-    let name = shown.iter().find(|(field, _)| field.as_str() == "name");
-    let name =
-        name.map_or_else(|| target.slug().to_owned(), |(_, value)| value.shown().into_owned());
-    screen.safe(&name.replace('\n', " "))
-}
-
 /// All that is known, a field a line, then the text.
-fn lines(screen: Screen, target: &Target, entity: &Entity) -> Vec<Line<'static>> {
-    let kind = Kind::of(target);
-    let shown = entity.shown(kind);
-    let body = kind.map(Kind::body).unwrap_or_default();
-    let (text, fields): (Vec<_>, Vec<_>) =
-        show::ordered(kind, &shown).partition(|(field, _)| field.as_str() == body);
-    let mut lines: Vec<Line<'static>> = fields
-        .into_iter()
-        .map(|(field, value)| {
-            let value = show::readable(value).replace('\n', " ");
-            Line::from(screen.safe(&format!("{}: {value}", field.key())))
-        })
-        .collect();
-    for (_, value) in text {
+fn lines(target: &Target, entity: &Entity) -> Vec<Line<'static>> {
+    let card = card(target, entity);
+    let fields =
+        card.fields.iter().map(|(field, value)| one_line(&format!("{}: {value}", field.key())));
+    let mut lines: Vec<Line<'static>> = fields.map(Line::from).collect();
+    if !card.text.is_empty() {
         lines.push(Line::default());
-        lines.extend(screen.safe(&value.shown()).lines().map(|line| Line::from(line.to_owned())));
+        lines.extend(card.text.into_iter().map(Line::from));
     }
     lines
 }

@@ -1,0 +1,48 @@
+//! The nodes, and which of them is looked at.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent};
+
+use super::super::seen::{Cluster, Node};
+use super::moves;
+
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// As it was told last; what the daemon said before it went is kept, and called old.
+    pub(crate) seen: Cluster,
+    /// When that was.
+    pub(crate) heard_ms: Option<u64>,
+    pub(crate) chosen: usize,
+    /// Only the chosen node is shown, with all that is known of it.
+    pub(crate) whole: bool,
+}
+
+impl State {
+    pub(super) fn take(&mut self, cluster: Cluster, now_ms: u64) {
+        let name = self.chosen().map(|node| node.name.clone());
+        self.seen = cluster;
+        self.heard_ms = Some(now_ms);
+        // Who is looked at stays looked at, wherever it stands now.
+        let at = self.seen.nodes.iter().position(|node| Some(&node.name) == name.as_ref());
+        self.chosen = at.unwrap_or(self.chosen).min(self.seen.nodes.len().saturating_sub(1));
+    }
+
+    pub(super) fn lose(&mut self) {
+        for node in self.seen.nodes.iter_mut().filter(|node| node.me) {
+            node.standing = "down".to_owned();
+        }
+    }
+
+    pub(crate) fn chosen(&self) -> Option<&Node> {
+        self.seen.nodes.get(self.chosen)
+    }
+
+    pub(super) fn key(&mut self, key: KeyEvent) {
+        match key.code {
+            KeyCode::Enter => self.whole = !self.whole && self.chosen().is_some(),
+            KeyCode::Esc => self.whole = false,
+            _ => {
+                moves(&mut self.chosen, self.seen.nodes.len(), key);
+            }
+        }
+    }
+}
