@@ -774,24 +774,3 @@ fn numbers_in_the_document_are_those_of_the_code() {
         assert!(text.contains(&number), "docs/gossip.md does not say: {number}");
     }
 }
-
-#[test]
-fn numbers_of_what_is_told_of_nodes_are_those_of_the_code() {
-    use crate::limits::*;
-    let text = include_str!("../../../../docs/gossip.md");
-    let seconds = |us: u64| format!("{} s", us / 1_000_000);
-    for number in [
-        format!("every {}, as long as at most {LIVE_PEERS} are live", seconds(CONDITION_US)),
-        format!(
-            "not within {} of the last time (with more than {CONDITION_PEERS} live",
-            seconds(CONDITION_MIN_US)
-        ),
-        format!("again and again, at most {CONDITION_BYTES_MAX} bytes"),
-        format!("1 to {VERSION_BYTES_MAX} visible ASCII"),
-        format!("at most {},{} times the XXH3-64", SUMS_MAX / 1000, SUMS_MAX % 1000),
-        format!("up to {DIFFERENCES_MAX} hashes of targets"),
-        format!("at most {DIFFERENCE_CHARS_MAX} characters"),
-    ] {
-        assert!(text.contains(&number), "docs/gossip.md does not say: {number}");
-    }
-}

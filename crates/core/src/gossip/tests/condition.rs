@@ -102,3 +102,24 @@ fn a_level_pair_that_tells_conditions_goes_on_measuring_its_clocks() {
     let skew = world.nodes[0].engine.status().peers[0].clock_ahead_us.unwrap();
     assert!(skew > 8_000_000, "{skew}");
 }
+
+#[test]
+fn numbers_of_conditions_and_sums_in_the_document_are_those_of_the_code() {
+    use crate::limits::*;
+    let text = include_str!("../../../../../docs/gossip.md");
+    let seconds = |us: u64| format!("{} s", us / 1_000_000);
+    for number in [
+        format!("every {}, as long as at most {LIVE_PEERS} are live", seconds(CONDITION_US)),
+        format!(
+            "not within {} of the last time (with more than {CONDITION_PEERS} live",
+            seconds(CONDITION_MIN_US)
+        ),
+        format!("again and again, at most {CONDITION_BYTES_MAX} bytes"),
+        format!("1 to {VERSION_BYTES_MAX} visible ASCII"),
+        format!("at most {},{} times the XXH3-64", SUMS_MAX / 1000, SUMS_MAX % 1000),
+        format!("up to {DIFFERENCES_MAX} hashes of targets"),
+        format!("at most {DIFFERENCE_CHARS_MAX} characters"),
+    ] {
+        assert!(text.contains(&number), "docs/gossip.md does not say: {number}");
+    }
+}
