@@ -10,6 +10,7 @@ mod find;
 mod import;
 mod open;
 mod sql;
+mod web;
 mod work;
 
 pub(crate) use config::{Config, ConfigVerb};
@@ -18,6 +19,7 @@ pub(crate) use find::Find;
 pub(crate) use import::{Import, ImportCsv, ImportFile, ImportVerb, Manner};
 pub(crate) use open::{Open, What};
 pub(crate) use sql::{Sql, SqlFormat};
+pub(crate) use web::Web;
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -120,6 +122,8 @@ pub(crate) enum Verb {
     Hub(Hub),
     /// Say how this home and its cluster are.
     Status(Status),
+    /// Show this home and its cluster in a browser: nodes, live changes, companies, people, conflicts.
+    Web(Web),
     /// Look for damage and say what mends it.
     Doctor(Doctor),
     /// Three nodes on this machine: write, edit, crash, heal, compare.

@@ -36,7 +36,7 @@ mod import;
 mod init;
 mod key;
 mod leave;
-mod list;
+pub(crate) mod list;
 mod log;
 mod meeting;
 mod merge;
@@ -45,9 +45,9 @@ mod node;
 mod note;
 mod open;
 mod queue;
-mod rm;
-mod set;
-mod show;
+pub(crate) mod rm;
+pub(crate) mod set;
+pub(crate) mod show;
 mod sim;
 mod split;
 mod sql;
@@ -57,6 +57,7 @@ mod sync;
 mod ticket;
 mod today;
 mod undo;
+mod web;
 
 /// What every verb is handed.
 #[derive(Debug)]
@@ -199,6 +200,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Sync(args)) => sync::run(&context, &args),
         Some(Verb::Hub(args)) => hub::run(&context, &args),
         Some(Verb::Status(args)) => status::run(&context, &args),
+        Some(Verb::Web(args)) => web::run(&context, &args),
         Some(Verb::Doctor(args)) => doctor::run(&context, &args),
         Some(Verb::Demo(args)) => demo::run(&context, &args),
         Some(Verb::Config(args)) => config::run(&context, &args),

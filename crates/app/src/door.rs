@@ -130,7 +130,6 @@ fn send(home: &Home, request: &Json) -> io::Result<Option<UnixStream>> {
 ///
 /// # Errors
 /// When it does not answer, or is one that cannot be followed.
-#[expect(dead_code, reason = "for whoever watches")]
 pub(crate) fn follow(home: &Home) -> Result<Option<impl Iterator<Item = Json> + use<>>, Failure> {
     let Some(socket) = send(home, &json!({"verb": FOLLOW})).map_err(|e| mute(home, &e))? else {
         return Ok(None);

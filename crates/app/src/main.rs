@@ -20,6 +20,7 @@ mod pasted;
 mod rekey;
 mod render;
 mod ring;
+mod web;
 mod when;
 
 fn main() -> ExitCode {

@@ -75,7 +75,7 @@ pub(super) fn run(context: &Context, args: &Show) -> Result<(), Failure> {
 }
 
 /// Fields in the order of the schema, then the others by name.
-pub(super) fn ordered(
+pub(crate) fn ordered(
     kind: Option<Kind>,
     shown: &BTreeMap<Field, Value>,
 ) -> impl Iterator<Item = (&Field, &Value)> {
@@ -87,7 +87,7 @@ pub(super) fn ordered(
 }
 
 /// A list as `a, b`, a map as `k: v, …`, text as it is.
-pub(super) fn readable(value: &Value) -> String {
+pub(crate) fn readable(value: &Value) -> String {
     let text = |json: &Json| json.as_str().map_or_else(|| json.to_string(), ToString::to_string);
     match value.plain() {
         Plain::Tree(Json::Array(items)) => items.iter().map(text).collect::<Vec<_>>().join(", "),
