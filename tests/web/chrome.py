@@ -13,7 +13,7 @@ class Chrome:
     def __init__(self, width=1200, height=900, dark=False):
         self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
         for line in self.driver.stdout:
-            if " on port " in line:
+            if "started successfully on port " in line:
                 self.base = "http://127.0.0.1:" + line.split(" on port ")[1].strip(" .\n")
                 break
         # Root may not use the sandbox of Chromium; what is shown here is our own.
@@ -25,7 +25,7 @@ class Chrome:
         self.look(width, height, dark)
 
     def look(self, width, height, dark=False, phone=False):
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=2 if phone else 1, mobile=phone)
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         media = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.cdp("Emulation.setEmulatedMedia", features=media)
 

@@ -67,6 +67,7 @@ pub(crate) fn serve(home: &Home, options: Options, screen: Screen) -> Result<(),
         .max_blocking_threads(READERS)
         .enable_all()
         .build()?;
+    site.prepare();
     feed::begin(Arc::clone(&site.feed), home.path().to_path_buf());
     tell(screen, address, token.as_deref());
     runtime.block_on(visits::serve(listener, routes::all(site), stopped))?;

@@ -84,3 +84,5 @@ mod sql;
 mod support;
 #[path = "cli/time.rs"]
 mod time;
+#[path = "cli/web.rs"]
+mod web;

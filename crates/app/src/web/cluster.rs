@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use cocli_core::Field;
 use cocli_node::Home;
 use serde_json::{Map, Value as Json, json};
 
 use super::speech::ago;
 use crate::failure::Failure;
 use crate::{clock, door};
+
+/// What stands in a node's target beside its condition.
+const STAYS: [&str; 3] = ["key", "left", "removed"];
 
 /// What the condition of a node says, key by key.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -237,12 +241,15 @@ fn known(home: &Home) -> Result<Cluster, Failure> {
     let now = clock::now();
     for (target, entity) in home.expiring("nodes/")? {
         let Some(node) = nodes.get_mut(target.slug()) else { continue };
-        let shown = entity.shown(None);
+        // By which key it is known is told once, and is no condition.
+        let of_condition = |field: &Field| !STAYS.contains(&field.as_str());
+        let shown = entity.shown(None).into_iter().filter(|(field, _)| of_condition(field));
         node.condition =
-            Condition(shown.iter().map(|(field, value)| (field.key(), value.to_json())).collect());
-        let newest = entity.fields.values().map(|entry| entry.stamp.instant).max();
-        node.condition_ms =
-            newest.map(|at| u64::try_from((now.micros() - at.micros()) / 1_000).unwrap_or(0));
+            Condition(shown.map(|(field, value)| (field.key(), value.to_json())).collect());
+        let told = entity.fields.iter().filter(|(field, _)| of_condition(field));
+        let newest = told.map(|(_, entry)| entry.stamp.instant).max();
+        let since = newest.map(|at| (now.micros() - at.micros()) / 1_000);
+        node.condition_ms = since.map(|ms| u64::try_from(ms).unwrap_or(0));
     }
     Ok(Cluster { nodes: nodes.into_values().collect(), ..Cluster::default() })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -43,13 +43,13 @@ pub(super) fn all(site: Arc<Site>) -> Router {
         .route(
             "/companies",
             get(|State(site): Shared, Query(asked): Query<Pairs>| {
-                show(site, move |_, home| list::page(home, "companies", &asked))
+                show(site, move |site, home| list::page(site, home, "companies", &asked))
             }),
         )
         .route(
             "/people",
             get(|State(site): Shared, Query(asked): Query<Pairs>| {
-                show(site, move |_, home| list::page(home, "people", &asked))
+                show(site, move |site, home| list::page(site, home, "people", &asked))
             }),
         )
         .route(
@@ -99,6 +99,12 @@ async fn watched(State(site): Shared, request: Request, next: Next) -> Response 
             }
             response
         }
+        Verdict::Pass if is_too_long(request.headers()) => shell::outside(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "That is more than a field can hold.",
+            "Go back, and put less into it.",
+            false,
+        ),
         Verdict::Pass => match tokio::time::timeout(PATIENCE, next.run(request)).await {
             Ok(response) => response,
             Err(_) => shell::outside(
@@ -111,6 +117,14 @@ async fn watched(State(site): Shared, request: Request, next: Next) -> Response 
     };
     guard::dress(response.headers_mut());
     response
+}
+
+/// Whether more is to come than a form may have.
+fn is_too_long(headers: &HeaderMap) -> bool {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length
+        .and_then(|length| length.parse().ok())
+        .is_some_and(|length: usize| length > FORM_BYTES_MAX)
 }
 
 async fn events(State(site): Shared, Query(asked): Query<Pairs>) -> Response {

@@ -1,10 +1,12 @@
 //! What all pages share: where the home is, who may come in, what is live, and what is slow to look at.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use cocli_core::LogId;
 use cocli_node::{Health, Home};
 use tokio::sync::{Semaphore, watch};
 
@@ -21,6 +23,18 @@ pub(super) const STREAMS_MAX: usize = 1_000;
 const SEEN: Duration = Duration::from_millis(1_500);
 /// How old a look at all cards may be.
 const LOOKED: Duration = Duration::from_secs(30);
+
+/// A count that takes longer is made beside the page, which shows the one before.
+const COUNTED_MAX: Duration = Duration::from_millis(30);
+
+/// How many companies and people there are.
+#[derive(Debug, Clone)]
+struct Counted {
+    /// Where all logs ended then.
+    ends: BTreeMap<LogId, u64>,
+    counts: [usize; 2],
+    took: Duration,
+}
 
 /// A look at what takes long.
 #[derive(Debug, Default)]
@@ -42,6 +56,9 @@ pub(super) struct Site {
     pub(super) stopped: watch::Receiver<bool>,
     seen: Mutex<Option<(Instant, Arc<Seen>)>>,
     looked: Mutex<Looked>,
+    counted: Mutex<Option<Counted>>,
+    /// Held by the one who counts beside a page.
+    counting: Mutex<()>,
 }
 
 impl Site {
@@ -60,6 +77,8 @@ impl Site {
             stopped,
             seen: Mutex::new(None),
             looked: Mutex::new(Looked::default()),
+            counted: Mutex::new(None),
+            counting: Mutex::new(()),
         }
     }
 
@@ -91,6 +110,40 @@ impl Site {
             std::thread::spawn(move || site.look());
         }
         looked.health.clone()
+    }
+
+    /// How many companies and people there are. While nothing is written they are counted once; among many the count of a
+    /// moment ago is shown, and they are counted beside this.
+    pub(super) fn count(self: &Arc<Self>, home: &Home) -> Result<[usize; 2], Failure> {
+        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(counted) = counted.filter(|counted| counted.took > COUNTED_MAX) else {
+            return self.count_now(home);
+        };
+        if home.ends()? != counted.ends {
+            let site = Arc::clone(self);
+            std::thread::spawn(move || {
+                // Somebody else counts already.
+                let Ok(_one) = site.counting.try_lock() else { return };
+                // The next page that is asked for says it where this fails.
+                let _ = site.home().and_then(|home| site.count_now(&home));
+            });
+        }
+        Ok(counted.counts)
+    }
+
+    fn count_now(&self, home: &Home) -> Result<[usize; 2], Failure> {
+        let (began, ends) = (clock::monotonic(), home.ends()?);
+        let counts = home.count()?;
+        let counted = Counted { ends, counts, took: began.elapsed() };
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(counted);
+        Ok(counts)
+    }
+
+    /// Looks at what takes long before anybody asks.
+    pub(super) fn prepare(self: &Arc<Self>) {
+        let _ = self.health();
+        let site = Arc::clone(self);
+        std::thread::spawn(move || site.home().and_then(|home| site.count_now(&home)));
     }
 
     /// Something was written here: what was looked at may be otherwise now.

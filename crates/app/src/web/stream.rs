@@ -230,7 +230,7 @@ mod tests {
         let sent = event("row", "<td>a\r\nevent: link\ndata: x</td>\n\n:");
         assert_eq!(
             std::str::from_utf8(&sent).unwrap(),
-            "event: row\ndata: <td>a\ndata: \ndata: event: link\ndata: data: x</td>\ndata: \ndata: \ndata: :\n\n"
+            "event: row\ndata: <td>a\ndata: \ndata: event: link\ndata: data: x</td>\ndata: \ndata: :\n\n"
         );
     }
 

@@ -20,13 +20,13 @@ const MAP_MAX: usize = 24;
 
 pub(in crate::web) fn page(site: &Arc<Site>, home: &Home) -> Result<Page, Failure> {
     let (seen, health) = (site.seen(home), site.health());
-    let [companies, people] = home.count()?;
+    let [companies, people] = site.count(home)?;
     let problems = problems::all(&seen, health.as_deref());
     let lost = health.as_ref().and_then(|health| health.losses.as_ref());
     let (lost, many) = lost.map_or((0, false), |losses| (losses.fields, losses.many));
     let cluster = &seen.cluster;
     let body = html! {
-        h1 { (headline(cluster, seen.runs)) }
+        h1 { (headline(cluster, seen.silent.is_none())) }
         p.lead { (sameness(cluster, seen.runs)) }
         p {
             a href="/companies" { (counted(companies, "company", "companies")) } ", "
@@ -51,11 +51,11 @@ pub(in crate::web) fn page(site: &Arc<Site>, home: &Home) -> Result<Page, Failur
     Ok(Page::new("Cluster", "/", body).live("cluster"))
 }
 
-fn headline(cluster: &Cluster, runs: bool) -> String {
+fn headline(cluster: &Cluster, told: bool) -> String {
     let meant: Vec<&Node> = cluster.nodes.iter().filter(|node| !node.is_gone()).collect();
     let up = meant.iter().filter(|node| node.is_up()).count();
     match meant.len() {
-        _ if !runs => counted(meant.len(), "node is known", "nodes are known"),
+        _ if !told => counted(meant.len(), "node is known", "nodes are known"),
         1 if up == 1 => "This node is alone".into(),
         all => format!("{up} of {} up", counted(all, "node is", "nodes are")),
     }
@@ -178,7 +178,7 @@ fn row(node: &Node) -> Markup {
 pub(super) fn told(text: Option<&str>) -> Markup {
     match text {
         Some(text) => html! { (text) },
-        None => html! { span.faint title="not told" { "–" } },
+        None => html! { span.faint.untold title="not told" { "–" } },
     }
 }
 

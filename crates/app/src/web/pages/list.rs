@@ -1,5 +1,7 @@
 //! A collection: page by page, or what `cocli find` finds, among those that conditions hold for.
 
+use std::sync::Arc;
+
 use cocli_core::schema::POOL;
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_node::{Condition, Home, Query, Turned};
@@ -9,6 +11,7 @@ use crate::commands::{list::condition, show::readable};
 use crate::failure::Failure;
 use crate::render::counted;
 use crate::web::shell::Page;
+use crate::web::site::Site;
 use crate::web::write::{encoded, path};
 
 /// Entities on a page.
@@ -41,13 +44,15 @@ struct Shown {
 }
 
 pub(in crate::web) fn page(
+    site: &Arc<Site>,
     home: &Home,
     collection: &str,
     pairs: &[(String, String)],
 ) -> Result<Page, Failure> {
     let collection = if collection == POOL[0] { POOL[0] } else { POOL[1] };
     let asked = Asked::read(collection, pairs)?;
-    let shown = if asked.text.is_empty() { asked.turned(home)? } else { asked.found(home)? };
+    let shown =
+        if asked.text.is_empty() { asked.turned(site, home)? } else { asked.found(home)? };
     let (kind, title, here) = match collection == POOL[0] {
         true => (Kind::Company, "Companies", "/companies"),
         false => (Kind::Person, "People", "/people"),
@@ -102,10 +107,10 @@ impl<'a> Asked<'a> {
         format!("/{}{mark}{}", self.collection, all.join("&"))
     }
 
-    fn turned(&self, home: &Home) -> Result<Shown, Failure> {
+    fn turned(&self, site: &Arc<Site>, home: &Home) -> Result<Shown, Failure> {
         let turned = self.before.map_or(Turned::After(self.after), Turned::Before);
         let page = home.page(self.collection, &self.conditions, turned, ROWS)?;
-        let [companies, people] = if page.all.is_none() { home.count()? } else { [0; 2] };
+        let [companies, people] = if page.all.is_none() { site.count(home)? } else { [0; 2] };
         let all = page.all.unwrap_or(if self.collection == POOL[0] { companies } else { people });
         let (one, many) = if self.collection == POOL[0] {
             ("company", "companies")

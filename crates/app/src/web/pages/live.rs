@@ -28,7 +28,7 @@ pub(in crate::web) fn page(site: &Arc<Site>, _: &Home) -> Result<Page, Failure> 
         }
         section aria-labelledby="rows" {
             h2 #rows { "Changes as they become durable here" }
-            p.faint { "The newest " (KEPT) " since `cocli web` was started, the newest first. "
+            p.faint { "The newest " (KEPT) " since " code { "cocli web" } " was started. "
                 label.live-only hidden { input #pause type="checkbox"; " Pause" } }
             table.rows {
                 caption.quiet { "Changes, the newest first" }
