@@ -8,7 +8,9 @@ mod callers;
 mod calls;
 mod cards;
 mod changes;
+mod cluster;
 mod compaction;
+mod condition;
 mod discovery;
 mod doors;
 mod expected;
@@ -18,21 +20,27 @@ mod gateway;
 mod handover;
 mod keeper;
 mod keys;
+mod machine;
 mod memory;
 mod nearby;
 mod notes;
 mod peers;
+mod sameness;
 mod scrub;
 mod udp;
 mod wiring;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use cocli_core::gossip::Condition;
+use cocli_core::{NodeId, Vector};
 use cocli_node::replica::{Came, JobDone};
+use cocli_node::{Compared, KeptNode};
 use serde_json::Value as Json;
 
 pub(crate) use discovery::Layer;
@@ -67,6 +75,12 @@ enum Event {
     Kept { call: u64, came: Came },
     /// The cards thread wrote datagrams of hand edits.
     Edited(cocli_node::End),
+    /// How this node is, at which vector its digest was taken, and whether its peers are to know soon.
+    Condition { condition: Box<Condition>, vector: Vector, soon: bool },
+    /// What nodes kept of themselves.
+    Nodes(BTreeMap<NodeId, KeptNode>),
+    /// How a peer differs that holds the same logs; nothing where that could not be told.
+    Compared { node: NodeId, of: sameness::Digests, compared: Option<Compared> },
     /// Files changed; the cards thread knows them too.
     Journals,
     /// Where a peer may be, all that this name leads to.

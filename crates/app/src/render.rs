@@ -89,6 +89,18 @@ impl Screen {
         self.write_out(bytes, false);
     }
 
+    /// Rows of data, as they are but on a terminal.
+    pub(crate) fn rows(self, bytes: &[u8]) {
+        if !self.terminal {
+            return self.raw(bytes);
+        }
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.split_inclusive('\n') {
+            let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+            self.raw(format!("{}{end}", escape(line)).as_bytes());
+        }
+    }
+
     /// One JSON object on one line.
     pub(crate) fn object(self, json: &Json) {
         self.write_out(json.to_string().as_bytes(), true);

@@ -84,5 +84,7 @@ mod sql;
 mod support;
 #[path = "cli/time.rs"]
 mod time;
+#[path = "cli/watching.rs"]
+mod watching;
 #[path = "cli/web.rs"]
 mod web;

@@ -3,12 +3,14 @@
 //! What comes in was made by somebody else: a length is never trusted, an unknown message is
 //! stepped over, and nothing here can panic. docs/gossip.md tells the format.
 
+mod condition;
 mod cut;
 mod linked;
 mod range;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::limits::{PACKET_BYTES_MAX, SEAL_BYTES_MAX};
@@ -17,6 +19,7 @@ use crate::vector::Head;
 
 use cut::{NODE_READ_BYTES, put_text};
 
+pub use condition::Condition;
 pub use linked::Linked;
 pub use range::Range;
 
@@ -106,6 +109,8 @@ pub enum Message {
     Bases(Vec<(LogId, u64)>),
     /// From which position on do you hold these logs?
     AskBases(Vec<LogId>),
+    /// How I am.
+    Condition(Box<Condition>),
 }
 
 impl Message {
@@ -124,6 +129,7 @@ impl Message {
             Self::Members(_) => 11,
             Self::Bases(_) => 12,
             Self::AskBases(_) => 13,
+            Self::Condition(_) => 14,
         }
     }
 
@@ -169,6 +175,7 @@ impl Message {
                 }
             }
             Self::AskBases(logs) => logs.iter().for_each(|log| put_log(out, log)),
+            Self::Condition(condition) => condition.write(out),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod status;
 pub mod stream;
 
 mod candidate;
+mod condition;
 mod dice;
 mod gap;
 mod inbox;
@@ -24,8 +25,8 @@ mod tests;
 mod wall;
 mod window;
 
-pub use crate::frame::Boot;
+pub use crate::frame::{Boot, Condition};
 pub use engine::{Engine, Holdings};
 pub use event::{BranchEnd, FetchEnd, Input, Micros, Output, Served, Start};
 pub use members::Standing;
-pub use status::{Counts, PeerStatus, Status};
+pub use status::{Counts, PeerStatus, Status, Unequal};

@@ -70,6 +70,10 @@ pub const ENTRIES_BYTES: usize = 350;
 pub const BASES_BYTES: usize = 150;
 /// Bytes of a membership message, with room for who sends it.
 pub const MEMBERSHIP_BYTES: usize = 300;
+/// Bytes of the condition of a node that are read: later versions say more.
+pub const CONDITION_BYTES_MAX: usize = 512;
+/// Bytes of the version of the program in it.
+pub const VERSION_BYTES_MAX: usize = 32;
 /// Counters of a boot that are remembered against replay.
 pub const REPLAY_WINDOW: u64 = 1024;
 /// Proven peers.
@@ -121,6 +125,12 @@ pub const STREAM_TURN_BYTES: u64 = 4 * MIB as u64;
 pub const CHUNK_BYTES: usize = 320 * KIB as usize;
 /// Bytes of one message of a stream.
 pub const STREAM_MESSAGE_BYTES_MAX: usize = RECORD_BYTES_MAX + 1024;
+/// Sums of targets in one answer.
+pub const SUMS_MAX: usize = 8192;
+/// Differences of two states that are told.
+pub const DIFFERENCES_MAX: usize = 20;
+/// Characters of a value in one of them.
+pub const DIFFERENCE_CHARS_MAX: usize = 400;
 /// Heads in one question for the last common one.
 pub const COMMON_HEADS_MAX: usize = 512;
 /// Bytes of a packet to a Python peer: what UDP over IPv4 carries, and less than it reads at once.
@@ -151,6 +161,12 @@ pub const SUSPECT_US: u64 = 6_000_000;
 pub const MEMBERS_ASK_US: u64 = 30_000_000;
 /// Time after which one that is down is told that this node is here.
 pub const ANNOUNCE_DOWN_US: u64 = 60_000_000;
+/// Time after which each live peer is told again how this node is.
+pub const CONDITION_US: u64 = 5_000_000;
+/// Shortest time between two of these.
+pub const CONDITION_MIN_US: u64 = 1_000_000;
+/// Live peers up to which news of it goes out after that; with more it takes longer in proportion.
+pub const CONDITION_PEERS: usize = 8;
 /// Shortest time between two calls to all who were lost, when one of them is back.
 pub const STIR_US: u64 = 5_000_000;
 /// Two boots of one node that are both heard for so long are two machines.

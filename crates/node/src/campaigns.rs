@@ -2,6 +2,7 @@
 //! `[prospecting.scaling]` in `campaigns/**/config.toml`.
 
 mod index;
+mod left;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -12,6 +13,7 @@ use crate::home::Home;
 
 pub use index::{Campaign, CampaignError};
 pub(crate) use index::{EXCLUDED, MEMBERS};
+pub(crate) use left::Left;
 pub use settings::Rules;
 
 /// A campaign may stand in a folder of a client's: no deeper.

@@ -14,7 +14,7 @@ use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::reader::{Span, Spans};
 use cocli_table::{Cell, ColumnSpec, Rows, of_winners, winner};
 
-use crate::campaigns::Campaign;
+use crate::campaigns::{Campaign, Left};
 use crate::error::Result;
 use crate::home::Home;
 use crate::list::{Condition, has_something};
@@ -124,7 +124,9 @@ impl Home {
         let take = RefCell::new(take);
         let flow = self.read(|reader| {
             let spans = reader.spans(&POOL.map(|pool| format!("{pool}/")), span_bytes)?;
-            let maker = Maker::new(export, &spans, &name)?;
+            let left = |campaign| Left::of(campaign, |target| reader.entity(target));
+            let left = export.campaign.as_ref().map(left).transpose()?;
+            let maker = Maker::new(export, left, &spans, &name)?;
             let (mut done, mut take) = (done.borrow_mut(), take.borrow_mut());
             let ((from, counts), take) = (&mut *done, &mut *take);
             let begin = from.clone();
@@ -172,20 +174,26 @@ impl<T> Batch<'_, T> {
 /// Makes rows of lines.
 struct Maker<'m> {
     export: &'m Export,
+    left: Option<Left<'m>>,
     name: &'m Field,
     rows: Option<Rows>,
     addresses: Addresses,
 }
 
 impl<'m> Maker<'m> {
-    fn new(export: &'m Export, spans: &Spans<'_>, name: &'m Field) -> cocli_store::Result<Self> {
+    fn new(
+        export: &'m Export,
+        left: Option<Left<'m>>,
+        spans: &Spans<'_>,
+        name: &'m Field,
+    ) -> cocli_store::Result<Self> {
         let (mut rows, mut addresses) = (None, Addresses::default());
         match export.of {
-            Of::Leads { .. } => addresses = Addresses::of(spans, export.campaign.as_ref())?,
+            Of::Leads { .. } => addresses = Addresses::of(spans, left.as_ref())?,
             Of::Pool(kind) => rows = Some(Rows::of(kind)),
             Of::Datagrams => {}
         }
-        Ok(Self { export, name, rows, addresses })
+        Ok(Self { export, left, name, rows, addresses })
     }
 
     fn make<T>(&self, span: &Span, batch: &mut Batch<'_, T>) -> cocli_store::Result<()> {
@@ -212,11 +220,11 @@ impl<'m> Maker<'m> {
         batch: &mut Batch<'_, T>,
     ) -> cocli_store::Result<()> {
         let target = text_of(lines.first().map_or(&[], Line::target));
-        let campaign = self.export.campaign.as_ref();
-        if campaign.is_some_and(|campaign| !campaign.members.contains(target)) {
+        if !self.is_member(target) {
             return Ok(());
         }
-        let known = Known::of(lines);
+        let mut together = Vec::new();
+        let known = Known::of(lines, &mut together);
         if !known.lives()? {
             return Ok(());
         }
@@ -226,11 +234,11 @@ impl<'m> Maker<'m> {
                 return Ok(());
             }
         }
-        if is_excluded(campaign, target, &known.domain()?) {
+        if self.is_out(target, &known.domain()?) {
             batch.counts.excluded += 1;
             return Ok(());
         }
-        let emails = known.emails(addresses.of(target), campaign)?;
+        let emails = known.emails(addresses.of(target), self.left.as_ref())?;
         if emails.is_empty() && !all {
             batch.counts.without_email += 1;
             return Ok(());
@@ -245,25 +253,29 @@ impl<'m> Maker<'m> {
         kind: Kind,
         batch: &mut Batch<'_, T>,
     ) -> cocli_store::Result<()> {
-        let campaign = self.export.campaign.as_ref();
-        let name = text_of(lines.first().map_or(&[], Line::target));
-        if campaign.is_some_and(|campaign| !campaign.members.contains(name)) {
+        if !self.is_member(text_of(lines.first().map_or(&[], Line::target))) {
             return Ok(());
         }
         let (target, entity) = Span::entity(lines)?;
         let is_row = entity.removed().is_none()
             && has_something(Some(kind), &entity, self.name)
             && self.holds(kind, &entity);
-        let domain = match kind {
-            Kind::Company => crate::followup::text(&entity, &target, "domain"),
-            _ => String::new(),
-        };
-        if is_row && is_excluded(campaign, name, &domain) {
+        if is_row && self.left.as_ref().is_some_and(|left| left.has(&target, &entity)) {
             batch.counts.excluded += 1;
         } else if is_row && let Some(rows) = &self.rows {
             batch.row(&rows.row(&target, &entity), Some((&target, &entity)));
         }
         Ok(())
+    }
+
+    /// Whether somebody belongs to the campaign; to none everybody does.
+    fn is_member(&self, target: &str) -> bool {
+        self.left.as_ref().is_none_or(|left| left.campaign.members.contains(target))
+    }
+
+    fn is_out(&self, target: &str, domain: &str) -> bool {
+        let left = self.left.as_ref().filter(|left| !left.is_empty());
+        left.is_some_and(|left| left.campaign.excludes(target).is_some() || left.has_domain(domain))
     }
 
     fn holds(&self, kind: Kind, entity: &Entity) -> bool {
@@ -283,16 +295,6 @@ fn winners<T>(lines: &[Line<'_>], batch: &mut Batch<'_, T>) -> cocli_store::Resu
 fn is_entity(lines: &[Line<'_>]) -> bool {
     let target = lines.first().map_or(&[][..], Line::target);
     memchr::memchr_iter(b'/', target).count() == 1
-}
-
-/// Whether a campaign leaves somebody out, by target or domain.
-fn is_excluded(campaign: Option<&Campaign>, target: &str, domain: &str) -> bool {
-    let Some(campaign) = campaign.filter(|campaign| !campaign.excluded.is_empty()) else {
-        return false;
-    };
-    let domain = domain.trim().to_lowercase();
-    let domain = domain.strip_prefix("www.").unwrap_or(&domain);
-    campaign.excludes(target).or_else(|| campaign.excludes(domain)).is_some()
 }
 
 /// State lines are UTF-8.

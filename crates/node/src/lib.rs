@@ -1,11 +1,14 @@
 //! Core and store as one machine: a local change, a reading, a card edited by hand, a range from a
 //! peer. Faces (commands, screens, web) call this room and render what it returns.
 
+mod address;
 mod archive;
 mod campaigns;
 mod cards;
 pub mod change;
+mod cluster;
 mod compaction;
+pub mod condition;
 mod config;
 mod conflicts;
 pub mod contact;
@@ -20,6 +23,7 @@ mod foreign;
 pub mod gateway;
 mod glance;
 mod health;
+mod heartbeat;
 mod home;
 pub mod import;
 mod list;
@@ -32,6 +36,7 @@ mod reading;
 mod remembered;
 pub mod replica;
 mod resolve;
+mod sameness;
 mod scrub;
 mod session;
 pub mod slug;
@@ -57,6 +62,7 @@ pub use cocli_table::{PartInfo, TableError, part_name};
 pub use archive::{History, Kept, LetGo};
 pub use campaigns::{Campaign, CampaignError, Rules};
 pub use cards::{Decided, Held, Placed, TakenIn, Waiting, batches};
+pub use cluster::{Cluster, Member, Sameness, Seen, Stands};
 pub use compaction::Beside;
 pub use config::{
     Bucket as BucketConfig, Config, Mirror, Project, RestoredFrom, Setting, SettingError,
@@ -68,6 +74,7 @@ pub use expiring::Recorded;
 pub use find::{Found, Nearly, Place, Query, Said};
 pub use glance::Glance;
 pub use health::{Finding, Health, NodeKey, Outcome};
+pub use heartbeat::{Beat, Heartbeats, KeptNode};
 pub use home::{Birth, Home, Membership, Rim};
 pub use list::Condition;
 pub use nodes::KnownNode;
@@ -76,6 +83,7 @@ pub use queue::{Ended, Means, Queue, QueueError, Sought, Told, Waiter, Won};
 pub use reading::{growing, watched};
 pub use remembered::{Remembered, remember};
 pub use resolve::nearest;
+pub use sameness::{Compared, Difference, Side};
 pub use scrub::{Scrub, Scrubbed};
 pub use session::{End, Session, Written};
 pub use snapshot::{Origin, Snapshot};

@@ -29,25 +29,27 @@ pub struct KnownNode {
     pub left: Option<String>,
 }
 
+/// What an entity says of the node that it is.
+pub(crate) fn known(target: &Target, entity: &Entity) -> Option<KnownNode> {
+    let text = |field| {
+        let field = Field::read(field).ok()?;
+        let value = entity.value(None, &field).filter(|value| !value.is_null())?;
+        Some(value.shown().into_owned()).filter(|text| !text.is_empty())
+    };
+    Some(KnownNode {
+        node: NodeId::read(target.slug()).ok()?,
+        key: text(KEY),
+        removed: text(REMOVED),
+        left: text(LEFT),
+    })
+}
+
 impl Home {
     /// The nodes that have introduced themselves, or that somebody said something of.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub fn known_nodes(&self) -> Result<Vec<KnownNode>> {
-        let fields = (Field::read(KEY)?, Field::read(REMOVED)?, Field::read(LEFT)?);
-        let known = |target: &Target, entity: &Entity| {
-            let text = |field| {
-                let value = entity.value(None, field).filter(|value| !value.is_null())?;
-                Some(value.shown().into_owned()).filter(|text| !text.is_empty())
-            };
-            Some(KnownNode {
-                node: NodeId::read(target.slug()).ok()?,
-                key: text(&fields.0),
-                removed: text(&fields.1),
-                left: text(&fields.2),
-            })
-        };
         let mut all = self.read(|reader| {
             let mut all = Vec::new();
             reader.scan(NODES, |target, entity| all.extend(known(target, entity)))?;

@@ -21,7 +21,7 @@ use cocli_core::frame::{Boot, Range};
 use cocli_core::gossip::stream::{Answer, Logs, Question, Unreadable, answer, foreseen};
 use cocli_core::gossip::{self, BranchEnd, Engine, Holdings, Micros, Served, Start, Status};
 use cocli_core::limits::PUSH_BYTES_MAX;
-use cocli_core::{Epoch, Head, Instant, LogId, NodeId, Vector};
+use cocli_core::{Epoch, Head, Instant, LogId, NodeId, Vector, usv};
 use cocli_store::{Journals, Result};
 
 use self::call::Calls;
@@ -31,6 +31,9 @@ pub use event::{Came, Input, Job, JobDone, Output, Part};
 pub use keeper::Keeper;
 pub use queue::Queue;
 pub use writer::{Begun, Synced, Syncing, Writer};
+
+/// Logs that are looked at for the oldest datagram that is not everywhere.
+const LOOKED_AT_MAX: usize = 64;
 
 /// What changed below `wal/` since the view was brought up to date.
 #[derive(Debug, Default)]
@@ -167,6 +170,19 @@ impl Replica {
         self.engine.holdings()
     }
 
+    /// When the oldest datagram was written, of those looked at, that one of these peers has not said to hold.
+    #[must_use]
+    pub fn oldest_untold(&mut self, peers: &BTreeSet<Boot>) -> Option<Instant> {
+        let lacking = self.engine.unspread(peers);
+        let mut view = self.view();
+        let first = |(log, position): (&LogId, &u64)| {
+            let range = view.read(log, *position, u64::MAX, 1)?;
+            let record = usv::records(&range.bytes).next()?;
+            usv::read(record.bytes).ok().map(|datagram| datagram.entry.stamp.instant)
+        };
+        lacking.iter().take(LOOKED_AT_MAX).filter_map(first).min()
+    }
+
     /// Peers, gaps and counts.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -206,6 +222,9 @@ impl Replica {
             }
             Input::AskBases(logs) => vec![gossip::Input::AskBases(logs)],
             Input::Unwait(id) => vec![gossip::Input::Unwait(id)],
+            Input::Condition { condition, soon } => {
+                vec![gossip::Input::Condition { condition, soon }]
+            }
             Input::Leave => vec![gossip::Input::Leave],
             Input::Tick => {
                 let mut inputs = self.calls.expire(now, out);

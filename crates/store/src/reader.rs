@@ -4,6 +4,7 @@
 //! afterwards changes its answers. A compaction takes its files away; then it says
 //! [`StoreError::Replaced`], and who asks opens a new one.
 
+mod at;
 mod count;
 mod expiring;
 mod layers;
@@ -18,6 +19,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+pub use at::sum_of;
 pub(crate) use expiring::months_of;
 pub use layers::Layer;
 pub use spans::{Span, Spans};
@@ -306,7 +308,7 @@ impl Reader {
         let (mut digest, mut values) = (self.manifest.digest(), self.manifest.lines());
         let nothing = Delta::new();
         for (shard, news) in self.news_of("", &nothing) {
-            let found = match self.pieces_of(shard, &mut |_| true) {
+            let found = match self.under_news(shard, &news) {
                 // What the manifest says of it no longer tells what stands there.
                 Err(StoreError::Damaged { .. }) => return self.sum_of_all(),
                 found => found?,
@@ -335,10 +337,8 @@ impl Reader {
         let (mut digest, mut values) = (StateDigest::default(), 0);
         self.each_shard(|_, found| {
             for (target, entity) in found {
-                for (field, entry) in &entity.fields {
-                    digest.add(usv::line_of(target, field, entry).as_bytes());
-                    values += 1;
-                }
+                digest.join(sum_of(target, entity));
+                values += entity.fields.len() as u64;
             }
             Ok(())
         })?;

@@ -46,7 +46,10 @@ pub(crate) struct ExportTo {
     /// Where to (default: standard output). An export that breaks off leaves the file as it was.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// These columns alone, in this order.
+    /// In csv texts as they are: a program reads it, and no spreadsheet that takes some for formulas.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// These columns alone, in this order; fields of your own as well.
     #[arg(long, value_name = "A,B,C", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
 }

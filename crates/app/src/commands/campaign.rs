@@ -226,20 +226,27 @@ fn exclude(
     Ok(())
 }
 
-/// A target of the pool; else a domain, of whom nobody in the pool has to be.
+/// A target of the pool; else a domain or an address, of whom nobody in the pool has to be.
 fn who(home: &Home, typed: &str) -> Result<String, Failure> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-    match home.member(typed) {
-        Ok(target) => Ok(target.to_string()),
-        Err(_) if typed.contains('.') && typed.chars().all(fits) => Ok(typed.to_lowercase()),
-        Err(error) => Err(error.into()),
+    let target = match home.member(typed) {
+        Ok(target) => return Ok(target.to_string()),
+        Err(error) => error,
+    };
+    let typed = typed.trim().to_lowercase();
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
+    let is_domain = |text: &str| text.contains('.') && text.chars().all(fits);
+    match typed.split_once('@') {
+        Some((name, domain)) if !name.is_empty() && is_domain(domain) => Ok(typed),
+        None if is_domain(&typed) => Ok(typed.strip_prefix("www.").unwrap_or(&typed).to_owned()),
+        _ => Err(target.into()),
     }
 }
 
 /// Who is meant of those that are left out.
 fn excluded(home: &Home, campaign: &Campaign, typed: &str) -> Result<String, Failure> {
-    let wanted = typed.to_lowercase();
-    let of_slug = |who: &&String| **who == wanted || who.rsplit('/').next() == Some(&wanted);
+    let wanted = typed.trim().to_lowercase();
+    let wanted = wanted.strip_prefix("www.").unwrap_or(&wanted);
+    let of_slug = |who: &&String| **who == wanted || who.rsplit('/').next() == Some(wanted);
     if let Some(who) = campaign.excluded.keys().find(of_slug) {
         return Ok(who.clone());
     }
@@ -249,7 +256,7 @@ fn excluded(home: &Home, campaign: &Campaign, typed: &str) -> Result<String, Fai
     }
     let failure =
         Failure::new(Exit::NotFound, format!("{typed:?} is not excluded from {}", campaign.slug));
-    let near = nearest(&wanted, campaign.excluded.keys().map(String::as_str));
+    let near = nearest(wanted, campaign.excluded.keys().map(String::as_str));
     Err(match near {
         Some(near) => failure.hint(format!("the nearest is `{near}`")),
         None => failure.hint("`cocli campaign show` lists who is"),

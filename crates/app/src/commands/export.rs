@@ -1,11 +1,12 @@
 //! `cocli export`: what is known, in the form that the next tool wants (docs/export.md).
 
+mod column;
 mod out;
 mod text;
 mod vcard;
 mod xlsx;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -13,7 +14,7 @@ use cocli_core::Kind;
 use cocli_core::schema::POOL;
 use cocli_node::export::{Counts, Export, Of, Row};
 use cocli_node::{Home, nearest};
-use cocli_table::{Cell, ColumnSpec, Table};
+use cocli_table::{Cell, ColumnSpec, Form, Table};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -22,7 +23,8 @@ use crate::args::{ExportFormat as Format, ExportTo, ExportVerb};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::counted;
 
-use out::Out;
+use column::{Column, columns, doubts};
+use out::{Out, is_standard};
 use text::{Line, Lines};
 use xlsx::Book;
 
@@ -34,8 +36,18 @@ struct Plan {
     export: Export,
     what: &'static str,
     format: Format,
-    /// Which cells of a row, and their columns.
-    columns: Vec<(usize, ColumnSpec)>,
+    columns: Vec<Column>,
+    raw: bool,
+}
+
+impl Plan {
+    fn specs(&self) -> impl Iterator<Item = ColumnSpec> {
+        self.columns.iter().map(|column| column.spec)
+    }
+
+    fn line<'l, 'c>(&'l self, cells: &'l [Cell<'c>]) -> Line<'l, 'c> {
+        Line { columns: &self.columns, cells, raw: self.raw }
+    }
 }
 
 pub(super) fn run(context: &Context, args: &crate::args::Export) -> Result<(), Failure> {
@@ -49,7 +61,7 @@ pub(super) fn run(context: &Context, args: &crate::args::Export) -> Result<(), F
     };
     let conditions = filter.iter().map(|text| list::condition(text));
     let conditions = conditions.collect::<Result<Vec<_>, _>>()?;
-    let output = to.output.as_deref().filter(|path| *path != Path::new("-"));
+    let output = to.output.as_deref().filter(|path| !is_standard(path));
     let format = format(context, what, to, output)?;
     let columns = columns(of, &to.columns)?;
     let home = context.home()?;
@@ -58,11 +70,18 @@ pub(super) fn run(context: &Context, args: &crate::args::Export) -> Result<(), F
         _ => campaign::if_chosen(context, &home)?,
     };
     context.catch_up(&home, None);
-    let plan = Plan { export: Export { of, campaign, conditions }, what, format, columns };
+    let plan =
+        Plan { export: Export { of, campaign, conditions }, what, format, columns, raw: to.raw };
     let mut out = Out::open(context.screen, output)?;
+    if matches!(format, Format::Xlsx | Format::Parquet) && out.is_terminal() {
+        let named = name(format);
+        return Err(Failure::usage(format!("{named} is nothing that a terminal shows"))
+            .hint(format!("`cocli export {what} --output {what}.{named}`")));
+    }
     let counts = write(context, &home, &plan, &mut out)?;
     let bytes = out.done()?;
     tell(context, &plan, output, counts, bytes);
+    doubts(of, &plan.columns).for_each(|doubt| context.screen.note(doubt));
     if counts.rows == 0 && !context.screen.json {
         let collection = if of == Of::Pool(Kind::Person) { POOL[1] } else { POOL[0] };
         filter.iter().for_each(|text| list::doubt(context.screen, collection, text));
@@ -70,24 +89,20 @@ pub(super) fn run(context: &Context, args: &crate::args::Export) -> Result<(), F
     Ok(())
 }
 
-/// The format that is asked for, and whether it can be had so.
+/// The format that is asked for.
 fn format(
     context: &Context,
     what: &str,
     to: &ExportTo,
     output: Option<&Path>,
 ) -> Result<Format, Failure> {
-    let suffix = output.and_then(Path::extension).and_then(|suffix| suffix.to_str());
-    let of_suffix = suffix.and_then(|suffix| Format::from_str(suffix, true).ok());
     let usual = if context.screen.json && output.is_none() { Format::Jsonl } else { Format::Csv };
-    let format = to.format.or(of_suffix).unwrap_or(usual);
-    let named = format.to_possible_value().map(|value| value.get_name().to_owned());
-    let named = named.unwrap_or_default();
-    let binary = matches!(format, Format::Xlsx | Format::Parquet);
-    if binary && output.is_none() && io::stdout().is_terminal() {
-        return Err(Failure::usage(format!("{named} is nothing that a terminal shows"))
-            .hint(format!("`cocli export {what} --output {what}.{named}`")));
-    }
+    let suffix = output.and_then(Path::extension).and_then(|suffix| suffix.to_str());
+    let format = match (to.format, suffix.map(str::to_lowercase)) {
+        (Some(format), _) => format,
+        (None, Some(suffix)) => of_suffix(&suffix)?,
+        (None, None) => usual,
+    };
     if format == Format::Vcf && (!POOL.contains(&what) || !to.columns.is_empty()) {
         let message = "a vCard has no columns: expected companies or people, and no --columns";
         return Err(Failure::usage(message).hint("`cocli export people --output people.vcf`"));
@@ -95,27 +110,26 @@ fn format(
     Ok(format)
 }
 
-/// The columns that are asked for, in that order; else all.
-fn columns(of: Of, asked: &[String]) -> Result<Vec<(usize, ColumnSpec)>, Failure> {
-    let all = of.columns();
-    if asked.is_empty() {
-        return Ok(all.into_iter().enumerate().collect());
+fn of_suffix(suffix: &str) -> Result<Format, Failure> {
+    match suffix {
+        "json" | "ndjson" => return Ok(Format::Jsonl),
+        "vcard" => return Ok(Format::Vcf),
+        "txt" => return Ok(Format::Csv),
+        _ => {}
     }
-    let mut chosen: Vec<(usize, ColumnSpec)> = Vec::new();
-    for name in asked.iter().map(|name| name.trim()) {
-        let Some(at) = all.iter().position(|column| column.name == name) else {
-            let names = || all.iter().map(|column| column.name);
-            let near = nearest(&name.to_lowercase(), names());
-            let known = names().collect::<Vec<_>>().join(", ");
-            let hint = near.map_or(known, |near| format!("the nearest is `{near}`"));
-            return Err(Failure::usage(format!("{name:?} is no column of it")).hint(hint));
-        };
-        if chosen.iter().any(|(there, _)| *there == at) {
-            return Err(Failure::usage(format!("{name:?} is asked for twice: expected it once")));
-        }
-        chosen.push((at, all[at]));
-    }
-    Ok(chosen)
+    Format::from_str(suffix, true).map_err(|_| {
+        let known = Format::value_variants().iter().map(|format| name(*format));
+        let known = known.collect::<Vec<_>>();
+        let near = nearest(suffix, known.iter().map(String::as_str));
+        let message = format!(".{suffix} tells no format: expected one of {}", known.join(", "));
+        let near = near.unwrap_or("csv");
+        Failure::usage(message).hint(format!("`--format {near}` writes that into any file"))
+    })
+}
+
+fn name(format: Format) -> String {
+    let value = format.to_possible_value();
+    value.map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 fn write(context: &Context, home: &Home, plan: &Plan, out: &mut Out) -> Result<Counts, Failure> {
@@ -126,24 +140,30 @@ fn write(context: &Context, home: &Home, plan: &Plan, out: &mut Out) -> Result<C
         Format::Jsonl => lines(home, plan, out, &bar, text::json)?,
         Format::Vcf => cards(home, plan, out, &bar)?,
         Format::Xlsx => {
-            let mut book = Book::new(plan.what, plan.columns.iter().map(|(_, spec)| *spec))?;
+            let mut book = Book::new(plan.what, plan.specs(), Some((context.screen, &*out)))?;
             let counts = rows(home, plan, &bar, |row| book.push(&row))?;
             if let Some(told) = book.write(out)? {
                 context.screen.note(told);
             }
             counts
         }
-        Format::Parquet => {
-            let columns: Vec<ColumnSpec> = plan.columns.iter().map(|(_, spec)| *spec).collect();
-            let failed = |error: cocli_table::TableError| Failure::new(Exit::Failed, chain(&error));
-            let version = env!("CARGO_PKG_VERSION");
-            let mut table = Table::new(&mut *out, plan.what, &columns, version).map_err(failed)?;
-            let counts = rows(home, plan, &bar, |row| table.push(row).map_err(failed))?;
-            table.finish().map_err(failed)?;
-            counts
-        }
+        Format::Parquet => table(home, plan, out, &bar)?,
     };
     Ok(counts)
+}
+
+fn table(home: &Home, plan: &Plan, out: &mut Out, bar: &Bar) -> Result<Counts, Failure> {
+    let columns: Vec<ColumnSpec> = plan.specs().collect();
+    let made = {
+        let failed = |error: cocli_table::TableError| Failure::new(Exit::Failed, chain(&error));
+        let table = Table::new(&mut *out, plan.what, &columns, env!("CARGO_PKG_VERSION"));
+        table.map_err(failed).and_then(|mut table| {
+            let counts = rows(home, plan, bar, |row| table.push(row).map_err(failed))?;
+            table.finish().map_err(failed)?;
+            Ok(counts)
+        })
+    };
+    made.map_err(|failure| out.broke(failure))
 }
 
 /// Text, which is made on all threads.
@@ -155,20 +175,17 @@ fn lines(
     put: fn(&mut Lines, Line<'_, '_>),
 ) -> Result<Counts, Failure> {
     let mut head = Lines::default();
-    let names: Vec<Cell<'_>> = plan.columns.iter().map(|(_, spec)| Cell::text(spec.name)).collect();
+    let names: Vec<Cell<'_>> = plan.specs().map(|spec| Cell::text(spec.name)).collect();
     if plan.format != Format::Jsonl {
-        let columns: Vec<(usize, ColumnSpec)> = plan
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(at, (_, spec))| (at, text::named(*spec)))
-            .collect();
-        put(&mut head, Line { columns: &columns, cells: &names });
+        let own = plan.specs().map(|spec| ColumnSpec::own(spec.name, Form::Text));
+        let columns: Vec<Column> =
+            own.enumerate().map(|(at, spec)| Column::new(at, spec)).collect();
+        put(&mut head, Line { columns: &columns, cells: &names, raw: plan.raw });
     }
     out.write_all(&head.done()?).map_err(|error| out.failed(&error))?;
     let add = |lines: &mut Lines, row: &Row<'_>| {
         lines.rows += 1;
-        put(lines, Line { columns: &plan.columns, cells: row.cells });
+        put(lines, plan.line(row.cells));
     };
     let take = |lines: Lines| {
         bar.add(lines.rows);
@@ -200,7 +217,7 @@ fn rows(
     mut push: impl FnMut(Vec<Cell<'static>>) -> Result<(), Failure> + Send,
 ) -> Result<Counts, Failure> {
     let add = |rows: &mut Vec<Vec<Cell<'static>>>, row: &Row<'_>| {
-        let cell = |(at, _): &(usize, ColumnSpec)| row.cells[*at].clone().into_owned();
+        let cell = |column: &Column| column.cell(row.cells).into_owned().into_owned();
         rows.push(plan.columns.iter().map(cell).collect());
     };
     let take = |rows: Vec<Vec<Cell<'static>>>| {
@@ -235,7 +252,7 @@ fn tell(context: &Context, plan: &Plan, output: Option<&Path>, counts: Counts, b
         false => format!("left out: {}", out.join(", ")),
     };
     let Some(path) = output else {
-        if !left_out.is_empty() && !screen.json {
+        if !left_out.is_empty() {
             screen.note(left_out);
         }
         return;

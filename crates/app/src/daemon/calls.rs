@@ -52,7 +52,7 @@ impl Side {
 
     /// Whether the key that let both sides in still does, and the other side is not left out: a stream must
     /// not outlive either. Under a retired key only a new one is handed on.
-    fn admits(&self, (key, remote): (KeyId, [u8; 32]), bytes: &[u8]) -> bool {
+    pub(super) fn admits(&self, (key, remote): (KeyId, [u8; 32]), bytes: &[u8]) -> bool {
         let held = self.keys.now();
         held.ring.find(key).is_some()
             && !held.refuses_key(&remote)

@@ -227,6 +227,8 @@ impl Cards {
             return;
         }
         match event {
+            // No card shows a heartbeat or a task.
+            CardEvent::Advanced { log, .. } if log.month.is_some() => return,
             CardEvent::Advanced { log, head } => {
                 self.come.0.insert(log, head);
             }

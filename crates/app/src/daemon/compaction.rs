@@ -106,13 +106,16 @@ impl Compaction {
         }
     }
 
-    /// A log is durable up to there.
+    /// A log is durable up to there. Heartbeats of an idle cluster are not worth a process every ten minutes: they
+    /// wait until they are many, or something else is merged.
     pub(super) fn note(&mut self, log: &LogId, head: Head, now: Instant) {
         let came = head.position.saturating_sub(self.durable.position(log));
         self.grown = self.grown.saturating_add(came);
         self.burst.note(came, now);
         self.durable.0.insert(log.clone(), head);
-        self.since.get_or_insert(now);
+        if log.month.is_none() || self.grown >= LOOK_BYTES {
+            self.since.get_or_insert(now);
+        }
     }
 
     /// Another node's checkpoint is there: it is joined at once.
@@ -339,6 +342,24 @@ mod tests {
         assert_eq!(compaction.next(now), Some(now + PAUSE + OLD));
         comes(&mut compaction, LOOK_BYTES, now + 2 * PAUSE);
         assert_eq!(compaction.next(now), Some(now));
+    }
+
+    #[test]
+    fn heartbeats_alone_are_merged_when_they_are_many() {
+        let now = clock::monotonic();
+        let mut compaction = at_rest(now);
+        let beat = |compaction: &mut Compaction, position| {
+            let head = Head { position, hash: ChainHash([0; 16]) };
+            compaction.note(&LogId::read("barn~~202611").unwrap(), head, now);
+        };
+        beat(&mut compaction, LOOK_BYTES - 1);
+        assert_eq!(compaction.next(now + 9 * OLD), None);
+        beat(&mut compaction, LOOK_BYTES);
+        assert!(compaction.next(now).is_some());
+        let mut compaction = at_rest(now);
+        beat(&mut compaction, 100);
+        comes(&mut compaction, 100, now);
+        assert_eq!(compaction.next(now), Some(now + OLD));
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use cocli_core::frame::Boot;
-use cocli_core::gossip::{PeerStatus, Standing};
+use cocli_core::gossip::stream::sums;
+use cocli_core::gossip::{PeerStatus, Standing, Status};
 use cocli_core::{Head, LogId, NodeId};
 use cocli_net::{BindError, Identity, Interfaces, Udp, listen, listen_at, seal};
 use cocli_node::replica::{Born, Input, Output, Part, Replica};
@@ -17,6 +18,7 @@ use serde_json::{Value as Json, json};
 use super::alive::Alive;
 use super::bucket::{self, Courier, Told};
 use super::calls::{self, Answered, Call, Side};
+use super::cluster::Watched;
 use super::discovery::{Discovery, Layer};
 use super::follow::Followers;
 use super::gateway::Gateways;
@@ -25,7 +27,9 @@ use super::keys::Keys;
 use super::notes::Notes;
 use super::udp::Traffic;
 use super::writer::Jobs;
-use super::{CardEvent, Event, cards, doors, files, keeper, nearby, scrub, udp, writer};
+use super::{
+    CardEvent, Event, cards, condition, doors, files, keeper, nearby, sameness, scrub, udp, writer,
+};
 use crate::clock;
 use crate::door;
 use crate::failure::{Exit, Failure, chain};
@@ -112,6 +116,7 @@ struct Wiring {
     python: Gateways,
     post: Post,
     followers: Followers,
+    watched: Watched,
     /// When the thread that hands keys on is told who is live.
     hand_on: Instant,
     /// Where nodes live that are left out.
@@ -184,7 +189,6 @@ fn open(
     let jobs = writer::start(home.writer(), events.clone());
     let scrub = scrub::start(home.again()?, events.clone());
     let keeper = keeper::start(home.keeper(), events.clone());
-    let courier = bucket::start(home.again()?, options.bucket_interval, &events);
     let notes = Notes::start();
     let way = Alive::through("the thread that keeps the cards", &events);
     let (cards, changes) = cards::start(home.again()?, way, notes.clone());
@@ -199,10 +203,11 @@ fn open(
         began: clock::monotonic(),
         udp: socket,
         side,
+        courier: bucket::start(home.again()?, options.bucket_interval, &events),
+        watched: Watched::new(condition::start(home.again()?, events.clone())),
         events,
         jobs,
         keeper,
-        courier,
         _scrub: scrub,
         cards,
         calls: BTreeMap::new(),
@@ -266,11 +271,15 @@ impl Wiring {
                 self.discovery.look(&status.peers, &self.events);
                 self.shun(&status.peers);
                 self.tell_courier(&status.peers);
+                self.look_at_cluster(&status);
+            } else if self.watched.due().is_some_and(|due| now >= due) {
+                self.look_at_cluster(&self.replica.status());
             }
             let hand_on = self.hand_on(now);
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
             let waiter = self.waiters.values().map(|waiter| waiter.until).min();
             let next = waiter.into_iter().chain([deadline]).chain(hand_on);
+            let next = next.chain(self.watched.due());
             let next = next.fold(self.rescan, Instant::min);
             match queue.recv_timeout(next.saturating_duration_since(now)) {
                 Ok(event) => self.take(event),
@@ -279,6 +288,9 @@ impl Wiring {
             }
             self.traffic.expected.look(|| self.replica.status());
             self.give_up_waiting();
+        }
+        if let Some(end) = self.watched.end() {
+            self.step(Input::Woken { log: end.log, position: end.head.position });
         }
         self.step(Input::Leave);
         let _ = self.cards.send(CardEvent::Stop);
@@ -302,6 +314,9 @@ impl Wiring {
                 self.python.sealed(from);
                 self.step(Input::Packet { from, bytes });
                 self.traffic.expected.came(from);
+            }
+            Event::Question { bytes, answer } if bytes.first() == Some(&sums::KIND) => {
+                self.watched.ask(bytes, answer);
             }
             Event::Question { bytes, answer } => {
                 let stream = self.id();
@@ -348,6 +363,14 @@ impl Wiring {
                 }
             }
             Event::Lost { name } => self.discovery.lost(name),
+            Event::Condition { condition, vector, soon } => {
+                self.watched.mine((*condition).clone(), vector);
+                self.step(Input::Condition { condition, soon });
+            }
+            Event::Nodes(kept) => self.watched.nodes(kept),
+            Event::Compared { node, of, compared } => {
+                self.watched.comparisons.came(&node, of, compared);
+            }
             Event::Rekeyed => self.rekeyed(),
             Event::Notice(text) => self.notes.tell(text),
             Event::Died(what) => self.died = Some(what),
@@ -431,6 +454,7 @@ impl Wiring {
         }
         self.python.advanced(&log, head);
         self.followers.advanced(&log, head.position);
+        self.watched.advanced(&log);
         if let Some(courier) = &self.courier {
             courier.tell(Told::Grown);
         }
@@ -449,6 +473,7 @@ impl Wiring {
         let position = number("position");
         match (text("verb"), log) {
             ("status", _) => drop(answer.send(self.status())),
+            ("cluster", _) => drop(answer.send(self.cluster())),
             ("net", _) => drop(answer.send(self.net())),
             ("vector", _) => drop(answer.send(self.vector())),
             ("stop", _) => {
@@ -512,6 +537,38 @@ impl Wiring {
             self.post.peers(&self.replica.status().peers);
         }
         Some(self.hand_on)
+    }
+
+    /// Has machine and state looked at, and compares with who shows another state.
+    fn look_at_cluster(&mut self, status: &Status) {
+        let bucket = self.courier.as_ref().is_some_and(|courier| !courier.trouble().is_null());
+        let problems = u64::from(bucket) + status.twins.len() as u64;
+        self.watched.look(&self.replica, &status.peers, problems);
+        let out = self.left_out(status);
+        let Some((peer, of, vector)) = self.watched.differs(self.home.node(), status, out) else {
+            return;
+        };
+        let (side, events) = (Arc::clone(&self.side), self.events.clone());
+        match self.home.again() {
+            Ok(home) => {
+                let whom = (peer.node, peer.address, of);
+                sameness::compare(home, side, whom, vector, events);
+            }
+            Err(_) => self.watched.comparisons.came(&peer.node, of, None),
+        }
+    }
+
+    fn left_out(&self, status: &Status) -> BTreeSet<NodeId> {
+        let held = self.side.keys.now();
+        let names = status.peers.iter().map(|peer| &peer.node);
+        names.filter(|node| held.refuses_name(node.as_str().as_bytes())).cloned().collect()
+    }
+
+    /// All nodes as this one sees them.
+    fn cluster(&mut self) -> Json {
+        let out = self.left_out(&self.replica.status());
+        let listening = self.listening.to_string();
+        self.watched.told(&mut self.replica, (self.home.node(), &listening), out)
     }
 
     /// Of whom gossip brings everything, the bucket needs not to be asked so often.

@@ -72,7 +72,7 @@ fn a_task_goes_from_a_claim_to_its_end_and_who_lost_it_is_told() {
 #[test]
 fn bad_input_to_a_queue_is_told_and_nothing_is_written() {
     let home = home(false, "60");
-    let before = home.written();
+    let before = home.written_in_all();
     let push = |input: &[u8]| {
         let mut command = home.command();
         run(command.args(["--campaign", "test", "queue", "push", "work"]), input)
@@ -88,7 +88,7 @@ fn bad_input_to_a_queue_is_told_and_nothing_is_written() {
     for verb in ["heartbeat", "done", "fail", "retry"] {
         test(&home, &["queue", verb, "t1"]).fails(3, "no task");
     }
-    assert_eq!(home.written(), before);
+    assert_eq!(home.written_in_all(), before);
     assert_eq!(push(b"1\n\n\"two\"\n").ok().lines().count(), 2);
     test(&home, &["queue", "claim", "wrok"]).fails(3, "`work`");
 }

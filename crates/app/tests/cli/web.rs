@@ -417,6 +417,7 @@ fn serve(
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "looks from outside, as a person would")]
 fn it_ends_in_time_with_streams_and_half_a_request_open() {
     let home = company();
     let mut web = here(&home);

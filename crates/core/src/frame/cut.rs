@@ -1,8 +1,10 @@
 //! Parts of messages, written and read: what is read is never trusted to be there.
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use super::condition::Condition;
 use super::range::Range;
 use super::{Boot, Message};
 use crate::digest::ChainHash;
@@ -133,6 +135,7 @@ impl<'a> Cut<'a> {
             11 => Message::Members(self.rest()),
             12 => Message::Bases(self.bases()?),
             13 => Message::AskBases(self.logs()?),
+            14 => Message::Condition(Box::new(Condition::read(self)?)),
             _ => return Some(None),
         }))
     }

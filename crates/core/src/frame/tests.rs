@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::digest::ChainHash;
-use crate::limits::LOG_BYTES_MAX;
+use crate::limits::{CONDITION_BYTES_MAX, LOG_BYTES_MAX, VERSION_BYTES_MAX};
 use crate::time::Day;
 use crate::usv::RS;
 
@@ -54,7 +54,74 @@ fn message() -> impl Strategy<Value = Message> {
         (log(), any::<u64>()).prop_map(|(log, position)| Message::Hurry { log, position }),
         Just(Message::Bye),
         prop::collection::vec(any::<u8>(), 0..300).prop_map(Message::Members),
+        condition().prop_map(|condition| Message::Condition(Box::new(condition))),
     ]
+}
+
+/// Numbers of every length, absent now and then.
+fn figure() -> impl Strategy<Value = Option<u64>> {
+    prop::option::of((any::<u64>(), 0..64_u32).prop_map(|(number, less)| number >> less))
+}
+
+fn signed() -> impl Strategy<Value = Option<i64>> {
+    prop::option::of((any::<i64>(), 0..64_u32).prop_map(|(number, less)| number >> less))
+}
+
+fn condition() -> impl Strategy<Value = Condition> {
+    let text = prop::option::of("[!-~]{1,32}");
+    let figures = prop::collection::vec(figure(), 12);
+    (text, figures, [signed(), signed()], any::<[Option<u128>; 2]>()).prop_map(
+        |(version, figures, [temperature_tenths, clock_ahead_us], [vector, digest])| Condition {
+            version,
+            up_s: figures[0],
+            load_hundredths: figures[1],
+            cores: figures[2],
+            memory: figures[3],
+            memory_free: figures[4],
+            resident: figures[5],
+            disk: figures[6],
+            disk_free: figures[7],
+            rules: figures[8],
+            bucket_lag: figures[9],
+            queued: figures[10],
+            problems: figures[11],
+            temperature_tenths,
+            clock_ahead_us,
+            vector,
+            digest,
+        },
+    )
+}
+
+/// The body of a condition.
+fn body(condition: &Condition) -> Vec<u8> {
+    let mut body = Vec::new();
+    condition.write(&mut body);
+    body
+}
+
+/// One that says all that can be said.
+fn full() -> Condition {
+    let (figure, sum) = (Some(u64::MAX), Some(u128::MAX));
+    Condition {
+        version: Some("x".repeat(VERSION_BYTES_MAX)),
+        up_s: figure,
+        load_hundredths: figure,
+        cores: figure,
+        memory: figure,
+        memory_free: figure,
+        resident: figure,
+        disk: figure,
+        disk_free: figure,
+        temperature_tenths: Some(i64::MIN),
+        vector: sum,
+        digest: sum,
+        rules: figure,
+        clock_ahead_us: Some(i64::MIN),
+        bucket_lag: figure,
+        queued: figure,
+        problems: figure,
+    }
 }
 
 proptest! {
@@ -115,6 +182,30 @@ proptest! {
     }
 
     #[test]
+    fn keys_of_a_condition_that_are_not_known_are_stepped_over(
+        condition in condition(),
+        more in prop::collection::vec((18..=255_u8, prop::collection::vec(any::<u8>(), 0..40)), 0..4),
+        first in any::<bool>(),
+    ) {
+        let unknown: Vec<u8> = more
+            .iter()
+            .flat_map(|(key, value)| [&[*key, u8::try_from(value.len()).unwrap()], &value[..]].concat())
+            .collect();
+        let known = body(&condition);
+        let bytes = if first { [unknown, known].concat() } else { [known, unknown].concat() };
+        prop_assert_eq!(Condition::read(&mut Cut(&bytes)), Some(condition));
+    }
+
+    #[test]
+    fn any_bytes_are_a_condition_or_none(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        let read = Condition::read(&mut Cut(&bytes));
+        prop_assert!(read.is_none() || bytes.len() <= CONDITION_BYTES_MAX);
+        if let Some(condition) = read {
+            prop_assert_eq!(Condition::read(&mut Cut(&body(&condition))), Some(condition));
+        }
+    }
+
+    #[test]
     fn a_range_of_the_room_fits_an_empty_packet_to_the_last_byte(node in node(), log in log()) {
         let mut bytes = vec![b'x'; Range::room(&node, &log)];
         *bytes.last_mut().unwrap() = RS;
@@ -134,6 +225,62 @@ fn a_message_of_a_later_version_is_stepped_over() {
     bytes.extend_from_slice(&[200, 0, 3, 1, 2, 3]);
     let packet = Packet::read(&bytes).unwrap();
     assert_eq!((packet.messages, packet.unknown), (vec![Message::Bye], 1));
+}
+
+#[test]
+fn who_does_not_know_of_conditions_reads_all_else_of_the_packet() {
+    let mut writer = Writer::new(&NodeId::read("pi1").unwrap(), Boot(1), 2);
+    assert!(writer.put(&Message::Condition(Box::default())));
+    let kind = writer.bytes.len() - MESSAGE_HEAD_BYTES;
+    assert!(writer.put(&Message::Condition(Box::new(full()))));
+    assert!(writer.put(&Message::Bye));
+    let mut bytes = writer.finish();
+    // As an older version sees them: kinds that it has no name for.
+    for at in [kind, kind + MESSAGE_HEAD_BYTES] {
+        assert_eq!(core::mem::replace(&mut bytes[at], 255), 14);
+    }
+    let packet = Packet::read(&bytes).unwrap();
+    assert_eq!((packet.messages, packet.unknown), (vec![Message::Bye], 2));
+}
+
+#[test]
+fn a_condition_has_room_for_what_later_versions_say_and_no_more() {
+    assert!(body(&Condition::default()).is_empty());
+    let full = body(&full());
+    assert!(2 * full.len() <= CONDITION_BYTES_MAX, "{}", full.len());
+    let typical = Condition {
+        version: Some("0.1.0".into()),
+        up_s: Some(86_400),
+        load_hundredths: Some(42),
+        memory: Some(8 << 30),
+        memory_free: Some(3 << 30),
+        disk: Some(64 << 30),
+        disk_free: Some(30 << 30),
+        problems: Some(0),
+        vector: Some(1 << 127),
+        digest: Some(1 << 127),
+        ..Condition::default()
+    };
+    assert!(body(&typical).len() < 100, "{}", body(&typical).len());
+    let long = vec![200; CONDITION_BYTES_MAX + 1];
+    assert_eq!(Condition::read(&mut Cut(&long)), None);
+    assert_eq!(Condition::read(&mut Cut(&[1, 3, b'x'])), None, "torn");
+}
+
+#[test]
+fn a_value_of_another_form_is_absent_and_hides_no_other() {
+    let of = |value: &[u8], key: u8| {
+        let mut bytes = vec![key, u8::try_from(value.len()).unwrap()];
+        bytes.extend_from_slice(value);
+        bytes.extend_from_slice(&[17, 1, 9]);
+        Condition::read(&mut Cut(&bytes)).unwrap()
+    };
+    let rest = Condition { problems: Some(9), ..Condition::default() };
+    for (value, key) in
+        [(&b"\x1b[2J"[..], 1), (&[b'x'; 33], 1), (b"", 1), (&[1; 9], 2), (&[1; 15], 11)]
+    {
+        assert_eq!(of(value, key), rest, "{key}");
+    }
 }
 
 #[test]

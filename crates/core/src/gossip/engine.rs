@@ -4,6 +4,7 @@
 //! the same order each time: forks and gaps, the disk, announcements, packets.
 
 mod checkpoint;
+mod condition;
 mod expiry;
 mod fetch;
 mod hole;
@@ -22,15 +23,17 @@ use self::checkpoint::Taking;
 use self::hole::Holes;
 use self::push::Announcement;
 use super::candidate::Candidates;
+use super::condition::Telling;
 use super::dice::Dice;
 use super::event::{Input, Micros, Output, Start};
 use super::gap::{Gap, Lines};
 use super::inbox::Inbox;
 use super::members::Members;
 use super::outbox::{Queue, Sender};
+use super::peer::Peer;
 use super::peers::Peers;
 use super::spread::Spread;
-use super::status::{Counts, PeerStatus, Status};
+use super::status::{Counts, PeerStatus, Status, Unequal};
 use super::wall::Wall;
 use crate::digest::{ChainHash, ClusterId, hash};
 use crate::frame::{Boot, Message};
@@ -75,6 +78,7 @@ pub struct Engine {
     spread: Spread,
     announcements: BTreeMap<LogId, Announcement>,
     queues: BTreeMap<Boot, Queue>,
+    telling: Telling,
     round_at: Micros,
     doubt_after: Micros,
     counts: Counts,
@@ -120,6 +124,7 @@ impl Engine {
             spread,
             announcements: BTreeMap::new(),
             queues: BTreeMap::new(),
+            telling: Telling::default(),
             doubt_after: 0,
             counts: Counts::default(),
         }
@@ -140,6 +145,7 @@ impl Engine {
         self.say_hello(out);
         self.watch();
         self.round();
+        self.tell_condition();
         self.close_gaps(out);
         self.take_checkpoint(out);
         self.mend(out);
@@ -163,6 +169,7 @@ impl Engine {
             self.holes.deadline(),
             self.inbox.append_due(),
             self.inbox.sync_due(),
+            self.telling.due(),
             announcement,
         ]
         .into_iter()
@@ -206,6 +213,24 @@ impl Engine {
         self.spread.holders_for(id, &self.sender.node, &self.peers)
     }
 
+    /// The logs that stay of which one of these peers lacks something, as far as it has said what it holds, and from
+    /// which position on.
+    #[must_use]
+    pub fn unspread(&self, peers: &BTreeSet<Boot>) -> BTreeMap<LogId, u64> {
+        let mut lacking: BTreeMap<LogId, u64> = BTreeMap::new();
+        let said = |peer: &&Peer| peer.vector().next().is_some();
+        for peer in peers.iter().filter_map(|boot| self.peers.get(*boot)).filter(said) {
+            for (log, mine) in self.vector.0.iter().filter(|(log, _)| log.month.is_none()) {
+                let held = peer.known(log).map_or(0, |head| head.position);
+                if held < mine.position {
+                    let first = lacking.entry(log.clone()).or_insert(held);
+                    *first = held.min(*first);
+                }
+            }
+        }
+        lacking
+    }
+
     /// Logs of which somebody has more, or another branch.
     #[must_use]
     pub fn gaps(&self) -> usize {
@@ -223,6 +248,14 @@ impl Engine {
                     .filter(|theirs| theirs.position != mine.position || theirs.hash == mine.hash);
                 theirs.map_or(0, |theirs| theirs.position)
             };
+            let lacks = || {
+                let told = self.told_to(peer);
+                told.map(|(log, head)| (log, head.position.saturating_sub(held(log, *head))))
+            };
+            let ahead = || {
+                let mine = |log| self.vector.position(log);
+                peer.vector().map(move |(log, head)| (log, head.position.saturating_sub(mine(log))))
+            };
             PeerStatus {
                 node: peer.node.clone(),
                 boot: peer.boot,
@@ -233,14 +266,16 @@ impl Engine {
                 silent_us: self.now.saturating_sub(peer.heard),
                 rtt_us: peer.rtt,
                 clock_ahead_us: peer.clock_ahead,
-                lacks_bytes: self
-                    .told_to(peer)
-                    .map(|(log, head)| head.position.saturating_sub(held(log, *head)))
-                    .sum(),
-                ahead_bytes: peer
-                    .vector()
-                    .map(|(log, head)| head.position.saturating_sub(self.vector.position(log)))
-                    .sum(),
+                gone: peer.is_gone(),
+                lacks_bytes: lacks().map(|(_, bytes)| bytes).sum(),
+                ahead_bytes: ahead().map(|(_, bytes)| bytes).sum(),
+                staying: Unequal {
+                    lacks: lacks().any(|(log, bytes)| log.month.is_none() && bytes > 0),
+                    ahead: ahead().any(|(log, bytes)| log.month.is_none() && bytes > 0),
+                },
+                condition: peer
+                    .condition()
+                    .map(|(condition, at)| (condition.clone(), self.now.saturating_sub(at))),
             }
         });
         Status {
@@ -289,6 +324,7 @@ impl Engine {
             Input::CheckpointEnded { peer, whole } => self.on_checkpoint_ended(peer, whole),
             Input::Wait { id, log, position, nodes } => self.on_wait(id, log, position, nodes),
             Input::Unwait(id) => self.spread.unwait(id),
+            Input::Condition { condition, soon } => self.on_own_condition(condition, soon),
             Input::Leave => self.say_bye(),
             Input::Tick => {}
         }

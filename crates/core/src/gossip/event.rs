@@ -4,12 +4,13 @@
     reason = "a line tells each event with its fields; all of them fit one screen"
 )]
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use crate::digest::{ChainHash, ClusterId};
-use crate::frame::{Boot, Linked, Range};
+use crate::frame::{Boot, Condition, Linked, Range};
 use crate::name::{LogId, NodeId};
 use crate::vector::{Head, Vector};
 
@@ -88,6 +89,9 @@ pub enum Input {
     Wait { id: u64, log: LogId, position: u64, nodes: usize },
     /// Nobody waits for it any more.
     Unwait(u64),
+    /// How this node is, as each live peer is to be told; soon when it is worse than what was told last, or news
+    /// of the state.
+    Condition { condition: Box<Condition>, soon: bool },
     /// Say goodbye: the peers need not wait for silence to know.
     Leave,
     /// The time of `deadline()` has come.

@@ -1,12 +1,13 @@
 //! A boot that proved to hear what is sent to it, and what is known of it.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 use super::event::Micros;
 use super::window::Window;
-use crate::frame::Boot;
+use crate::frame::{Boot, Condition};
 use crate::limits::{
     ADDRESS_SILENT_US, ADDRESSES_MAX, LIVE_US, LOGS_MAX, LOSSES_MAX, LOSSES_MIN, LOSSES_US,
     STREAM_ROUND_TRIPS, STREAM_SILENT_US, STREAM_SLOW_US, WANT_MAX_US, WANT_MIN_US,
@@ -19,6 +20,14 @@ use crate::vector::{Head, Vector};
 struct Known {
     head: Head,
     counter: u64,
+}
+
+/// How a peer said that it is, in which of its packets, and when that came.
+#[derive(Debug, Clone)]
+struct Heard {
+    condition: Condition,
+    counter: u64,
+    at: Micros,
 }
 
 /// One peer.
@@ -53,6 +62,7 @@ pub(crate) struct Peer {
     /// When a fork of a log was last compared with it.
     compared: BTreeMap<LogId, Micros>,
     gone: bool,
+    condition: Option<Box<Heard>>,
 }
 
 impl Peer {
@@ -84,6 +94,7 @@ impl Peer {
             passed_over: BTreeMap::new(),
             compared: BTreeMap::new(),
             gone: false,
+            condition: None,
         }
     }
 
@@ -157,7 +168,23 @@ impl Peer {
         self.gone = true;
     }
 
-    /// A round trip was measured.
+    /// Whether it said goodbye, and nothing since.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// It said how it is; what a packet said that was overtaken counts no more.
+    pub(crate) fn fares(&mut self, condition: Condition, counter: u64, now: Micros) {
+        if self.condition.as_ref().is_none_or(|heard| heard.counter < counter) {
+            self.condition = Some(Box::new(Heard { condition, counter, at: now }));
+        }
+    }
+
+    /// How it is, and when it said so.
+    pub(crate) fn condition(&self) -> Option<(&Condition, Micros)> {
+        self.condition.as_ref().map(|heard| (&heard.condition, heard.at))
+    }
+
     /// How long a stream of this peer may bring nothing before packets are tried: under loss those get
     /// through where a stream hardly does.
     pub(crate) fn stream_patience(&self) -> Micros {
@@ -165,6 +192,7 @@ impl Peer {
         (STREAM_SLOW_US + trips).min(STREAM_SILENT_US)
     }
 
+    /// A round trip was measured.
     pub(crate) fn measured(&mut self, rtt: Micros) {
         self.rtt = Some(self.rtt.map_or(rtt, |old| (7 * old + rtt) / 8));
     }

@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 
 use super::event::Micros;
 use super::members::Standing;
-use crate::frame::Boot;
+use crate::frame::{Boot, Condition};
 use crate::name::NodeId;
 
 /// Packets and ranges, counted since the start, those dropped by reason.
@@ -38,6 +38,15 @@ pub struct Counts {
     pub forks: u64,
 }
 
+/// What of two nodes' logs one has and the other has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unequal {
+    /// Whether the peer has not said to hold something that is held here.
+    pub lacks: bool,
+    /// Whether it said to hold something that is not here.
+    pub ahead: bool,
+}
+
 /// One peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerStatus {
@@ -60,10 +69,16 @@ pub struct PeerStatus {
     /// By how much its wall clock is ahead of this one, microseconds, without what the round trip
     /// may explain.
     pub clock_ahead_us: Option<i64>,
+    /// Whether it said goodbye, and nothing since.
+    pub gone: bool,
     /// Bytes held here that it has not said to hold.
     pub lacks_bytes: u64,
     /// Bytes that it said to hold and that are not here.
     pub ahead_bytes: u64,
+    /// Which of these there are in logs that stay.
+    pub staying: Unequal,
+    /// How it said that it is, and how long ago that came, microseconds.
+    pub condition: Option<(Condition, Micros)>,
 }
 
 /// All of it.

@@ -2,6 +2,7 @@
 //! between two questions; who asks is a [`Fetcher`] or a [`Comparer`].
 
 mod ask;
+pub mod sums;
 #[cfg(test)]
 mod tests;
 

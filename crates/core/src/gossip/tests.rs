@@ -2,6 +2,7 @@
 //! simulator's (crate `sim`); here stand the rules that one can tell from single packets.
 
 mod checkpoint;
+mod condition;
 mod forks;
 mod members;
 mod turns;
@@ -764,6 +765,16 @@ fn numbers_in_the_document_are_those_of_the_code() {
         ),
         format!("one log at most every {}", seconds(COMPARE_US)),
         format!("one such doubt in {}", seconds(DOUBT_US)),
+        format!("every {}, as long as at most {LIVE_PEERS} are live", seconds(CONDITION_US)),
+        format!(
+            "not within {} of the last time (with more than {CONDITION_PEERS} live",
+            seconds(CONDITION_MIN_US)
+        ),
+        format!("again and again, at most {CONDITION_BYTES_MAX} bytes"),
+        format!("1 to {VERSION_BYTES_MAX} visible ASCII"),
+        format!("at most {},{} times the XXH3-64", SUMS_MAX / 1000, SUMS_MAX % 1000),
+        format!("up to {DIFFERENCES_MAX} hashes of targets"),
+        format!("at most {DIFFERENCE_CHARS_MAX} characters"),
         format!(
             "nothing is taken for {}, then for twice as long each time up to {}",
             seconds(STALL_MIN_US),

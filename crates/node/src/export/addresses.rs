@@ -8,7 +8,8 @@ use cocli_core::usv::{Line, RS, US};
 use cocli_store::reader::{Span, Spans};
 
 use super::{below, is_entity, text_of};
-use crate::campaigns::Campaign;
+use crate::address::addresses;
+use crate::campaigns::Left;
 use crate::followup::{companies_of, list, text};
 
 /// The fields of a person that say whom it belongs to and how it is reached.
@@ -23,13 +24,13 @@ pub(super) struct Addresses {
 
 impl Addresses {
     /// Of all people who live and are not left out; of a campaign those of its members.
-    pub(super) fn of(spans: &Spans<'_>, campaign: Option<&Campaign>) -> cocli_store::Result<Self> {
+    pub(super) fn of(spans: &Spans<'_>, left: Option<&Left<'_>>) -> cocli_store::Result<Self> {
         let mut bytes = Vec::new();
         let make = |span: &Span| {
             let (mut made, mut result) = (Vec::new(), Ok(()));
             span.each(|lines| {
                 if result.is_ok() && is_entity(lines) {
-                    result = add(lines, campaign, &mut made);
+                    result = add(lines, left, &mut made);
                 }
             });
             result.map(|()| made)
@@ -60,11 +61,7 @@ impl Addresses {
     }
 }
 
-fn add(
-    lines: &[Line<'_>],
-    campaign: Option<&Campaign>,
-    made: &mut Vec<u8>,
-) -> cocli_store::Result<()> {
+fn add(lines: &[Line<'_>], left: Option<&Left<'_>>, made: &mut Vec<u8>) -> cocli_store::Result<()> {
     let base = |line: &Line<'_>| {
         let field = line.field();
         FIELDS.contains(&&field[..memchr::memchr(b'.', field).unwrap_or(field.len())])
@@ -74,18 +71,17 @@ fn add(
         return Ok(());
     }
     let (target, person) = Span::entity(&lines)?;
-    let is_out = campaign.is_some_and(|campaign| campaign.excludes(target.as_str()).is_some());
-    if person.removed().is_some() || is_out {
+    if person.removed().is_some() || left.is_some_and(|left| left.has(&target, &person)) {
         return Ok(());
     }
     let mut emails = list(&person, &target, "all_emails");
     emails.push(text(&person, &target, "email"));
-    let emails: Vec<Cow<'_, str>> = emails.iter().filter_map(|text| address(text)).collect();
+    let emails: Vec<Cow<'_, str>> = emails.iter().flat_map(|text| addresses(text)).collect();
     if emails.is_empty() {
         return Ok(());
     }
     for company in companies_of(&person, &target) {
-        if campaign.is_some_and(|campaign| !campaign.members.contains(company.as_str())) {
+        if left.is_some_and(|left| !left.campaign.members.contains(company.as_str())) {
             continue;
         }
         for email in emails.iter().filter(|email| !email.bytes().any(|b| b == RS || b == US)) {
@@ -96,16 +92,6 @@ fn add(
         }
     }
     Ok(())
-}
-
-/// An address in the form in which it is compared and written; nothing of what is none.
-pub(super) fn address(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim();
-    if !text.contains('@') {
-        return None;
-    }
-    let is_low = text.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
-    Some(if is_low { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) })
 }
 
 /// Where the company that comes next is looked for.

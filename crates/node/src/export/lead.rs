@@ -12,9 +12,9 @@ use cocli_store::reader::Span;
 use cocli_table::{Cell, ColumnSpec, Form};
 use serde_json::Value as Json;
 
-use super::addresses::address;
 use super::text_of;
-use crate::campaigns::Campaign;
+use crate::address::addresses;
+use crate::campaigns::Left;
 
 const fn text(name: &'static str) -> ColumnSpec {
     ColumnSpec::own(name, Form::Text)
@@ -38,31 +38,63 @@ pub(super) const COLUMNS: [ColumnSpec; 14] = [
     ColumnSpec::own("reviews", Form::Whole),
 ];
 
-/// The fields that it is made of, sorted.
-const FIELDS: [&str; 20] = [
-    "all_emails",
-    "all_phones",
-    "average_rating",
-    "categories",
-    "city",
-    "domain",
-    "email",
-    "gmb_url",
-    "name",
-    "phone",
-    "phone_1",
-    "phone_from_website",
-    "phone_number",
-    "place_id",
-    "products",
-    "reviews_count",
-    "services",
-    "state",
-    "tags",
-    "website_url",
-];
+/// The fields that it is made of.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    AllEmails,
+    AllPhones,
+    AverageRating,
+    Categories,
+    City,
+    Domain,
+    Email,
+    GmbUrl,
+    Name,
+    Phone,
+    Phone1,
+    PhoneFromWebsite,
+    PhoneNumber,
+    PlaceId,
+    Products,
+    ReviewsCount,
+    Services,
+    State,
+    Tags,
+    WebsiteUrl,
+}
+
+/// How many there are.
+const PARTS: usize = Part::WebsiteUrl as usize + 1;
+
+impl Part {
+    fn read(name: &[u8]) -> Option<Self> {
+        Some(match name {
+            b"all_emails" => Self::AllEmails,
+            b"all_phones" => Self::AllPhones,
+            b"average_rating" => Self::AverageRating,
+            b"categories" => Self::Categories,
+            b"city" => Self::City,
+            b"domain" => Self::Domain,
+            b"email" => Self::Email,
+            b"gmb_url" => Self::GmbUrl,
+            b"name" => Self::Name,
+            b"phone" => Self::Phone,
+            b"phone_1" => Self::Phone1,
+            b"phone_from_website" => Self::PhoneFromWebsite,
+            b"phone_number" => Self::PhoneNumber,
+            b"place_id" => Self::PlaceId,
+            b"products" => Self::Products,
+            b"reviews_count" => Self::ReviewsCount,
+            b"services" => Self::Services,
+            b"state" => Self::State,
+            b"tags" => Self::Tags,
+            b"website_url" => Self::WebsiteUrl,
+            _ => return None,
+        })
+    }
+}
 /// In the order in which they count.
-const PHONES: [&str; 4] = ["phone", "phone_1", "phone_number", "phone_from_website"];
+const PHONES: [Part; 4] = [Part::Phone, Part::Phone1, Part::PhoneNumber, Part::PhoneFromWebsite];
 const PLACE: &str = "https://www.google.com/maps/search/?api=1&query=google&query_place_id=";
 const BETWEEN: &str = "; ";
 
@@ -71,7 +103,7 @@ type Lines<'l, 'a> = &'l [Line<'a>];
 
 /// What is known of a company.
 pub(super) struct Known<'l, 'a> {
-    fields: [Lines<'l, 'a>; FIELDS.len()],
+    parts: [Lines<'l, 'a>; PARTS],
     removed: bool,
     /// Lines of a field that a person is shown, if it has a value.
     shown: Vec<Lines<'l, 'a>>,
@@ -79,18 +111,35 @@ pub(super) struct Known<'l, 'a> {
 }
 
 impl<'l, 'a> Known<'l, 'a> {
-    pub(super) fn of(lines: Lines<'l, 'a>) -> Self {
-        let mut known =
-            Self { fields: [&[]; FIELDS.len()], removed: false, shown: Vec::new(), named: false };
-        let mut at = 0;
-        for lines in lines.chunk_by(|a, b| base(a) == base(b)) {
-            let Some(first) = lines.first() else { continue };
+    /// Of a company's lines as the state has them. `together` is room for them in another order, which is wanted
+    /// where a name of a field goes on behind that of another by a byte before `.`, as `tags-old` does.
+    pub(super) fn of(lines: Lines<'l, 'a>, together: &'l mut Vec<Line<'a>>) -> Self {
+        Self::sorted(lines).unwrap_or_else(|| {
+            together.extend_from_slice(lines);
+            together.sort_by(|a, b| (base(a), a.field()).cmp(&(base(b), b.field())));
+            Self::sorted(together).unwrap_or_else(Self::empty)
+        })
+    }
+
+    fn empty() -> Self {
+        Self { parts: [&[]; PARTS], removed: false, shown: Vec::new(), named: false }
+    }
+
+    /// Nothing when the lines of a field do not stand together.
+    fn sorted(lines: Lines<'l, 'a>) -> Option<Self> {
+        let mut known = Self::empty();
+        let (mut rest, mut before) = (lines, &b""[..]);
+        while let Some(first) = rest.first() {
             let name = base(first);
-            while FIELDS.get(at).is_some_and(|field| field.as_bytes() < name) {
-                at += 1;
+            if name < before {
+                return None;
             }
-            if FIELDS.get(at).is_some_and(|field| field.as_bytes() == name) {
-                known.fields[at] = lines;
+            before = name;
+            let of_name = |line: &&Line<'_>| is_of(line, name);
+            let (lines, others) = rest.split_at(rest.iter().take_while(of_name).count());
+            rest = others;
+            if let Some(part) = Part::read(name) {
+                known.parts[part as usize] = lines;
             }
             match name.first() {
                 Some(b'_') => {
@@ -100,7 +149,7 @@ impl<'l, 'a> Known<'l, 'a> {
                 _ => known.shown.push(lines),
             }
         }
-        known
+        Some(known)
     }
 
     /// Whether it is not removed, and something is known of it.
@@ -110,7 +159,7 @@ impl<'l, 'a> Known<'l, 'a> {
         }
         // As a list has it, a name counts that has elements beside it.
         let is_name = |line: &Line<'_>| line.field() == b"name" && value(line) != "null";
-        if self.lines("name").iter().any(is_name) {
+        if self.lines(Part::Name).iter().any(is_name) {
             return Ok(true);
         }
         for lines in &self.shown {
@@ -121,12 +170,12 @@ impl<'l, 'a> Known<'l, 'a> {
         Ok(false)
     }
 
-    fn lines(&self, field: &str) -> Lines<'l, 'a> {
-        FIELDS.binary_search(&field).map_or(&[], |at| self.fields[at])
+    fn lines(&self, part: Part) -> Lines<'l, 'a> {
+        self.parts[part as usize]
     }
 
-    fn text(&self, field: &str) -> cocli_store::Result<Cow<'a, str>> {
-        let lines = self.lines(field);
+    fn text(&self, part: Part) -> cocli_store::Result<Cow<'a, str>> {
+        let lines = self.lines(part);
         match plain(lines) {
             _ if lines.is_empty() => Ok(Cow::Borrowed("")),
             Some("null") => Ok(Cow::Borrowed("")),
@@ -136,14 +185,15 @@ impl<'l, 'a> Known<'l, 'a> {
     }
 
     /// The members of a set or list that are not empty.
-    fn members(&self, field: &str) -> cocli_store::Result<Vec<Cow<'a, str>>> {
-        let lines = self.lines(field);
+    fn members(&self, part: Part) -> cocli_store::Result<Vec<Cow<'a, str>>> {
+        let lines = self.lines(part);
         match plain(lines) {
             _ if lines.is_empty() => return Ok(Vec::new()),
             Some("null" | "") => return Ok(Vec::new()),
             Some(value) if is_plain_text(value) => return Ok(vec![value.into()]),
             _ => {}
         }
+        let field = lines.first().map_or("", |line| text_of(base(line)));
         let is_set = Kind::Company.type_of(field) == Some(Type::Set);
         let element = |line: &Line<'a>| line.field().get(field.len() + 1..).map(text_of);
         let is_plain = |line| element(line).is_some_and(|text| !text.contains(['%', '~']));
@@ -156,12 +206,12 @@ impl<'l, 'a> Known<'l, 'a> {
         Ok(members.into_iter().filter(|text| !text.is_empty()).map(Cow::Owned).collect())
     }
 
-    fn joined(&self, field: &str) -> cocli_store::Result<Cell<'a>> {
-        Ok(cell(join(self.members(field)?)))
+    fn joined(&self, part: Part) -> cocli_store::Result<Cell<'a>> {
+        Ok(cell(join(self.members(part)?)))
     }
 
-    fn number(&self, field: &str, form: Form) -> cocli_store::Result<Cell<'a>> {
-        let lines = self.lines(field);
+    fn number(&self, part: Part, form: Form) -> cocli_store::Result<Cell<'a>> {
+        let lines = self.lines(part);
         if lines.is_empty() {
             return Ok(Cell::Null);
         }
@@ -173,38 +223,34 @@ impl<'l, 'a> Known<'l, 'a> {
     }
 
     pub(super) fn domain(&self) -> cocli_store::Result<Cow<'a, str>> {
-        self.text("domain")
+        self.text(Part::Domain)
     }
 
-    /// Its own addresses and those of its people, but for what the campaign leaves out; joined.
+    /// Its own addresses and those of its people, but for what a campaign leaves out; joined.
     pub(super) fn emails<'p>(
         &self,
         people: impl Iterator<Item = &'p str>,
-        campaign: Option<&Campaign>,
+        left: Option<&Left<'_>>,
     ) -> cocli_store::Result<Cow<'a, str>> {
         let mut all: Vec<Cow<'_, str>> = people.map(Cow::Borrowed).collect();
-        let own = self.text("email")?;
+        let own = self.text(Part::Email)?;
         // Most companies have one address, as it is to be written.
-        if all.is_empty() && self.lines("all_emails").is_empty() && campaign.is_none() {
-            return Ok(match (address(&own), &own) {
-                (None, _) => Cow::Borrowed(""),
-                (Some(Cow::Borrowed(one)), Cow::Borrowed(own)) if one.len() == own.len() => {
+        if all.is_empty() && self.lines(Part::AllEmails).is_empty() && left.is_none() {
+            let mut one = addresses(&own);
+            return Ok(match (one.next(), one.next(), &own) {
+                (None, ..) => Cow::Borrowed(""),
+                (Some(Cow::Borrowed(one)), None, Cow::Borrowed(own)) if one.len() == own.len() => {
                     Cow::Borrowed(*own)
                 }
-                (Some(one), _) => Cow::Owned(one.into_owned()),
+                _ => Cow::Owned(distinct(addresses(&own).collect())),
             });
         }
-        let members = self.members("all_emails")?;
-        let more = members.iter().chain([&own]).filter_map(|text| address(text));
-        all.extend(more);
-        if let Some(campaign) = campaign {
-            let domain = |email: &str| email.rsplit('@').next().map(str::to_owned);
-            let is_out = |d: String| campaign.excludes(&d).is_some();
-            all.retain(|email| !domain(email).is_some_and(is_out));
+        let members = self.members(Part::AllEmails)?;
+        all.extend(members.iter().chain([&own]).flat_map(|text| addresses(text)));
+        if let Some(left) = left.filter(|left| !left.is_empty()) {
+            all.retain(|email| !left.has_address(email));
         }
-        all.sort_unstable();
-        all.dedup();
-        Ok(Cow::Owned(join(all).into_owned()))
+        Ok(Cow::Owned(distinct(all)))
     }
 
     pub(super) fn cells(
@@ -218,30 +264,30 @@ impl<'l, 'a> Known<'l, 'a> {
             false => first,
         };
         let mut phone = Cow::Borrowed("");
-        for field in PHONES {
-            phone = or(phone, self.text(field)?);
+        for part in PHONES {
+            phone = or(phone, self.text(part)?);
         }
         if phone.is_empty() {
-            phone = self.members("all_phones")?.into_iter().next().unwrap_or_default();
+            phone = self.members(Part::AllPhones)?.into_iter().next().unwrap_or_default();
         }
-        let place = self.text("place_id")?;
+        let place = self.text(Part::PlaceId)?;
         let place = if place.is_empty() { place } else { Cow::Owned(format!("{PLACE}{place}")) };
         let domain = self.domain()?;
         Ok([
-            cell(or(self.text("name")?, Cow::Borrowed(slug))),
+            cell(or(self.text(Part::Name)?, Cow::Borrowed(slug))),
             cell(domain.clone()),
             cell(emails),
             cell(phone),
-            cell(or(self.text("website_url")?, domain)),
-            cell(self.text("city")?),
-            cell(self.text("state")?),
-            self.joined("categories")?,
-            self.joined("services")?,
-            self.joined("products")?,
-            self.joined("tags")?,
-            cell(or(self.text("gmb_url")?, place)),
-            self.number("average_rating", Form::Real)?,
-            self.number("reviews_count", Form::Whole)?,
+            cell(or(self.text(Part::WebsiteUrl)?, domain)),
+            cell(self.text(Part::City)?),
+            cell(self.text(Part::State)?),
+            self.joined(Part::Categories)?,
+            self.joined(Part::Services)?,
+            self.joined(Part::Products)?,
+            self.joined(Part::Tags)?,
+            cell(or(self.text(Part::GmbUrl)?, place)),
+            self.number(Part::AverageRating, Form::Real)?,
+            self.number(Part::ReviewsCount, Form::Whole)?,
         ])
     }
 }
@@ -250,6 +296,12 @@ impl<'l, 'a> Known<'l, 'a> {
 fn base<'a>(line: &Line<'a>) -> &'a [u8] {
     let field = line.field();
     &field[..memchr::memchr(b'.', field).unwrap_or(field.len())]
+}
+
+/// Whether a line is of a field, or an element of it.
+fn is_of(line: &Line<'_>, name: &[u8]) -> bool {
+    let behind = line.field().strip_prefix(name);
+    behind.is_some_and(|behind| behind.first().is_none_or(|b| *b == b'.'))
 }
 
 /// The value of a line as it stands there.
@@ -287,6 +339,12 @@ fn members_of(value: &Value) -> Vec<String> {
         }
         Plain::Null | Plain::Tree(_) => Vec::new(),
     }
+}
+
+fn distinct(mut all: Vec<Cow<'_, str>>) -> String {
+    all.sort_unstable();
+    all.dedup();
+    join(all).into_owned()
 }
 
 fn join<'a>(mut texts: Vec<Cow<'a, str>>) -> Cow<'a, str> {

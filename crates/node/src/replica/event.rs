@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-use cocli_core::frame::{Linked, Range};
+use cocli_core::frame::{Condition, Linked, Range};
 use cocli_core::{Epoch, Head, LogId, NodeId, SortedFile};
 use cocli_store::checkpoint::Wanted;
 
@@ -46,6 +46,8 @@ pub enum Input {
     Joined,
     /// Ask the peers from where on they hold these logs: `Replica::holdings` tells soon.
     AskBases(Vec<LogId>),
+    /// How this node is: the peers are told, soon when it is worse than before, or news of the state.
+    Condition { condition: Box<Condition>, soon: bool },
     /// The daemon ends: say goodbye to the peers.
     Leave,
     /// The time of `deadline()` has come.

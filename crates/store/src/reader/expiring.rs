@@ -1,7 +1,7 @@
 //! What expires: each month has logs and a checkpoint of its own, and is read like what stays. What is known
 //! of a target is the greatest of all of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use cocli_core::digest::shard as shard_of;
@@ -59,6 +59,14 @@ impl Reader {
     /// When the disk refuses.
     pub fn expiring_targets(&self, prefix: &str) -> Result<BTreeSet<Target>> {
         Ok(self.expiring(prefix)?.into_keys().collect())
+    }
+
+    /// What all months know of targets that begin with `prefix`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn expiring_entities(&self, prefix: &str) -> Result<BTreeMap<Target, Entity>> {
+        self.expiring(prefix)
     }
 
     /// The winners of all months among targets that begin with `prefix`.

@@ -46,6 +46,8 @@ pub struct Span {
     bytes: Vec<u8>,
     /// What is before it was handed on already.
     begin: Vec<u8>,
+    /// Bytes that all its targets begin with alike, as where it begins and ends does.
+    alike: usize,
 }
 
 impl Reader {
@@ -76,18 +78,28 @@ impl Reader {
         self.manifest.pieces(shard).into_iter().map(source).collect()
     }
 
-    /// Where spans begin: a shard has its targets from everywhere, so the longest file tells how they lie.
+    /// Where spans begin: a shard has its targets from everywhere, so one file tells how they lie: that in the
+    /// middle of the bytes, as the longest may be long by one target.
     fn cuts(&self, prefixes: &[String], span_bytes: u64) -> Vec<Vec<u8>> {
         let mut cuts = BTreeSet::from([Vec::new()]);
         for prefix in prefixes.iter().map(|prefix| prefix.as_bytes()) {
             cuts.extend([prefix.to_vec(), behind(prefix)]);
         }
         let shards = self.manifest.touched().into_iter();
-        let pieces: Vec<Piece> = shards.flat_map(|shard| self.manifest.pieces(shard)).collect();
-        let spans = pieces.iter().map(|piece| piece.bytes).sum::<u64>() / span_bytes.max(1);
-        let longest = pieces.iter().max_by_key(|piece| piece.bytes).filter(|_| spans > 0);
+        let mut pieces: Vec<Piece> = shards.flat_map(|shard| self.manifest.pieces(shard)).collect();
+        pieces.sort_by_key(|piece| piece.bytes);
+        let all = pieces.iter().map(|piece| piece.bytes).sum::<u64>();
+        let longest = pieces.last().map_or(0, |piece| piece.bytes);
+        let (spans, mut before) = (all / span_bytes.max(1), 0);
+        let middle = pieces.iter().find(|piece| {
+            before += piece.bytes;
+            before * 2 >= all - longest
+        });
         // One that is damaged makes longer spans.
-        let bytes = longest.and_then(|piece| piece.read(&*self.disk).ok()).unwrap_or_default();
+        let bytes = middle
+            .filter(|_| spans > 0)
+            .and_then(|piece| piece.read(&*self.disk).ok())
+            .unwrap_or_default();
         let spans = usize::try_from(spans).unwrap_or(usize::MAX);
         for n in 1..=spans {
             let at = bytes.len() / (spans + 1) * n;
@@ -152,7 +164,9 @@ impl Spans<'_> {
                 }
             }
         }
-        Ok(Span { bytes, begin: begin.to_vec() })
+        let ends = self.cuts[span].iter().zip(self.behind(span));
+        let alike = ends.take_while(|(first, last)| first == last).count();
+        Ok(Span { bytes, begin: begin.to_vec(), alike })
     }
 }
 
@@ -160,17 +174,21 @@ impl Span {
     /// Hands the winning lines of each target to `take`, by target and within it by field.
     pub fn each<'s>(&'s self, mut take: impl FnMut(&[Line<'s>])) {
         let lines = self.lines();
-        let mut heads = heads(&lines);
-        heads.sort_by(|a, b| lines[a.0].target().cmp(lines[b.0].target()));
+        let heads = heads(&lines);
+        // Most are told apart by a few bytes, which is faster than to look the targets up.
+        let mut heads: Vec<(u64, (usize, usize))> =
+            heads.into_iter().map(|head| (self.key(lines[head.0].target()), head)).collect();
+        let target = |head: &(u64, (usize, usize))| lines[head.1.0].target();
+        heads.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| target(a).cmp(target(b))));
         let mut several: Vec<Line<'s>> = Vec::new();
-        heads.retain(|head| lines[head.0].target() >= self.begin.as_slice());
-        for same in heads.chunk_by(|a, b| lines[a.0].target() == lines[b.0].target()) {
-            if let [(from, to)] = same {
+        heads.retain(|head| target(head) >= self.begin.as_slice());
+        for same in heads.chunk_by(|a, b| a.0 == b.0 && target(a) == target(b)) {
+            if let [(_, (from, to))] = same {
                 take(&lines[*from..*to]);
                 continue;
             }
             several.clear();
-            same.iter().for_each(|(from, to)| several.extend_from_slice(&lines[*from..*to]));
+            same.iter().for_each(|(_, (from, to))| several.extend_from_slice(&lines[*from..*to]));
             // Of lines of one key the greatest is the winner's.
             several.sort_unstable_by(|a, b| (a.field(), b.bytes).cmp(&(b.field(), a.bytes)));
             several.dedup_by(|later, first| later.field() == first.field());
@@ -197,6 +215,14 @@ impl Span {
             what: "a target without lines".to_owned(),
         };
         Ok((target.ok_or_else(none)?, entity))
+    }
+
+    /// The bytes behind those that are alike, in the order of the targets as far as they go.
+    fn key(&self, target: &[u8]) -> u64 {
+        let mut key = [0; 8];
+        let behind = target.get(self.alike..).unwrap_or_default();
+        key.iter_mut().zip(behind).for_each(|(to, from)| *to = *from);
+        u64::from_be_bytes(key)
     }
 
     fn lines(&self) -> Vec<Line<'_>> {

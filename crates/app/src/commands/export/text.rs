@@ -8,6 +8,7 @@ use cocli_core::usv::{RS, US};
 use cocli_table::{Cell, ColumnSpec, Form};
 use serde_json::{Map, Value as Json};
 
+use super::column::Column;
 use crate::failure::{Exit, Failure};
 
 /// What stands between the members of a list.
@@ -28,13 +29,15 @@ pub(super) struct Lines {
 /// The cells of a row that are wanted.
 #[derive(Clone, Copy)]
 pub(super) struct Line<'l, 'c> {
-    pub(super) columns: &'l [(usize, ColumnSpec)],
+    pub(super) columns: &'l [Column],
     pub(super) cells: &'l [Cell<'c>],
+    /// Texts go as they are, whatever a spreadsheet makes of them.
+    pub(super) raw: bool,
 }
 
 impl<'l, 'c> Line<'l, 'c> {
-    fn each(self) -> impl Iterator<Item = (ColumnSpec, &'l Cell<'c>)> {
-        self.columns.iter().map(move |(at, spec)| (*spec, &self.cells[*at]))
+    fn each(self) -> impl Iterator<Item = (ColumnSpec, Cow<'l, Cell<'c>>)> {
+        self.columns.iter().map(move |column| (column.spec, column.cell(self.cells)))
     }
 }
 
@@ -45,17 +48,13 @@ impl Lines {
     }
 }
 
-/// The column of a column's name.
-pub(super) fn named(spec: ColumnSpec) -> ColumnSpec {
-    ColumnSpec::own(spec.name, Form::Text)
-}
-
 pub(super) fn csv(lines: &mut Lines, line: Line<'_, '_>) {
     let table = lines.table.get_or_insert_with(|| csv::Writer::from_writer(Vec::new()));
     // Memory takes all that is written.
     for (spec, cell) in line.each() {
-        let text = text(spec.form, cell);
-        let _ = match is_formula(&text) {
+        let cell = text(spec.form, &cell);
+        let text = printable(&cell);
+        let _ = match !line.raw && is_formula(&text) {
             true => table.write_field(format!("{GUARD}{text}")),
             false => table.write_field(text.as_bytes()),
         };
@@ -68,7 +67,7 @@ pub(super) fn usv(lines: &mut Lines, line: Line<'_, '_>) {
         if at > 0 {
             lines.bytes.push(US);
         }
-        lines.bytes.extend_from_slice(unbroken(&text(spec.form, cell)).as_bytes());
+        lines.bytes.extend_from_slice(unbroken(&text(spec.form, &cell)).as_bytes());
     }
     lines.bytes.extend_from_slice(&[RS, b'\n']);
 }
@@ -79,7 +78,7 @@ pub(super) fn json(lines: &mut Lines, line: Line<'_, '_>) {
         lines.bytes.push(before);
         before = b',';
         let _ = write!(lines.bytes, "\"{}\":", spec.name);
-        let _ = match cell {
+        let _ = match &*cell {
             Cell::Text(text) => serde_json::to_writer(&mut lines.bytes, text),
             cell => serde_json::to_writer(&mut lines.bytes, &value(spec.form, cell)),
         };
@@ -130,6 +129,15 @@ fn is_formula(text: &str) -> bool {
     let phone = text.bytes().all(|b| b.is_ascii_digit() || b == b' ' || b == b'+')
         && text.bytes().any(|b| b.is_ascii_digit());
     !number && !phone
+}
+
+/// A text without what no reader of tables wants in it: of the control characters tab and line breaks are left.
+fn printable(text: &str) -> Cow<'_, str> {
+    let refused = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+    match text.contains(refused) {
+        true => Cow::Owned(text.replace(refused, " ")),
+        false => Cow::Borrowed(text),
+    }
 }
 
 /// A text that the Python program's readers split at no place.

@@ -58,6 +58,7 @@ impl Engine {
             self.candidates.stir(self.now, &mut self.dice);
         }
         self.greet(boot);
+        self.tell_condition_to(boot);
         self.ask_members(boot);
     }
 

@@ -73,6 +73,7 @@ impl Engine {
             self.candidates.met(from, packet.boot, self.now + LIVE_US);
             if fresh {
                 self.greet(packet.boot);
+                self.tell_condition_to(packet.boot);
                 self.ask_members(packet.boot);
             }
             return true;
@@ -116,6 +117,11 @@ impl Engine {
             Message::Bases(bases) => self.on_bases(boot, bases),
             Message::AskBases(logs) => self.on_ask_bases(boot, &logs),
             Message::Members(body) => self.on_members(boot, from, &body),
+            Message::Condition(condition) => {
+                if let Some(peer) = self.peers.get_mut(boot) {
+                    peer.fares(*condition, counter, self.now);
+                }
+            }
             Message::Bye => {
                 if let Some(peer) = self.peers.get_mut(boot) {
                     peer.leave();
