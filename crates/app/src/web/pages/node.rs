@@ -124,7 +124,6 @@ fn facts(node: &Node) -> Markup {
 /// What was told of each number over time.
 fn charts(history: &[Datagram]) -> Vec<Markup> {
     let now = clock::now().micros();
-    let from = now - DAYS * DAY_MICROS;
     let mut of: BTreeMap<&str, Vec<(i64, f64)>> = BTreeMap::new();
     for d in history {
         let number = d.entry.value.shown().parse().ok().filter(|number: &f64| number.is_finite());
@@ -132,6 +131,9 @@ fn charts(history: &[Datagram]) -> Vec<Markup> {
             of.entry(d.field.as_str()).or_default().push((d.entry.stamp.instant.micros(), number));
         }
     }
+    // Of a node that is young, all of its life.
+    let first = of.values().flatten().map(|(at, _)| *at).min().unwrap_or(now);
+    let from = first.max(now - DAYS * DAY_MICROS);
     let chart = |(field, title, say): &Drawn| {
         let mut points = of.remove(*field)?;
         points.sort_by_key(|(at, _)| *at);
@@ -146,7 +148,10 @@ fn charts(history: &[Datagram]) -> Vec<Markup> {
 fn events(history: &[Datagram]) -> Markup {
     let mut told: Vec<&Datagram> = history
         .iter()
-        .filter(|d| matches!(d.field.as_str(), "stopped" | "version" | "left" | "removed"))
+        .filter(|d| {
+            !d.entry.value.is_null()
+                && matches!(d.field.as_str(), "stopped" | "version" | "left" | "removed")
+        })
         .collect();
     told.sort_by(|one, other| other.entry.cmp(&one.entry));
     html! {
