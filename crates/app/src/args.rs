@@ -8,8 +8,10 @@ mod config;
 mod export;
 mod find;
 mod import;
+mod log;
 mod open;
 mod sql;
+mod status;
 mod web;
 mod work;
 
@@ -17,8 +19,10 @@ pub(crate) use config::{Config, ConfigVerb};
 pub(crate) use export::{Export, ExportFormat, ExportTo, ExportVerb};
 pub(crate) use find::Find;
 pub(crate) use import::{Import, ImportCsv, ImportFile, ImportVerb, Manner};
+pub(crate) use log::{Level, LogForm, Logged};
 pub(crate) use open::{Open, What};
 pub(crate) use sql::{Sql, SqlFormat};
+pub(crate) use status::Status;
 pub(crate) use web::Web;
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
@@ -542,6 +546,8 @@ pub(crate) struct Daemon {
     /// Seconds from one upload to the bucket, or look at it, to the next (default: the configuration's, else 120).
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) bucket_interval: Option<u64>,
+    #[command(flatten)]
+    pub(crate) log: Logged,
 }
 
 #[derive(Debug, Args)]
@@ -581,15 +587,8 @@ pub(crate) enum Way {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Status {
-    /// What each peer holds, too.
-    #[arg(long)]
-    pub(crate) cluster: bool,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// Look at the network: where addresses come from, who answers, what hides the others.
+    /// `net`: where addresses come from, who answers, what hides the others. `dump`: a file of the state of all.
     #[arg(value_enum, conflicts_with = "repair")]
     pub(crate) what: Option<Examined>,
     /// Mend what can be mended without a decision.
@@ -602,6 +601,8 @@ pub(crate) struct Doctor {
 pub(crate) enum Examined {
     /// The network.
     Net,
+    /// Nothing: write the state of home and daemon into a file, for whoever is asked for help.
+    Dump,
 }
 
 #[derive(Debug, Args)]

@@ -118,7 +118,7 @@ fn spent(counts: Counts) -> Spent {
 }
 
 /// What the bucket costs this machine in a month, by the list prices of S3.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Bill {
     pub(crate) spent: Spent,
     /// Requests and traffic of the month so far, USD.

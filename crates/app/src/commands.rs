@@ -52,7 +52,7 @@ mod sim;
 mod split;
 mod sql;
 mod state;
-mod status;
+pub(crate) mod status;
 mod sync;
 mod ticket;
 mod today;

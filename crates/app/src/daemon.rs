@@ -27,6 +27,7 @@ mod notes;
 mod peers;
 mod sameness;
 mod scrub;
+mod touched;
 mod udp;
 mod wiring;
 mod writer;
@@ -46,6 +47,7 @@ use serde_json::Value as Json;
 pub(crate) use discovery::Layer;
 pub(crate) use files::watch_journals;
 pub(crate) use nearby::interfaces;
+pub(crate) use notes::Log;
 pub(crate) use wiring::{Options, PORT, run};
 
 /// What the threads of the rim tell the loop.

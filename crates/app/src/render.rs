@@ -1,6 +1,10 @@
 //! The only place that prints. Text for people, JSON for programs; control characters from data
 //! never reach a terminal.
 
+mod redrawn;
+
+pub(crate) use redrawn::Redrawn;
+
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value as Json;
@@ -32,8 +36,7 @@ pub(crate) enum Tone {
 impl Screen {
     pub(crate) fn new(json: bool) -> Self {
         let terminal = std::io::stdout().is_terminal();
-        let color = terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-        Self { json, color, terminal }
+        Self { json, color: terminal && may_color(), terminal }
     }
 
     /// Whether a person watches: progress may be drawn.
@@ -44,6 +47,17 @@ impl Screen {
     /// Whether a person reads the answer, and no program.
     pub(crate) fn prints_to_a_person(self) -> bool {
         self.terminal && !self.json
+    }
+
+    /// For notes beside an answer: where standard error goes.
+    pub(crate) fn of_notes() -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self { json: false, color: terminal && may_color(), terminal }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_a_pipe() -> Self {
+        Self { json: false, color: false, terminal: false }
     }
 
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
@@ -58,6 +72,13 @@ impl Screen {
             Tone::Strong => "1",
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+
+    /// Columns and lines of the terminal; none where nobody looks at one.
+    pub(crate) fn size(self) -> Option<(usize, usize)> {
+        let (columns, lines) =
+            ratatui::crossterm::terminal::size().ok().filter(|_| self.terminal)?;
+        Some((usize::from(columns), usize::from(lines))).filter(|(columns, _)| *columns > 0)
     }
 
     /// Text from data, fit for where it goes.
@@ -154,6 +175,10 @@ impl Screen {
     }
 }
 
+fn may_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+}
+
 /// `1 company`, `2 companies`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
@@ -176,9 +201,26 @@ fn escape(text: &str) -> String {
     out
 }
 
+/// Text from data, in one line and of so many characters at the most.
+pub(crate) fn one_line(text: &str, characters: usize) -> String {
+    let mut shown = escape(text).replace('\n', "\\n");
+    if let Some((cut, _)) = shown.char_indices().nth(characters) {
+        shown.truncate(cut);
+        shown.push('…');
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_in_one_line_is_one_line_and_no_longer_than_said() {
+        assert_eq!(one_line("a\nb\u{1b}[2J", 40), "a\\nb\\u{1b}[2J");
+        assert_eq!(one_line("äöüß", 4), "äöüß");
+        assert_eq!(one_line("äöüßx", 4), "äöüß…");
+    }
 
     #[test]
     fn control_characters_of_data_are_shown_not_obeyed() {

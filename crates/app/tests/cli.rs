@@ -80,6 +80,8 @@ mod slow;
 mod split;
 #[path = "cli/sql.rs"]
 mod sql;
+#[path = "cli/status.rs"]
+mod status;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/time.rs"]

@@ -86,9 +86,21 @@ impl Home {
     /// # Errors
     /// When it cannot be read.
     pub fn health(&self) -> Result<Health> {
+        self.health_of(None)
+    }
+
+    /// The same where somebody watches the cards: `touched` are those that may not be as they were put in place, and
+    /// no others are looked at.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn health_of(&self, touched: Option<&[Target]>) -> Result<Health> {
         let mut journals = self.journals()?;
         let (cards, told) = std::thread::scope(|scope| {
-            let cards = scope.spawn(|| self.look_at_cards());
+            let cards = scope.spawn(|| match touched {
+                Some(touched) => self.look_at_these(touched),
+                None => self.look_at_cards(),
+            });
             let told = self.read(|reader| {
                 let odd = reader.odd()?.len();
                 Ok((reader.count(POOL)?, reader.sum()?, reader.tail_bytes(), odd))
@@ -110,7 +122,7 @@ impl Home {
             troubles: troubles(&journals),
             held: cards.held,
             broken: cards.broken,
-            other_files: self.other_files()?,
+            other_files: self.other_files(touched.map(|_| companies + people))?,
             losses: self.losses()?,
         })
     }

@@ -13,6 +13,7 @@ mod config;
 mod conflicts;
 pub mod contact;
 pub mod convo;
+mod dump;
 pub mod durable;
 mod error;
 mod expiring;

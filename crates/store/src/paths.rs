@@ -6,7 +6,7 @@ pub mod python;
 use std::borrow::Cow;
 
 use cocli_core::limits::LOG_BYTES_MAX;
-use cocli_core::{Day, Kind, LogId, Month, SortedFile, Target, convo};
+use cocli_core::{Day, Instant, Kind, LogId, Month, SortedFile, Target, convo};
 
 /// Folder of the journals.
 pub const WAL: &str = "wal";
@@ -70,6 +70,8 @@ pub const GIT_PASSES_OVER: &str = "/.cocli/\n/wal/\n/checkpoint/\n/archive/\n/ca
 pub const HOME_GITIGNORE: &str = ".gitignore";
 /// Folder of the marks, one file a log.
 pub const MARKS: &str = ".cocli/marks";
+/// Folder of dumps of the state of a daemon, for whoever is asked for help.
+pub const DUMPS: &str = ".cocli/dumps";
 /// How far the daily reading of everything came.
 pub const SCRUB: &str = ".cocli/scrub.json";
 /// The holes known.
@@ -135,6 +137,13 @@ pub fn journal_of(name: &str) -> Option<(LogId, Day)> {
     };
     // One name per journal: `a~` or the like would be a second one.
     (journal(&read.0, read.1).strip_prefix(WAL)?.strip_prefix('/')? == name).then_some(read)
+}
+
+/// A dump that was written at this time, as a record has it.
+#[must_use]
+pub fn dump(at: Instant) -> String {
+    let digits: String = at.to_string().chars().filter(char::is_ascii_digit).take(20).collect();
+    format!("{DUMPS}/{digits}.json")
 }
 
 /// So many bytes of a log from a position on, all of one day, compressed.

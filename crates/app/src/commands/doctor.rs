@@ -4,6 +4,7 @@ use cocli_net::Identity;
 use cocli_node::{Finding, Home, NodeKey, Outcome};
 use serde_json::{Value as Json, json};
 
+mod dump;
 mod net;
 
 use super::Context;
@@ -14,8 +15,10 @@ use crate::{clock, door};
 
 pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     let home = context.home()?;
-    if let Some(Examined::Net) = args.what {
-        return net::run(context, &home);
+    match args.what {
+        Some(Examined::Net) => return net::run(context, &home),
+        Some(Examined::Dump) => return dump::run(context, &home),
+        None => {}
     }
     let mut findings = {
         let turn = args.repair.then(|| super::compact::turn(context, &home)).transpose()?;

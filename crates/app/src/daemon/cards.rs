@@ -13,6 +13,7 @@ use cocli_node::{Home, NodeError, Placed, Session, batches};
 use super::changes::{Changes, Waiting};
 use super::compaction::Compaction;
 use super::notes::Notes;
+use super::touched::Touched;
 use super::{CardEvent, Event};
 use crate::clock;
 
@@ -113,6 +114,7 @@ struct Cards {
     compaction: Compaction,
     events: Sender<Event>,
     notes: Notes,
+    touched: Touched,
 }
 
 /// Starts the thread.
@@ -120,7 +122,9 @@ pub(super) fn start(
     home: Home,
     events: Sender<Event>,
     notes: Notes,
-) -> (Sender<CardEvent>, Changes) {
+) -> (Sender<CardEvent>, Changes, Touched) {
+    let touched = Touched::default();
+    let shown = touched.clone();
     let (sender, queue) = channel();
     let waiting = Waiting::default();
     let changes = Changes::new(sender.clone(), waiting.clone());
@@ -146,10 +150,11 @@ pub(super) fn start(
             compare: now + COMPARE,
             events,
             notes,
+            touched,
         };
         cards.run(&queue);
     });
-    (sender, changes)
+    (sender, changes, shown)
 }
 
 impl Cards {
@@ -236,12 +241,14 @@ impl Cards {
                 let Some(target) = self.home.target_of(&path) else { return };
                 self.refused.remove(&target);
                 self.held.remove(&target);
+                self.touched.also(&target);
                 self.changed.entry(target).or_insert(Stir::new(now)).last = now;
                 return;
             }
             CardEvent::Look => {
                 self.rescan = now;
                 self.held.clear();
+                self.touched.unknown();
             }
             CardEvent::Join | CardEvent::Trim(_) | CardEvent::Stop => return,
         }
@@ -285,11 +292,15 @@ impl Cards {
             }
             self.seen.0.insert(log, head);
         }
-        let found = match (std::mem::take(&mut self.all), look) {
+        let all = std::mem::take(&mut self.all);
+        let found = match (all, look) {
             (true, _) => self.home.cards_behind(),
             (false, true) => self.home.cards_edited(),
             (false, false) => Ok(Vec::new()),
         };
+        if let (true, Ok(targets)) = (all || look, &found) {
+            self.touched.only(targets);
+        }
         match found {
             Ok(targets) => self.due.extend(targets),
             Err(error) => self.failed(&error),
@@ -468,7 +479,7 @@ impl Cards {
     }
 
     fn complain(&self, what: &str) {
-        self.notes.tell(format!("cards: {what}"));
+        self.notes.warn(format!("cards: {what}"));
     }
 }
 

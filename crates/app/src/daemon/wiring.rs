@@ -18,13 +18,15 @@ use serde_json::{Value as Json, json};
 use super::alive::Alive;
 use super::bucket::{self, Courier, Told};
 use super::calls::{self, Answered, Call, Side};
+use super::changes::Changes;
 use super::cluster::Watched;
 use super::discovery::{Discovery, Layer};
 use super::follow::Followers;
 use super::gateway::Gateways;
 use super::handover::{self, Post};
 use super::keys::Keys;
-use super::notes::Notes;
+use super::notes::{Log, Notes, Up};
+use super::touched::Touched;
 use super::udp::Traffic;
 use super::writer::Jobs;
 use super::{
@@ -32,6 +34,7 @@ use super::{
 };
 use crate::clock;
 use crate::door;
+use crate::dump;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Screen;
 use crate::ring::Held;
@@ -61,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) nearby: Option<Interfaces>,
     /// Seconds from one upload to the bucket, or look at it, to the next.
     pub(crate) bucket_interval: Option<u64>,
+    /// How notes are written.
+    pub(crate) log: Log,
 }
 
 impl Options {
@@ -79,6 +84,7 @@ impl Options {
             nearby: (gossip.mdns != Some(false))
                 .then(|| Interfaces::new(gossip.interfaces.clone())),
             bucket_interval: None,
+            log: Log::default(),
         }
     }
 }
@@ -106,6 +112,7 @@ struct Wiring {
     /// Everything is read through once a day, as long as it lives.
     _scrub: Sender<()>,
     cards: Sender<CardEvent>,
+    touched: Touched,
     calls: BTreeMap<u64, Call>,
     questions: BTreeMap<u64, Sender<Answered>>,
     waiters: BTreeMap<u64, Waiter>,
@@ -122,6 +129,7 @@ struct Wiring {
     /// Where nodes live that are left out.
     shunned: BTreeSet<SocketAddr>,
     notes: Notes,
+    up: Up,
     /// When journals are looked at next.
     rescan: Instant,
     /// When it is looked whether history may go, and whether others were asked what they hold.
@@ -156,6 +164,7 @@ pub(crate) fn run(
         true => screen.object(&json!({"node": home.node().as_str(), "listening": listening})),
         false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
     }
+    dump::on_signal(home.again()?)?;
     wiring.serve(&queue);
     drop(door);
     wiring.notes.end();
@@ -189,13 +198,10 @@ fn open(
     let jobs = writer::start(home.writer(), events.clone());
     let scrub = scrub::start(home.again()?, events.clone());
     let keeper = keeper::start(home.keeper(), events.clone());
-    let notes = Notes::start();
+    let notes = Notes::start(options.log);
     let way = Alive::through("the thread that keeps the cards", &events);
-    let (cards, changes) = cards::start(home.again()?, way, notes.clone());
-    let watch = files::watch(home.path(), events.clone(), changes);
-    if watch.is_none() {
-        notes.tell("files cannot be watched here: changes are seen by the rescan");
-    }
+    let (cards, changes, touched) = cards::start(home.again()?, way, notes.clone());
+    let watch = watch(home, events.clone(), changes, &notes);
     let discovery = Discovery::begin(home, options, listening, &events)?;
     let wiring = Wiring {
         home: home.again()?,
@@ -210,6 +216,7 @@ fn open(
         keeper,
         _scrub: scrub,
         cards,
+        touched,
         calls: BTreeMap::new(),
         questions: BTreeMap::new(),
         waiters: BTreeMap::new(),
@@ -223,6 +230,7 @@ fn open(
         hand_on: clock::monotonic(),
         shunned: BTreeSet::new(),
         notes,
+        up: Up::default(),
         rescan: clock::monotonic() + RESCAN,
         letting_go: clock::monotonic() + RESCAN,
         asked: false,
@@ -232,6 +240,19 @@ fn open(
         _watch: watch,
     };
     Ok((wiring, queue, door))
+}
+
+fn watch(
+    home: &Home,
+    events: Sender<Event>,
+    changes: Changes,
+    notes: &Notes,
+) -> Option<files::Watch> {
+    let watch = files::watch(home.path(), events, changes);
+    if watch.is_none() {
+        notes.warn("files cannot be watched here: changes are seen by the rescan");
+    }
+    watch
 }
 
 /// The same port for packets and streams.
@@ -271,6 +292,7 @@ impl Wiring {
                 self.discovery.look(&status.peers, &self.events);
                 self.shun(&status.peers);
                 self.tell_courier(&status.peers);
+                self.up.look(&status.peers);
                 self.look_at_cluster(&status);
             } else if self.watched.due().is_some_and(|due| now >= due) {
                 self.look_at_cluster(&self.replica.status());
@@ -359,7 +381,7 @@ impl Wiring {
             }
             Event::Nowhere { layer, name, why } => {
                 if self.discovery.nowhere(layer, name, &why) {
-                    self.notes.tell(why);
+                    self.notes.warn(why);
                 }
             }
             Event::Lost { name } => self.discovery.lost(name),
@@ -471,6 +493,7 @@ impl Wiring {
         let number = |key: &str| request.get(key).and_then(Json::as_u64).unwrap_or_default();
         let log = LogId::read(text("log"));
         let position = number("position");
+        tracing::debug!(target: "cocli", verb = text("verb"), "asked at the door");
         match (text("verb"), log) {
             ("status", _) => drop(answer.send(self.status())),
             ("cluster", _) => drop(answer.send(self.cluster())),
@@ -661,7 +684,7 @@ impl Wiring {
         });
         let old = held.rekey.as_ref().map(|rekey| rekey.old.as_slice()).unwrap_or_default();
         json!({
-            "listening": self.listening.to_string(),
+            "listening": self.listening.to_string(), "pid": std::process::id(), "touched": self.touched.shown(),
             "vector": format!("{:032x}", self.replica.vector().hash()), "peers": peers.collect::<Vec<_>>(),
             "bucket": self.courier.as_ref().map(|courier| json!({"trouble": courier.trouble()})),
             "gaps": status.gaps, "stalled": status.stalled, "taking": self.taking(&status.peers), "archive": self.archive(),

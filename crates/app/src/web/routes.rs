@@ -19,12 +19,16 @@ use super::shell::{self, Page};
 use super::site::Site;
 use super::stream;
 use super::write::{self, Filled};
+use crate::commands::status;
 use crate::failure::{Exit, Failure};
 
 /// How long an answer may take, and a form to come.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of a form: the longest value, each byte of it as three.
 const FORM_BYTES_MAX: usize = VALUE_BYTES_MAX * 3 + 64 * 1024;
+
+/// What `/metrics` is.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 type Shared = State<Arc<Site>>;
 type Pairs = Vec<(String, String)>;
@@ -40,6 +44,7 @@ pub(super) fn all(site: Arc<Site>) -> Router {
         )
         .route("/live", get(|State(site): Shared| show(site, live::page)))
         .route("/events", get(events))
+        .route("/metrics", get(metrics))
         .route(
             "/companies",
             get(|State(site): Shared, Query(asked): Query<Pairs>| {
@@ -117,6 +122,15 @@ async fn watched(State(site): Shared, request: Request, next: Next) -> Response 
     };
     guard::dress(response.headers_mut());
     response
+}
+
+/// For Prometheus, which says who it is by `Authorization: Bearer` where a token is asked for.
+async fn metrics(State(site): Shared) -> Response {
+    let of = Arc::clone(&site);
+    match beside(move || status::metrics(&of.home()?)).await {
+        Ok(text) => ([(header::CONTENT_TYPE, METRICS_TYPE)], text).into_response(),
+        Err(failure) => shell::answer(&site, &failed(&failure)),
+    }
 }
 
 /// Whether more is to come than a form may have.

@@ -162,6 +162,9 @@ fn every_page_is_answered_with_what_keeps_others_out_and_an_unknown_one_says_wha
         }
         assert!(!answer.body.contains("style=") && !answer.body.contains("<script>"), "{page}");
     }
+    let metrics = web.get("/metrics");
+    assert!(metrics.header("content-type").unwrap().starts_with("text/plain; version=0.0.4"));
+    assert!(metrics.body.contains("\ncocli_companies 1\n"), "{}", metrics.body);
     let unknown = web.get("/companies/acme");
     assert_eq!(unknown.status, 404);
     assert!(

@@ -765,6 +765,22 @@ fn numbers_in_the_document_are_those_of_the_code() {
         ),
         format!("one log at most every {}", seconds(COMPARE_US)),
         format!("one such doubt in {}", seconds(DOUBT_US)),
+        format!(
+            "nothing is taken for {}, then for twice as long each time up to {}",
+            seconds(STALL_MIN_US),
+            seconds(STALL_MAX_US)
+        ),
+    ] {
+        assert!(text.contains(&number), "docs/gossip.md does not say: {number}");
+    }
+}
+
+#[test]
+fn numbers_of_what_is_told_of_nodes_are_those_of_the_code() {
+    use crate::limits::*;
+    let text = include_str!("../../../../docs/gossip.md");
+    let seconds = |us: u64| format!("{} s", us / 1_000_000);
+    for number in [
         format!("every {}, as long as at most {LIVE_PEERS} are live", seconds(CONDITION_US)),
         format!(
             "not within {} of the last time (with more than {CONDITION_PEERS} live",
@@ -775,11 +791,6 @@ fn numbers_in_the_document_are_those_of_the_code() {
         format!("at most {},{} times the XXH3-64", SUMS_MAX / 1000, SUMS_MAX % 1000),
         format!("up to {DIFFERENCES_MAX} hashes of targets"),
         format!("at most {DIFFERENCE_CHARS_MAX} characters"),
-        format!(
-            "nothing is taken for {}, then for twice as long each time up to {}",
-            seconds(STALL_MIN_US),
-            seconds(STALL_MAX_US)
-        ),
     ] {
         assert!(text.contains(&number), "docs/gossip.md does not say: {number}");
     }

@@ -10,16 +10,22 @@ use crate::home::Home;
 
 /// Entities above which nobody waits for this to be counted.
 const ENTITIES_MAX: usize = 20_000;
+/// The same of whoever looks again and again.
+const ENTITIES_MAX_OFTEN: usize = 2_000;
 /// Folders below an entity's that are looked into, one in the other.
 const DEPTH_MAX: usize = 4;
 
 impl Home {
     /// How many there are in the folders of companies and people; nothing where these are too many to look into
-    /// each. What begins with a dot does not count.
+    /// each. Where it is known how many `entities` there are somebody watches them, and asks often. What begins with a
+    /// dot does not count.
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub(crate) fn other_files(&self) -> Result<Option<usize>> {
+    pub(crate) fn other_files(&self, entities: Option<usize>) -> Result<Option<usize>> {
+        if entities.is_some_and(|entities| entities > ENTITIES_MAX_OFTEN) {
+            return Ok(None);
+        }
         let folders = self.folders()?;
         if folders.len() > ENTITIES_MAX {
             return Ok(None);

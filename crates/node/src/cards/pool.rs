@@ -151,18 +151,25 @@ impl Home {
 
     /// What needs a person, without writing anything.
     pub(crate) fn look_at_cards(&self) -> Result<Placed> {
-        let (mut met, unasked) = self.weigh_cards()?;
-        met.held.extend(held_as_many(&unasked));
-        Ok(met)
+        Ok(with_many(self.weigh_cards()?))
+    }
+
+    /// The same of these cards alone.
+    pub(crate) fn look_at_these(&self, targets: &[Target]) -> Result<Placed> {
+        Ok(with_many(self.weigh_these(self.cards_changed(targets)?)?))
     }
 
     /// What needs a person whatever the other cards say, and the edits of cards without a known `_rev`.
     pub(super) fn weigh_cards(&self) -> Result<(Placed, Vec<Unasked>)> {
-        let mut met = Placed::default();
-        if !self.keeps_cards() {
-            return Ok((met, Vec::new()));
+        match self.keeps_cards() {
+            true => self.weigh_these(self.cards_edited()?),
+            false => Ok((Placed::default(), Vec::new())),
         }
-        let targets = by_shard(self.cards_edited()?);
+    }
+
+    fn weigh_these(&self, edited: Vec<Target>) -> Result<(Placed, Vec<Unasked>)> {
+        let mut met = Placed::default();
+        let targets = by_shard(edited);
         let (mut rest, mut unasked) = (&targets[..], Vec::new());
         while !rest.is_empty() {
             let (shelves, some) = Shelves::next(&*self.disk, &mut rest)?;
@@ -248,6 +255,12 @@ impl Folders {
         let name = |(_, begins): &(u8, u32)| self.names[*begins as usize..].split('\n').next();
         places.iter().filter_map(|place| Target::read(name(place)?).ok()).collect()
     }
+}
+
+/// Those too that wait since they are many.
+fn with_many((mut met, unasked): (Placed, Vec<Unasked>)) -> Placed {
+    met.held.extend(held_as_many(&unasked));
+    met
 }
 
 /// Why a card is named that shows what it showed before.

@@ -58,6 +58,8 @@ pub struct Seen {
     pub registered: Option<bool>,
     /// The newest manifest known: number and generation; zeros before the first.
     pub manifest: (u64, u64),
+    /// Who published that one, and when, for people; nothing where it was met by an older version.
+    pub published: Option<(NodeId, String)>,
     /// The number of the newest snapshot known.
     pub snapshot: Option<u64>,
     /// Bytes of objects that were met.
@@ -96,6 +98,7 @@ impl Seen {
             nodes: 1,
             registered: None,
             manifest: (0, 0),
+            published: None,
             snapshot: None,
             bytes: 0,
             looked_after: (0, 0),
@@ -141,6 +144,7 @@ impl Seen {
         if self.manifest <= (manifest.n, manifest.generation) {
             self.manifest = (manifest.n, manifest.generation);
             self.snapshot = manifest.snapshot;
+            self.published = Some((manifest.hub.clone(), manifest.at.clone()));
         }
     }
 

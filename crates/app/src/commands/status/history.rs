@@ -5,22 +5,28 @@ use serde_json::{Value as Json, json};
 
 use crate::render::{Screen, counted};
 
-pub(super) fn show(screen: Screen, held: &History, daemon: Option<&Json>, each: bool) {
+pub(super) fn show(
+    lines: &mut Vec<String>,
+    screen: Screen,
+    held: &History,
+    daemon: Option<&Json>,
+    each: bool,
+) {
     if let Some(since) = held.since.filter(|_| held.archived > 0 || !held.cut.is_empty()) {
         let cut = match held.cut.len() {
             0 => String::new(),
             logs => format!("; of {} not from the start", counted(logs, "log", "logs")),
         };
-        screen.line(format!(
+        lines.push(format!(
             "history since {since}: {} bytes archived, {} in wal/{cut}",
             held.archived, held.journals
         ));
     }
     if let Some(told) = budget(held, daemon) {
-        screen.line(screen.safe(&told));
+        lines.push(screen.safe(&told));
     }
     for (log, base) in held.cut.iter().filter(|_| each) {
-        screen.line(format!("  {log}  history up to {} is not kept here", base.day));
+        lines.push(format!("  {log}  history up to {} is not kept here", base.day));
     }
 }
 

@@ -2,17 +2,23 @@
 
 use serde_json::Value as Json;
 
+use super::table::span;
+use crate::cluster::SKEW_TOLD_US;
 use crate::render::{Screen, Tone};
 
 /// Fewer packets that were dropped unread are no flood: some are when nodes meet.
 const FLOOD_SHOWN: u64 = 1_000;
 /// A clock that differs by less is right.
 const SKEW_SHOWN_US: u64 = 1_000_000;
-/// A clock that differs by so much has to be set by a person.
-const SKEW_TOLD_US: u64 = 60_000_000;
 
 /// A line for each; `left` are those that said that they leave, `all` tells also of clocks that are right.
-pub(super) fn show(screen: Screen, daemon: Option<&Json>, left: &[String], all: bool) {
+pub(super) fn each(
+    lines: &mut Vec<String>,
+    screen: Screen,
+    daemon: Option<&Json>,
+    left: &[String],
+    all: bool,
+) {
     for peer in list(daemon, "peers") {
         let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
         let out = peer.get("left_out").and_then(Json::as_bool) == Some(true);
@@ -37,12 +43,16 @@ pub(super) fn show(screen: Screen, daemon: Option<&Json>, left: &[String], all: 
             _ => String::new(),
         };
         let node = screen.safe(&text(peer, "node"));
-        screen.line(format!("  {node}  {}  {state}{clock}", text(peer, "address")));
+        lines.push(format!("  {node}  {}  {state}{clock}", screen.safe(&text(peer, "address"))));
     }
+}
+
+/// A checkpoint on its way here, packets of strangers, floods.
+pub(super) fn beside(lines: &mut Vec<String>, screen: Screen, daemon: Option<&Json>) {
     if let Some(taking) = daemon.and_then(|d| d.get("taking")).filter(|taking| !taking.is_null()) {
         let bytes = |key: &str| sized(taking.get(key).and_then(Json::as_u64).unwrap_or(0));
         let node = screen.safe(&text(taking, "node"));
-        screen.line(format!(
+        lines.push(format!(
             "  taking the state from {node}: {} of {}",
             bytes("came"),
             bytes("all")
@@ -54,22 +64,22 @@ pub(super) fn show(screen: Screen, daemon: Option<&Json>, left: &[String], all: 
             true => "which was given up: a node that was left out has it",
             false => "which is not here: if it is one of yours, `cocli key add -`",
         };
-        screen.line(format!(
+        lines.push(format!(
             "  {}  {} seals with key {}, {why}",
-            text(stranger, "from"),
+            screen.safe(&text(stranger, "from")),
             screen.paint(Tone::Warn, "unheard"),
-            text(stranger, "key")
+            screen.safe(&text(stranger, "key"))
         ));
     }
     let shed = daemon.and_then(|d| d.get("packets_shed")).and_then(Json::as_u64);
     if let Some(shed) = shed.filter(|shed| *shed >= FLOOD_SHOWN) {
         let flood = screen.paint(Tone::Warn, "flood");
-        screen.line(format!("  {flood}  {shed} packets were dropped unread since the start"));
+        lines.push(format!("  {flood}  {shed} packets were dropped unread since the start"));
     }
 }
 
-/// What needs a person, each with its next command.
-pub(super) fn problems(daemon: Option<&Json>) -> Vec<String> {
+/// What needs a person, each with its next command; where the clock here is `off` by much the others' are right.
+pub(super) fn problems(daemon: Option<&Json>, off: Option<i64>) -> Vec<String> {
     let twins = list(daemon, "twins").iter().filter_map(Json::as_str);
     // Nothing is lost by it, but nobody can tell any more who wrote what.
     let mut problems: Vec<String> = twins
@@ -93,7 +103,12 @@ pub(super) fn problems(daemon: Option<&Json>) -> Vec<String> {
             Some(format!("{} is {}", text(peer, "node"), spoken(us)))
         })
         .collect();
-    if !wrong.is_empty() {
+    if let Some(us) = off.filter(|us| us.unsigned_abs() >= SKEW_TOLD_US) {
+        problems.push(format!(
+            "the clock of this machine is {} of those of the others: set it (`timedatectl`)",
+            spoken(us)
+        ));
+    } else if !wrong.is_empty() {
         // Nothing is refused for it, but of two who did not see each other the clock decides.
         let wrong = wrong.join(", ");
         problems
@@ -122,18 +137,25 @@ fn text(of: &Json, key: &str) -> String {
 /// What one of the two lacks: of a log with two branches all of it.
 fn catching_up(peer: &Json) -> String {
     let bytes = |key: &str| peer.get(key).and_then(Json::as_u64).unwrap_or(0);
-    match (bytes("lacks_bytes"), bytes("ahead_bytes")) {
+    let told = between(bytes("lacks_bytes"), bytes("ahead_bytes"));
+    if told.starts_with("lacks") { format!("catching up: {told}") } else { told }
+}
+
+/// What it lacks, and what it has that is not here.
+pub(super) fn between(lacks: u64, ahead: u64) -> String {
+    match (lacks, ahead) {
         (0, ahead) => format!("{} ahead", sized(ahead)),
-        (lacks, 0) => format!("catching up: lacks {}", sized(lacks)),
-        (lacks, ahead) => format!("catching up: lacks {}, {} ahead", sized(lacks), sized(ahead)),
+        (lacks, 0) => format!("lacks {}", sized(lacks)),
+        (lacks, ahead) => format!("lacks {}, {} ahead", sized(lacks), sized(ahead)),
     }
 }
 
-fn sized(bytes: u64) -> String {
+pub(super) fn sized(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} B"),
         10_000..10_000_000 => format!("{} kB", bytes / 1_000),
-        _ => format!("{} MB", bytes / 1_000_000),
+        10_000_000..10_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
     }
 }
 
@@ -147,16 +169,12 @@ fn ahead(peer: &Json) -> Option<i64> {
 }
 
 /// `3 h behind`, `2 s ahead`, and `right` when it is so to the millisecond.
-fn spoken(ahead_us: i64) -> String {
+pub(super) fn spoken(ahead_us: i64) -> String {
     let ms = ahead_us.unsigned_abs() / 1000;
-    let seconds = ms / 1000;
-    let long = match seconds {
-        0 if ms == 0 => return "right".into(),
-        0 => format!("{ms} ms"),
-        1..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", (seconds + 30) / 60),
-        7_200..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
-        _ => format!("{} days", (seconds + 43_200) / 86_400),
+    let long = match ms {
+        0 => return "right".into(),
+        1..1_000 => format!("{ms} ms"),
+        _ => span(ms / 1000),
     };
     format!("{long} {}", if ahead_us < 0 { "behind" } else { "ahead" })
 }
@@ -177,13 +195,16 @@ mod tests {
             peer("away", false, 86_400),
         ];
         assert_eq!(
-            problems(Some(&json!({ "peers": peers }))),
+            problems(Some(&json!({ "peers": peers })), None),
             [
                 "clocks differ: slow is 3 h behind, fast is 2 days ahead of this machine's: set the one that is wrong"
             ]
         );
-        assert!(problems(Some(&json!({"peers": [peers[2], peers[3]]}))).is_empty());
-        assert!(problems(None).is_empty());
+        assert!(problems(Some(&json!({"peers": [peers[2], peers[3]]})), None).is_empty());
+        assert!(problems(None, None).is_empty());
+        let own = problems(Some(&json!({ "peers": peers })), Some(-7_200_000_000));
+        assert_eq!(own.len(), 1);
+        assert!(own[0].starts_with("the clock of this machine is 2 h behind"), "{own:?}");
     }
 
     #[test]

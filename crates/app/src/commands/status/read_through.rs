@@ -3,15 +3,9 @@
 use cocli_node::{Scrub, Scrubbed};
 use serde_json::{Value as Json, json};
 
-use crate::render::{Screen, counted};
+use crate::render::counted;
 
-pub(super) fn show(screen: Screen, scrub: Option<&Scrub>) {
-    if let Some(told) = told(scrub) {
-        screen.line(screen.safe(&told));
-    }
-}
-
-/// The same in a line; nothing where no daemon ever read.
+/// It in a line; nothing where no daemon ever read.
 pub(in crate::commands) fn told(scrub: Option<&Scrub>) -> Option<String> {
     let scrub = scrub?;
     let Some((ended, found)) = &scrub.last else {

@@ -32,6 +32,7 @@ struct Kept {
     nodes: u64,
     registered: Option<bool>,
     manifest: (u64, u64),
+    published: Option<(String, String)>,
     snapshot: Option<u64>,
     bytes: u64,
     looked_after: (i64, i64),
@@ -82,6 +83,7 @@ pub(super) fn text(seen: &Seen) -> Vec<u8> {
         nodes: seen.nodes,
         registered: seen.registered,
         manifest: seen.manifest,
+        published: (seen.published.as_ref()).map(|(hub, at)| (hub.to_string(), at.clone())),
         snapshot: seen.snapshot,
         bytes: seen.bytes,
         looked_after: seen.looked_after,
@@ -131,6 +133,7 @@ pub(super) fn read(text: &[u8]) -> Option<Seen> {
     }
     (seen.nodes, seen.registered) = (kept.nodes, kept.registered);
     (seen.manifest, seen.snapshot) = (kept.manifest, kept.snapshot);
+    seen.published = kept.published.and_then(|(hub, at)| Some((node(&hub)?, at)));
     (seen.looked_after, seen.put_since) = (kept.looked_after, kept.put_since);
     seen.bytes = kept.bytes;
     seen.missing_is_denied = kept.missing_is_denied;

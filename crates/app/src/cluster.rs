@@ -1,0 +1,399 @@
+//! What is told of the cluster: the answer to `cluster` at the door, or what the expiring log of this home holds of
+//! its nodes. Whoever shows it holds no rule about data; docs/watching.md says what each part means.
+
+use std::collections::BTreeSet;
+
+use cocli_core::{Entity, Instant};
+use cocli_node::{Home, NodeError};
+use serde_json::{Map, Value as Json};
+
+/// A clock that differs by so much has to be set by a person.
+pub(crate) const SKEW_TOLD_US: u64 = 60_000_000;
+/// A disk with less room than this is full, whatever its size.
+const DISK_FULL_BYTES: f64 = 100e6;
+/// A disk is nearly full when less than these parts of it and less than these bytes are free.
+const DISK_NEARLY: (f64, f64) = (0.05, 2e9);
+/// And is looked at when less than these are.
+const DISK_LOW: (f64, f64) = (0.10, 10e9);
+/// What a node says of itself in the log that is kept.
+const KEPT: [&str; 18] = [
+    "version",
+    "up_s",
+    "load",
+    "cores",
+    "memory",
+    "memory_free",
+    "resident",
+    "disk",
+    "disk_free",
+    "temperature",
+    "vector",
+    "digest",
+    "clock_ahead_us",
+    "bucket_lag",
+    "queued",
+    "problems",
+    "stopped",
+    "address",
+];
+
+/// The nodes of a cluster, as one of them sees them.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) sameness: Sameness,
+    /// Age of the oldest datagram that is not on all nodes that are up.
+    pub(crate) oldest_ms: Option<u64>,
+    /// The groups into which it fell; none while it is whole.
+    pub(crate) parts: Vec<Vec<String>>,
+}
+
+/// How a node stands to the one that was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Alive,
+    Suspect,
+    Down,
+    /// Others hear it.
+    Unheard,
+    /// It said so.
+    Stopped,
+    Left,
+    /// Left out.
+    Out,
+    /// Known by name only.
+    Unmet,
+    /// Nobody was asked.
+    Unknown,
+}
+
+/// A node.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) name: String,
+    /// The one that was asked.
+    pub(crate) me: bool,
+    pub(crate) standing: Standing,
+    pub(crate) address: Option<String>,
+    /// How long ago it was heard last.
+    pub(crate) heard_ms: Option<u64>,
+    pub(crate) round_trip_us: Option<u64>,
+    pub(crate) clock_ahead_us: Option<i64>,
+    pub(crate) lacks_bytes: u64,
+    pub(crate) ahead_bytes: u64,
+    pub(crate) condition: Condition,
+    /// How old its condition is.
+    pub(crate) condition_ms: Option<u64>,
+}
+
+/// What a node says of itself; what it does not tell is absent.
+#[derive(Debug, Default)]
+pub(crate) struct Condition(Map<String, Json>);
+
+/// How much room a disk has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Enough,
+    Low,
+    Full,
+}
+
+/// Whether all hold the same.
+#[derive(Debug, Default)]
+pub(crate) struct Sameness {
+    pub(crate) state: Same,
+    pub(crate) same: u64,
+    pub(crate) of: u64,
+    pub(crate) as_of: Option<Instant>,
+    pub(crate) behind: Vec<String>,
+    pub(crate) differ: Vec<Difference>,
+}
+
+/// The word for it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Same {
+    Identical,
+    Spreading,
+    Differing,
+    Alone,
+    #[default]
+    Unknown,
+}
+
+/// A field that is not the same here and on a node that holds the same logs.
+#[derive(Debug)]
+pub(crate) struct Difference {
+    pub(crate) node: String,
+    pub(crate) target: String,
+    pub(crate) field: String,
+    pub(crate) here: Option<String>,
+    pub(crate) there: Option<String>,
+}
+
+impl Cluster {
+    /// Reads an answer of the door; what of it is missing or strange is not known.
+    pub(crate) fn read(answer: &Json) -> Self {
+        let names = |of: &Json| -> Vec<String> {
+            let names = of.as_array().into_iter().flatten();
+            names.filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
+        };
+        let told = &answer["sameness"];
+        let sameness = Sameness {
+            state: match told["state"].as_str() {
+                Some("identical") => Same::Identical,
+                Some("spreading") => Same::Spreading,
+                Some("differing") => Same::Differing,
+                Some("alone") => Same::Alone,
+                _ => Same::Unknown,
+            },
+            same: told["same"].as_u64().unwrap_or_default(),
+            of: told["of"].as_u64().unwrap_or_default(),
+            as_of: told["as_of"].as_str().and_then(Instant::read),
+            behind: names(&told["behind"]),
+            differ: told["differ"].as_array().into_iter().flatten().map(Difference::read).collect(),
+        };
+        Self {
+            nodes: answer["nodes"].as_array().into_iter().flatten().map(Node::read).collect(),
+            sameness,
+            oldest_ms: answer["oldest_ms"].as_u64(),
+            parts: answer["parts"].as_array().into_iter().flatten().map(names).collect(),
+        }
+    }
+
+    /// The nodes that the log of this home tells of: what each said of itself last.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub(crate) fn kept(home: &Home, now: Instant) -> Result<Vec<Node>, NodeError> {
+        let all = home.expiring("nodes/")?;
+        let nodes = all.iter().map(|(target, entity)| Node::kept(target.slug(), entity, now));
+        let nodes = nodes.map(|node| Node { me: node.name == home.node().as_str(), ..node });
+        Ok(nodes.filter(|node| !node.me || node.standing != Standing::Unmet).collect())
+    }
+
+    /// The node that was asked.
+    pub(crate) fn me(&self) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.me)
+    }
+
+    /// The nodes whose state differs.
+    pub(crate) fn differing(&self) -> BTreeSet<&str> {
+        self.sameness.differ.iter().map(|one| one.node.as_str()).collect()
+    }
+}
+
+impl Difference {
+    fn read(told: &Json) -> Self {
+        let text = |key: &str| match &told[key] {
+            Json::Null => None,
+            Json::String(text) => Some(text.clone()),
+            other => Some(other.to_string()),
+        };
+        let named = |key: &str| text(key).unwrap_or_else(|| "?".to_owned());
+        let (here, there) = (text("here"), text("there"));
+        Self { node: named("node"), target: named("target"), field: named("field"), here, there }
+    }
+}
+
+impl Node {
+    fn read(told: &Json) -> Self {
+        let text = |key: &str| told[key].as_str().map(ToOwned::to_owned);
+        Self {
+            name: text("node").unwrap_or_else(|| "?".to_owned()),
+            me: told["me"].as_bool() == Some(true),
+            standing: Standing::read(told["standing"].as_str().unwrap_or_default()),
+            address: text("address"),
+            heard_ms: told["heard_ms"].as_u64(),
+            round_trip_us: told["round_trip_us"].as_u64(),
+            clock_ahead_us: told["clock_ahead_us"].as_i64(),
+            lacks_bytes: told["lacks_bytes"].as_u64().unwrap_or_default(),
+            ahead_bytes: told["ahead_bytes"].as_u64().unwrap_or_default(),
+            condition: Condition(told["condition"].as_object().cloned().unwrap_or_default()),
+            condition_ms: told["condition_ms"].as_u64(),
+        }
+    }
+
+    fn kept(name: &str, entity: &Entity, now: Instant) -> Self {
+        let mut told = Map::new();
+        let mut last: Option<Instant> = None;
+        for (field, entry) in entity.fields.iter().filter(|(_, entry)| !entry.value.is_null()) {
+            let text = entry.value.shown().into_owned();
+            if KEPT.contains(&field.as_str()) {
+                last = last.max(Some(entry.stamp.instant));
+            }
+            told.insert(field.as_str().to_owned(), text.into());
+        }
+        let said = |key: &str| {
+            told.get(key).and_then(Json::as_str).filter(|text| !["", "false"].contains(text))
+        };
+        let standing = match () {
+            () if said("removed").is_some() => Standing::Out,
+            () if said("left").is_some() => Standing::Left,
+            () if said("stopped").is_some() => Standing::Stopped,
+            () if last.is_none() => Standing::Unmet,
+            () => Standing::Unknown,
+        };
+        let age_us = last.map(|last| now.micros().saturating_sub(last.micros()));
+        Self {
+            name: name.to_owned(),
+            me: false,
+            standing,
+            address: said("address").map(ToOwned::to_owned),
+            heard_ms: None,
+            round_trip_us: None,
+            clock_ahead_us: None,
+            lacks_bytes: 0,
+            ahead_bytes: 0,
+            condition: Condition(told),
+            condition_ms: age_us.map(|us| u64::try_from(us / 1000).unwrap_or_default()),
+        }
+    }
+
+    /// Whether its daemon runs, as far as this one can tell.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.standing, Standing::Alive | Standing::Suspect | Standing::Unheard)
+    }
+
+    /// Whether it belongs to the cluster, and should run.
+    pub(crate) fn is_expected(&self) -> bool {
+        self.is_up() || matches!(self.standing, Standing::Down | Standing::Stopped)
+    }
+
+    /// By how much its clock is ahead: of the one here, or of its peers where it is the one here.
+    pub(crate) fn clock_us(&self) -> Option<i64> {
+        #[expect(clippy::cast_possible_truncation, reason = "of a clock no microsecond is missed")]
+        let own = || self.condition.number("clock_ahead_us").map(|us| us as i64);
+        self.clock_ahead_us.or_else(|| if self.me { own() } else { None })
+    }
+}
+
+impl Condition {
+    /// A number, as it is told live or as it is kept.
+    pub(crate) fn number(&self, key: &str) -> Option<f64> {
+        let number = match self.0.get(key)? {
+            Json::String(text) => text.trim().parse().ok(),
+            other => other.as_f64(),
+        };
+        number.filter(|number: &f64| number.is_finite())
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.as_str()
+    }
+
+    /// How much of the disk is free, where it is told.
+    pub(crate) fn room(&self) -> Option<Room> {
+        let (free, all) = (self.number("disk_free")?, self.number("disk")?);
+        let below = |(part, bytes): (f64, f64)| free < all * part && free < bytes;
+        Some(match () {
+            () if free < DISK_FULL_BYTES.min(all / 2.0) || below(DISK_NEARLY) => Room::Full,
+            () if below(DISK_LOW) => Room::Low,
+            () => Room::Enough,
+        })
+    }
+
+    pub(crate) fn object(&self) -> &Map<String, Json> {
+        &self.0
+    }
+}
+
+impl Standing {
+    fn read(word: &str) -> Self {
+        match word {
+            "alive" => Self::Alive,
+            "suspect" => Self::Suspect,
+            "down" => Self::Down,
+            "unheard" => Self::Unheard,
+            "stopped" => Self::Stopped,
+            "left" => Self::Left,
+            "out" => Self::Out,
+            "unmet" => Self::Unmet,
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Down => "down",
+            Self::Unheard => "unheard",
+            Self::Stopped => "stopped",
+            Self::Left => "left",
+            Self::Out => "left out",
+            Self::Unmet => "unmet",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_missing_or_strange_in_an_answer_is_not_known_and_nothing_else_suffers() {
+        for strange in [json!({}), json!(7), json!({"nodes": {}, "sameness": [], "parts": 3})] {
+            let read = Cluster::read(&strange);
+            assert!(read.nodes.is_empty() && read.parts.is_empty());
+            assert_eq!(read.sameness.state, Same::Unknown);
+        }
+        let odd = json!({"nodes": [{"node": 7, "standing": "dancing", "condition": 1}, null]});
+        let read = Cluster::read(&odd);
+        assert_eq!(read.nodes.len(), 2);
+        assert_eq!((read.nodes[0].name.as_str(), read.nodes[0].standing), ("?", Standing::Unknown));
+    }
+
+    #[test]
+    fn a_number_is_read_as_it_is_told_live_and_as_it_is_kept() {
+        let condition = |value: Json| Condition(Map::from_iter([("load".to_owned(), value)]));
+        assert_eq!(condition(json!(0.5)).number("load"), Some(0.5));
+        assert_eq!(condition(json!("0.5")).number("load"), Some(0.5));
+        for none in [json!("much"), json!(null), json!("NaN"), json!([1])] {
+            assert_eq!(condition(none).number("load"), None);
+        }
+    }
+
+    #[test]
+    fn of_what_is_kept_the_newest_word_counts_and_who_went_said_so() {
+        use cocli_core::{Causality, Entry, Field, NodeId, Stamp, Value};
+        let now = Instant::from_micros(1_800_000_000_000_000).unwrap();
+        let kept = |fields: &[(&str, &str, i64)]| {
+            let mut entity = Entity::default();
+            for (field, value, seconds_ago) in fields {
+                let instant = Instant::from_micros(now.micros() - seconds_ago * 1_000_000).unwrap();
+                let stamp = Stamp { instant, node: NodeId::read("pi1").unwrap() };
+                let value = Value::text(value);
+                let entry = Entry { stamp, value, causality: Causality::unsaid() };
+                entity.merge(Field::read(field).unwrap(), entry);
+            }
+            Node::kept("pi1", &entity, now)
+        };
+        let node = kept(&[("load", "0.5", 700), ("disk_free", "7", 60), ("key", "ab", 5)]);
+        assert_eq!((node.standing, node.condition_ms), (Standing::Unknown, Some(60_000)));
+        assert_eq!(node.condition.number("load"), Some(0.5));
+        let standing = |fields| kept(fields).standing;
+        assert_eq!(standing(&[("key", "ab", 5)]), Standing::Unmet);
+        assert_eq!(standing(&[("load", "1", 9), ("stopped", "true", 5)]), Standing::Stopped);
+        assert_eq!(standing(&[("load", "1", 9), ("stopped", "", 5)]), Standing::Unknown);
+        assert_eq!(standing(&[("stopped", "true", 9), ("left", "2026", 5)]), Standing::Left);
+        assert_eq!(standing(&[("left", "2026", 9), ("removed", "2026", 5)]), Standing::Out);
+    }
+
+    #[test]
+    fn a_disk_is_full_by_what_is_left_and_not_by_a_share_of_a_large_one_alone() {
+        let room = |free: f64, all: f64| {
+            let told = json!({"disk_free": free, "disk": all});
+            Condition(told.as_object().unwrap().clone()).room().unwrap()
+        };
+        assert_eq!(room(20e9, 32e9), Room::Enough);
+        assert_eq!(room(3e9, 32e9), Room::Low);
+        assert_eq!(room(1e9, 32e9), Room::Full);
+        assert_eq!(room(40e9, 2e12), Room::Enough, "2 % of two terabytes");
+        assert_eq!(room(90e6, 1e9), Room::Full);
+        assert_eq!(room(90e6, 100e6), Room::Enough, "a small stick");
+        assert_eq!(Condition::default().room(), None);
+    }
+}
