@@ -13,6 +13,7 @@ mod open;
 mod sql;
 mod status;
 mod top;
+mod web;
 mod work;
 
 pub(crate) use config::{Config, ConfigVerb};
@@ -24,6 +25,7 @@ pub(crate) use open::{Open, What};
 pub(crate) use sql::{Sql, SqlFormat};
 pub(crate) use status::Status;
 pub(crate) use top::{Top, TopView};
+pub(crate) use web::Web;
 pub(crate) use work::{Campaign, CampaignVerb, Held, Queue, QueueVerb};
 
 /// A plain-text CRM that stays the same on every machine.
@@ -128,6 +130,8 @@ pub(crate) enum Verb {
     Status(Status),
     /// Watch the cluster, what comes, conflicts and the pool on the whole terminal.
     Top(Top),
+    /// Show this home and its cluster in a browser: nodes, live changes, companies, people, conflicts.
+    Web(Web),
     /// Look for damage and say what mends it.
     Doctor(Doctor),
     /// Three nodes on this machine: write, edit, crash, heal, compare.

@@ -45,19 +45,20 @@ mod node;
 mod note;
 mod open;
 mod queue;
-mod rm;
-mod set;
+pub(crate) mod rm;
+pub(crate) mod set;
 pub(crate) mod show;
 mod sim;
 mod split;
 mod sql;
 mod state;
-mod status;
+pub(crate) mod status;
 mod sync;
 mod ticket;
 mod today;
 mod top;
 mod undo;
+mod web;
 
 /// What every verb is handed.
 #[derive(Debug)]
@@ -202,6 +203,7 @@ pub(crate) fn run(cli: Cli, screen: Screen) -> Result<(), Failure> {
         Some(Verb::Hub(args)) => hub::run(&context, &args),
         Some(Verb::Status(args)) => status::run(&context, &args),
         Some(Verb::Top(args)) => top::run(&context, &args),
+        Some(Verb::Web(args)) => web::run(&context, &args),
         Some(Verb::Doctor(args)) => doctor::run(&context, &args),
         Some(Verb::Demo(args)) => demo::run(&context, &args),
         Some(Verb::Config(args)) => config::run(&context, &args),

@@ -24,6 +24,7 @@ mod rekey;
 mod render;
 mod ring;
 mod tui;
+mod web;
 mod when;
 
 fn main() -> ExitCode {

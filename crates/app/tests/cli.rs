@@ -92,3 +92,5 @@ mod time;
 mod top;
 #[path = "cli/watching.rs"]
 mod watching;
+#[path = "cli/web.rs"]
+mod web;

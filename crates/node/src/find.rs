@@ -105,7 +105,7 @@ fn anybody(
     };
     let mut many = most.saturating_mul(SPARE);
     let entities = loop {
-        let candidates = best(reader, many, &holds)?;
+        let candidates = best(reader, (many, query.collection), &holds)?;
         let all = candidates.len() < many;
         let fits = |names: &[String]| {
             names.iter().any(|name| query.texts().any(|text| name.contains(text)))
@@ -122,7 +122,7 @@ fn anybody(
     }
     let many = most.max(NEARLY_CANDIDATES);
     let found = |near: &(dyn Fn(&[u8], &mut Best) + Sync)| {
-        nearest(reader, best(reader, many, near)?, most, wanted)
+        nearest(reader, best(reader, (many, query.collection), near)?, most, wanted)
     };
     let mut all = Vec::new();
     if let Some(parts) = parts(wanted) {
@@ -147,6 +147,7 @@ fn parts(wanted: &str) -> Option<Vec<Finder<'static>>> {
 #[derive(Default)]
 struct Best {
     most: usize,
+    collection: Option<&'static str>,
     all: BTreeSet<Candidate>,
     /// The one of each target.
     of: HashMap<String, Candidate>,
@@ -157,6 +158,10 @@ impl Best {
         let worse = |last: &Candidate| {
             (fit, name.len(), target) > (last.fit, last.len, last.target.as_str())
         };
+        let collection = target.split('/').next();
+        if self.collection.is_some() && self.collection != collection {
+            return;
+        }
         if self.all.len() >= self.most && self.all.last().is_some_and(worse) {
             return;
         }
@@ -179,12 +184,13 @@ impl Best {
 
 fn best(
     reader: &Reader,
-    most: usize,
+    (most, collection): (usize, Option<&'static str>),
     look: &(dyn Fn(&[u8], &mut Best) + Sync),
 ) -> cocli_store::Result<BTreeSet<Candidate>> {
-    let all = Mutex::new(Best { most, ..Best::default() });
+    let fresh = || Best { most, collection, ..Best::default() };
+    let all = Mutex::new(fresh());
     reader.each_names(processors(), &|names| {
-        let mut some = Best { most, ..Best::default() };
+        let mut some = fresh();
         look(names, &mut some);
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         some.all.iter().for_each(|one| all.put(one.fit, &one.name, &one.target));

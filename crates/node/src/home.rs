@@ -319,6 +319,12 @@ impl Home {
         self.path.join(paths::SOCKET)
     }
 
+    /// Where the token stands that `cocli web` asks for.
+    #[must_use]
+    pub fn web_token_path(&self) -> PathBuf {
+        self.path.join(paths::WEB_TOKEN)
+    }
+
     /// Notes which bucket is this home's; counts when it is opened anew.
     ///
     /// # Errors

@@ -38,6 +38,8 @@ pub const KEYS: &str = ".cocli/keys";
 pub const REKEY: &str = ".cocli/rekey";
 /// The daemon's socket.
 pub const SOCKET: &str = ".cocli/sock";
+/// What `cocli web` asks those for who come from other machines.
+pub const WEB_TOKEN: &str = ".cocli/web.token";
 /// Peers met before.
 pub const PEERS: &str = ".cocli/peers.json";
 /// What is known of the bucket.

@@ -89,7 +89,7 @@ fn collection(name: &str) -> Result<&'static str, Failure> {
 }
 
 /// `FIELD=VALUE`.
-pub(super) fn condition(text: &str) -> Result<Condition, Failure> {
+pub(crate) fn condition(text: &str) -> Result<Condition, Failure> {
     let (field, value) = text
         .split_once('=')
         .ok_or_else(|| Failure::usage(format!("{text:?} is no condition: expected FIELD=VALUE")))?;

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &Rm) -> Result<(), Failure> {
 }
 
 /// A write to a removed target: who removed it, when, where it went, and what brings it back.
-pub(super) fn removed(home: &Home, target: &Target, by: &Entry) -> Failure {
+pub(crate) fn removed(home: &Home, target: &Target, by: &Entry) -> Failure {
     let when = clock::shown(by.stamp.instant);
     let went = home.text(target, WENT).ok().flatten();
     let message = match went {

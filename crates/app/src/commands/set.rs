@@ -82,7 +82,7 @@ fn plain() -> Set {
 }
 
 /// Reads `FIELD=VALUE`, `FIELD+=X`, `FIELD-=X`.
-pub(super) fn change(target: &Target, text: &str) -> Result<Change, Failure> {
+pub(crate) fn change(target: &Target, text: &str) -> Result<Change, Failure> {
     let Some((left, value)) = text.split_once('=') else {
         let message = format!("{text:?} is no change: expected FIELD=VALUE, FIELD+=X or FIELD-=X");
         return Err(Failure::usage(message));

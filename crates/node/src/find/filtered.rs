@@ -38,7 +38,7 @@ pub(super) fn find(
     let met = Mutex::new(Met::default());
     let finders: Vec<Finder<'_>> = query.texts().map(Finder::new).collect();
     let needles = needles(query);
-    for collection in POOL {
+    for collection in POOL.into_iter().filter(|one| query.collection.is_none_or(|of| of == *one)) {
         reader.search(processors(), &format!("{collection}/"), &needles, &|target, entity| {
             let kind = Kind::of(&target);
             let is_one = target.is_entity()

@@ -19,6 +19,8 @@ pub struct Query {
     /// All of them must hold.
     pub(super) conditions: Vec<Condition>,
     pub(super) place: Option<Place>,
+    /// Of the pool, the only one that is looked at.
+    pub(super) collection: Option<&'static str>,
 }
 
 impl Query {
@@ -42,7 +44,7 @@ impl Query {
         let wanted = lower(&text.join(" "));
         let is_number = wanted.chars().all(|c| c.is_ascii_digit() || " +-()./".contains(c));
         let digits = Some(digits(&wanted)).filter(|all| is_number && all.len() >= NUMBER_MIN);
-        Ok(Self { wanted, digits, conditions, place: None })
+        Ok(Self { wanted, digits, conditions, place: None, collection: None })
     }
 
     /// As [`Query::read`], of one line: blanks part the words but within double quotes.
@@ -72,11 +74,17 @@ impl Query {
         self.place = Some(place);
     }
 
+    /// Only those of one collection of the pool.
+    pub fn within(&mut self, collection: &'static str) {
+        self.collection = Some(collection);
+    }
+
     /// Also all that another one asks for beside its text.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.conditions.extend_from_slice(&other.conditions);
         self.place = self.place.or(other.place);
+        self.collection = self.collection.or(other.collection);
         self
     }
 
