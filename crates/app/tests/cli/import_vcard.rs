@@ -98,3 +98,14 @@ fn a_card_within_a_card_and_one_without_an_end_cost_no_other_line() {
     assert_eq!(get(&home, "people/boss", "email"), "boss@x.org");
     assert_eq!(get(&home, "people/one", "email"), "one@x.org");
 }
+
+#[test]
+fn what_came_before_a_card_without_end_is_in_and_told() {
+    let home = Home::new();
+    let cards = "BEGIN:VCARD\nVERSION:3.0\nFN:First\nEND:VCARD\nBEGIN:VCARD\nFN:Long\nNOTE:"
+        .to_owned()
+        + &("x".repeat(1_000) + "\n ").repeat(40_000);
+    let ran = import(&home, cards.as_bytes(), &[]).fails(1, "END:VCARD");
+    assert!(ran.out.contains("1 added"), "{}", ran.out);
+    assert_eq!(get(&home, "people/first", "name"), "First");
+}

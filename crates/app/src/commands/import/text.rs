@@ -134,7 +134,9 @@ impl Read for Text {
             self.progress.last.set(*last);
         }
         if row > ROW_BYTES_MAX {
-            let what = format!("a row of over {ROW_BYTES_MAX} bytes: expected a quote that closes");
+            let what = format!(
+                "over {ROW_BYTES_MAX} bytes that do not end: expected a quote that closes, or END:VCARD"
+            );
             return Err(io::Error::other(what));
         }
         Ok(bytes)

@@ -239,7 +239,7 @@ impl Move<'_> {
         values
     }
 
-    /// A file as a card, else line by line.
+    /// A file as a card, else field by field.
     fn card(&mut self, kind: Kind, path: &str) -> Option<Values> {
         let bytes = self.read(path)?;
         match card::parse_as(kind, &bytes) {
