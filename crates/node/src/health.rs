@@ -316,6 +316,15 @@ impl Session<'_> {
             Err(StoreError::Unheld { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+        let without = self.home.without_card()?;
+        if without > 0 {
+            findings.push(Finding {
+                place: POOL.join(", "),
+                what: format!("companies and people without a card: {without}"),
+                outcome: Outcome::Fact,
+                next: Some("`cocli compact` puts their cards in place".into()),
+            });
+        }
         let cards = self.home.look_at_cards()?;
         for held in cards.held {
             let next = format!("`cocli accept {0}` or `cocli reject {0}`", held.target);

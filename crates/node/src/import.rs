@@ -1,28 +1,30 @@
 //! What people have, brought in: rows of tables, contacts, whole homes of the Python program. All of it goes through
 //! one [`Importer`]: who is meant, what is new of it, one sync a batch. docs/import.md.
 
+mod hosts;
 mod identity;
 mod mapping;
 mod python;
 mod remembered;
+mod there;
 mod vcard;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use cocli_core::entity::FILE;
-use cocli_core::schema::{POOL, Type};
-use cocli_core::value::Plain;
+use cocli_core::schema::POOL;
 use cocli_core::{Entity, Field, Kind, NodeId, Target, Value};
-use serde_json::Value as Json;
+use cocli_store::paths;
 
-use crate::change::{Change, Intent, Writer};
+use crate::change::{Change, Writer};
 use crate::error::Result;
 use crate::session::{End, Session};
-use identity::{Identities, Who, is_many, text};
+use identity::{Identities, Who, text};
+use there::There;
 
-pub use mapping::{Mapping, MappingError};
-pub use python::{KINDS, Odd, Report, Source, Tally};
+pub use mapping::{Mapping, MappingError, columns_told};
+pub use python::{Differs, KINDS, Odd, Report, Source, Tally};
+pub use there::Differ;
 pub use vcard::{Cards, cards};
 
 /// The way an import is done.
@@ -43,7 +45,7 @@ pub struct Item {
     pub target: Option<Target>,
     /// What it has.
     pub values: BTreeMap<Field, Value>,
-    /// The item of the same batch that is the company of this person.
+    /// The item of the same batch, before this one, that is the company of this person.
     pub company: Option<usize>,
     /// The item of the same batch that this note or meeting stands below, and its id.
     pub below: Option<(usize, String)>,
@@ -88,8 +90,10 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// Datagrams written, or that would be.
     pub datagrams: usize,
-    /// Values that were left as something else stands there.
-    pub kept: usize,
+    /// Values that were left as something else stands there, with the place of their item.
+    pub kept: Vec<(usize, Differ)>,
+    /// What somebody should look at, with the place of its item.
+    pub notes: Vec<(usize, String)>,
     /// Where the own log ends now, when something was written.
     pub end: Option<End>,
 }
@@ -120,6 +124,7 @@ impl Importer {
                 }
             })?;
         }
+        known.settle_gone();
         Ok(Self { how, known, unwritten: HashMap::new(), node: home.node().clone() })
     }
 
@@ -133,58 +138,130 @@ impl Importer {
         verb: &str,
         items: &[Item],
     ) -> Result<Batch> {
-        let (whose, values): (Vec<_>, Vec<_>) = self.identify(items).into_iter().unzip();
-        let targets = whose.iter().filter_map(|one| one.as_ref().ok().map(|(target, _)| target));
+        let (whose, notes) = self.identify(items);
+        let targets =
+            whose.iter().filter_map(|(one, _)| one.as_ref().ok().map(|(target, _)| target));
         session.load(targets)?;
-        let mut batch = Batch::default();
+        let mut batch = Batch { notes, ..Batch::default() };
         let (mut changes, mut working) = (Vec::new(), HashMap::new());
-        for ((one, values), item) in whose.into_iter().zip(&values).zip(items) {
+        for (at, ((one, values), item)) in whose.into_iter().zip(items).enumerate() {
+            let left_out = |of: usize| matches!(batch.rows.get(of), Some(Row::Skipped(_)));
             let row = match one {
                 Err(why) => Row::Skipped(why),
+                Ok(_) if item.company.is_some_and(left_out) => Row::Skipped(ITS_COMPANY.into()),
                 Ok((target, fresh)) => {
-                    let there = working
-                        .entry(target.clone())
-                        .or_insert_with(|| There::of(self.entity(session, &target), &target));
-                    self.row(session, item.kind, (target, fresh), values, there, &mut changes)
+                    let there = working.entry(target.clone()).or_insert_with(|| {
+                        let entity = self.entity(session, &target);
+                        There::of(&entity, item.kind, &target, self.known.region())
+                    });
+                    let row = self.row(session, (target, fresh), &values, there, &mut changes);
+                    batch.kept.extend(there.kept.drain(..).map(|differ| (at, differ)));
+                    row
                 }
             };
             batch.rows.push(row);
         }
-        batch.kept = working.values().map(|there| there.kept).sum();
+        batch.notes.retain(|(at, _)| matches!(batch.rows.get(*at), Some(Row::Added(_))));
+        self.cards_missing(session, &batch.rows, &working);
         (batch.datagrams, batch.end) = self.write(session, verb, &changes)?;
         Ok(batch)
     }
 
-    /// Whose each item is, whether nobody was known by that target before, and what it says then.
-    fn identify<'i>(&mut self, items: &'i [Item]) -> Vec<(Whose, Cow<'i, BTreeMap<Field, Value>>)> {
-        let mut all: Vec<(Whose, Cow<'i, BTreeMap<Field, Value>>)> = Vec::new();
-        for item in items {
-            let mut values = Cow::Borrowed(&item.values);
-            if let Some(company) = item.company.and_then(|at| all.get(at)?.0.as_ref().ok())
-                && let Ok(field) = Field::read("company")
-            {
-                values.to_mut().insert(field, Value::text(company.0.as_str()));
+    /// Cards that an import which was cut off did not come to are put in place by this one.
+    fn cards_missing(
+        &self,
+        session: &mut Session<'_>,
+        rows: &[Row],
+        working: &HashMap<Target, There>,
+    ) {
+        if self.how.dry_run || !session.home.keeps_cards() {
+            return;
+        }
+        for row in rows {
+            let Row::Same(target) = row else { continue };
+            let file = working.get(target).and_then(There::file);
+            if lacks_card(session, target, file.as_deref()) {
+                session.touched.insert(target.clone());
             }
-            let below = item.below.as_ref().map(|(at, id)| {
-                let (of, _) = all
-                    .get(*at)
-                    .and_then(|(of, _)| of.as_ref().ok())
-                    .ok_or("whose it is was left out")?;
-                let target = format!("{of}/{}/{id}", item.kind.plural());
-                Ok((Target::read(&target).map_err(|error| error.to_string())?, false))
-            });
-            let one = match below {
-                Some(below) => below,
-                None => self.who(item, &values),
+        }
+    }
+
+    /// Whose each item is, whether nobody was known by that target before, and what it says then; and what somebody
+    /// should look at. Companies come first: people refer to them.
+    fn identify<'i>(&mut self, items: &'i [Item]) -> (Vec<Identified<'i>>, Vec<(usize, String)>) {
+        let mut all: Vec<Option<Identified<'i>>> = Vec::new();
+        all.resize_with(items.len(), || None);
+        let (first, rest): (Vec<usize>, Vec<usize>) =
+            (0..items.len()).partition(|at| items[*at].kind == Kind::Company);
+        let mut notes = Vec::new();
+        for at in first.into_iter().chain(rest) {
+            let item = &items[at];
+            let mut values = Cow::Borrowed(&item.values);
+            let of = |at: Option<usize>| Some(all.get(at?)?.as_ref()?.0.as_ref().map(|one| &one.0));
+            let company = of(item.company);
+            if let Some(Ok(company)) = company
+                && let Ok(field) = Field::read(COMPANY)
+            {
+                values.to_mut().insert(field, Value::text(company.as_str()));
+            }
+            if item.kind == Kind::Person && item.target.is_none() && item.company.is_none() {
+                self.link_company(&mut values);
+            }
+            let one = match (&item.below, company) {
+                (_, Some(Err(_))) => Err(ITS_COMPANY.into()),
+                (Some((above, id)), _) => match of(Some(*above)) {
+                    Some(Ok(above)) => below(above, item.kind, id),
+                    _ => Err("whose it is was left out".into()),
+                },
+                (None, _) => self.who(item, &values),
             };
-            if let Ok((target, _)) = &one
+            if let Ok((target, fresh)) = &one
                 && !item.kind.is_convo()
             {
+                if *fresh {
+                    let note = self.alike(item.kind, target, &values);
+                    notes.extend(note.map(|note| (at, note)));
+                }
                 self.known.learn(item.kind, target, &values);
             }
-            all.push((one, values));
+            all[at] = Some((one, values));
         }
-        all
+        (all.into_iter().flatten().collect(), notes)
+    }
+
+    /// The company that a person names is a link where one bears that very name, else its name.
+    fn link_company(&self, values: &mut Cow<'_, BTreeMap<Field, Value>>) {
+        let Some(said) = text(values, COMPANY) else { return };
+        let (Ok(company), Ok(name)) = (Field::read(COMPANY), Field::read("company_name")) else {
+            return;
+        };
+        let typed = Target::read(&said).ok();
+        let typed = typed.filter(|target| Kind::of(target) == Some(Kind::Company));
+        let typed = typed.map(|target| self.known.now(&target).cloned().unwrap_or(target));
+        match typed.or_else(|| self.known.company_called(&said)) {
+            Some(target) => {
+                values.to_mut().insert(company, Value::text(target.as_str()));
+            }
+            None => {
+                let values = values.to_mut();
+                values.remove(&company);
+                values.entry(name).or_insert_with(|| Value::text(&said));
+            }
+        }
+    }
+
+    /// Says where a new one seems to be one that is there.
+    fn alike(
+        &self,
+        kind: Kind,
+        target: &Target,
+        values: &BTreeMap<Field, Value>,
+    ) -> Option<String> {
+        let others = self.known.alike(kind, target, values);
+        let other = others.first()?;
+        Some(format!(
+            "{target} seems to be {other} as well: `cocli merge {other} {target}`, should it be"
+        ))
     }
 
     fn who(&mut self, item: &Item, values: &BTreeMap<Field, Value>) -> Whose {
@@ -203,11 +280,13 @@ impl Importer {
                 Ok((target, fresh))
             }
             Who::Several(all) => {
-                let all: Vec<&str> = all.iter().map(Target::as_str).collect();
-                let (all, first) = (all.join(" and "), all.join(" "));
-                Err(format!(
-                    "it is {all} by what it has: `cocli merge {first}`, should they be one"
-                ))
+                let names: Vec<&str> = all.iter().map(Target::as_str).collect();
+                let merges: Vec<String> = names[1..]
+                    .iter()
+                    .map(|other| format!("`cocli merge {} {other}`", names[0]))
+                    .collect();
+                let (names, merges) = (names.join(" and "), merges.join(" and "));
+                Err(format!("it is {names} by what it has: {merges}, should they be one"))
             }
         }
     }
@@ -215,7 +294,6 @@ impl Importer {
     fn row(
         &self,
         session: &Session<'_>,
-        kind: Kind,
         (target, fresh): (Target, bool),
         values: &BTreeMap<Field, Value>,
         there: &mut There,
@@ -227,10 +305,8 @@ impl Importer {
         if fresh && there.is_old {
             return Row::Skipped(format!("somebody else made {target} meanwhile: import it again"));
         }
-        let (new, before) = (there.values.is_empty(), changes.len());
-        for (field, value) in values.iter().filter(|(_, value)| !value.is_null()) {
-            there.fill(kind, field, value, self.how.overwrite);
-        }
+        let (new, before) = (there.is_empty(), changes.len());
+        there.take(values, self.how.overwrite);
         changes.append(&mut there.changes);
         match (new, changes.len() > before) {
             (true, true) => Row::Added(target),
@@ -260,7 +336,9 @@ impl Importer {
         let writer = Writer { node: self.node.clone(), wall: session.now };
         let mut datagrams = 0;
         for change in changes {
-            let mut entity = self.entity(session, &change.target);
+            let known = || session.known().get(&change.target).cloned();
+            let mut entity =
+                self.unwritten.remove(&change.target).or_else(known).unwrap_or_default();
             let entries = writer.entries(change, &entity)?;
             datagrams += entries.len();
             for (field, entry) in entries {
@@ -272,107 +350,22 @@ impl Importer {
     }
 }
 
+/// The field of a person that names the main company.
+const COMPANY: &str = "company";
+const ITS_COMPANY: &str = "its company was left out";
+
 /// A target, and whether nobody was known by it before.
 type Whose = std::result::Result<(Target, bool), String>;
+/// Whose an item is, and what it says.
+type Identified<'i> = (Whose, Cow<'i, BTreeMap<Field, Value>>);
 
-/// What stands at a target, and what it gets.
-struct There {
-    target: Target,
-    is_old: bool,
-    values: BTreeMap<Field, Value>,
-    changes: Vec<Change>,
-    kept: usize,
+fn below(above: &Target, kind: Kind, id: &str) -> Whose {
+    let target = Target::read(&format!("{above}/{}/{id}", kind.plural()));
+    target.map(|target| (target, false)).map_err(|error| error.to_string())
 }
 
-impl There {
-    fn of(entity: Entity, target: &Target) -> Self {
-        let mut values = entity.shown(Kind::of(target));
-        let is_old = !values.is_empty();
-        if let Ok(file) = Field::read(FILE)
-            && let Some(entry) = entity.fields.get(&file)
-        {
-            values.insert(file, entry.value.clone());
-        }
-        Self { target: target.clone(), is_old, values, changes: Vec::new(), kept: 0 }
-    }
-
-    /// A field gets a value: when it is empty, or values are replaced; what holds many gets the members that it lacks.
-    fn fill(&mut self, kind: Kind, field: &Field, value: &Value, overwrite: bool) {
-        if is_many(Some(kind), field) {
-            return self.add(kind, field, value, overwrite);
-        }
-        let differs = match self.values.get(field) {
-            None => true,
-            Some(held) if held == value => return,
-            Some(held) if field.as_str() == kind.body() => {
-                held.shown().trim() != value.shown().trim()
-            }
-            Some(_) => true,
-        };
-        if !self.values.contains_key(field) || (overwrite && differs) {
-            self.values.insert(field.clone(), value.clone());
-            self.change(field.clone(), Intent::Put(value.clone()));
-        } else if differs {
-            self.keep_both(kind, field, value, overwrite);
-        }
-    }
-
-    /// A second address or number is kept beside the first.
-    fn keep_both(&mut self, kind: Kind, field: &Field, value: &Value, overwrite: bool) {
-        let many = match kind.type_of(field.as_str()) {
-            Some(Type::Email) => "all_emails",
-            Some(Type::Phone) => "all_phones",
-            _ => {
-                self.kept += usize::from(!field.as_str().starts_with('_'));
-                return;
-            }
-        };
-        if let Ok(many) = Field::read(many) {
-            let all = Value::json(&Json::from(vec![value.shown().into_owned()]));
-            self.add(kind, &many, &all, overwrite);
-        }
-    }
-
-    fn add(&mut self, kind: Kind, field: &Field, value: &Value, overwrite: bool) {
-        let held = self.values.get(field).map(Value::to_json).unwrap_or(Json::Null);
-        if kind.type_of(field.as_str()) == Some(Type::Map) {
-            let mut held = held.as_object().cloned().unwrap_or_default();
-            for (key, value) in value.to_json().as_object().into_iter().flatten() {
-                let differs = held.get(key) != Some(value);
-                if differs && (overwrite || !held.contains_key(key)) {
-                    held.insert(key.clone(), value.clone());
-                    let (element, long) = field.element_of(key);
-                    let value = if long { Value::text(key) } else { Value::json(value) };
-                    self.change(element, Intent::Put(value));
-                } else if differs {
-                    self.kept += 1;
-                }
-            }
-            self.values.insert(field.clone(), Value::json(&Json::from(held)));
-            return;
-        }
-        let mut held = held.as_array().cloned().unwrap_or_default();
-        for member in members(value) {
-            if !held.iter().any(|item| item.as_str() == Some(&member)) {
-                held.push(Json::from(member.as_str()));
-                self.change(field.clone(), Intent::Add(member));
-            }
-        }
-        self.values.insert(field.clone(), Value::json(&Json::from(held)));
-    }
-
-    fn change(&mut self, field: Field, intent: Intent) {
-        self.changes.push(Change::new(self.target.clone(), field, intent));
-    }
-}
-
-/// The texts of a list; a lone text is a list of one.
-fn members(value: &Value) -> Vec<String> {
-    match value.plain() {
-        Plain::Tree(Json::Array(items)) => {
-            items.iter().map(|item| Value::json(item).shown().into_owned()).collect()
-        }
-        Plain::Text(text) if !text.is_empty() => vec![text.into_owned()],
-        _ => Vec::new(),
-    }
+/// Whether the card of a target is not there.
+fn lacks_card(session: &Session<'_>, target: &Target, file: Option<&str>) -> bool {
+    let card = paths::card(target, file);
+    card.is_some_and(|card| matches!(session.home.disk.stat(&card), Ok(None)))
 }

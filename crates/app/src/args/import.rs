@@ -39,7 +39,7 @@ pub(crate) struct ImportCsv {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportFile {
-    /// What to read.
+    /// What to read; `-` is standard input, of tables and contacts.
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
     #[command(flatten)]

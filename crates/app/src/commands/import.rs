@@ -9,7 +9,7 @@ mod text;
 use std::path::Path;
 
 use cocli_node::Home;
-use cocli_node::import::{How, Importer, Item, Row};
+use cocli_node::import::{Differ, How, Importer, Item, Row};
 use indicatif::ProgressBar;
 use serde_json::json;
 
@@ -22,8 +22,12 @@ use crate::failure::{Exit, Failure};
 const ITEMS_AT_ONCE: usize = 8192;
 /// Bytes of these after which it is enough, too.
 const BYTES_AT_ONCE: usize = 16 * 1024 * 1024;
-/// Longest list of what was left out.
+/// Values of these after which it is enough, too: rows may have thousands of cells.
+const VALUES_AT_ONCE: usize = 200_000;
+/// Longest list of what was left out, of what differs, and of what somebody should look at.
 const SKIPPED_MAX: usize = 10_000;
+/// Values that differ which a person is shown; `--json` gives more.
+const DIFFER_SHOWN_MAX: usize = 20;
 
 pub(super) fn run(context: &Context, args: &Import) -> Result<(), Failure> {
     match &args.what {
@@ -49,8 +53,11 @@ struct Report {
     /// Line numbers and why.
     skipped: Vec<(u64, String)>,
     more_skipped: usize,
-    /// Values that were left as something else stands there.
+    /// Values that were left as something else stands there: all are counted, the first named.
     kept: usize,
+    differ: Vec<(u64, Differ)>,
+    /// What somebody should look at, with line numbers.
+    notes: Vec<(u64, String)>,
     datagrams: usize,
 }
 
@@ -60,6 +67,12 @@ impl Report {
             self.skipped.push((line, why));
         } else {
             self.more_skipped += 1;
+        }
+    }
+
+    fn note(&mut self, line: u64, what: String) {
+        if self.notes.len() < SKIPPED_MAX {
+            self.notes.push((line, what));
         }
     }
 
@@ -79,6 +92,7 @@ struct Bringing<'c> {
     /// Items with the lines that they begin at, and whether they are counted.
     items: Vec<(u64, bool, Item)>,
     bytes: usize,
+    values: usize,
     bar: ProgressBar,
 }
 
@@ -98,7 +112,7 @@ impl<'c> Bringing<'c> {
         let importer = Importer::new(&mut session, how)?;
         let bar = progress(context, "rows");
         let (report, items) = (Report::default(), Vec::new());
-        Ok(Self { context, home, verb, how, importer, report, items, bytes: 0, bar })
+        Ok(Self { context, home, verb, how, importer, report, items, bytes: 0, values: 0, bar })
     }
 
     /// The place of the next item in its batch.
@@ -107,13 +121,17 @@ impl<'c> Bringing<'c> {
     }
 
     fn push(&mut self, line: u64, counted: bool, item: Item, bytes: usize) {
+        self.values += item.values.len();
         self.items.push((line, counted, item));
         self.bytes += bytes;
     }
 
     /// Brings in what has gathered, once it is enough.
     fn bring_if_enough(&mut self) -> Result<(), Failure> {
-        if self.items.len() < ITEMS_AT_ONCE && self.bytes < BYTES_AT_ONCE {
+        let enough = self.items.len() >= ITEMS_AT_ONCE
+            || self.bytes >= BYTES_AT_ONCE
+            || self.values >= VALUES_AT_ONCE;
+        if !enough {
             return Ok(());
         }
         self.bring(false)
@@ -128,7 +146,7 @@ impl<'c> Bringing<'c> {
                 (line, counted)
             })
             .collect();
-        self.bytes = 0;
+        (self.bytes, self.values) = (0, 0);
         let mut session = self.context.session(self.home)?;
         let batch = self.importer.batch(&mut session, self.verb, &items)?;
         if !self.how.dry_run {
@@ -147,7 +165,13 @@ impl<'c> Bringing<'c> {
             super::show::report_cards(self.context, &placed);
         }
         self.report.datagrams += batch.datagrams;
-        self.report.kept += batch.kept;
+        self.report.kept += batch.kept.len();
+        let free = SKIPPED_MAX.saturating_sub(self.report.differ.len());
+        let differ = batch.kept.into_iter().take(free).map(|(at, differ)| (told[at].0, differ));
+        self.report.differ.extend(differ);
+        for (at, what) in batch.notes {
+            self.report.note(told[at].0, what);
+        }
         for (row, (line, counted)) in batch.rows.into_iter().zip(told) {
             self.bar.inc(1);
             match row {
@@ -183,6 +207,9 @@ fn tell(
     left_out: Option<(&str, usize)>,
 ) {
     let (screen, file) = (context.screen, file.display());
+    for (line, what) in &report.notes {
+        screen.note(format!("{file}:{line}: {what}"));
+    }
     for (line, why) in &report.skipped {
         screen.note(format!("{file}:{line}: skipped: {why}"));
     }
@@ -190,9 +217,17 @@ fn tell(
         screen.note(format!("{file}: {} more were skipped", report.more_skipped));
     }
     if screen.json {
-        let skipped: Vec<_> =
-            report.skipped.iter().map(|(line, why)| json!({"line": line, "why": why})).collect();
+        let told = |all: &[(u64, String)], what: &str| -> Vec<_> {
+            all.iter().map(|(line, text)| json!({"line": line, what: text})).collect()
+        };
+        let (skipped, notes) = (told(&report.skipped, "why"), told(&report.notes, "what"));
+        let differ: Vec<_> = report
+            .differ
+            .iter()
+            .map(|(line, differ)| differing(json!({"line": line}), differ))
+            .collect();
         let mut object = json!({
+            "notes": notes, "differ": differ,
             "added": report.added, "changed": report.changed, "same": report.same,
             "people": report.people, "skipped": skipped, "more_skipped": report.more_skipped, "kept": report.kept,
             "written": report.datagrams, "dry_run": how.dry_run,
@@ -211,15 +246,41 @@ fn tell(
     if report.people > 0 {
         screen.line(format!("{} people {would}added beside them", report.people));
     }
-    if report.kept > 0 {
-        screen.line(format!(
-            "{} values differ from what stands there, which stays: `--overwrite` replaces it",
-            report.kept
-        ));
-    }
+    let differ = report.differ.iter().map(|(line, differ)| (format!("{file}:{line}"), differ));
+    tell_kept(context, report.kept, differ);
     if let Some((what, count)) = left_out.filter(|(_, count)| *count > 0) {
         screen.line(format!("{count} {what} left out"));
     }
+}
+
+/// A value that differs, for a program.
+fn differing(mut place: serde_json::Value, differ: &Differ) -> serde_json::Value {
+    place["target"] = json!(differ.target.as_str());
+    place["field"] = json!(differ.field.as_str());
+    (place["kept"], place["said"]) = (json!(differ.held), json!(differ.said));
+    place
+}
+
+/// Says how many values stayed as they are, and the first of them.
+fn tell_kept<'d>(
+    context: &Context,
+    kept: usize,
+    differ: impl Iterator<Item = (String, &'d Differ)>,
+) {
+    if kept == 0 {
+        return;
+    }
+    let screen = context.screen;
+    for (place, Differ { target, field, held, said }) in differ.take(DIFFER_SHOWN_MAX) {
+        let held = held.as_deref().map_or("that it was removed".into(), |held| format!("{held:?}"));
+        screen.note(format!("{place}: {target} {field}: kept {held}, it says {said:?}"));
+    }
+    if kept > DIFFER_SHOWN_MAX {
+        screen.note(format!("{} more differ (`--json` names them)", kept - DIFFER_SHOWN_MAX));
+    }
+    screen.line(format!(
+        "{kept} values differ from what stands there, which stays: `--overwrite` replaces it"
+    ));
 }
 
 /// A bar on a terminal, nothing elsewhere.

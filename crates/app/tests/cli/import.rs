@@ -260,3 +260,262 @@ fn a_long_table_comes_in_batch_by_batch_and_goes_on_where_it_was() {
         "{out}"
     );
 }
+
+#[test]
+fn strangers_at_one_provider_or_page_host_stay_strangers() {
+    let home = Home::new();
+    let table = b"name,email,website,place_id\n\
+        Joe Plumbing,joes@att.net,,N/A\nBob Roofing,bob@att.net,,N/A\nAnn,ann@small-isp.net,,-\nZed,zed@small-isp.net,,-\n\
+        Cafe One,,https://m.facebook.com/one,\nCafe Two,,https://m.facebook.com/two,\n\
+        Taco,,https://fb.com/taco,\nBurrito,,https://fb.com/burrito,\nBar,,https://linktr.ee/bar,\nPub,,https://linktr.ee/pub,\n";
+    assert!(import(&home, table, &[]).ok().contains("10 added"));
+    home.run(&["get", "taco", "domain"]).fails(3, "");
+    assert!(import(&home, table, &[]).ok().contains("0 values written"));
+}
+
+#[test]
+fn names_that_make_one_slug_are_companies_of_their_own() {
+    let home = Home::new();
+    let long = "International Brotherhood of Electrical Workers and Allied Trades Local Union";
+    let table = format!(
+        "name,city\nC++ Ltd,A\nC Ltd,B\nC# Ltd,C\n李伟,D\n李威,E\n{long} 134,F\n{long} 77,G\n"
+    );
+    assert!(import(&home, table.as_bytes(), &[]).ok().contains("7 added"));
+    let out = import(&home, table.as_bytes(), &[]).ok();
+    assert!(out.contains("7 the same") && out.contains("0 values written"), "{out}");
+}
+
+#[test]
+fn two_people_who_share_an_address_are_two_and_it_is_said() {
+    let home = Home::new();
+    let table = b"name,email,phone\nJane Doe,info@acme.com,+12145550001\nJohn Roe,INFO@acme.com,+12145550002\n";
+    let ran = import(&home, table, &["--people"]);
+    let said = "t.csv:3: people/john-roe seems to be people/jane-doe as well: `cocli merge people/jane-doe people/john-roe`";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    assert!(ran.ok().contains("2 added"));
+    let ran = import(&home, table, &["--people"]);
+    assert!(!ran.err.contains("seems to be"), "{}", ran.err);
+    assert!(ran.ok().contains("0 values written"));
+}
+
+#[test]
+fn no_column_vanishes_without_a_word() {
+    let home = Home::new();
+    let table = b"name,Phone,Telephone,Email,E-Mail,Address,Headquarters,city,City\n\
+        Acme,+12145550001,+12145550002,a@acme.com,b@acme.com,1 Main,2 Oak,x,y\n";
+    let ran = import(&home, table, &[]);
+    assert!(ran.err.contains("the column \"City\" is left out"), "{}", ran.err);
+    ran.ok();
+    for (field, value) in [
+        ("all_phones", "[\"+12145550002\"]"),
+        ("all_emails", "[\"b@acme.com\"]"),
+        ("full_address", "1 Main"),
+        ("headquarters", "2 Oak"),
+        ("city", "x"),
+    ] {
+        assert_eq!(home.run(&["get", "acme", field]).ok(), format!("{value}\n"), "{field}");
+    }
+    import(&home, b"Company,Name\nHolding,Beta\n", &[]).ok();
+    assert_eq!(home.run(&["get", "beta", "company"]).ok(), "Holding\n");
+}
+
+#[test]
+fn what_a_person_removed_stays_removed_unless_told_to_overwrite() {
+    let home = Home::new();
+    let table = b"name,domain,city,tags,email\nAcme,acme.com,Dallas,lead;hot,wrong@acme.com\n";
+    import(&home, table, &[]).ok();
+    home.run(&["unset", "acme", "email"]).ok();
+    home.run(&["tag", "rm", "acme", "hot"]).ok();
+    let card = home.read("companies/acme/_index.md").replace("city: Dallas\n", "");
+    std::fs::write(home.file("companies/acme/_index.md"), card).unwrap();
+    let ran = import(&home, table, &[]);
+    for said in [
+        "t.csv:2: companies/acme city: kept that it was removed, it says \"Dallas\"",
+        "companies/acme email: kept that it was removed",
+        "companies/acme tags.hot: kept that it was removed",
+    ] {
+        assert!(ran.err.contains(said), "{}", ran.err);
+    }
+    assert!(ran.ok().contains("3 values differ"));
+    home.run(&["get", "acme", "email"]).fails(3, "");
+    home.run(&["get", "acme", "city"]).fails(3, "");
+    assert_eq!(home.run(&["get", "acme", "tags"]).ok(), "[\"lead\"]\n");
+    import(&home, table, &["--overwrite"]).ok();
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Dallas\n");
+    assert_eq!(home.run(&["get", "acme", "tags"]).ok(), "[\"hot\",\"lead\"]\n");
+}
+
+#[test]
+fn what_differs_is_named_with_its_line_and_given_to_programs() {
+    let home = Home::new();
+    import(&home, b"name,city\nAcme,Dallas\n", &[]).ok();
+    let ran = import(&home, b"name,city\nAcme,Austin\n", &[]);
+    let said = "t.csv:2: companies/acme city: kept \"Dallas\", it says \"Austin\"";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    let json = home.run(&["--json", "import", "csv", "t.csv"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let expected = serde_json::json!([
+        {"line": 2, "target": "companies/acme", "field": "city", "kept": "Dallas", "said": "Austin"}
+    ]);
+    assert_eq!((&json["differ"], &json["kept"]), (&expected, &serde_json::json!(1)));
+}
+
+#[test]
+fn cards_that_an_import_cut_off_did_not_come_to_are_put_in_place_by_the_next() {
+    let home = Home::new();
+    import(&home, b"name,city\nAcme,Dallas\nBeta,Rome\n", &[]).ok();
+    std::fs::remove_dir_all(home.file("companies/acme")).unwrap();
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.out.contains("without a card: 1"), "{}", doctor.out);
+    assert!(import(&home, b"name,city\nAcme,Dallas\nBeta,Rome\n", &[]).ok().contains("2 the same"));
+    assert!(home.read("companies/acme/_index.md").contains("city: Dallas"));
+    assert!(!home.run(&["doctor"]).out.contains("without a card"));
+}
+
+#[test]
+fn what_came_before_an_error_is_in_and_told() {
+    let home = Home::new();
+    let table = format!("name,city\nAcme,Dallas\nBeta,\"{}", "x\n".repeat(20 << 20));
+    let ran = import(&home, table.as_bytes(), &[]).fails(1, "from line 3 on: ");
+    assert!(ran.out.contains("1 added"), "{}", ran.out);
+    assert_eq!(home.run(&["get", "acme", "city"]).ok(), "Dallas\n");
+}
+
+#[test]
+fn a_quote_that_swallows_rows_is_noted() {
+    let home = Home::new();
+    let ran = import(&home, b"name,city\nAcme,\"Dallas\nBeta,Austin\nGamma,\"Waco\"\n", &[]);
+    assert!(ran.err.contains("t.csv:2: a cell of this row goes on over"), "{}", ran.err);
+    let ran = import(&home, b"name,city\nDelta,\"two\nlines\"\n", &[]);
+    assert!(!ran.err.contains("goes on"), "{}", ran.err);
+}
+
+#[test]
+fn one_odd_byte_leaves_the_rest_of_a_table_as_it_is() {
+    let home = Home::new();
+    let mut table = b"name,city\n".to_vec();
+    for n in 0..3 {
+        table.extend(format!("Ünïcode {n},Köln\n").into_bytes());
+    }
+    table.extend(b"Caf\xe9,Paris\nA\x80,B\n");
+    let ran = import(&home, &table, &[]);
+    assert!(
+        ran.err.contains("t.csv: line 5 is not UTF-8, though the rest is: 2 bytes"),
+        "{}",
+        ran.err
+    );
+    ran.ok();
+    assert_eq!(home.run(&["get", "unicode-1", "name"]).ok(), "Ünïcode 1\n");
+    assert_eq!(home.run(&["get", "cafe", "name"]).ok(), "Café\n");
+    assert!(home.run(&["list", "companies"]).ok().contains("A€"));
+}
+
+#[test]
+fn two_that_a_person_made_one_are_one_to_the_next_import() {
+    let home = Home::new();
+    let table = b"name,domain,email,phone\nA,a.com,,\nB,,b@gmail.com,\nC,,,+12145550134\n";
+    import(&home, table, &[]).ok();
+    let row = b"name,domain,email,phone,city\nX,a.com,b@gmail.com,+12145550134,Waco\n";
+    let ran = import(&home, row, &[]);
+    let said =
+        "`cocli merge companies/a companies/b` and `cocli merge companies/a companies/c`, should";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    home.run(&["merge", "companies/a", "companies/b"]).ok();
+    home.run(&["merge", "companies/a", "companies/c"]).ok();
+    assert!(import(&home, row, &[]).ok().contains("1 changed"));
+    assert_eq!(home.run(&["get", "a", "city"]).ok(), "Waco\n");
+    // By their old names as well.
+    assert!(import(&home, table, &[]).ok().contains("0 added"));
+    home.run(&["mv", "a", "alpha"]).ok();
+    assert!(import(&home, table, &[]).ok().contains("0 added, 0 changed, 3 the same, 0 skipped"));
+}
+
+#[test]
+fn people_of_a_row_that_is_left_out_are_left_out() {
+    let home = Home::new();
+    import(&home, b"name,domain,phone\nAcme,acme.com,\nBeta,,+12145550134\n", &[]).ok();
+    let table = b"name,domain,phone,people\nClash,acme.com,+12145550134,Jane Doe (CEO)\n";
+    let ran = import(&home, table, &["--people-in", "people"]);
+    assert!(ran.err.contains("t.csv:2: skipped: its company was left out"), "{}", ran.err);
+    home.run(&["rm", "beta"]).ok();
+    import(&home, b"name,people\nBeta,John Roe\n", &["--people-in", "people"]).ok();
+    assert_eq!(home.run(&["list", "people"]).ok(), "");
+}
+
+#[test]
+fn a_pipe_is_refused_and_standard_input_is_read() {
+    let home = Home::new();
+    let pipe = home.dir.path().join("p.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    home.run(&["import", "csv", "p.csv"]).fails(1, "is no file: give it to standard input");
+    for (name, word) in [("Acme", "-"), ("Beta", "/dev/stdin")] {
+        let table = format!("name,city\n{name},Köln\n");
+        home.input(&["import", "csv", word], table.as_bytes()).ok();
+    }
+    assert_eq!(home.run(&["get", "beta", "city"]).ok(), "Köln\n");
+    home.input(&["import", "vcard", "-"], b"BEGIN:VCARD\nVERSION:3.0\nFN:Jane\nEND:VCARD\n").ok();
+    assert_eq!(home.run(&["get", "people/jane", "name"]).ok(), "Jane\n");
+}
+
+#[test]
+fn lines_are_counted_as_an_editor_does() {
+    for table in [
+        "name,city\nAcme,Dallas\nShort\n",
+        "name,city\r\nAcme,Dallas\r\nShort\r\n",
+        "sep=,\r\nname,city\r\nShort\r\n",
+        "\n\nname,city\n\nAcme,\"a\nb\"\nShort\n",
+    ] {
+        let home = Home::new();
+        let line = table.lines().position(|line| line == "Short").unwrap() + 1;
+        let ran = import(&home, table.as_bytes(), &[]);
+        assert!(ran.err.contains(&format!("t.csv:{line}: skipped: 1 cells")), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_first_line_may_say_the_delimiter() {
+    let home = Home::new();
+    import(&home, "\u{feff}sep=|\nname|city\nAcme, Ltd|Dallas, TX\n".as_bytes(), &[]).ok();
+    assert_eq!(home.run(&["get", "acme-ltd", "city"]).ok(), "Dallas, TX\n");
+}
+
+#[test]
+fn a_remembered_mapping_that_does_not_fit_says_how_to_forget_it() {
+    let home = Home::new();
+    import(&home, b"a,b\nAcme,x\n", &["--map", "a=name"]).ok();
+    let path = home.file(".cocli/mappings.json");
+    let kept = std::fs::read_to_string(&path).unwrap().replace("\"name\"", "\"_deleted\"");
+    std::fs::write(&path, kept).unwrap();
+    let ran = import(&home, b"a,b\nAcme,x\n", &[]);
+    ran.fails(2, "the mapping in .cocli/mappings.json does not fit").fails(2, "`--map` takes its");
+}
+
+#[test]
+fn one_number_or_address_typed_two_ways_stands_once() {
+    let home = Home::new();
+    let table = b"name,domain,phone,country,email\nAcme,acme.com,(214) 555-0134,US,Info@acme.com\n\
+        Acme,acme.com,+1 214 555 0134,US,info@ACME.com\nAcme,acme.com,214.555.0199,US,x@acme.com\nAcme,acme.com,+12145550199,US,X@acme.com\n";
+    import(&home, table, &[]).ok();
+    assert_eq!(home.run(&["get", "acme", "phone_number"]).ok(), "(214) 555-0134\n");
+    assert_eq!(home.run(&["get", "acme", "all_phones"]).ok(), "[\"214.555.0199\"]\n");
+    assert_eq!(home.run(&["get", "acme", "all_emails"]).ok(), "[\"x@acme.com\"]\n");
+}
+
+#[test]
+fn people_are_linked_to_the_company_that_a_column_names() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme Inc."]).ok();
+    let table = b"First Name,Last Name,Company,Email\nJane,Doe,Acme Inc,j@x.org\nJohn,Roe,Nowhere Ltd,jo@x.org\n";
+    import(&home, table, &["--people"]).ok();
+    assert_eq!(home.run(&["get", "jane-doe", "company"]).ok(), "companies/acme-inc\n");
+    assert_eq!(home.run(&["get", "john-roe", "company_name"]).ok(), "Nowhere Ltd\n");
+    home.run(&["get", "john-roe", "company"]).fails(3, "");
+    assert!(import(&home, table, &["--people"]).ok().contains("0 values written"));
+}
+
+#[test]
+fn a_nul_in_utf16_is_refused_as_well() {
+    let home = Home::new();
+    let table: Vec<u8> = "\u{feff}name\nA\0b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    import(&home, &table, &[]).fails(1, "t.csv: line 2 holds a NUL byte");
+}

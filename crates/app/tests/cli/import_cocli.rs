@@ -119,7 +119,7 @@ fn a_home_of_the_command_line_comes_in_with_its_campaign_and_what_is_odd_is_name
     is_odd(
         &report,
         "companies/acme-inc/meetings/2026-03-01T1430Z-kick-off-budget.md",
-        "read line by line",
+        "read field by field",
     );
     for (target, name) in [
         ("companies/acme-inc", "Acme Inc"),
@@ -296,13 +296,13 @@ fn files_that_break_every_rule_lose_nothing() {
     assert_eq!(get(&home, "companies/lost", "all_emails"), "[\"a@lost.example\"]");
     assert!(home.run(&["note", "list", "nocard"]).ok().contains("2026-01-02 03:04"));
     for (path, why) in [
-        ("companies/bare/_index.md", "line by line"),
+        ("companies/bare/_index.md", "field by field"),
         ("companies/latin/_index.md", "Latin-1"),
         ("companies/Big One", "is no slug"),
         ("campaigns/r/companies/lost", "in the folder of a campaign"),
         ("campaigns/r/config.toml", "left out"),
         ("campaigns/r/indexes/exclude/x.json", "left out"),
-        ("people/jane/a.md", "line by line"),
+        ("people/jane/a.md", "field by field"),
         ("campaigns/r/indexes/emails/shards/a3.usv", "no address"),
     ] {
         is_odd(&report, path, why);
@@ -318,4 +318,158 @@ fn what_is_no_such_home_is_refused() {
     home.run(&["import", "cocli", home.path.to_str().unwrap()])
         .fails(1, "is a home of this program");
     home.run(&["import", "cocli", "s3://bucket/x"]).fails(2, "expected a folder");
+}
+
+const RECORD: &str = "2026-02-19T10:00:00.000000+00:00\u{1f}vm\u{1f}";
+
+fn record(target: &str, field: &str, value: &str) -> String {
+    format!("{RECORD}{target}\u{1f}{field}\u{1f}{value}\u{1f}\u{1e}\n")
+}
+
+#[test]
+fn what_journals_say_of_a_company_without_a_folder_comes_in() {
+    let home = Home::new();
+    let wal = record("companies/acme/west", "name", "Acme / West")
+        + &record("companies/acme/west", "city", "Dallas")
+        + &record("companies/solo", "name", "Solo");
+    let at = source(
+        &home,
+        &[("wal/a.usv", wal.as_bytes()), ("companies/foo/_index.md", b"---\nname: Foo\n---\n")],
+    );
+    bring(&home, &at);
+    assert_eq!(get(&home, "companies/west", "name"), "Acme / West");
+    assert_eq!(get(&home, "companies/west", "city"), "Dallas");
+    assert_eq!(get(&home, "companies/solo", "name"), "Solo");
+}
+
+#[test]
+fn two_folders_of_one_name_are_two_from_the_first_run_on() {
+    let home = Home::new();
+    let at = source(
+        &home,
+        &[
+            ("companies/acme/_index.md", b"---\nname: Acme\ndomain: a.com\ncity: Dallas\n---\n"),
+            (
+                "companies/aaa/acme/_index.md",
+                b"---\nname: Acme\ndomain: b.com\ncity: Rome\nstate: X\n---\n",
+            ),
+            ("companies/x/acme/_index.md", b"---\nname: Acme\ndomain: c.com\ncity: Oslo\n---\n"),
+        ],
+    );
+    let report = bring(&home, &at);
+    for (slug, domain, city) in
+        [("acme", "a.com", "Dallas"), ("acme-2", "b.com", "Rome"), ("acme-3", "c.com", "Oslo")]
+    {
+        let target = format!("companies/{slug}");
+        assert_eq!(
+            (get(&home, &target, "domain"), get(&home, &target, "city")),
+            (domain.into(), city.into())
+        );
+    }
+    home.run(&["get", "companies/acme", "state"]).fails(3, "");
+    is_odd(&report, "companies/x/acme", "one folder too deep");
+}
+
+#[test]
+fn two_campaigns_of_one_slug_both_come_in() {
+    let home = Home::new();
+    let at = source(
+        &home,
+        &[
+            ("campaigns/Road Map/config.toml", b"[campaign]\nname = \"Old\"\n"),
+            ("campaigns/road-map/config.toml", b"[campaign]\nname = \"New\"\n"),
+        ],
+    );
+    let report = bring(&home, &at);
+    assert_eq!(get(&home, "campaigns/road-map", "name"), "New");
+    assert_eq!(get(&home, "campaigns/road-map-2", "name"), "Old");
+    is_odd(&report, "campaigns/Road Map", "is another campaign: it is road-map-2 here");
+}
+
+#[test]
+fn addresses_of_who_was_removed_are_named_and_not_counted() {
+    let home = Home::new();
+    home.run(&["add", "company", "Gone", "--set", "domain=gone.com"]).ok();
+    home.run(&["rm", "gone"]).ok();
+    let contexts = "email_contexts={\"a@acme.com\":\"Ours\"}";
+    home.run(&["add", "company", "Acme", "--set", contexts]).ok();
+    let row = "\u{1f}web\u{1f}\u{1f}\u{1f}\u{1f}unknown\u{1f}\n";
+    let rows =
+        format!("bob@gone.com\u{1f}gone.com\u{1f}gone{row}a@acme.com\u{1f}acme.com\u{1f}acme{row}");
+    let at = source(
+        &home,
+        &[
+            ("campaigns/r/config.toml", b"[campaign]\nname = \"r\"\n"),
+            ("campaigns/r/indexes/emails/inbox/b2/x.usv", rows.as_bytes()),
+        ],
+    );
+    let report = bring(&home, &at);
+    assert_eq!((&report["emails"]["new"], &report["kept"]), (&Json::from(1), &Json::from(1)));
+    assert_eq!(report["differ"][0]["kept"], "Ours", "{report}");
+    is_odd(&report, "campaigns/r/indexes/emails/inbox/b2/x.usv", "was removed by");
+}
+
+#[test]
+fn an_import_that_was_cut_off_comes_to_what_a_whole_one_would() {
+    let home = Home::new();
+    let wal = record("companies/acme", "tags", "[\"a\", \"old\"]")
+        + &record("companies/acme", "name", "Acme")
+        + &record("people/jane", "name", "Jane");
+    let at = source(&home, &[("wal/a.usv", wal.as_bytes())]);
+    // The journals alone came in, and no card was put in place.
+    import(&home, &at, &[]).ok();
+    for folder in ["companies/acme", "people/jane"] {
+        std::fs::remove_dir_all(home.file(folder)).unwrap();
+    }
+    source(
+        &home,
+        &[
+            ("companies/acme/_index.md", b"---\nname: Acme\ntags:\n- a\n- old\n---\n"),
+            ("companies/acme/tags.lst", b"a\n"),
+        ],
+    );
+    bring(&home, &at);
+    assert_eq!(get(&home, "companies/acme", "tags"), "[\"a\"]");
+    assert!(home.file("companies/acme/_index.md").exists());
+    assert!(home.file("people/jane/jane.md").exists());
+}
+
+#[test]
+fn values_of_here_that_give_way_to_newer_records_are_named() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Oslo"]).ok();
+    let wal = record("companies/acme", "city", "Dallas").replace("2026-02-19", "2099-02-19");
+    let at = source(&home, &[("wal/20990219_vm.usv", wal.as_bytes())]);
+    let report = bring(&home, &at);
+    let expected = serde_json::json!([{
+        "path": "wal/20990219_vm.usv", "target": "companies/acme", "field": "city", "kept": "Oslo", "said": "Dallas"
+    }]);
+    assert_eq!((&report["replaced"], &report["gave_way"]), (&Json::from(1), &expected));
+}
+
+#[test]
+fn a_card_as_long_as_no_card_is_left_out_unread() {
+    let home = Home::new();
+    let at = source(&home, &[("companies/acme/_index.md", b"---\nname: Acme\n---\n")]);
+    let card = std::fs::OpenOptions::new().write(true).open(at.join("companies/acme/_index.md"));
+    card.unwrap().set_len(1 << 40).unwrap();
+    let report = bring(&home, &at);
+    is_odd(&report, "companies/acme/_index.md", "has 1099511627776 bytes: expected at most");
+    assert_eq!(get(&home, "companies/acme", "name"), "acme");
+}
+
+#[test]
+fn a_card_with_one_broken_line_is_read_as_yaml_but_for_that_line() {
+    let home = Home::new();
+    let card = b"---\nname: \"\\xDCn\\xEFcode\"\ncity: 'L''Aquila'\nhours: a: b: c\ntags: [lead, hot]\n---\n";
+    let at = source(&home, &[("companies/u/_index.md", card)]);
+    bring(&home, &at);
+    for (field, value) in [
+        ("name", "\u{dc}n\u{ef}code"),
+        ("city", "L'Aquila"),
+        ("hours", "a: b: c"),
+        ("tags", "[\"hot\",\"lead\"]"),
+    ] {
+        assert_eq!(get(&home, "companies/u", field), value);
+    }
 }

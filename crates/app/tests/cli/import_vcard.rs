@@ -63,7 +63,49 @@ fn what_is_no_contact_is_named_with_its_line_and_the_rest_comes_in() {
     let cards = b"BEGIN:VCARD\nVERSION:3.0\nEMAIL:x@y.example\nEND:VCARD\n\nBEGIN:VCARD\nVERSION:3.0\nFN:Jane\nEND:VCARD\nBEGIN:VCARD\nFN:Cut";
     let ran = import(&home, cards, &["--dry-run"]);
     assert!(ran.err.contains("c.vcf:1: skipped: a contact without a name"), "{}", ran.err);
-    assert!(ran.err.contains("c.vcf:10: skipped: expected END:VCARD"), "{}", ran.err);
+    assert!(ran.err.contains("c.vcf:10: expected END:VCARD"), "{}", ran.err);
     ran.ok();
     assert_eq!(home.run(&["list", "people"]).ok(), "");
+}
+
+#[test]
+fn an_organisation_is_linked_wherever_its_card_stands_and_a_second_import_writes_nothing() {
+    let home = Home::new();
+    let cards = b"BEGIN:VCARD\nVERSION:3.0\nFN:Jane Doe\nORG:Acme;Sales\nEND:VCARD\n\
+        BEGIN:VCARD\nVERSION:3.0\nN:;;;;\nFN:Acme\nORG:Acme;\nX-ABShowAs:COMPANY\nADR:;Suite 2;1 Main St;Dallas;TX;75001;USA\nEND:VCARD\n";
+    import(&home, cards, &[]).ok();
+    assert_eq!(get(&home, "jane-doe", "company"), "companies/acme");
+    assert_eq!(get(&home, "companies/acme", "street_address"), "1 Main St, Suite 2");
+    assert!(import(&home, cards, &[]).ok().contains("0 values written"));
+}
+
+#[test]
+fn a_card_within_a_card_and_one_without_an_end_cost_no_other_line() {
+    let home = Home::new();
+    let cards = b"BEGIN:VCARD\nVERSION:2.1\nFN:Boss\nAGENT:\nBEGIN:VCARD\nVERSION:2.1\nFN:Secretary\nEND:VCARD\n\
+        EMAIL:boss@x.org\nEND:VCARD\nBEGIN:VCARD\nVERSION:3.0\nFN:One\nEMAIL:one@x.org\n\
+        BEGIN:VCARD\nVERSION:3.0\nFN:Two\nEND:VCARD\ngarbage here\nmore\nBEGIN:VCARD\nVERSION:3.0\nFN:Three\n";
+    let ran = import(&home, cards, &[]);
+    for said in [
+        "c.vcf:5: skipped: the card of an agent within a card",
+        "c.vcf:11: expected END:VCARD",
+        "c.vcf:19: skipped: expected BEGIN:VCARD",
+        "c.vcf:21: expected END:VCARD",
+    ] {
+        assert!(ran.err.contains(said), "{said}: {}", ran.err);
+    }
+    assert!(ran.ok().contains("4 added"));
+    assert_eq!(get(&home, "people/boss", "email"), "boss@x.org");
+    assert_eq!(get(&home, "people/one", "email"), "one@x.org");
+}
+
+#[test]
+fn what_came_before_a_card_without_end_is_in_and_told() {
+    let home = Home::new();
+    let cards = "BEGIN:VCARD\nVERSION:3.0\nFN:First\nEND:VCARD\nBEGIN:VCARD\nFN:Long\nNOTE:"
+        .to_owned()
+        + &("x".repeat(1_000) + "\n ").repeat(40_000);
+    let ran = import(&home, cards.as_bytes(), &[]).fails(1, "END:VCARD");
+    assert!(ran.out.contains("1 added"), "{}", ran.out);
+    assert_eq!(get(&home, "people/first", "name"), "First");
 }

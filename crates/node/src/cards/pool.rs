@@ -132,6 +132,31 @@ impl Home {
         Ok(behind.concat())
     }
 
+    /// How many companies and people have no card.
+    pub(crate) fn without_card(&self) -> Result<usize> {
+        if !self.keeps_cards() {
+            return Ok(0);
+        }
+        let counts = self.read(|reader| {
+            reader.by_shard(|shard, entities| {
+                let shelf = Shelf::read(&*self.disk, shard)?;
+                let lacks = |target: &Target| {
+                    let head = shelf.head(target.as_str());
+                    let file = head.map(|head| self.disk.stat(&head.file));
+                    file.is_none_or(|stat| matches!(stat, Ok(None)))
+                };
+                let shown = entities.iter().filter(|(target, entity)| {
+                    target.is_entity()
+                        && Kind::of(target).is_some()
+                        && entity.removed().is_none()
+                        && shows(entity, target).is_some()
+                });
+                Ok(shown.filter(|(target, _)| lacks(target)).count())
+            })
+        })?;
+        Ok(counts.into_iter().sum())
+    }
+
     /// Whether a card does not show what is known of its entity.
     fn is_behind(
         &self,

@@ -7,103 +7,31 @@ use cocli_core::schema::Type;
 use cocli_core::{Entity, Field, Kind, NameError, Target, Value};
 use serde_json::Value as Json;
 
+use super::hosts::{host, telling};
 use crate::contact::e164;
 use crate::followup::company_of;
 use crate::slug::{slug, variants};
-
-/// Domains that many have addresses or pages at: they tell nobody from others.
-const PROVIDERS: &[&str] = &[
-    "126.com",
-    "163.com",
-    "aol.com",
-    "arcor.de",
-    "blogspot.com",
-    "btinternet.com",
-    "business.site",
-    "comcast.net",
-    "duck.com",
-    "email.com",
-    "facebook.com",
-    "fastmail.com",
-    "fastmail.fm",
-    "freenet.de",
-    "g.page",
-    "gmail.com",
-    "gmx.at",
-    "gmx.ch",
-    "gmx.com",
-    "gmx.de",
-    "gmx.net",
-    "goo.gl",
-    "google.com",
-    "googlemail.com",
-    "hey.com",
-    "hotmail.co.uk",
-    "hotmail.com",
-    "hotmail.de",
-    "hotmail.es",
-    "hotmail.fr",
-    "hotmail.it",
-    "icloud.com",
-    "instagram.com",
-    "laposte.net",
-    "libero.it",
-    "linkedin.com",
-    "linktr.ee",
-    "live.co.uk",
-    "live.com",
-    "mac.com",
-    "mail.com",
-    "mail.ru",
-    "maps.google.com",
-    "me.com",
-    "msn.com",
-    "naver.com",
-    "orange.fr",
-    "outlook.com",
-    "outlook.de",
-    "pm.me",
-    "proton.me",
-    "protonmail.com",
-    "qq.com",
-    "rediffmail.com",
-    "rocketmail.com",
-    "sbcglobal.net",
-    "sites.google.com",
-    "t-online.de",
-    "tutanota.com",
-    "twitter.com",
-    "verizon.net",
-    "wanadoo.fr",
-    "web.de",
-    "wixsite.com",
-    "wordpress.com",
-    "x.com",
-    "yahoo.co.in",
-    "yahoo.co.jp",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yahoo.de",
-    "yahoo.fr",
-    "yandex.com",
-    "yandex.ru",
-    "yelp.com",
-    "ymail.com",
-    "youtube.com",
-    "zoho.com",
-];
+use crate::union::WENT;
 
 /// Slugs beyond a taken one that are compared by what they hold; of more of one name the next free one is taken.
 const NAMESAKES_MAX: usize = 32;
+/// Shorter ids of places are what people type where there is none: `N/A`, `not found`.
+const PLACE_ID_CHARS_MIN: usize = 12;
+/// How often one entity may have become another.
+const WENT_MAX: usize = 64;
 
 /// What tells one from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum By {
     Place,
     Domain,
+    /// That of an e-mail address, where nothing says a domain: it may be a provider's.
+    MailDomain,
     Email,
     Phone,
     Company,
+    /// Alone it tells nobody; it says whether the others mean the same one.
+    Name,
 }
 
 /// A value that tells, by its hash.
@@ -117,6 +45,8 @@ pub(super) struct Identities {
     by_key: HashMap<(Kind, Key), Vec<usize>>,
     /// Of a slug with namesakes, where to look for a free one.
     free_from: HashMap<(Kind, String), usize>,
+    /// Entities that became others, until [`Identities::settle_gone`].
+    gone: Vec<Gone>,
     /// The country of telephone numbers that name none.
     region: Option<String>,
 }
@@ -125,7 +55,24 @@ pub(super) struct Identities {
 struct One {
     target: Target,
     keys: Vec<Key>,
-    name: u128,
+}
+
+/// One that became another.
+#[derive(Debug)]
+struct Gone {
+    kind: Kind,
+    target: Target,
+    into: Target,
+    keys: Vec<Key>,
+}
+
+/// What a match is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// To bring values in: it has to be the same.
+    Joining,
+    /// To tell a person that it may be the same.
+    Telling,
 }
 
 /// Who somebody is.
@@ -146,30 +93,79 @@ impl Identities {
         self.by_target.contains_key(target)
     }
 
+    /// What a target is by now: one that became another is that one.
+    pub(super) fn now(&self, target: &Target) -> Option<&Target> {
+        self.by_target.get(target).map(|at| &self.ones[*at].target)
+    }
+
+    /// The country of telephone numbers that name none.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
     /// Takes in what is known of an entity of the pool.
     pub(super) fn learn_entity(&mut self, target: &Target, entity: &Entity) {
         let Some(kind) = Kind::of(target).filter(|kind| !kind.is_convo()) else { return };
-        if entity.removed().is_some() || entity.is_shown() {
-            self.learn(kind, target, &entity.shown(Some(kind)));
+        let removed = entity.removed().is_some();
+        if !removed && !entity.is_shown() {
+            return;
+        }
+        let values = entity.shown(Some(kind));
+        let went = || {
+            let entry = Field::read(WENT).ok().and_then(|field| entity.fields.get(&field))?;
+            Target::read(&entry.value.shown()).ok().filter(|into| Kind::of(into) == Some(kind))
+        };
+        match went().filter(|_| removed) {
+            Some(into) => {
+                let keys = self.keys(kind, &values);
+                self.gone.push(Gone { kind, target: target.clone(), into, keys });
+            }
+            None => self.learn(kind, target, &values),
         }
     }
 
-    /// Takes in what an entity has, or has more.
+    /// What those had that became others tells these: for when all of the pool was learned.
+    pub(super) fn settle_gone(&mut self) {
+        let gone = std::mem::take(&mut self.gone);
+        let next: HashMap<Target, Target> =
+            gone.iter().map(|gone| (gone.target.clone(), gone.into.clone())).collect();
+        for gone in gone {
+            let ways = std::iter::successors(Some(&gone.into), |into| next.get(*into));
+            let Some(into) = ways.take(WENT_MAX).last() else { continue };
+            let there = self.by_target.get(into).copied();
+            let at = there.unwrap_or_else(|| self.one(&gone.target));
+            self.add(gone.kind, at, gone.keys);
+            self.by_target.insert(gone.target, at);
+        }
+    }
+
+    /// Takes in what an entity has, or has more. Its first name stays its name.
     pub(super) fn learn(&mut self, kind: Kind, target: &Target, values: &BTreeMap<Field, Value>) {
+        let mut keys = self.keys(kind, values);
+        let at = self.one(target);
+        if name_of(&self.ones[at].keys).is_some() {
+            keys.retain(|key| key.0 != By::Name);
+        }
+        self.add(kind, at, keys);
+    }
+
+    fn one(&mut self, target: &Target) -> usize {
         let next = self.ones.len();
         let at = *self.by_target.entry(target.clone()).or_insert(next);
         if at == next {
-            self.ones.push(One { target: target.clone(), keys: Vec::new(), name: 0 });
+            self.ones.push(One { target: target.clone(), keys: Vec::new() });
         }
-        let keys = self.keys(kind, values);
+        at
+    }
+
+    fn add(&mut self, kind: Kind, at: usize, keys: Vec<Key>) {
         let one = &mut self.ones[at];
-        if let Some(name) = text(values, "name").filter(|_| one.name == 0) {
-            one.name = name_hash(&name);
-        }
         for key in keys {
             if !one.keys.contains(&key) {
                 one.keys.push(key);
-                self.by_key.entry((kind, key)).or_default().push(at);
+                if key.0 != By::Name {
+                    self.by_key.entry((kind, key)).or_default().push(at);
+                }
             }
         }
     }
@@ -185,8 +181,8 @@ impl Identities {
     ) -> Result<Who, NameError> {
         let name = text(values, "name").unwrap_or_default();
         let keys = self.keys(kind, values);
-        let mut found: Vec<Target> =
-            self.by_keys(kind, &keys, name_hash(&name), true).into_iter().cloned().collect();
+        let found = self.by_keys(kind, &keys, For::Joining);
+        let mut found: Vec<Target> = found.into_iter().cloned().collect();
         match found.len() {
             0 => Ok(Who::One(self.by_name(kind, &slug(&name), &keys)?)),
             1 => Ok(Who::One(found.swap_remove(0))),
@@ -194,15 +190,14 @@ impl Identities {
         }
     }
 
-    /// Others that are the same by what they have.
+    /// Others that may be the same by what they have.
     pub(super) fn alike(
         &self,
         kind: Kind,
         target: &Target,
         values: &BTreeMap<Field, Value>,
     ) -> Vec<Target> {
-        let name = name_hash(&text(values, "name").unwrap_or_default());
-        let found = self.by_keys(kind, &self.keys(kind, values), name, false);
+        let found = self.by_keys(kind, &self.keys(kind, values), For::Telling);
         found.into_iter().filter(|other| *other != target).cloned().collect()
     }
 
@@ -217,23 +212,35 @@ impl Identities {
         values: &BTreeMap<Field, Value>,
     ) -> Result<Target, NameError> {
         let by = if kind == Kind::Person { By::Email } else { By::Domain };
-        let keys: Vec<Key> =
-            self.keys(kind, values).into_iter().filter(|key| key.0 == by).collect();
-        let held = self.by_target.get(target).map(|at| &self.ones[*at].keys);
-        if held.is_some_and(|held| differ(by, held, &keys)) {
+        let mut keys = self.keys(kind, values);
+        keys.retain(|key| key.0 == by);
+        let Some(at) = self.by_target.get(target) else { return Ok(target.clone()) };
+        let one = &self.ones[*at];
+        if differ(&[by], &one.keys, &keys) {
             return self.by_name(kind, target.slug(), &keys);
         }
-        Ok(target.clone())
+        Ok(one.target.clone())
     }
 
     /// Whether a name is known of it.
     pub(super) fn is_named(&self, target: &Target) -> bool {
-        self.by_target.get(target).is_some_and(|at| self.ones[*at].name != 0)
+        self.by_target.get(target).is_some_and(|at| name_of(&self.ones[*at].keys).is_some())
     }
 
-    /// Whether a known one bears this name.
-    pub(super) fn is_called(&self, target: &Target, name: &str) -> bool {
-        self.by_target.get(target).is_some_and(|at| self.ones[*at].name == name_hash(name))
+    /// The one company that bears this very name, by the slugs that are made of it.
+    pub(super) fn company_called(&self, name: &str) -> Option<Target> {
+        let key = (By::Name, name_hash(name));
+        let slug = slug(name);
+        let mut found: BTreeSet<&Target> = BTreeSet::new();
+        for variant in variants(&slug).take(NAMESAKES_MAX) {
+            let target = Target::read(&format!("{}/{variant}", Kind::Company.plural())).ok()?;
+            let Some(at) = self.by_target.get(&target) else { break };
+            let one = &self.ones[*at];
+            if one.keys.contains(&key) {
+                found.insert(&one.target);
+            }
+        }
+        if found.len() == 1 { found.first().map(|target| (*target).clone()) } else { None }
     }
 
     /// The company of a domain.
@@ -243,29 +250,22 @@ impl Identities {
         (of.len() == 1).then(|| &self.ones[of[0]].target)
     }
 
-    /// Who has one of these keys; with `narrow`, of several that share one the one of the name.
-    fn by_keys(&self, kind: Kind, keys: &[Key], name: u128, narrow: bool) -> BTreeSet<&Target> {
+    /// Who has one of these keys; of several that share one, to join it, the one of the name.
+    fn by_keys(&self, kind: Kind, keys: &[Key], reason: For) -> BTreeSet<&Target> {
         let mut found = BTreeSet::new();
-        for key in keys {
-            let Some(of) = self.by_key.get(&(kind, *key)).filter(|_| key.0 != By::Company) else {
-                continue;
-            };
-            let fits = |at: &&usize| {
-                let one = &self.ones[**at];
-                // Colleagues share a telephone; a company has one domain, and one place.
-                let by_name = kind == Kind::Person && key.0 == By::Phone;
-                let stronger = |by: By| kind == Kind::Company && by < key.0 && by < By::Email;
-                (!by_name || one.name == name)
-                    && ![By::Place, By::Domain]
-                        .into_iter()
-                        .any(|by| stronger(by) && differ(by, &one.keys, keys))
-            };
-            let fitting: Vec<&One> = of.iter().filter(fits).map(|at| &self.ones[*at]).collect();
-            let of_name: Vec<&One> =
-                fitting.iter().copied().filter(|one| one.name == name).collect();
-            let meant =
-                if narrow && fitting.len() > 1 && of_name.len() == 1 { of_name } else { fitting };
-            found.extend(meant.into_iter().map(|one| &one.target));
+        for key in keys.iter().filter(|key| ![By::Company, By::Name].contains(&key.0)) {
+            let of = equals(*key).flat_map(|held| {
+                let all = self.by_key.get(&(kind, held)).into_iter().flatten();
+                all.map(move |at| (held.0, &self.ones[*at]))
+            });
+            let fits =
+                |(by, one): &(By, &One)| matches(kind, (key.0, *by), keys, &one.keys, reason);
+            let fitting: Vec<&One> = of.filter(fits).map(|(_, one)| one).collect();
+            let mut of_name = fitting.iter().filter(|one| name_of(&one.keys) == name_of(keys));
+            match (of_name.next(), of_name.next()) {
+                (Some(one), None) if reason == For::Joining => drop(found.insert(&one.target)),
+                _ => found.extend(fitting.iter().map(|one| &one.target)),
+            }
         }
         found
     }
@@ -276,10 +276,13 @@ impl Identities {
         for variant in variants(slug).take(NAMESAKES_MAX) {
             let target = of(&variant)?;
             let Some(at) = self.by_target.get(&target) else { return Ok(target) };
-            let held = &self.ones[*at].keys;
-            let all = [By::Place, By::Domain, By::Email, By::Phone, By::Company];
-            if !all.into_iter().any(|by| differ(by, held, keys)) {
-                return Ok(target);
+            let one = &self.ones[*at];
+            let domains = &[By::Domain, By::MailDomain][..];
+            let all = [&[By::Place], domains, &[By::Email], &[By::Phone], &[By::Company]];
+            let other = all.into_iter().any(|by| differ(by, &one.keys, keys));
+            let common = keys.iter().any(|key| key.0 != By::Name && one.keys.contains(key));
+            if !other && (common || names_agree(keys, &one.keys)) {
+                return Ok(one.target.clone());
             }
         }
         let from = self.free_from.entry((kind, slug.to_owned())).or_insert(NAMESAKES_MAX);
@@ -303,6 +306,9 @@ impl Identities {
                 keys.push(key);
             }
         };
+        if let Some(name) = text(values, "name") {
+            add(By::Name, &plain_name(&name));
+        }
         let emails: Vec<String> = of(&["email", "all_emails"])
             .iter()
             .map(|email| email.trim().to_lowercase())
@@ -323,42 +329,90 @@ impl Identities {
             companies.for_each(|company| add(By::Company, company.as_str()));
             return keys;
         }
-        of(&["place_id"]).iter().for_each(|place| add(By::Place, place));
-        let own = of(&["domain"]).into_iter().chain(of(&["website_url"]));
-        let own: Vec<String> = own.filter_map(|text| host(&text)).collect();
-        let by_email =
-            || emails.iter().filter_map(|email| host(email.rsplit('@').next()?)).collect();
-        let domains: Vec<String> = if own.is_empty() { by_email() } else { own };
-        if let Some(domain) = domains.first().and_then(|domain| telling(domain)) {
-            add(By::Domain, domain);
+        let places = of(&["place_id"]);
+        let places = places.iter().filter(|place| place.chars().count() >= PLACE_ID_CHARS_MIN);
+        places.for_each(|place| add(By::Place, place));
+        let tells = |host: &String| telling(host).is_some();
+        let own = of(&["domain", "website_url"]);
+        let own = own.iter().filter_map(|text| host(text)).find(tells);
+        let of_email = |email: &String| host(email.rsplit('@').next()?);
+        let by_email = || emails.iter().filter_map(of_email).find(tells);
+        match own {
+            Some(domain) => add(By::Domain, &domain),
+            None => by_email().iter().for_each(|domain| add(By::MailDomain, domain)),
         }
         keys
     }
 }
 
+/// What a key may be kept as: the domain of an address is that of a site as well.
+fn equals(key: Key) -> impl Iterator<Item = Key> {
+    let other = match key.0 {
+        By::Domain => Some((By::MailDomain, key.1)),
+        By::MailDomain => Some((By::Domain, key.1)),
+        _ => None,
+    };
+    [Some(key), other].into_iter().flatten()
+}
+
+/// Whether one that has a key of another means the same: what came (`by.0`) against what is held (`by.1`).
+fn matches(kind: Kind, by: (By, By), keys: &[Key], held: &[Key], reason: For) -> bool {
+    let telling = reason == For::Telling;
+    match (kind, by) {
+        // Colleagues share a telephone, and an address as `info@`.
+        (Kind::Person, (By::Email, _)) => telling || names_agree(keys, held),
+        (Kind::Person, _) => names_same(keys, held),
+        // A domain that only an address says may be a provider's.
+        (_, (By::Domain, By::Domain)) => !differ(&[By::Place], held, keys),
+        (_, (By::Domain | By::MailDomain, other)) => {
+            let same = names_same(keys, held) || (telling && other == By::Domain);
+            same && !differ(&[By::Place], held, keys)
+        }
+        // A company has one place, and one domain.
+        (_, (By::Email | By::Phone, _)) => {
+            !differ(&[By::Place], held, keys) && !differ(&[By::Domain], held, keys)
+        }
+        _ => true,
+    }
+}
+
+/// The first name among the keys.
+fn name_of(keys: &[Key]) -> Option<u128> {
+    keys.iter().find(|key| key.0 == By::Name).map(|key| key.1)
+}
+
+fn names_same(a: &[Key], b: &[Key]) -> bool {
+    a.iter().any(|key| key.0 == By::Name && b.contains(key))
+}
+
+/// Whether the names do not say that these are two: they have one in common, or one of them has none.
+fn names_agree(a: &[Key], b: &[Key]) -> bool {
+    !differ(&[By::Name], a, b)
+}
+
 /// Whether both have something of this, and nothing of it in common.
-fn differ(by: By, a: &[Key], b: &[Key]) -> bool {
-    let has = |keys: &[Key]| keys.iter().any(|key| key.0 == by);
-    has(a) && has(b) && !a.iter().any(|key| key.0 == by && b.contains(key))
+fn differ(by: &[By], a: &[Key], b: &[Key]) -> bool {
+    let of = |key: &&Key| by.contains(&key.0);
+    let common = |key: &Key| b.iter().filter(of).any(|other| other.1 == key.1);
+    a.iter().any(|key| of(&key)) && b.iter().any(|key| of(&key)) && !a.iter().filter(of).any(common)
 }
 
-/// A domain, unless it is a provider's.
-fn telling(domain: &str) -> Option<&str> {
-    (!PROVIDERS.contains(&domain)).then_some(domain)
-}
-
-/// The host of an address of a page, without `www.`; nothing where it is none.
-pub(super) fn host(site: &str) -> Option<String> {
-    let site = site.trim().to_lowercase();
-    let host = site.split("://").last().unwrap_or_default();
-    let host = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
-    let host = host.strip_prefix("www.").unwrap_or(host).trim_end_matches('.');
-    let fits = host.contains('.') && !host.contains(|c: char| c.is_whitespace() || c == '@');
-    fits.then(|| host.to_owned())
+/// A name as names are compared: lower case, one blank for whatever stands between letters, digits, `+`, `#` and `&`.
+pub(super) fn plain_name(name: &str) -> String {
+    let mut plain = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_alphanumeric() || matches!(c, '+' | '#' | '&') {
+            plain.push(c);
+        } else if !plain.ends_with(' ') && !plain.is_empty() {
+            plain.push(' ');
+        }
+    }
+    plain.truncate(plain.trim_end().len());
+    if plain.is_empty() { name.trim().to_owned() } else { plain }
 }
 
 fn name_hash(name: &str) -> u128 {
-    hash(slug(name).as_bytes())
+    hash(plain_name(name).as_bytes())
 }
 
 fn value<'v>(values: &'v BTreeMap<Field, Value>, name: &str) -> Option<&'v Value> {
@@ -414,12 +468,17 @@ mod tests {
         assert_eq!(shown, expected, "{pairs:?}");
     }
 
+    const PLACE: &str = "ChIJ5X0j7DHDwogRvQgaGw0y4FM";
+
     #[test]
     fn a_company_is_known_by_any_of_its_keys_and_by_no_provider() {
         let mut pool = pool(
             Kind::Company,
             &[
-                ("companies/acme", &[("name", "Acme"), ("domain", "acme.com"), ("place_id", "P1")]),
+                (
+                    "companies/acme",
+                    &[("name", "Acme"), ("domain", "acme.com"), ("place_id", PLACE)],
+                ),
                 ("companies/beta", &[("name", "Beta"), ("phone_1", "+1 214 555 0134")]),
                 ("companies/joe", &[("name", "Joe"), ("email", "joe@gmail.com")]),
             ],
@@ -427,8 +486,10 @@ mod tests {
         let of = Kind::Company;
         let acme = "companies/acme";
         is(&mut pool, of, &[("name", "ACME Inc"), ("website_url", "https://www.acme.com/x")], acme);
-        is(&mut pool, of, &[("name", "A"), ("email", "info@acme.com")], acme);
-        is(&mut pool, of, &[("name", "A"), ("place_id", "P1")], acme);
+        // A domain that only an address says may be a provider's: the name has to agree.
+        is(&mut pool, of, &[("name", "acme"), ("email", "info@acme.com")], acme);
+        is(&mut pool, of, &[("name", "A"), ("email", "info@acme.com")], "companies/a");
+        is(&mut pool, of, &[("name", "A"), ("place_id", PLACE)], acme);
         let phone = [("name", "B"), ("phone_number", "(214) 555-0134"), ("country", "US")];
         is(&mut pool, of, &phone, "companies/beta");
         is(&mut pool, of, &[("name", "J"), ("email", "JOE@gmail.com")], "companies/joe");
@@ -442,7 +503,11 @@ mod tests {
         is(
             &mut pool,
             of,
-            &[("name", "Acme"), ("domain", "acme.com"), ("place_id", "P2")],
+            &[
+                ("name", "Acme"),
+                ("domain", "acme.com"),
+                ("place_id", "ChIJb8Jg9pZYwokR-qHGtvSkLzs"),
+            ],
             "companies/acme-2",
         );
         // Its telephone is another one's.
@@ -463,7 +528,9 @@ mod tests {
             &[("name", "Jane Doe"), phone, ("email", "j@home.org")],
             "people/jane-doe",
         );
-        is(&mut pool, of, &[("name", "J. Doe"), ("email", "Jane@x.org")], "people/jane-doe");
+        is(&mut pool, of, &[("name", "jane doe"), ("email", "Jane@x.org")], "people/jane-doe");
+        // Two who share an address, as `info@`, are two.
+        is(&mut pool, of, &[("name", "J. Doe"), ("email", "Jane@x.org")], "people/j-doe");
         is(&mut pool, of, &[("name", "Jane Doe"), ("email", "other@y.org")], "people/jane-doe-2");
     }
 
@@ -482,5 +549,105 @@ mod tests {
             &[("name", "Acme"), ("domain", "a200.org")],
             "companies/acme-200",
         );
+    }
+
+    #[test]
+    fn names_that_make_one_slug_are_not_one_name() {
+        for (one, other) in [
+            ("C++ Ltd", "C Ltd"),
+            ("C# Ltd", "C Ltd"),
+            ("\u{674e}\u{4f1f}", "\u{674e}\u{5a01}"),
+            (
+                "Brotherhood of Electrical Workers and Allied Trades, Local Union Number 134",
+                "Brotherhood of Electrical Workers and Allied Trades, Local Union Number 77",
+            ),
+        ] {
+            let target = Target::read(&format!("companies/{}", slug(one))).unwrap();
+            assert_eq!(slug(one), slug(other));
+            let mut pool = Identities::new(None);
+            pool.learn(Kind::Company, &target, &values(&[("name", one)]));
+            is(&mut pool, Kind::Company, &[("name", other)], &format!("{target}-2"));
+            is(&mut pool, Kind::Company, &[("name", one)], target.as_str());
+        }
+        for (one, other) in [("Acme, Inc.", "ACME  Inc"), ("L'Or\u{e9}al", "l-or\u{e9}al")] {
+            assert_eq!(plain_name(one), plain_name(other));
+        }
+        assert_ne!(plain_name("!!"), plain_name("--"));
+    }
+
+    #[test]
+    fn strangers_with_one_provider_or_no_place_are_not_one() {
+        let mut pool = pool(
+            Kind::Company,
+            &[
+                ("companies/joe", &[("name", "Joe"), ("email", "joes@small-isp.net")]),
+                (
+                    "companies/one",
+                    &[("name", "One"), ("website_url", "https://m.facebook.com/one")],
+                ),
+                ("companies/na", &[("name", "Na"), ("place_id", "not found")]),
+            ],
+        );
+        let of = Kind::Company;
+        is(&mut pool, of, &[("name", "Bob"), ("email", "bob@small-isp.net")], "companies/bob");
+        is(
+            &mut pool,
+            of,
+            &[("name", "Two"), ("website_url", "m.facebook.com/two")],
+            "companies/two",
+        );
+        is(&mut pool, of, &[("name", "No"), ("place_id", "not found")], "companies/no");
+        // The first that tells counts.
+        let site =
+            [("name", "One"), ("domain", "facebook.com"), ("website_url", "https://one.org")];
+        pool.learn(of, &Target::read("companies/one").unwrap(), &values(&site));
+        is(&mut pool, of, &[("name", "Uno"), ("domain", "one.org")], "companies/one");
+    }
+
+    #[test]
+    fn who_became_another_is_that_one() {
+        let read = |field: &str, text: &str| (Field::read(field).unwrap(), Value::read(text));
+        let entity = |pairs: &[(&str, &str)]| {
+            let mut entity = Entity::default();
+            for (field, value) in pairs.iter().map(|(field, text)| read(field, text)) {
+                let instant = cocli_core::Instant::from_micros(1).unwrap();
+                let stamp =
+                    cocli_core::Stamp { instant, node: cocli_core::NodeId::written("n").unwrap() };
+                let causality = cocli_core::Causality::saw(Vec::new());
+                entity.merge(field, cocli_core::Entry { stamp, value, causality });
+            }
+            entity
+        };
+        let mut pool = Identities::new(None);
+        for (target, pairs) in [
+            (
+                "companies/a",
+                &[
+                    ("name", "A"),
+                    ("domain", "a.org"),
+                    ("_deleted", "true"),
+                    ("_went", "companies/b"),
+                ][..],
+            ),
+            (
+                "companies/b",
+                &[
+                    ("name", "B"),
+                    ("domain", "b.org"),
+                    ("_deleted", "true"),
+                    ("_went", "companies/c"),
+                ],
+            ),
+            ("companies/c", &[("name", "C"), ("domain", "c.org")]),
+            ("companies/x", &[("name", "X"), ("_deleted", "true"), ("_went", "companies/x")]),
+        ] {
+            pool.learn_entity(&Target::read(target).unwrap(), &entity(pairs));
+        }
+        pool.settle_gone();
+        let of = Kind::Company;
+        is(&mut pool, of, &[("name", "A"), ("domain", "a.org")], "companies/c");
+        is(&mut pool, of, &[("name", "A")], "companies/c");
+        is(&mut pool, of, &[("name", "Z"), ("domain", "b.org")], "companies/c");
+        is(&mut pool, of, &[("name", "X")], "companies/x");
     }
 }

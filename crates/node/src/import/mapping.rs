@@ -6,7 +6,9 @@ use cocli_core::schema::Type;
 use cocli_core::{Field, Kind, NameError, Value};
 use serde_json::Value as Json;
 
-use super::identity::{host, is_many};
+use super::hosts::{host, telling};
+use super::identity::is_many;
+use super::there::{ALL_EMAILS, ALL_PHONES};
 use crate::slug::slug;
 
 /// Other names that people give to columns, and the field that is meant.
@@ -26,6 +28,12 @@ const ALIASES: &[(&str, &str)] = &[
     ("postal_code", "zip_code"),
     ("phone", "phone_number"),
     ("telephone", "phone_number"),
+    ("telephone", "phone"),
+    ("phone_number", "phone"),
+    ("mobile", "phone"),
+    ("job_title", "role"),
+    ("title", "role"),
+    ("position", "role"),
     ("e_mail", "email"),
     ("mail", "email"),
     ("category", "categories"),
@@ -47,6 +55,13 @@ const GOOGLE_MAPS: &[(&str, &str)] = &[
     ("second_category", "categories"),
 ];
 
+/// Columns that are a name together.
+const FIRST_NAMES: &[&str] = &["first_name", "firstname", "given_name", "forename"];
+const LAST_NAMES: &[&str] = &["last_name", "lastname", "surname", "family_name"];
+
+/// Columns that a message names; more are counted.
+const COLUMNS_TOLD_MAX: usize = 20;
+
 /// Which field each column becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
@@ -54,6 +69,10 @@ pub struct Mapping {
     pub fields: Vec<Option<Field>>,
     /// What every row says besides.
     pub fixed: Vec<(Field, Value)>,
+    /// The columns of a first and a last name, where no column is the name.
+    pub joined: Option<(usize, usize)>,
+    /// Columns that are left out though nobody said so.
+    pub notes: Vec<String>,
 }
 
 /// A table that cannot be brought in; nothing was written.
@@ -85,6 +104,12 @@ pub enum MappingError {
         /// Their field.
         field: Field,
     },
+    /// A field that the program keeps for itself.
+    #[error("`{field}` begins with `_`, which nobody sets: expected another name")]
+    Own {
+        /// The field.
+        field: Field,
+    },
     /// A field outside the grammar.
     #[error(transparent)]
     Name(#[from] NameError),
@@ -100,35 +125,27 @@ impl Mapping {
         columns: &[String],
         given: &[(String, String)],
     ) -> Result<Self, MappingError> {
-        let all = || columns.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>().join(", ");
-        let mut fields = vec![None; columns.len()];
-        let mut settled = vec![false; columns.len()];
-        let mut taken: HashMap<Field, usize> = HashMap::new();
+        let mut settling = Settling::new(kind, columns);
         for (column, field) in given {
             let Some(at) = columns.iter().position(|c| c.trim() == column.trim()) else {
-                return Err(MappingError::NoColumn { column: column.clone(), columns: all() });
+                let (column, columns) = (column.clone(), columns_told(columns));
+                return Err(MappingError::NoColumn { column, columns });
             };
-            fields[at] = if field.is_empty() { None } else { Some(Field::read(field)?) };
-            settled[at] = true;
-            if let Some(field) = &fields[at]
-                && let Some(other) = taken.insert(field.clone(), at).filter(|other| *other != at)
-            {
+            if field.is_empty() {
+                settling.fields[at] = Some(None);
+                continue;
+            }
+            let field = Field::read(field)?;
+            if field.as_str().starts_with('_') {
+                return Err(MappingError::Own { field });
+            }
+            if let Some(other) = settling.other(&field, at) {
                 let (first, second) = (columns[other].clone(), columns[at].clone());
-                return Err(MappingError::Twice { first, second, field: field.clone() });
+                return Err(MappingError::Twice { first, second, field });
             }
+            settling.take(at, field);
         }
-        for (at, column) in columns.iter().enumerate().filter(|(at, _)| !settled[*at]) {
-            // Of two columns of one name the first counts.
-            let field = by_name(kind, column).filter(|field| !taken.contains_key(field));
-            if let Some(field) = &field {
-                taken.insert(field.clone(), at);
-            }
-            fields[at] = field;
-        }
-        if !fields.iter().flatten().any(|field| field.as_str() == "name") {
-            return Err(MappingError::NoName { columns: all() });
-        }
-        Ok(Self { fields, fixed: Vec::new() })
+        settling.all(Vec::new())
     }
 
     /// The columns that the Python program reads of a Google Maps table; what else stands there is brought in by its
@@ -137,30 +154,21 @@ impl Mapping {
     /// # Errors
     /// When no column is the name.
     pub fn google_maps(columns: &[String]) -> Result<Self, MappingError> {
-        let plain = |column: &String| slug(column).replace('-', "_");
-        let of = |column: &String| {
+        let mut settling = Settling::new(Kind::Company, columns);
+        for (at, column) in columns.iter().enumerate() {
             let plain = plain(column);
-            GOOGLE_MAPS.iter().find(|(name, _)| *name == plain).map(|(_, field)| *field)
-        };
-        let mut fields = Vec::new();
-        for column in columns {
-            let field = match of(column) {
-                Some(field) => Some(Field::read(field)?),
-                None => by_name(Kind::Company, column),
-            };
-            // Several columns may be categories or tags: sets take all.
-            let many = |field: &Field| is_many(Some(Kind::Company), field);
-            let free = |field: &Field| many(field) || !fields.contains(&Some(field.clone()));
-            fields.push(field.filter(free));
-        }
-        if !fields.iter().flatten().any(|field| field.as_str() == "name") {
-            let columns = columns.iter().map(|c| format!("{c:?}")).collect::<Vec<_>>().join(", ");
-            return Err(MappingError::NoName { columns });
+            let meant = GOOGLE_MAPS.iter().find(|(name, _)| *name == plain);
+            if let Some((_, field)) = meant {
+                let field = Field::read(field)?;
+                if settling.other(&field, at).is_none() {
+                    settling.take(at, field);
+                }
+            }
         }
         let fixed = [("type", "Lead"), ("tags", "[\"google-maps-import\"]")];
         let fixed =
             fixed.into_iter().map(|(name, text)| Ok((Field::read(name)?, Value::read(text))));
-        Ok(Self { fields, fixed: fixed.collect::<Result<_, NameError>>()? })
+        settling.all(fixed.collect::<Result<_, NameError>>()?)
     }
 
     /// What the cells of a row say.
@@ -171,7 +179,13 @@ impl Mapping {
         cells: impl IntoIterator<Item = &'r str>,
     ) -> BTreeMap<Field, Value> {
         let mut values: BTreeMap<Field, Value> = self.fixed.iter().cloned().collect();
-        for (field, cell) in self.fields.iter().zip(cells) {
+        let (mut first, mut last) = ("", "");
+        for (at, (field, cell)) in self.fields.iter().zip(cells).enumerate() {
+            match self.joined {
+                Some((of, _)) if of == at => first = cell,
+                Some((_, of)) if of == at => last = cell,
+                _ => {}
+            }
             let (Some(field), cell) = (field, cell.trim()) else { continue };
             if cell.is_empty() {
                 continue;
@@ -188,8 +202,132 @@ impl Mapping {
             };
             values.insert(field.clone(), value);
         }
+        if self.joined.is_some()
+            && let Ok(field) = Field::read(NAME)
+        {
+            let name = [first, last].map(str::trim).join(" ");
+            if !name.trim().is_empty() {
+                values.insert(field, Value::text(name.trim()));
+            }
+        }
         with_domain(kind, &mut values);
         values
+    }
+}
+
+const NAME: &str = "name";
+
+/// Columns on their way to fields.
+struct Settling<'c> {
+    kind: Kind,
+    columns: &'c [String],
+    /// `Some(None)` is a column that somebody left out.
+    fields: Vec<Option<Option<Field>>>,
+    taken: HashMap<Field, usize>,
+}
+
+impl<'c> Settling<'c> {
+    fn new(kind: Kind, columns: &'c [String]) -> Self {
+        Self { kind, columns, fields: vec![None; columns.len()], taken: HashMap::new() }
+    }
+
+    /// The other column that has a field already; a set takes all.
+    fn other(&self, field: &Field, at: usize) -> Option<usize> {
+        let other = self.taken.get(field).copied();
+        other.filter(|other| *other != at && !is_many(Some(self.kind), field))
+    }
+
+    fn take(&mut self, at: usize, field: Field) {
+        self.taken.insert(field.clone(), at);
+        self.fields[at] = Some(Some(field));
+    }
+
+    /// Settles what is open, from the surest on: columns that are called as a field, then those that mean one.
+    fn all(mut self, fixed: Vec<(Field, Value)>) -> Result<Mapping, MappingError> {
+        let open = |fields: &[Option<Option<Field>>]| -> Vec<usize> {
+            (0..fields.len()).filter(|at| fields[*at].is_none()).collect()
+        };
+        for at in open(&self.fields) {
+            let name = plain(&self.columns[at]);
+            let known = self.kind.type_of(&name).and_then(|_| Field::read(&name).ok());
+            if let Some(field) = known.filter(|field| self.other(field, at).is_none()) {
+                self.take(at, field);
+            }
+        }
+        let mut notes = Vec::new();
+        for at in open(&self.fields) {
+            let column = &self.columns[at];
+            let Some(fitting) = self.fitting(column) else { continue };
+            match fitting.iter().find(|field| self.other(field, at).is_none()) {
+                Some(field) => self.take(at, field.clone()),
+                None => {
+                    let other = fitting.first().and_then(|field| self.taken.get(field));
+                    let other = other.map(|at| self.columns[*at].as_str()).unwrap_or_default();
+                    notes.push(format!(
+                        "the column {column:?} is left out: {other:?} is its field already"
+                    ));
+                }
+            }
+        }
+        let joined = self.joined();
+        if joined.is_none() && !self.taken.keys().any(|field| field.as_str() == NAME) {
+            return Err(MappingError::NoName { columns: columns_told(self.columns) });
+        }
+        Ok(Mapping {
+            fields: self.fields.into_iter().map(Option::flatten).collect(),
+            fixed,
+            joined,
+            notes,
+        })
+    }
+
+    /// The fields that a column may become, the best first; nothing where it has no name.
+    fn fitting(&self, column: &str) -> Option<Vec<Field>> {
+        if column.trim().is_empty() {
+            return None;
+        }
+        let name = plain(column);
+        let meant = match self.kind.type_of(&name) {
+            Some(_) => Some(name.as_str()),
+            None => ALIASES
+                .iter()
+                .find(|(alias, field)| *alias == name && self.kind.type_of(field).is_some())
+                .map(|(_, field)| *field),
+        };
+        let beside = match meant.and_then(|field| self.kind.type_of(field)) {
+            Some(Type::Email) => Some(ALL_EMAILS),
+            Some(Type::Phone) => Some(ALL_PHONES),
+            _ => None,
+        };
+        let of = [meant, beside].into_iter().flatten().map(Field::read);
+        Some(of.chain([Field::of_key(&name)]).filter_map(Result::ok).collect())
+    }
+
+    /// The columns that are the name of a person together.
+    fn joined(&self) -> Option<(usize, usize)> {
+        if self.kind != Kind::Person || self.taken.keys().any(|field| field.as_str() == NAME) {
+            return None;
+        }
+        let of = |names: &[&str]| {
+            self.columns.iter().position(|column| names.contains(&plain(column).as_str()))
+        };
+        Some((of(FIRST_NAMES)?, of(LAST_NAMES)?))
+    }
+}
+
+/// The name of a column as names of fields are written.
+fn plain(column: &str) -> String {
+    slug(column).replace('-', "_")
+}
+
+/// Some columns, for a message.
+#[must_use]
+pub fn columns_told(columns: &[String]) -> String {
+    let told = columns.iter().take(COLUMNS_TOLD_MAX).map(|column| format!("{column:?}"));
+    let told = told.collect::<Vec<_>>().join(", ");
+    match columns.len().saturating_sub(COLUMNS_TOLD_MAX) {
+        0 => told,
+        more => format!("{told} and {more} more"),
     }
 }
 
@@ -201,25 +339,10 @@ fn with_domain(kind: Kind, values: &mut BTreeMap<Field, Value>) {
     if kind == Kind::Company
         && !values.contains_key(&domain)
         && let Some(host) = values.get(&site).and_then(|site| host(&site.shown()))
+        && let Some(host) = telling(&host)
     {
-        values.insert(domain, Value::text(&host));
+        values.insert(domain, Value::text(host));
     }
-}
-
-/// The field that a column's name means: a field of the schema, an alias, else its own.
-fn by_name(kind: Kind, column: &str) -> Option<Field> {
-    let name = slug(column).replace('-', "_");
-    if column.trim().is_empty() {
-        return None;
-    }
-    if kind.type_of(&name).is_none() {
-        let alias =
-            ALIASES.iter().find(|(alias, field)| *alias == name && kind.type_of(field).is_some());
-        if let Some((_, field)) = alias {
-            return Field::read(field).ok();
-        }
-    }
-    Field::of_key(&name).ok()
 }
 
 #[cfg(test)]
@@ -253,5 +376,89 @@ mod tests {
             let error = Mapping::new(Kind::Company, &names, &given).unwrap_err().to_string();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn no_column_vanishes() {
+        let fields = |kind: Kind, names: &[&str]| {
+            let mapping = Mapping::new(kind, &columns(names), &[]).unwrap();
+            let shown = |field: &Option<Field>| field.as_ref().map_or("", Field::as_str).to_owned();
+            (mapping.fields.iter().map(shown).collect::<Vec<_>>(), mapping.notes)
+        };
+        let (found, notes) = fields(
+            Kind::Company,
+            &[
+                "name",
+                "Phone",
+                "Telephone",
+                "Email",
+                "E-Mail",
+                "Mail",
+                "Address",
+                "Headquarters",
+                "Tag",
+                "Tags",
+            ],
+        );
+        let expected = [
+            "name",
+            "phone_number",
+            "all_phones",
+            "email",
+            "all_emails",
+            "all_emails",
+            "full_address",
+            "headquarters",
+            "tags",
+            "tags",
+        ];
+        assert_eq!((found.as_slice(), notes.len()), (&expected.map(str::to_owned)[..], 0));
+        assert_eq!(fields(Kind::Company, &["Company", "Name"]).0, ["company", "name"]);
+        let (found, notes) = fields(Kind::Company, &["name", "city", "City"]);
+        assert_eq!(found, ["name", "city", ""]);
+        assert_eq!(notes, ["the column \"City\" is left out: \"city\" is its field already"]);
+    }
+
+    #[test]
+    fn a_name_in_two_columns_is_one_name() {
+        let names = columns(&["First Name", "Surname", "Company"]);
+        let mapping = Mapping::new(Kind::Person, &names, &[]).unwrap();
+        let values = mapping.values(Kind::Person, ["Jane", " Doe", "Acme"]);
+        assert_eq!(values[&Field::read("name").unwrap()].as_str(), "Jane Doe");
+        assert_eq!(values[&Field::read("company").unwrap()].as_str(), "Acme");
+        // A company is not called as a person.
+        let mapping = Mapping::new(Kind::Company, &names, &[]).unwrap();
+        assert_eq!(mapping.joined, None);
+    }
+
+    #[test]
+    fn sets_take_several_columns_and_fields_of_the_program_none() {
+        let names = columns(&["name", "a", "b"]);
+        let map = |column: &str, field: &str| (column.to_string(), field.to_string());
+        let given = [map("a", "tags"), map("b", "tags")];
+        let mapping = Mapping::new(Kind::Company, &names, &given).unwrap();
+        let values = mapping.values(Kind::Company, ["Acme", "x", "y"]);
+        assert_eq!(values[&Field::read("tags").unwrap()].as_str(), "[\"x\",\"y\"]");
+        let error = Mapping::new(Kind::Company, &names, &[map("a", "_deleted")]).unwrap_err();
+        assert!(error.to_string().contains("begins with `_`"), "{error}");
+    }
+
+    #[test]
+    fn a_page_among_those_of_others_is_no_domain() {
+        let names = columns(&["name", "website"]);
+        let mapping = Mapping::new(Kind::Company, &names, &[]).unwrap();
+        let domain = Field::read("domain").unwrap();
+        let of = |site: &str| {
+            mapping.values(Kind::Company, ["A", site]).get(&domain).map(|v| v.as_str().to_owned())
+        };
+        assert_eq!(of("https://www.facebook.com/shop"), None);
+        assert_eq!(of("https://acme.org/shop").as_deref(), Some("acme.org"));
+    }
+
+    #[test]
+    fn a_message_names_some_of_many_columns() {
+        let names: Vec<String> = (0..10_000).map(|n| format!("c{n}")).collect();
+        let error = Mapping::new(Kind::Company, &names, &[]).unwrap_err().to_string();
+        assert!(error.contains("\"c19\" and 9980 more") && error.len() < 400, "{error}");
     }
 }

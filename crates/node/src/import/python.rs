@@ -14,11 +14,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use cocli_core::{Entry, Field, Instant, Target};
+use cocli_core::entity::FILE;
+use cocli_core::{Entry, Field, Instant, Target, Value};
+use cocli_store::card::CARD_BYTES_MAX;
 use cocli_store::disk::{RealDisk, SharedDisk};
 use cocli_store::{Disk, FileKind, paths};
 
-use super::{How, Importer, Row};
+use super::{Differ, How, Importer, Item, Row, lacks_card};
 use crate::cards::Placed;
 use crate::error::{NodeError, Result};
 use crate::home::{Home, failed};
@@ -106,12 +108,32 @@ pub struct Report {
     pub passed_over: BTreeMap<String, usize>,
     /// Datagrams written.
     pub datagrams: usize,
-    /// Values that were left as something else stands there.
-    pub kept: usize,
+    /// Values that were left as something else stands there, with the files that say them.
+    pub kept: Differs,
+    /// Values of here that newer ones of the journals took the place of.
+    pub replaced: Differs,
     /// Where the own log ends, when something was written.
     pub end: Option<End>,
     /// Cards that need a person.
     pub placed: Placed,
+}
+
+/// Values that differ: all are counted, and the first are named.
+#[derive(Debug, Default)]
+pub struct Differs {
+    /// The first of them, with the file that says otherwise.
+    pub list: Vec<(String, Differ)>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl Differs {
+    fn add(&mut self, file: &str, differ: Differ) {
+        self.count += 1;
+        if self.list.len() < ODD_MAX {
+            self.list.push((file.to_owned(), differ));
+        }
+    }
 }
 
 /// The kinds in the order in which they are told.
@@ -149,6 +171,14 @@ struct Move<'a> {
     unlisted: RefCell<BTreeSet<Odd>>,
     /// Targets that files were read for.
     read: HashSet<Target>,
+    /// All that the journals say something of.
+    told: HashSet<Target>,
+    /// By the hashes of target and field, what the journals brought.
+    brought: HashSet<u128>,
+    /// Values of here that newer ones took the place of: the file, the value of here, the newest one.
+    replaced: BTreeMap<(Target, Field), (String, Value, Value)>,
+    /// The folders that came to be targets.
+    placed: HashMap<Target, String>,
 }
 
 impl Home {
@@ -178,6 +208,10 @@ impl Home {
             linked: HashMap::new(),
             unlisted: RefCell::default(),
             read: HashSet::new(),
+            told: HashSet::new(),
+            brought: HashSet::new(),
+            replaced: BTreeMap::new(),
+            placed: HashMap::new(),
         };
         moving.all()?;
         Ok(moving.report)
@@ -188,7 +222,9 @@ impl Move<'_> {
     fn all(&mut self) -> Result<()> {
         let folders = self.folders();
         self.journals(&folders)?;
+        self.tell_of_replaced();
         self.companies(&folders)?;
+        self.folded_only()?;
         self.people()?;
         self.journaled_only()?;
         self.emails()?;
@@ -235,8 +271,14 @@ impl Move<'_> {
         matches!(self.disk.stat(path), Ok(Some(stat)) if stat.kind == FileKind::File)
     }
 
-    /// A file; one that cannot be read is odd.
+    /// A file; one that cannot be read, or is too long to be one of these, is odd.
     fn read(&mut self, path: &str) -> Option<Vec<u8>> {
+        let len = self.disk.stat(path).ok().flatten().map_or(0, |stat| stat.len);
+        if len > CARD_BYTES_MAX as u64 {
+            let why = format!("has {len} bytes: expected at most {CARD_BYTES_MAX}: left out");
+            self.odd(path, why);
+            return None;
+        }
         match self.disk.read(path) {
             Ok(bytes) => Some(bytes),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
@@ -278,22 +320,30 @@ impl Move<'_> {
         Ok(datagrams)
     }
 
-    /// Brings a batch of items in, whose files are named beside them.
-    fn bring(&mut self, items: Vec<(String, super::Item)>) -> Result<()> {
-        let (files, items): (Vec<String>, Vec<super::Item>) = items.into_iter().unzip();
+    /// Brings a batch of items in; what is left out and what differs is told by their files.
+    fn batch(&mut self, files: &[String], items: &[Item]) -> Result<Vec<Row>> {
         let mut session = self.home.session(self.now)?;
-        let batch = self.importer.batch(&mut session, VERB, &items)?;
+        let batch = self.importer.batch(&mut session, VERB, items)?;
         let placed = self.settle(&mut session)?;
         drop(session);
-        self.report.kept += batch.kept;
+        for (at, differ) in batch.kept {
+            self.report.kept.add(&files[at], differ);
+        }
         self.wrote(batch.datagrams, batch.end, placed);
-        for ((row, item), file) in batch.rows.into_iter().zip(&items).zip(&files) {
-            let Some(target) = row.target().cloned() else {
-                if let Row::Skipped(why) = row {
-                    self.odd(file, format!("left out: {why}"));
-                }
-                continue;
-            };
+        for (row, file) in batch.rows.iter().zip(files) {
+            if let Row::Skipped(why) = row {
+                self.odd(file, format!("left out: {why}"));
+            }
+        }
+        Ok(batch.rows)
+    }
+
+    /// Brings in cards, whose files are named beside them.
+    fn bring(&mut self, items: Vec<(String, Item)>) -> Result<()> {
+        let (files, items): (Vec<String>, Vec<Item>) = items.into_iter().unzip();
+        let rows = self.batch(&files, &items)?;
+        for ((row, item), file) in rows.into_iter().zip(&items).zip(&files) {
+            let Some(target) = row.target().cloned() else { continue };
             let first = self.read.insert(target.clone());
             let journaled = self.journaled.get(&target).copied();
             if first {
@@ -309,14 +359,21 @@ impl Move<'_> {
     }
 
     /// Says where a new one seems to be one that is there under another slug.
-    fn tell_of_others(&mut self, file: &str, target: &Target, item: &super::Item) {
-        let others = self.importer.known.alike(item.kind, target, &item.values);
-        if let Some(other) = others.first() {
-            let why = format!(
-                "seems to be {other} as well: `cocli merge {other} {target}`, should it be"
-            );
+    fn tell_of_others(&mut self, file: &str, target: &Target, item: &Item) {
+        if let Some(why) = self.importer.alike(item.kind, target, &item.values) {
             self.odd(file, why);
         }
+    }
+
+    /// Says which values of here are older than those of the journals.
+    fn tell_of_replaced(&mut self) {
+        for ((target, field), (file, ours, theirs)) in std::mem::take(&mut self.replaced) {
+            if ours != theirs {
+                let differ = Differ::new(&target, &field, Some(&ours), &theirs);
+                self.report.replaced.add(&file, differ);
+            }
+        }
+        self.brought = HashSet::new();
     }
 
     /// Targets that only the journals know; the cards of all of theirs.
@@ -328,8 +385,24 @@ impl Move<'_> {
             .map(|(target, was)| (target.clone(), *was))
             .collect();
         let mut session = self.home.session(self.now)?;
-        if !self.how.dry_run {
-            let all: Vec<Target> = self.journaled.keys().cloned().collect();
+        if !self.how.dry_run && self.home.keeps_cards() {
+            let mut all: Vec<Target> = self.journaled.keys().cloned().collect();
+            // Those that an import which was cut off did not come to.
+            let rest = self.told.iter().filter(|target| !self.journaled.contains_key(*target));
+            let lacking: Vec<&Target> =
+                rest.filter(|target| lacks_card(&session, target, None)).collect();
+            session.load(lacking.iter().copied())?;
+            let file = Field::read(FILE)?;
+            all.extend(
+                lacking
+                    .into_iter()
+                    .filter(|target| {
+                        let Some(entity) = session.known().get(*target) else { return false };
+                        let file = entity.fields.get(&file).map(|entry| entry.value.shown());
+                        entity.is_shown() && lacks_card(&session, target, file.as_deref())
+                    })
+                    .cloned(),
+            );
             let placed = session.place_these(&all)?;
             self.report.placed.join(placed);
         }

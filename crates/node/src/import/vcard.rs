@@ -12,8 +12,7 @@ use cocli_core::digest::hash;
 use cocli_core::{Field, Kind, Value};
 use serde_json::Value as Json;
 
-use super::{Importer, Item};
-use crate::slug::slug;
+use super::Item;
 
 /// What stands between `BEGIN:VCARD` and `END:VCARD`.
 #[derive(Debug, Default)]
@@ -26,13 +25,14 @@ pub struct Cards {
     pub odd: Vec<String>,
 }
 
-/// Reads contacts; `items` of them count from `first` on in their batch.
+/// Reads contacts; `items` of them count from `first` on in their batch. The organisation of a person is its `company`,
+/// to be looked up when all are known.
 #[must_use]
-pub fn cards(text: &str, first: usize, importer: &Importer) -> Cards {
+pub fn cards(text: &str, first: usize) -> Cards {
     let (mut cards, mut parser) = (Cards::default(), Parser::new(text));
     loop {
         match parser.entry() {
-            Entry::VCard(card) => contact(&card, first, importer, &mut cards),
+            Entry::VCard(card) => contact(&card, first, &mut cards),
             Entry::Eof => return cards,
             Entry::InvalidLine(line) => {
                 if !line.trim().is_empty() {
@@ -51,13 +51,20 @@ fn start(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
+/// What address books of one maker say of a company.
+const SHOWN_AS: &str = "X-ABShowAs";
+
+fn is_word(text: &str, word: &str) -> bool {
+    text.trim().eq_ignore_ascii_case(word)
+}
+
 /// The values of a contact on their way.
 struct Contact<'c> {
     card: &'c VCard,
     values: BTreeMap<Field, Value>,
 }
 
-fn contact(card: &VCard, first: usize, importer: &Importer, cards: &mut Cards) {
+fn contact(card: &VCard, first: usize, cards: &mut Cards) {
     let of =
         |property: VCardProperty| card.entries.iter().filter(move |entry| entry.name == property);
     for picture in
@@ -79,7 +86,14 @@ fn contact(card: &VCard, first: usize, importer: &Importer, cards: &mut Cards) {
     }
     let org = of(VCardProperty::Org).flat_map(parts).find(|part| !part.is_empty());
     let name = contact.name();
-    let is_company = is(&VCardKind::Org) || (name.is_none() && org.is_some());
+    let shown_as = |entry: &&VCardEntry| {
+        let name = entry.name.as_str();
+        name.eq_ignore_ascii_case(SHOWN_AS)
+            && texts(entry).iter().any(|text| is_word(text, "company"))
+    };
+    let is_company = is(&VCardKind::Org)
+        || card.entries.iter().any(|entry| shown_as(&entry))
+        || (name.is_none() && org.is_some());
     let Some(name) = name.or_else(|| org.clone()) else {
         cards.odd.push("a contact without a name: left out".into());
         return;
@@ -87,10 +101,7 @@ fn contact(card: &VCard, first: usize, importer: &Importer, cards: &mut Cards) {
     contact.put("name", &name);
     let kind = if is_company { Kind::Company } else { Kind::Person };
     if let Some(org) = org.filter(|_| !is_company) {
-        match importer.company_called(&org) {
-            Some(company) => contact.put("company", company.as_str()),
-            None => contact.put("company_name", &org),
-        }
+        contact.put("company", &org);
     }
     contact.fields(kind);
     let at = first + cards.items.len();
@@ -175,8 +186,12 @@ impl Contact<'_> {
         self.put_all("tags", tags);
         let address: Vec<String> =
             self.of(VCardProperty::Adr).next().map(parts).unwrap_or_default();
-        let names =
-            [(2, "street_address"), (3, "city"), (4, "state"), (5, "zip_code"), (6, "country")];
+        // The number of a flat or suite stands beside the street, a post box before it.
+        let part =
+            |at: usize| address.get(at).map(|part| part.trim()).filter(|part| !part.is_empty());
+        let street: Vec<&str> = [2, 1, 0].into_iter().filter_map(part).collect();
+        self.put("street_address", &street.join(", "));
+        let names = [(3, "city"), (4, "state"), (5, "zip_code"), (6, "country")];
         for (at, field) in names {
             address.get(at).iter().for_each(|text| self.put(field, text));
         }
@@ -265,13 +280,4 @@ fn parts(entry: &VCardEntry) -> Vec<String> {
 
 fn moment(text: &str) -> Option<String> {
     cocli_core::Moment::read(text.trim()).map(|moment| moment.to_string())
-}
-
-impl Importer {
-    /// The company that bears this name.
-    fn company_called(&self, name: &str) -> Option<cocli_core::Target> {
-        let target = format!("{}/{}", Kind::Company.plural(), slug(name));
-        let target = cocli_core::Target::read(&target).ok()?;
-        self.known.is_called(&target, name).then_some(target)
-    }
 }

@@ -1,9 +1,9 @@
 //! `cocli import cocli`: a whole home of the Python program.
 
-use cocli_node::import::{How, KINDS, Report, Source, Tally};
+use cocli_node::import::{Differs, How, KINDS, Report, Source, Tally};
 use serde_json::json;
 
-use super::how;
+use super::{DIFFER_SHOWN_MAX, differing, how, tell_kept};
 use crate::args::ImportFile;
 use crate::commands::{Context, show};
 use crate::failure::Failure;
@@ -46,9 +46,13 @@ fn tell(context: &Context, how: How, report: &Report) {
             |tally: Tally| json!({"new": tally.new, "changed": tally.changed, "same": tally.same});
         let odd: Vec<_> =
             report.odd.iter().map(|odd| json!({"path": odd.path, "why": odd.why})).collect();
+        let differ = |all: &Differs| -> Vec<_> {
+            all.list.iter().map(|(path, one)| differing(json!({"path": path}), one)).collect()
+        };
         let mut object = json!({
             "odd": odd, "more_odd": report.more_odd, "passed_over": report.passed_over,
-            "written": report.datagrams, "kept": report.kept, "dry_run": how.dry_run,
+            "written": report.datagrams, "kept": report.kept.count, "differ": differ(&report.kept),
+            "replaced": report.replaced.count, "gave_way": differ(&report.replaced), "dry_run": how.dry_run,
         });
         for kind in KINDS {
             object[kind] = count(of(kind));
@@ -70,11 +74,22 @@ fn tell(context: &Context, how: How, report: &Report) {
     }
     let would = if how.dry_run { "would be " } else { "" };
     screen.line(format!("{} values {would}written", report.datagrams));
-    if report.kept > 0 {
-        screen.line(format!(
-            "{} values differ from what stands here, which stays: `--overwrite` replaces it",
-            report.kept
+    let kept = report.kept.list.iter().map(|(path, differ)| (path.clone(), differ));
+    tell_kept(context, report.kept.count, kept);
+    let replaced = report.replaced.count;
+    for (path, one) in report.replaced.list.iter().take(DIFFER_SHOWN_MAX) {
+        let held = one.held.as_deref().map_or("its removal".into(), |held| format!("{held:?}"));
+        screen.note(format!(
+            "{path}: {} {}: {held} gives way to {:?}",
+            one.target, one.field, one.said
         ));
+    }
+    if replaced > DIFFER_SHOWN_MAX {
+        screen.note(format!("{} more give way (`--json` names them)", replaced - DIFFER_SHOWN_MAX));
+    }
+    if replaced > 0 {
+        let gave = if how.dry_run { "would give" } else { "gave" };
+        screen.line(format!("{replaced} values of here {gave} way to newer ones of its journals"));
     }
     for (folder, count) in &report.passed_over {
         let folder = screen.safe(folder);

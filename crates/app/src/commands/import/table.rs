@@ -1,10 +1,11 @@
 //! Rows of a table as companies or people.
 
-use std::io::{BufRead, BufReader, Chain, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
 use std::path::Path;
 
 use cocli_core::Kind;
-use cocli_node::import::{Item, Mapping};
+use cocli_node::import::{Item, Mapping, columns_told};
+use cocli_store::paths::MAPPINGS;
 use csv::StringRecord;
 
 use super::text::{self, Progress, Text};
@@ -18,10 +19,16 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Bytes that are read at a time.
 const READ_BYTES: usize = 256 * 1024;
 
+/// What a program writes before the header to say its delimiter.
+const SEP: &str = "sep=";
+
 /// A table whose header was read.
 struct Table {
     rows: csv::Reader<Chain<Cursor<Vec<u8>>, BufReader<Text>>>,
     columns: Vec<String>,
+    delimiter: u8,
+    /// Lines of the file that the reader of rows does not count.
+    uncounted: u64,
     progress: Progress,
 }
 
@@ -35,7 +42,12 @@ pub(super) fn run(context: &Context, args: &ImportCsv) -> Result<(), Failure> {
         true => home.mapping(kind, &table.columns)?,
         false => None,
     };
-    let mapping = Mapping::new(kind, &table.columns, remembered.as_ref().unwrap_or(&given))?;
+    let mapping = Mapping::new(kind, &table.columns, remembered.as_ref().unwrap_or(&given));
+    let mapping = mapping.map_err(|error| match remembered {
+        Some(_) => Failure::usage(format!("the mapping in {MAPPINGS} does not fit: {error}"))
+            .hint(format!("`--map` takes its place; without {MAPPINGS} nothing is remembered")),
+        None => error.into(),
+    })?;
     if let Some(remembered) = &remembered {
         let all: Vec<String> = remembered.iter().map(|(c, f)| format!("{c}={f}")).collect();
         let all = all.join(", ");
@@ -71,33 +83,47 @@ fn given(map: &[String]) -> Result<Vec<(String, String)>, Failure> {
 
 fn column_of(columns: &[String], wanted: &str) -> Result<usize, Failure> {
     columns.iter().position(|column| column.trim() == wanted.trim()).ok_or_else(|| {
-        let all: Vec<String> = columns.iter().map(|column| format!("{column:?}")).collect();
-        Failure::usage(format!("no column {wanted:?}: the table has {}", all.join(", ")))
+        Failure::usage(format!("no column {wanted:?}: the table has {}", columns_told(columns)))
     })
 }
 
 impl Table {
     /// The next row; whether there is one.
     fn read(&mut self, path: &Path, into: &mut StringRecord) -> Result<bool, Failure> {
-        let line = self.rows.position().line();
+        let line = self.rows.position().line() + self.uncounted;
         let more = self.rows.read_record(into);
         let more = more.map_err(|error| failed(path, format!("from line {line} on: {error}")))?;
         self.progress.row_ends();
         Ok(more)
+    }
+
+    fn line(&self, record: &StringRecord) -> u64 {
+        record.position().map_or(0, csv::Position::line) + self.uncounted
+    }
+
+    /// Whether a cell goes on over the end of a line, and one of its lines could be a row.
+    fn swallows(&self, record: &StringRecord) -> bool {
+        let parts = |line: &str| line.bytes().filter(|byte| *byte == self.delimiter).count() + 1;
+        self.columns.len() > 1
+            && record
+                .iter()
+                .any(|cell| cell.lines().skip(1).any(|line| parts(line) == self.columns.len()))
     }
 }
 
 fn open(context: &Context, path: &Path) -> Result<Table, Failure> {
     let (text, progress) = text::open(path, &|line| context.screen.note(line))?;
     let mut text = BufReader::with_capacity(READ_BYTES, text);
-    let mut first = Vec::new();
-    text.read_until(b'\n', &mut first)
-        .map_err(|error| failed(path, format!("cannot read: {error}")))?;
-    let delimiter = delimiter(&first);
+    let begin = Begin::read(&mut text);
+    let begin = begin.map_err(|error| failed(path, format!("cannot read: {error}")))?;
+    let Begin { header, said, skipped } = begin;
+    let delimiter = said.unwrap_or_else(|| delimiter(&header));
+    // Of CR LF the reader counts the second with the row that follows.
+    let uncounted = skipped + u64::from(header.ends_with(b"\r\n"));
     let mut rows = csv::ReaderBuilder::new()
         .delimiter(delimiter)
         .flexible(true)
-        .from_reader(Cursor::new(first).chain(text));
+        .from_reader(Cursor::new(header).chain(text));
     let header = rows.headers().map_err(|error| failed(path, error))?;
     let columns: Vec<String> = header.iter().map(ToString::to_string).collect();
     progress.row_ends();
@@ -105,7 +131,35 @@ fn open(context: &Context, path: &Path) -> Result<Table, Failure> {
         let message = format!("{}: is empty: expected a header line", path.display());
         return Err(Failure::new(Exit::Failed, message));
     }
-    Ok(Table { rows, columns, progress })
+    Ok(Table { rows, columns, delimiter, uncounted, progress })
+}
+
+/// The begin of a table.
+struct Begin {
+    /// The first line of the header.
+    header: Vec<u8>,
+    /// The delimiter, where a line before it says it.
+    said: Option<u8>,
+    /// Lines before it.
+    skipped: u64,
+}
+
+impl Begin {
+    fn read(text: &mut impl BufRead) -> io::Result<Self> {
+        let (mut said, mut skipped) = (None, 0);
+        loop {
+            let mut header = Vec::new();
+            let read = text.read_until(b'\n', &mut header)?;
+            let line = String::from_utf8_lossy(&header).trim_end_matches(['\r', '\n']).to_owned();
+            let sep = line.get(..SEP.len()).filter(|start| start.eq_ignore_ascii_case(SEP));
+            match (sep.map(|_| &line.as_bytes()[SEP.len()..]), read) {
+                (Some([delimiter]), _) => said = Some(*delimiter),
+                (_, 1..) if line.trim().is_empty() => {}
+                _ => return Ok(Self { header, said, skipped }),
+            }
+            skipped += 1;
+        }
+    }
 }
 
 /// The delimiter that parts the header line into most columns.
@@ -128,17 +182,23 @@ fn bring(
     (kind, mapping): (Kind, &Mapping),
     people_in: Option<usize>,
 ) -> Result<(), Failure> {
+    for note in &mapping.notes {
+        bringing.report.note(1, note.clone());
+    }
     let (mut record, mut next) = (StringRecord::new(), StringRecord::new());
-    let mut more = table.read(path, &mut record)?;
+    let (mut more, mut broken) = told(table.read(path, &mut record));
     while more {
-        more = table.read(path, &mut next)?;
-        let line = record.position().map_or(0, csv::Position::line);
-        if !more && is_open(&record, &table.progress) {
+        (more, broken) = told(table.read(path, &mut next));
+        let line = table.line(&record);
+        if !more && broken.is_none() && is_open(&record, &table.progress) {
             bringing.report.skip(line, "a quote in this row is never closed".into());
         } else if record.len() != table.columns.len() {
             let why = format!("{} cells, expected {}", record.len(), table.columns.len());
             bringing.report.skip(line, why);
         } else {
+            if table.swallows(&record) {
+                bringing.report.note(line, SWALLOWS.into());
+            }
             let at = bringing.next();
             let values = mapping.values(kind, record.iter());
             bringing.push(line, true, Item::new(kind, values), record.as_slice().len());
@@ -151,7 +211,18 @@ fn bring(
         }
         std::mem::swap(&mut record, &mut next);
     }
-    bringing.end(path, None)
+    bringing.end(path, None)?;
+    broken.map_or(Ok(()), Err)
+}
+
+const SWALLOWS: &str = "a cell of this row goes on over several lines, and one of these could be a row: is a quote left open?";
+
+/// Whether there is a row, and why none could be read: what came before it is brought in all the same.
+fn told(read: Result<bool, Failure>) -> (bool, Option<Failure>) {
+    match read {
+        Ok(more) => (more, None),
+        Err(error) => (false, Some(error)),
+    }
 }
 
 /// Whether the last row ends within a quote: a cell goes on over a line's end up to that of the file, which is no quote.

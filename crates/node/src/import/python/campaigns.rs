@@ -13,7 +13,7 @@ use crate::campaigns::{EXCLUDED, MEMBERS};
 use crate::change::{Change, Intent};
 use crate::error::Result;
 use crate::home::failed;
-use crate::slug::slug;
+use crate::slug::{slug, variants};
 
 /// Why somebody is left out where nobody said so.
 const NO_REASON: &str = "no reason was given";
@@ -21,14 +21,14 @@ const NO_REASON: &str = "no reason was given";
 impl Move<'_> {
     /// The campaigns of the source: slugs and folders.
     pub(super) fn campaign_folders(&self) -> BTreeMap<String, String> {
-        let mut found = BTreeMap::new();
+        let (mut found, mut misnamed) = (BTreeMap::new(), Vec::new());
         let mut add = |name: &str, path: String| {
-            let name = if cocli_core::task::queue(name, "x").is_ok() {
-                name.to_owned()
+            let fits = cocli_core::task::queue(name, "x").is_ok();
+            if !fits || found.contains_key(name) {
+                misnamed.push((slug(name), path));
             } else {
-                slug(name)
-            };
-            found.entry(name).or_insert(path);
+                found.insert(name.to_owned(), path);
+            }
         };
         for name in self.folders_in(paths::CAMPAIGNS) {
             let path = python::within(paths::CAMPAIGNS, &name);
@@ -44,6 +44,11 @@ impl Move<'_> {
                 add(&name, path);
             }
         }
+        // Whoever bears a slug by its folder has it.
+        for (slug, path) in misnamed {
+            let free = variants(&slug).find(|name| !found.contains_key(name));
+            found.extend(free.map(|name| (name, path)));
+        }
         found
     }
 
@@ -53,6 +58,11 @@ impl Move<'_> {
         let campaigns = self.campaign_folders();
         let (mut by_tag, mut names) = (HashMap::<String, BTreeSet<String>>::new(), HashMap::new());
         for (campaign, folder) in &campaigns {
+            let name = folder.rsplit('/').next().unwrap_or_default();
+            if campaign != name && *campaign != slug(name) {
+                let why = format!("{} is another campaign: it is {campaign} here", slug(name));
+                self.odd(folder, why);
+            }
             let path = paths::campaign_settings(folder);
             let table = self.settings(&path, &path)?;
             let of =

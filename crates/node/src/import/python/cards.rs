@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cocli_core::entity::FILE;
 use cocli_core::{Field, Instant, Kind, Moment, Target, Value};
-use cocli_store::card::{self, CARD_BYTES_MAX, tags};
+use cocli_store::card::{self, tags};
 use cocli_store::paths::{self, python};
 use serde_json::Value as Json;
 
@@ -15,7 +15,6 @@ use crate::convo::{implied, target_of};
 use crate::error::Result;
 use crate::import::Item;
 use crate::import::identity::text;
-use crate::slug::slug;
 
 type Values = BTreeMap<Field, Value>;
 type Tags = HashMap<Target, BTreeSet<String>>;
@@ -180,14 +179,9 @@ impl Move<'_> {
             linked.extend(Target::read(&python::within(Kind::Company.plural(), &link)).ok());
         }
         let moved = |target: Target| self.moved.get(target.as_str()).cloned().unwrap_or(target);
-        let mut linked: Vec<Target> = linked.into_iter().map(moved).collect();
-        linked.retain(|target| self.importer.known.knows(target));
-        let by_name = || {
-            let name = text(values, "company_name")?;
-            let target =
-                Target::read(&python::within(Kind::Company.plural(), &slug(&name))).ok()?;
-            self.importer.known.is_called(&target, &name).then_some(target)
-        };
+        let now = |target: Target| self.importer.known.now(&target).cloned();
+        let mut linked: Vec<Target> = linked.into_iter().map(moved).filter_map(now).collect();
+        let by_name = || self.importer.known.company_called(&text(values, "company_name")?);
         if linked.is_empty() {
             linked.extend(by_name());
         }
@@ -245,24 +239,17 @@ impl Move<'_> {
         values
     }
 
-    /// A file as a card, else line by line.
+    /// A file as a card, else field by field.
     fn card(&mut self, kind: Kind, path: &str) -> Option<Values> {
         let bytes = self.read(path)?;
-        if bytes.len() > CARD_BYTES_MAX {
-            self.odd(
-                path,
-                format!("has {} bytes: expected at most {CARD_BYTES_MAX}: left out", bytes.len()),
-            );
-            return None;
-        }
         match card::parse_as(kind, &bytes) {
             Ok(card) => Some(card.fields(kind)),
             Err(error) => {
                 let (text, how) = match std::str::from_utf8(&bytes) {
-                    Ok(text) => (text.to_owned(), "read line by line"),
+                    Ok(text) => (text.to_owned(), "read field by field"),
                     Err(_) => (
                         bytes.iter().map(|byte| char::from(*byte)).collect(),
-                        "read as Latin-1, line by line",
+                        "read as Latin-1, field by field",
                     ),
                 };
                 self.odd(path, format!("{error}: {how}"));
@@ -272,12 +259,12 @@ impl Move<'_> {
     }
 }
 
-fn item(kind: Kind, target: Target, values: Values) -> Item {
+pub(super) fn item(kind: Kind, target: Target, values: Values) -> Item {
     Item { target: Some(target), ..Item::new(kind, values) }
 }
 
 /// Who has no name is called as the folder.
-fn name_it(values: &mut Values, name: &str) {
+pub(super) fn name_it(values: &mut Values, name: &str) {
     if text(values, "name").is_none()
         && let Ok(field) = Field::read("name")
     {

@@ -9,13 +9,13 @@ use serde_json::{Map, Value as Json};
 
 use super::{FOLDERS_AT_ONCE, Move};
 use crate::error::Result;
-use crate::import::Item;
+use crate::import::{Item, Row};
 
 /// Files of one address each that are gathered before they are brought in.
 const ADDRESSES_AT_ONCE: usize = 16 * FOLDERS_AT_ONCE;
 
-/// Of a company, its addresses and what is said of each.
-type Found = BTreeMap<Target, BTreeMap<String, String>>;
+/// Of a company, the first file that names one, its addresses and what is said of each.
+type Found = BTreeMap<Target, (String, BTreeMap<String, String>)>;
 
 impl Move<'_> {
     /// The addresses of all campaigns.
@@ -27,7 +27,7 @@ impl Move<'_> {
                 self.rows(&file, &mut |moving, number, cells| {
                     moving.address(&name, number, cells, &mut found)
                 });
-                if found.values().map(BTreeMap::len).sum::<usize>() > ADDRESSES_AT_ONCE {
+                if found.values().map(|(_, of)| of.len()).sum::<usize>() > ADDRESSES_AT_ONCE {
                     self.bring_addresses(&mut found)?;
                 }
             }
@@ -67,7 +67,8 @@ impl Move<'_> {
         let tags: Vec<&str> =
             cell(8).split(';').map(str::trim).filter(|tag| !tag.is_empty()).collect();
         let said = if tags.is_empty() { source.to_owned() } else { tags.join(", ") };
-        found.entry(target).or_default().insert(email, said);
+        let of = found.entry(target).or_insert_with(|| (file.to_owned(), BTreeMap::new()));
+        of.1.insert(email, said);
     }
 
     /// The company of a slug, else of a domain.
@@ -84,7 +85,8 @@ impl Move<'_> {
             let mut domains = [Some(domain), mail].into_iter().flatten();
             domains.find_map(|domain| known.of_domain(domain)).cloned()
         };
-        moved.filter(|target| target.is_entity() && known.knows(target)).or_else(by_domain)
+        let there = moved.filter(Target::is_entity);
+        there.and_then(|target| known.now(&target).cloned()).or_else(by_domain)
     }
 
     fn bring_addresses(&mut self, found: &mut Found) -> Result<()> {
@@ -92,8 +94,8 @@ impl Move<'_> {
         else {
             return Ok(());
         };
-        let mut items = Vec::new();
-        for (target, addresses) in std::mem::take(found) {
+        let (mut files, mut counts, mut items) = (Vec::new(), Vec::new(), Vec::new());
+        for (target, (file, addresses)) in std::mem::take(found) {
             let emails: Vec<&str> = addresses.keys().map(String::as_str).collect();
             let mut values = BTreeMap::from([(all.clone(), Value::json(&Json::from(emails)))]);
             let said = addresses.iter().filter(|(_, said)| !said.is_empty());
@@ -102,25 +104,20 @@ impl Move<'_> {
             if !said.is_empty() {
                 values.insert(contexts.clone(), Value::json(&Json::from(said)));
             }
-            items.push((
-                addresses.len(),
-                Item { target: Some(target), ..Item::new(Kind::Company, values) },
-            ));
+            files.push(file);
+            counts.push(addresses.len());
+            items.push(Item { target: Some(target), ..Item::new(Kind::Company, values) });
         }
         if items.is_empty() {
             return Ok(());
         }
-        let (counts, items): (Vec<usize>, Vec<Item>) = items.into_iter().unzip();
-        let mut session = self.home.session(self.now)?;
-        let batch = self.importer.batch(&mut session, super::VERB, &items)?;
-        let placed = self.settle(&mut session)?;
-        drop(session);
-        self.wrote(batch.datagrams, batch.end, placed);
-        for (row, count) in batch.rows.iter().zip(counts) {
+        let rows = self.batch(&files, &items)?;
+        for (row, count) in rows.iter().zip(counts) {
             let tally = self.tally("emails");
             match row {
-                super::Row::Same(_) => tally.same += count,
-                _ => tally.new += count,
+                Row::Same(_) => tally.same += count,
+                Row::Added(_) | Row::Changed(_) => tally.new += count,
+                Row::Skipped(_) => {}
             }
         }
         Ok(())

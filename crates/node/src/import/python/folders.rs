@@ -27,7 +27,7 @@ impl Move<'_> {
     /// The folders of companies, and where they belong.
     pub(super) fn folders(&mut self) -> Folders {
         let companies = Kind::Company.plural();
-        let mut found = Vec::new();
+        let (mut found, mut misplaced) = (Vec::new(), Vec::new());
         for name in self.folders_in(companies) {
             let path = within(companies, &name);
             for (below, kind) in self.list(&path) {
@@ -35,10 +35,14 @@ impl Move<'_> {
                 if below == python::CONTACTS {
                     self.link(&nested, &name);
                 } else if kind == FileKind::Folder && self.is_file(&within(&nested, python::CARD)) {
-                    self.odd(&nested, "a company one folder too deep");
-                    found.extend(self.folder(nested, &below));
+                    misplaced.push((nested, below));
                 }
             }
+            found.extend(self.folder(path, &name));
+        }
+        // Whoever stands in its place has its slug.
+        for (path, name) in misplaced {
+            self.odd(&path, "a company one folder too deep");
             found.extend(self.folder(path, &name));
         }
         for path in self.left_in_campaigns() {
@@ -88,14 +92,22 @@ impl Move<'_> {
                 Target::read(&made).ok()?
             }
         };
+        if let Some(first) = self.placed.get(&target).cloned() {
+            // Another folder of this home came to it: what that one is decides.
+            let values = self.entity_values(kind, &first, false);
+            self.importer.known.learn(kind, &target, &values);
+        }
         if !self.importer.known.knows(&target) {
+            self.placed.insert(target.clone(), path.to_owned());
             return Some(target);
         }
         let values = self.entity_values(kind, path, false);
         let place = self.importer.known.place(kind, &target, &values).ok()?;
         if place != target {
             self.odd(path, format!("{target} is another one here: it is {place}"));
+            self.importer.known.learn(kind, &place, &values);
         }
+        self.placed.entry(place.clone()).or_insert_with(|| path.to_owned());
         Some(place)
     }
 

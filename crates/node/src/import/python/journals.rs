@@ -1,12 +1,14 @@
 //! Its journals: what the state lacks is appended verbatim to the own log, so that it travels.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use cocli_core::digest::hash;
 use cocli_core::schema::{POOL, Type};
 use cocli_core::usv::{self, Record};
-use cocli_core::{Datagram, Field, Kind, Target};
+use cocli_core::{Datagram, Entity, Entry, Field, Kind, Target};
 use cocli_store::paths::{self, python};
 
+use super::cards::{item, name_it};
 use super::folders::Folder;
 use super::{Move, VERB};
 use crate::error::Result;
@@ -102,15 +104,12 @@ impl Move<'_> {
                 let entity = self.importer.entity(&session, &target);
                 (entity.is_shown(), entity)
             });
-            let tags = Field::read("tags").ok().filter(|tags| *tags == field);
-            let before = tags.map(|tags| known.1.members(&tags));
+            self.told.insert(target.clone());
+            self.note_tags(&target, &known.1, &field, &entry);
+            self.note_replaced(file, &target, &known.1, (&field, &entry));
             if !known.1.merge(field, entry) {
                 counted.1 += 1;
                 continue;
-            }
-            if let Some(before) = before {
-                let texts = before.into_iter().map(|member| member.text).collect();
-                self.tags.entry(target.clone()).or_insert(texts);
             }
             self.journaled.entry(target).or_insert(known.0);
             batch.extend_from_slice(record.bytes);
@@ -140,6 +139,70 @@ impl Move<'_> {
         tally.new += counted.0;
         tally.same += counted.1;
         Ok(())
+    }
+
+    /// The tags that are there beside those of the newest record of them: that of this import, or of an earlier one
+    /// that was cut off.
+    fn note_tags(&mut self, target: &Target, there: &Entity, field: &Field, entry: &Entry) {
+        if field.as_str() != "tags" || self.tags.contains_key(target) {
+            return;
+        }
+        let winner = there.fields.get(field);
+        if winner.is_some_and(|winner| winner > entry) {
+            return;
+        }
+        let members = there.members(field).into_iter();
+        let beside = members.filter(|member| winner != Some(entry) || member.stamp != entry.stamp);
+        let texts: BTreeSet<String> = beside.map(|member| member.text).collect();
+        self.tags.insert(target.clone(), texts);
+    }
+
+    /// A value of here that a newer one is about to take the place of, unless that came with this import.
+    fn note_replaced(
+        &mut self,
+        file: &str,
+        target: &Target,
+        there: &Entity,
+        (field, entry): (&Field, &Entry),
+    ) {
+        let winner = there.fields.get(field);
+        if winner.is_some_and(|winner| entry <= winner) {
+            return;
+        }
+        let key = hash(format!("{target}\n{field}").as_bytes());
+        let place = (target.clone(), field.clone());
+        if let Some((_, _, theirs)) = self.replaced.get_mut(&place) {
+            *theirs = entry.value.clone();
+        } else if let Some(winner) = winner
+            // Who says something newer of its own takes nothing from us.
+            && winner.stamp.node != entry.stamp.node
+            && !self.brought.contains(&key)
+        {
+            let values = (file.to_owned(), winner.value.clone(), entry.value.clone());
+            self.replaced.insert(place, values);
+        }
+        self.brought.insert(key);
+    }
+
+    /// What the journals say of companies that stand elsewhere here, and of which there is no folder.
+    pub(super) fn folded_only(&mut self) -> Result<()> {
+        if self.folded.is_empty() {
+            return Ok(());
+        }
+        let rest: BTreeMap<Target, BTreeMap<Field, Entry>> =
+            std::mem::take(&mut self.folded).into_iter().collect();
+        let mut items = Vec::new();
+        for (target, fields) in rest {
+            let Some(kind) = Kind::of(&target) else { continue };
+            let mut values =
+                fields.into_iter().map(|(field, entry)| (field, entry.value)).collect();
+            let Ok(target) = self.importer.known.place(kind, &target, &values) else { continue };
+            if !self.importer.known.is_named(&target) {
+                name_it(&mut values, target.slug());
+            }
+            items.push((paths::WAL.to_owned(), item(kind, target, values)));
+        }
+        self.bring(items)
     }
 
     /// A record of a company or person that stands where the journal says; what stands elsewhere here is held back

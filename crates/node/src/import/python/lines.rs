@@ -1,63 +1,27 @@
-//! Files that are no cards by the rules: read line by line, so that nothing of them is lost.
+//! Files that are no cards by the rules: read field by field, so that nothing of them is lost.
 
 use std::collections::BTreeMap;
 
 use cocli_core::{Field, Kind, Value};
+use cocli_store::card;
 use serde_json::Value as Json;
 
-/// A value on its way.
-enum Found {
-    Text(String),
-    List(Vec<String>),
-}
-
-/// The fields that lines like `key: value` and `- member` say; what stands behind the front matter, or all where there
+/// The fields of a front matter, each read alone: as YAML, else as it stands. What stands behind it, or all where there
 /// is none, is the body.
 pub(super) fn read(kind: Kind, text: &str) -> BTreeMap<Field, Value> {
     let text = text.trim_start_matches('\u{feff}');
     let (front, body) = parts(text);
     let mut fields: BTreeMap<Field, Value> = BTreeMap::new();
-    let mut open: Option<(Field, Found)> = None;
-    let mut close = |open: &mut Option<(Field, Found)>| {
-        let Some((field, found)) = open.take() else { return };
-        match found {
-            Found::Text(text) if text.is_empty() => {}
-            Found::Text(text) => drop(fields.insert(field, Value::text(&text))),
-            Found::List(items) => drop(fields.insert(field, Value::json(&Json::from(items)))),
-        }
-    };
+    let mut block = String::new();
     for line in front.lines() {
-        let line = line.trim_end();
-        let inner = line.trim_start();
-        if let Some(item) = inner.strip_prefix("- ").or_else(|| (inner == "-").then_some("")) {
-            if let Some((_, found)) = &mut open {
-                match found {
-                    Found::List(items) => items.push(scalar(item)),
-                    Found::Text(text) if text.is_empty() => {
-                        *found = Found::List(vec![scalar(item)])
-                    }
-                    Found::Text(text) => push(text, inner),
-                }
-            }
-            continue;
+        if key(line).is_some() {
+            fields.extend(of_block(kind, &block));
+            block.clear();
         }
-        match key(line) {
-            Some((field, rest)) => {
-                close(&mut open);
-                open = Some((field, Found::Text(scalar(rest))));
-            }
-            None => match &mut open {
-                Some((_, Found::Text(text))) => push(text, inner),
-                Some((_, Found::List(items))) => {
-                    if let Some(last) = items.last_mut() {
-                        push(last, inner);
-                    }
-                }
-                None => {}
-            },
-        }
+        block.push_str(line.trim_end());
+        block.push('\n');
     }
-    close(&mut open);
+    fields.extend(of_block(kind, &block));
     if let Ok(field) = Field::read(kind.body())
         && !body.trim().is_empty()
     {
@@ -66,13 +30,47 @@ pub(super) fn read(kind: Kind, text: &str) -> BTreeMap<Field, Value> {
     fields
 }
 
-fn push(text: &mut String, more: &str) {
-    if !more.is_empty() {
-        if !text.is_empty() {
-            text.push(' ');
+/// What one field and the lines below it say.
+fn of_block(kind: Kind, block: &str) -> BTreeMap<Field, Value> {
+    let Some((field, rest)) = key(block) else { return BTreeMap::new() };
+    let plain = untagged(rest);
+    let name = block.split_once(':').map_or(block, |(name, _)| name);
+    [block, &format!("{name}: {plain}")]
+        .into_iter()
+        .find_map(|block| yaml(kind, block))
+        .unwrap_or_else(|| as_it_stands(plain).map(|value| (field, value)).into_iter().collect())
+}
+
+fn yaml(kind: Kind, block: &str) -> Option<BTreeMap<Field, Value>> {
+    let mut fields = card::parse(format!("---\n{block}\n---\n").as_bytes()).ok()?.fields(kind);
+    fields.retain(|field, value| !field.as_str().starts_with('_') && !is_nothing(value));
+    Some(fields)
+}
+
+fn is_nothing(value: &Value) -> bool {
+    value.is_null() || ["", "[]", "{}"].contains(&value.as_str())
+}
+
+/// Lines that are no YAML: `- ` before all but the first makes a list, else they are one text.
+fn as_it_stands(text: &str) -> Option<Value> {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let members: Option<Vec<&str>> = lines.clone().map(|line| line.strip_prefix("- ")).collect();
+    match members {
+        Some(members) if !members.is_empty() => Some(Value::json(&Json::from(members))),
+        _ => {
+            let first = lines.next()?.to_owned();
+            Some(Value::text(&lines.fold(first, |text, line| text + " " + line)))
         }
-        text.push_str(more);
     }
+}
+
+/// A value without the tags of a type: `!!python/object:x.Y 'T'`.
+fn untagged(text: &str) -> &str {
+    let mut text = text.trim();
+    while let Some(rest) = text.strip_prefix('!') {
+        text = rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
+    }
+    text
 }
 
 /// The front matter, and what stands behind it.
@@ -90,31 +88,13 @@ fn parts(text: &str) -> (&str, &str) {
 }
 
 fn key(line: &str) -> Option<(Field, &str)> {
-    if line.starts_with(char::is_whitespace) {
+    if line.starts_with(char::is_whitespace) || line.starts_with("- ") {
         return None;
     }
     let (key, rest) = line.split_once(':')?;
     let fits = rest.is_empty() || rest.starts_with(char::is_whitespace);
     let field = Field::of_key(key.trim()).ok().filter(|field| !field.as_str().starts_with('_'))?;
     fits.then_some((field, rest))
-}
-
-/// A value without its quotes and without the tag of a type.
-fn scalar(text: &str) -> String {
-    let mut text = text.trim();
-    while let Some(rest) = text.strip_prefix('!') {
-        text = rest.split_once(char::is_whitespace).map_or("", |(_, rest)| rest.trim());
-    }
-    for quote in ['"', '\''] {
-        let inner = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote));
-        if let Some(inner) = inner {
-            return inner.to_owned();
-        }
-    }
-    match text {
-        "null" | "~" | "[]" | "{}" | "|" | ">" => String::new(),
-        text => text.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -140,11 +120,25 @@ mod tests {
     #[test]
     fn lists_folds_quotes_and_tags_of_types_are_read() {
         let text = "\n---name: A\ntags:\n- a\n- 'b c'\nhours: \"Mon\n  Tue\"\nx: !!python/object:a.B 'v'\nnone: null\nproducts: []\n---\n";
-        let expected = ["hours=\"Mon Tue\"", "name=A", "tags=[\"a\",\"b c\"]", "x=v"];
+        let expected = ["hours=Mon Tue", "name=A", "tags=[\"a\",\"b c\"]", "x=v"];
         let found = shown(Kind::Company, text);
         assert!(expected[1..].iter().all(|one| found.contains(&(*one).to_owned())), "{found:?}");
         assert_eq!(shown(Kind::Company, "no front matter"), ["description=no front matter"]);
         assert_eq!(shown(Kind::Company, "---\nname: A\n\nBody\n"), ["description=Body", "name=A"]);
+    }
+
+    #[test]
+    fn one_line_that_breaks_the_yaml_spoils_no_other() {
+        let text = "---\nname: \"\\xDCn\\xEFcode\"\ncity: 'L''Aquila'\nhours: a: b: c\ntags: [lead, hot]\nemail_contexts:\n  a@u.de: General\ncategories:\n- x: y: z\n- w\n---\n";
+        let expected = [
+            "categories=[\"x: y: z\",\"w\"]",
+            "city=L'Aquila",
+            "email_contexts={\"a@u.de\":\"General\"}",
+            "hours=a: b: c",
+            "name=\u{dc}n\u{ef}code",
+            "tags=[\"hot\",\"lead\"]",
+        ];
+        assert_eq!(shown(Kind::Company, text), expected);
     }
 
     proptest! {
