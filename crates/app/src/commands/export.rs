@@ -1,6 +1,6 @@
 //! `cocli export`: what is known, in the form that the next tool wants (docs/export.md).
 
-mod out;
+pub(super) mod out;
 mod text;
 mod vcard;
 mod xlsx;

@@ -10,7 +10,7 @@ use crate::render::Screen;
 
 const BUFFER_BYTES: usize = 256 * 1024;
 
-pub(super) struct Out {
+pub(in crate::commands) struct Out {
     /// What it is called.
     name: String,
     bytes: u64,
@@ -26,7 +26,7 @@ enum To {
 }
 
 impl Out {
-    pub(super) fn open(screen: Screen, path: Option<&Path>) -> Result<Self, Failure> {
+    pub(in crate::commands) fn open(screen: Screen, path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self { name: "standard output".into(), bytes: 0, to: To::Screen(screen) });
         };
@@ -49,7 +49,7 @@ impl Out {
         Ok(Self { name, bytes: 0, to })
     }
 
-    pub(super) fn failed(&self, error: &io::Error) -> Failure {
+    pub(in crate::commands) fn failed(&self, error: &io::Error) -> Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
@@ -57,7 +57,7 @@ impl Out {
     }
 
     /// Whether it goes to standard output.
-    pub(super) fn is_shown(&self) -> bool {
+    pub(in crate::commands) fn is_shown(&self) -> bool {
         matches!(self.to, To::Screen(_))
     }
 
@@ -70,7 +70,7 @@ impl Out {
     }
 
     /// Puts a file in place, and tells its bytes.
-    pub(super) fn done(mut self) -> Result<u64, Failure> {
+    pub(in crate::commands) fn done(mut self) -> Result<u64, Failure> {
         self.flush().map_err(|error| self.failed(&error))?;
         let name = self.name;
         let To::Beside(mut file, beside) = self.to else { return Ok(self.bytes) };
