@@ -1,7 +1,7 @@
 //! `cocli export`: what is known, in the form that the next tool wants (docs/export.md).
 
 mod column;
-mod out;
+pub(super) mod out;
 mod text;
 mod vcard;
 mod xlsx;

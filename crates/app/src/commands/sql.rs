@@ -1,18 +1,23 @@
 //! `cocli sql`: questions in SQL, answered by DuckDB over tables of the state (docs/sql.md).
 
+use std::fs::{self, File};
 use std::io::{IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cocli_node::{Campaign, Home, Tables};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::export::out::Out;
 use super::{Context, campaign};
 use crate::args::{Sql, SqlFormat};
 use crate::beside::Beside;
 use crate::failure::{Exit, Failure};
-use duckdb::{Answer, DuckDb};
+use answer::{Answer, Passing};
+use duckdb::{DuckDb, End};
 
+mod answer;
 mod duckdb;
+mod json;
 
 pub(super) fn run(context: &Context, args: &Sql) -> Result<(), Failure> {
     let home = context.home()?;
@@ -21,23 +26,29 @@ pub(super) fn run(context: &Context, args: &Sql) -> Result<(), Failure> {
         let _ = rustix::process::nice(super::compact::YIELDING);
         return Ok(home.keep_tables(&|_, _| ())?);
     }
+    let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let query = query(args)?;
-    let format = format(context, args)?;
+    let format = format(context, args, output)?;
     let duckdb = DuckDb::find();
     context.catch_up(&home, None);
     let campaign = campaign::if_chosen(context, &home)?;
     let asked = Asked { context, home: &home, campaign, duckdb };
-    match (query, &args.output) {
-        (None, _) if args.format.is_some() || args.output.is_some() || context.screen.json => {
-            Err(Failure::usage("a format or a file is for a query: expected one"))
+    let Some(query) = query else {
+        if args.format.is_some() || args.output.is_some() || context.screen.json {
+            return Err(Failure::usage("a format or a file is for a query: expected one"));
         }
-        (None, _) => asked.shell(),
-        (Some(query), None) if format == SqlFormat::Parquet => {
+        return match asked.shell()? {
+            0 => Ok(()),
+            code => std::process::exit(code),
+        };
+    };
+    match (format, output) {
+        (SqlFormat::Parquet, None) => {
             let said = format!("Parquet goes into a file: expected --output FILE with {query:?}");
             Err(Failure::usage(said))
         }
-        (Some(query), None) => asked.answer(&query, format, None),
-        (Some(query), Some(output)) => asked.write(&query, format, output),
+        (SqlFormat::Parquet, Some(output)) => asked.parquet(&query, output),
+        _ => asked.rows(&query, format, output),
     }
 }
 
@@ -63,23 +74,17 @@ fn read() -> Result<String, Failure> {
     Ok(text)
 }
 
-fn format(context: &Context, args: &Sql) -> Result<SqlFormat, Failure> {
+fn format(context: &Context, args: &Sql, output: Option<&Path>) -> Result<SqlFormat, Failure> {
     match args.format {
         Some(format) if context.screen.json && format != SqlFormat::Json => {
             Err(Failure::usage("--json is --format json: expected one of them"))
         }
         Some(format) => Ok(format),
         None if context.screen.json => Ok(SqlFormat::Json),
-        None if args
-            .output
-            .as_ref()
-            .is_some_and(|path| path.extension().is_some_and(|end| end == "parquet")) =>
-        {
+        None if output.and_then(Path::extension).is_some_and(|end| end == "parquet") => {
             Ok(SqlFormat::Parquet)
         }
-        None if context.screen.prints_to_a_person() && args.output.is_none() => {
-            Ok(SqlFormat::Table)
-        }
+        None if context.screen.prints_to_a_person() && output.is_none() => Ok(SqlFormat::Table),
         None => Ok(SqlFormat::Csv),
     }
 }
@@ -115,36 +120,73 @@ impl Asked<'_> {
         duckdb::prelude(tables, &root, output)
     }
 
-    fn shell(&self) -> Result<(), Failure> {
+    /// Gives the code with which it ended.
+    fn shell(&self) -> Result<i32, Failure> {
+        self.duckdb.version()?;
         let tables = self.tables()?;
         self.duckdb.shell(&self.prelude(&tables, None)?)
     }
 
     /// Prints the rows, or writes them into a file.
-    fn answer(&self, query: &str, format: SqlFormat, to: Option<&Path>) -> Result<(), Failure> {
-        let parquet = to.filter(|_| format == SqlFormat::Parquet);
-        let answer = Answer { format, to, screen: self.context.screen };
-        let once = |last: bool| {
-            let tables = self.tables()?;
-            let answered = self.duckdb.ask(&self.prelude(&tables, parquet)?, query, &answer);
-            // Somebody may have deleted the cache meanwhile: what it held is made again, once.
-            let counts = answered.is_ok() || last || tables.are_whole();
-            Ok::<_, Failure>(counts.then_some(answered))
-        };
-        match once(false)? {
-            Some(answered) => answered,
-            None => once(true)?.unwrap_or(Ok(())),
-        }
+    fn rows(&self, query: &str, format: SqlFormat, to: Option<&Path>) -> Result<(), Failure> {
+        let screen = self.context.screen;
+        let mut out = Out::open(screen, to)?;
+        let answer = Answer { format, parquet: None, is_shown: out.is_shown(), screen };
+        self.answer(query, &answer, &mut out)?;
+        out.done().map(drop)
     }
 
-    /// The file is beside its place until it is whole.
-    fn write(&self, query: &str, format: SqlFormat, output: &Path) -> Result<(), Failure> {
+    /// DuckDB writes the file, beside its place until it is whole.
+    fn parquet(&self, query: &str, output: &Path) -> Result<(), Failure> {
         let failed = |error: std::io::Error| {
-            Failure::new(Exit::Failed, format!("{} cannot be written: {error}", output.display()))
+            Failure::new(Exit::Failed, format!("{}: cannot write: {error}", output.display()))
         };
-        let (beside, _) = Beside::of(output).map_err(failed)?;
-        let fresh = beside.path().canonicalize().map_err(failed)?;
-        self.answer(query, format, Some(&fresh))?;
+        // A link is followed: the file that it names is replaced, and not the link.
+        let place = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+        if fs::metadata(&place).is_ok_and(|there| !there.is_file()) {
+            let said = format!("{} is no file: expected one for Parquet", output.display());
+            return Err(Failure::usage(said));
+        }
+        let screen = self.context.screen;
+        let (beside, file) = Beside::of(&place).map_err(failed)?;
+        let fresh: PathBuf = beside.path().canonicalize().map_err(failed)?;
+        let parquet = Some(fresh.clone());
+        let answer = Answer { format: SqlFormat::Parquet, parquet, is_shown: false, screen };
+        // It has nothing to print.
+        self.answer(query, &answer, &mut Out::open(screen, None)?)?;
+        drop(file);
+        File::open(&fresh).and_then(|file| file.sync_all()).map_err(failed)?;
         beside.put().map_err(failed)
     }
+
+    fn answer(&self, query: &str, answer: &Answer, out: &mut Out) -> Result<(), Failure> {
+        let mut may_repeat = true;
+        loop {
+            // Before the tables are made, so that whoever has no DuckDB does not wait for them.
+            let asking = self.duckdb.begin(answer)?;
+            let tables = self.tables()?;
+            let prelude = self.prelude(&tables, answer.parquet.as_deref())?;
+            let mut passing = Passing::new(answer, out);
+            let end = asking.ask(&prelude, query, &mut passing)?;
+            let End::Failed { failure, of_tables } = end else { return passing.flush() };
+            // Somebody may have deleted the cache meanwhile: what it held is made again, once.
+            let is_lost = of_tables && !tables.are_whole();
+            if !is_lost || !may_repeat || passing.begun {
+                passing.flush()?;
+                return Err(match answer.format {
+                    _ if is_lost => lost(),
+                    SqlFormat::Parquet if !of_tables => {
+                        failure.hint("a Parquet file holds the rows of one SELECT")
+                    }
+                    _ => failure,
+                });
+            }
+            may_repeat = false;
+        }
+    }
+}
+
+fn lost() -> Failure {
+    let said = "what the query read was taken away or written to meanwhile";
+    Failure::new(Exit::Failed, said).hint("ask again: the tables are made anew")
 }

@@ -146,6 +146,10 @@ fn a_query_writes_nothing_and_reads_nothing_but_the_tables() {
         "select getenv('HOME')",
         ".read secret.csv",
         ".open x.db",
+        ".import secret.csv t",
+        ".log x.log",
+        ".once x.csv",
+        ".edit",
     ] {
         refused(query.to_owned());
     }
@@ -195,7 +199,7 @@ fn by(home: &Home, duckdb: &Path, words: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_query_that_lost_its_files_is_asked_once_more() {
+fn a_query_that_lost_its_files_is_asked_once_more_unless_rows_came() {
     if !has_duckdb() {
         return;
     }
@@ -203,26 +207,156 @@ fn a_query_that_lost_its_files_is_asked_once_more() {
     home.run(&["add", "company", "Acme"]).ok();
     let marker = home.dir.path().join("once");
     let cache = home.file("cache");
-    let script = format!(
-        "[ -e '{0}' ] || {{ touch '{0}'; rm -r '{1}'; }}\nexec duckdb \"$@\"",
-        marker.display(),
-        cache.display()
-    );
-    let duckdb = program(&home, &script);
+    // It takes files away between the making of the tables, which ends when all words came, and the query.
+    let once = |taking: &str| {
+        let input = home.dir.path().join("words");
+        let script = format!(
+            "cat > '{0}'\n[ -e '{1}' ] || {{ touch '{1}'; {taking}; }}\nexec duckdb \"$@\" < '{0}'",
+            input.display(),
+            marker.display(),
+        );
+        program(&home, &script)
+    };
+    let duckdb = once(&format!("rm -r '{}'", cache.display()));
     assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).ok(), "name\nAcme\n");
     assert!(marker.exists());
     // Of one file as of all.
     std::fs::remove_file(&marker).unwrap();
+    let duckdb = once(&format!("rm '{}'/tables/*-companies.parquet", cache.display()));
+    assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).ok(), "name\nAcme\n");
+    // Rows that came count, and do not come twice.
+    std::fs::remove_file(&marker).unwrap();
     let script = format!(
-        "[ -e '{0}' ] || {{ touch '{0}'; rm '{1}'/tables/*-companies.parquet; }}\nexec duckdb \"$@\"",
+        "[ -e '{0}' ] || {{ touch '{0}'; cat > /dev/null; rm -r '{1}'; yes row | head -n 50000; \
+         echo 'IO Error: gone' >&2; exit 1; }}\nexec duckdb \"$@\"",
         marker.display(),
         cache.display()
     );
     let duckdb = program(&home, &script);
-    assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).ok(), "name\nAcme\n");
+    let ran = by(&home, &duckdb, &["sql", "select name from companies"]);
+    assert_eq!(ran.out, "row\n".repeat(50_000));
+    ran.fails(1, "taken away or written to meanwhile").fails(1, "ask again");
     // Not for ever.
-    let duckdb = program(&home, &format!("rm -r '{}'\nexec duckdb \"$@\"", cache.display()));
+    let script =
+        format!("cat > /dev/null; rm -r '{}'; echo 'IO Error: gone' >&2; exit 1", cache.display());
+    let script = format!("[ \"$1\" = -version ] && exec duckdb -version\n{script}");
+    let duckdb = program(&home, &script);
     assert_eq!(by(&home, &duckdb, &["sql", "select name from companies"]).code, 1);
+}
+
+#[test]
+fn rows_that_do_not_arrive_are_a_failure_and_the_file_before_stays() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for format in ["csv", "json", "table"] {
+        let words = ["sql", "select * from range(100000)", "--format", format];
+        let out = home.command().args(words).stdout(full()).output().unwrap();
+        assert_eq!(out.status.code(), Some(1), "{format}");
+        assert!(String::from_utf8_lossy(&out.stderr).contains("No space"), "{format}");
+        let to_full = home.run(&[&words[..], &["--output", "/dev/full"]].concat());
+        to_full.fails(1, "/dev/full: cannot write: No space");
+    }
+    let report = home.dir.path().join("report.csv");
+    let report_text = report.to_str().unwrap();
+    std::fs::write(&report, "good").unwrap();
+    // Larger than the disk lets a file be.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 64; exec '{}' sql 'select * from range(100000)' --output '{report_text}'",
+        home.command().get_program().to_str().unwrap()
+    );
+    let mut limited = Command::new("sh");
+    limited.args(["-c", &script]).current_dir(home.dir.path());
+    for (name, value) in home.command().get_envs() {
+        value.map(|value| limited.env(name, value));
+    }
+    super::support::run(&mut limited, b"").fails(1, "report.csv: cannot write: File too large");
+    assert_eq!(std::fs::read_to_string(&report).unwrap(), "good");
+    home.run(&["sql", "select 1; select error('x')", "--output", report_text]).fails(1, "x");
+    assert_eq!(std::fs::read_to_string(&report).unwrap(), "good");
+    // Whoever has read enough is no failure.
+    let mut child = home.command();
+    child.args(["sql", "select * from range(1000000)"]).stdout(std::process::Stdio::piped());
+    let mut child = child.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let out = child.wait_with_output().unwrap();
+    assert_eq!((out.status.code(), out.stderr), (Some(0), vec![]));
+}
+
+#[test]
+fn a_file_is_written_where_a_link_leads_and_a_pipe_stays_one() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    let (file, link) = (home.dir.path().join("file"), home.dir.path().join("link"));
+    for name in ["x.csv", "x.parquet"] {
+        let (file, link) = (file.with_extension(name), link.with_extension(name));
+        std::fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        home.run(&["sql", "select 1 as x", "--output", link.to_str().unwrap()]).ok();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_ne!(std::fs::read(&file).unwrap(), b"before");
+    }
+    assert_eq!(home.run(&["sql", "select 1 as x", "--output", "-"]).ok(), "x\n1\n");
+    assert!(!home.dir.path().join("-").exists());
+    home.run(&["sql", "select 1", "--format", "parquet", "--output", "-"]).fails(2, "into a file");
+    home.run(&["sql", "select 1", "--format", "parquet", "--output", "/dev/null"])
+        .fails(2, "is no file");
+    home.run(&["sql", "select 1", "--output", "/dev/null"]).ok();
+}
+
+#[test]
+fn a_folder_above_the_home_says_nothing_about_its_rows() {
+    if !has_duckdb() {
+        return;
+    }
+    let mut home = Home::none();
+    home.path = home.dir.path().join("city=Nowhere/state=x");
+    let path = home.path.to_str().unwrap().to_owned();
+    let mut command = super::support::cocli(home.dir.path());
+    super::support::run(command.args(["init", &path, "--node", "pi1"]), b"").ok();
+    home.run(&["add", "company", "Acme", "--set", "city=Dallas"]).ok();
+    home.run(&["compact"]).ok();
+    home.run(&["add", "company", "Bolt", "--set", "city=Austin"]).ok();
+    let query = "select name, city, state from companies order by 1";
+    let rows = "name,city,state\nAcme,Dallas,\nBolt,Austin,\n";
+    assert_eq!(home.run(&["sql", query]).ok(), rows);
+    assert_eq!(one(&home, "select count(*) from companies where state is null"), "2");
+}
+
+#[test]
+fn json_that_nobody_could_read_is_refused_and_a_comment_may_stand_first() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["sql", "--json", "select 'inf'::double as x"]).fails(1, "no JSON");
+    home.run(&["sql", "--json", "select 1 as x, 2 as x"]).fails(1, "two columns are called");
+    let query = "-- all of them\nselect 1 as x";
+    assert_eq!(home.run(&["sql", query, "--format", "json"]).ok(), "{\"x\":1}\n");
+    home.run(&["sql", "--format", "json", query]).ok();
+    home.run(&["sql", "select 1", "--nope"]).fails(2, "--nope");
+    let file = home.dir.path().join("x.parquet");
+    home.run(&["sql", "select 1; select 2", "--output", file.to_str().unwrap()])
+        .fails(1, "one SELECT");
+}
+
+#[test]
+fn a_day_is_the_same_one_in_every_time_zone() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    let query = "select '2026-11-01T23:30:00Z'::timestamptz::date as day";
+    for zone in ["UTC", "Asia/Tokyo", "America/Chicago"] {
+        let out =
+            super::support::run(home.command().env("TZ", zone).args(["sql", query]), b"").ok();
+        assert_eq!(out, "day\n2026-11-01\n", "{zone}");
+    }
 }
 
 #[test]
@@ -230,10 +364,13 @@ fn who_has_no_duckdb_or_an_old_one_is_told_what_to_install() {
     let home = Home::new();
     let missing = home.dir.path().join("nothing");
     let ran = by(&home, &missing, &["sql", "select 1"]);
-    ran.fails(1, "DuckDB is not installed").fails(1, "install duckdb");
+    ran.fails(1, "DuckDB is not installed").fails(1, "install");
     let old = program(&home, "[ \"$1\" = -version ] && echo 'v0.9.2 3c695d7ba9'\nexit 1");
     by(&home, &old, &["sql", "select 1"])
-        .fails(1, "is DuckDB v0.9.2 3c695d7ba9: expected 1.2 or later");
+        .fails(1, "is DuckDB v0.9.2 3c695d7ba9: expected 1.5 or later")
+        .fails(1, "duckdb");
+    let old = program(&home, "[ \"$1\" = -version ] && echo 'v1.4.4 (Andium) 6ddac802ff'\nexit 1");
+    by(&home, &old, &["sql", "select 1"]).fails(1, "expected 1.5 or later");
     let newer = program(
         &home,
         "[ \"$1\" = -version ] && { echo 'v3.0.0 (X) 1'; exit 0; }\necho 'Catalog Error: no such setting' >&2; exit 1",
@@ -403,6 +540,20 @@ fn nodes_are_told_with_whatever_is_known_of_them() {
     {
         assert_eq!(rows[0][column], value, "{rows:?}");
     }
+}
+
+#[test]
+fn a_node_of_very_many_fields_has_columns_for_some_and_a_map_of_the_others() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    let fields: Vec<String> = (0..1500).map(|n| format!("field_{n:04}=v{n}")).collect();
+    let fields = fields.iter().map(String::as_str);
+    home.run(&["set", "nodes/pi1"].into_iter().chain(fields).collect::<Vec<_>>()).ok();
+    let query =
+        "select field_0000 || other['field_1499'] || (cardinality(other) >= 1000) from heartbeats";
+    assert_eq!(one(&home, query), "v0v1499true");
 }
 
 #[test]

@@ -17,6 +17,11 @@ pub struct View {
     pub select: String,
 }
 
+/// So many fields of nodes have a column of their own: each is asked for in each query of them.
+const FIELDS_MAX: usize = 500;
+/// The column of those behind them.
+const OTHER: &str = "other";
+
 /// Companies that have an address, with all addresses; those that somebody left out are not among them.
 const LEADS: &str = "\
 SELECT coalesce(nullif(c.name, ''), c.slug) AS company, nullif(c.domain, '') AS domain, a.emails, \
@@ -75,7 +80,8 @@ impl Views<'_> {
             let text = path.to_str().ok_or_else(|| path.display().to_string())?;
             files.push(text_of(text));
         }
-        Ok(format!("read_parquet([{}])", files.join(", ")))
+        // A folder above the home may be called `key=value`.
+        Ok(format!("read_parquet([{}], hive_partitioning = false)", files.join(", ")))
     }
 
     fn layered(&self, table: &str) -> Result<String, String> {
@@ -100,8 +106,10 @@ impl Views<'_> {
     fn heartbeats(&self) -> Result<String, String> {
         let mut taken: BTreeSet<String> =
             ["target", "node", "updated_at"].map(str::to_owned).into();
+        let behind = self.tables.fields.iter().nth(FIELDS_MAX);
+        taken.extend(behind.map(|_| OTHER.to_owned()));
         let mut columns = String::new();
-        for field in &self.tables.fields {
+        for field in self.tables.fields.iter().take(FIELDS_MAX) {
             // Names of columns are the same whatever their case.
             let mut name = field.clone();
             while !taken.insert(name.to_lowercase()) {
@@ -109,6 +117,12 @@ impl Views<'_> {
             }
             let (text, name) = (text_of(field), name.replace('"', "\"\""));
             columns += &format!("max(value) FILTER (WHERE field = {text}) AS \"{name}\", ");
+        }
+        if let Some(first) = behind {
+            columns += &format!(
+                "map_from_entries(list((field, value)) FILTER (WHERE field >= {})) AS \"{OTHER}\", ",
+                text_of(first)
+            );
         }
         Ok(format!(
             "SELECT target, split_part(target, '/', 2) AS node, {columns}\

@@ -14,7 +14,7 @@ const STANDARD: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]
 /// Links that lead from one to the next.
 const LINKS_MAX: usize = 40;
 
-pub(super) struct Out {
+pub(in crate::commands) struct Out {
     /// What it is called.
     name: String,
     bytes: u64,
@@ -32,7 +32,7 @@ enum To {
 }
 
 impl Out {
-    pub(super) fn open(screen: Screen, path: Option<&Path>) -> Result<Self, Failure> {
+    pub(in crate::commands) fn open(screen: Screen, path: Option<&Path>) -> Result<Self, Failure> {
         let Some(path) = path.filter(|path| !is_standard(path)) else {
             let (name, to) = ("standard output".into(), To::Screen(screen));
             return Ok(Self { name, bytes: 0, to, broke: None });
@@ -63,7 +63,7 @@ impl Out {
         Ok(Self { name, bytes: 0, to, broke: None })
     }
 
-    pub(super) fn failed(&self, error: &io::Error) -> Failure {
+    pub(in crate::commands) fn failed(&self, error: &io::Error) -> Failure {
         if error.kind() == io::ErrorKind::BrokenPipe {
             std::process::exit(0);
         }
@@ -93,7 +93,7 @@ impl Out {
     }
 
     /// Whether it goes to standard output.
-    pub(super) fn is_shown(&self) -> bool {
+    pub(in crate::commands) fn is_shown(&self) -> bool {
         matches!(self.to, To::Screen(_))
     }
 
@@ -106,7 +106,7 @@ impl Out {
     }
 
     /// Puts a file in place, and tells its bytes.
-    pub(super) fn done(mut self) -> Result<u64, Failure> {
+    pub(in crate::commands) fn done(mut self) -> Result<u64, Failure> {
         self.flush().map_err(|error| self.failed(&error))?;
         let name = self.name;
         let To::Beside(mut file, beside) = self.to else { return Ok(self.bytes) };

@@ -1,37 +1,30 @@
 //! DuckDB's own program: where it is, what it is allowed, and how a query goes in and its rows come out.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use cocli_node::Tables;
 
+use super::answer::{Answer, Passing};
 use crate::args::SqlFormat;
+use crate::clock;
 use crate::failure::{Exit, Failure};
-use crate::render::Screen;
 
 /// Names another program.
 const NAMED: &str = "COCLI_DUCKDB";
-/// The first version that can be told which files it may read.
-const OLDEST: (u32, u32) = (1, 2);
-/// Bytes of a query that one word of a command line surely takes.
-const WORD_BYTES_MAX: usize = 100_000;
-
-/// Bytes of rows that are passed on together.
-const PASS_BYTES: usize = 64 * 1024;
+/// The first version whose safe mode locks the settings, too.
+const OLDEST: (u32, u32) = (1, 5);
+/// Errors of the query's own text: what it reads has no part in them.
+const OF_QUERY: [&str; 3] = ["Parser Error", "Binder Error", "Catalog Error"];
+/// Runs the rest of its words with interrupts ignored, until these words say otherwise themselves.
+const UNINTERRUPTED: [&str; 3] = ["-c", "trap '' INT; exec \"$@\"", "sh"];
 
 /// DuckDB on this machine.
 pub(super) struct DuckDb(OsString);
-
-/// Where an answer goes.
-pub(super) struct Answer<'a> {
-    pub(super) format: SqlFormat,
-    /// Into a file that is there.
-    pub(super) to: Option<&'a Path>,
-    pub(super) screen: Screen,
-}
 
 /// What is run before a query: the views, over files that it may read, and nothing else that it may.
 pub(super) fn prelude(
@@ -46,13 +39,15 @@ pub(super) fn prelude(
     let files: Vec<_> = tables.files(home).collect();
     let paths = files.iter().map(|path| text(path)).chain(output.map(text));
     let paths = paths.collect::<Result<Vec<_>, _>>()?.join(", ");
-    // What does not fit into the memory fails, and is not put beside the files of whoever asks.
+    // What does not fit into the memory fails, and is not put beside the files of whoever asks. A day is the same one
+    // on every machine.
     let mut sql = format!(
-        "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false; \
-         SET temp_directory = ''; SET allowed_paths = [{paths}]; SET enable_external_access = false; "
+        "SET autoinstall_known_extensions = false; SET autoload_known_extensions = false;\n\
+         SET TimeZone = 'UTC'; SET temp_directory = '';\n\
+         SET allowed_paths = [{paths}]; SET enable_external_access = false;\n"
     );
     for view in tables.views(home).map_err(|path| no_unicode(&path))? {
-        sql += &format!("CREATE VIEW {} AS {}; ", view.name, view.select);
+        sql += &format!("CREATE VIEW {} AS {};\n", view.name, view.select);
     }
     Ok(sql)
 }
@@ -62,17 +57,27 @@ fn no_unicode(path: &str) -> Failure {
     Failure::new(Exit::Failed, said)
 }
 
+/// What a query has behind its prelude: it locks the configuration, and those words of the shell that touch files or
+/// run programs.
+fn locked(prelude: &str, query: &str) -> String {
+    format!("{prelude}.safe_mode\n{query}\n")
+}
+
+/// What came of a query.
+pub(super) enum End {
+    Answered,
+    /// `of_tables`: what it read may be the reason.
+    Failed {
+        failure: Failure,
+        of_tables: bool,
+    },
+}
+
 impl DuckDb {
     /// `$COCLI_DUCKDB`, else `duckdb`.
     pub(super) fn find() -> Self {
         let named = std::env::var_os(NAMED).filter(|name| !name.is_empty());
         Self(named.unwrap_or_else(|| "duckdb".into()))
-    }
-
-    fn command(&self, prelude: &str) -> Command {
-        let mut command = Command::new(&self.0);
-        command.args(["-no-init", "-cmd", prelude]);
-        command
     }
 
     fn failed(&self, error: &std::io::Error) -> Failure {
@@ -84,194 +89,192 @@ impl DuckDb {
         Failure::new(Exit::Failed, format!("`{program}` cannot be run: {error}"))
     }
 
-    /// The version, as it is told and as it is compared.
-    fn version(&self) -> Result<(String, Option<(u32, u32)>), Failure> {
+    fn refused(&self, what: &str) -> Failure {
+        let program = Path::new(&self.0).display();
+        Failure::new(Exit::Failed, format!("`{program}` {what}")).hint(install())
+    }
+
+    /// The version, as it is told: one that is new enough.
+    pub(super) fn version(&self) -> Result<String, Failure> {
         let output = Command::new(&self.0).arg("-version").stdin(Stdio::null()).output();
         let output = output.map_err(|error| self.failed(&error))?;
         let told = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let number = told.split_whitespace().next().unwrap_or_default().trim_start_matches('v');
         let mut parts = number.split('.').map(|part| part.parse().ok());
-        let read = parts.next().flatten().zip(parts.next().flatten());
-        Ok((told, read))
+        let (major, minor) = OLDEST;
+        match parts.next().flatten().zip(parts.next().flatten()) {
+            Some(version) if version >= OLDEST => Ok(told),
+            Some(_) => {
+                let said = format!("is DuckDB {told}: expected {major}.{minor} or later");
+                Err(self.refused(&said))
+            }
+            None => Err(self.refused(&format!("is no DuckDB: expected a version, came {told:?}"))),
+        }
     }
 
     /// Refuses a version that does not do what is asked of it: one that is too old, and one that does not take the
     /// prelude.
     fn fits(&self, prelude: &str) -> Result<(), Failure> {
-        let (told, version) = self.version()?;
-        let program = Path::new(&self.0).display();
-        let refused = |what: String| {
-            let said = format!("`{program}` {what}");
-            Err(Failure::new(Exit::Failed, said).hint(install()))
-        };
-        let (major, minor) = OLDEST;
-        match version {
-            Some(version) if version >= OLDEST => {}
-            Some(_) => {
-                return refused(format!("is DuckDB {told}: expected {major}.{minor} or later"));
-            }
-            None => return refused(format!("is no DuckDB: expected a version, came {told:?}")),
-        }
-        let mut command = self.command(prelude);
-        command.args(["-bail", "-c", "SELECT 1"]).stdin(Stdio::null()).stdout(Stdio::null());
-        let output = command.output().map_err(|error| self.failed(&error))?;
-        match output.status.success() {
-            true => Ok(()),
-            false => refused(format!(
-                "is DuckDB {told}, and does not take what it is told before a query: {}",
-                said(&output.stderr)
-            )),
-        }
-    }
-
-    /// A shell for a person, who may keep rows in files of their own by its `.output`: only queries may not.
-    pub(super) fn shell(&self, prelude: &str) -> Result<(), Failure> {
-        self.fits(prelude)?;
-        // An interrupt is for the query that runs in there.
-        let _ = ctrlc::set_handler(|| ());
-        let prelude = format!("{prelude}SET lock_configuration = true;");
-        let status = self.command(&prelude).status().map_err(|error| self.failed(&error))?;
+        let version = self.version()?;
+        let child = self.spawn(&[], Stdio::null())?;
+        let (status, told) = talk(child, &locked(prelude, "SELECT 1;"), |_| Ok(()))?;
         match status.success() {
             true => Ok(()),
-            false => Err(Failure::new(Exit::Failed, format!("DuckDB's shell ended with {status}"))),
+            false => Err(self.refused(&format!(
+                "is DuckDB {version}, and does not take what it is told before a query: {told}"
+            ))),
         }
     }
 
-    /// Runs a query; its words for what went wrong are the failure.
+    fn spawn(&self, words: &[&str], stdout: Stdio) -> Result<Child, Failure> {
+        let mut command = Command::new(&self.0);
+        command.args(["-no-init", "-bail"]).args(words);
+        command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
+        command.spawn().map_err(|error| self.failed(&error))
+    }
+
+    /// A shell for a person, who may keep rows in files of their own by its `.output`: only queries may not. Gives
+    /// the code with which it ended.
+    pub(super) fn shell(&self, prelude: &str) -> Result<i32, Failure> {
+        self.fits(prelude)?;
+        // An interrupt is for the query that runs in there. The program may be one that only starts another one,
+        // which is to live on as well.
+        let _ = ctrlc::set_handler(|| ());
+        let script = Script::of(&format!("{prelude}SET lock_configuration = true;\n"))?;
+        let mut command = Command::new("sh");
+        command.args(UNINTERRUPTED).arg(&self.0).args(["-no-init", "-cmd", &script.read()?]);
+        let status = command.status().map_err(|error| self.failed(&error))?;
+        status.code().ok_or_else(|| {
+            Failure::new(Exit::Failed, format!("DuckDB's shell ended with {status}"))
+        })
+    }
+
+    /// Begins a query, of which it hears only in [`Asking::ask`].
+    pub(super) fn begin<'a>(&'a self, answer: &'a Answer) -> Result<Asking<'a>, Failure> {
+        let words: &[&str] = match answer.format {
+            SqlFormat::Csv => &["-csv", "-nullvalue", ""],
+            SqlFormat::Json => &["-jsonlines"],
+            SqlFormat::Table | SqlFormat::Parquet => &[],
+        };
+        let child = self.spawn(words, answer.stdout())?;
+        Ok(Asking { duckdb: self, answer, child })
+    }
+}
+
+/// A query that is begun.
+pub(super) struct Asking<'a> {
+    duckdb: &'a DuckDb,
+    answer: &'a Answer,
+    child: Child,
+}
+
+impl Asking<'_> {
+    /// Runs the query, whose rows go to `passing`.
     pub(super) fn ask(
-        &self,
+        self,
         prelude: &str,
         query: &str,
-        answer: &Answer<'_>,
-    ) -> Result<(), Failure> {
-        let mut command = self.command(prelude);
-        // Locks the configuration, and those words of the shell that touch files or run programs.
-        command.args(["-bail", "-cmd", ".safe_mode"]);
-        let query = answer.query(query);
-        match answer.format {
-            SqlFormat::Csv => command.args(["-csv", "-nullvalue", ""]),
-            SqlFormat::Json => command.arg("-jsonlines"),
-            SqlFormat::Table | SqlFormat::Parquet => &mut command,
-        };
-        command.stdout(answer.stdout()?).stderr(Stdio::piped());
-        let is_word = query.len() <= WORD_BYTES_MAX && !query.contains('\0');
-        match is_word {
-            true => command.arg("-c").arg(&query).stdin(Stdio::null()),
-            false => command.stdin(Stdio::piped()),
-        };
-        let mut child = command.spawn().map_err(|error| self.failed(&error))?;
-        let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
-        // Each at its own pace: it may answer before it has read all.
-        let (status, told) = std::thread::scope(|scope| {
-            // One that ends before it has read all says why.
-            scope.spawn(|| stdin.map(|mut stdin| stdin.write_all(query.as_bytes())));
-            let told = scope.spawn(|| {
-                let mut told = Vec::new();
-                stderr.map_or(Ok(0), |mut stderr| stderr.read_to_end(&mut told)).map(|_| told)
-            });
-            let passed = child.stdout.take().map_or(Ok(()), |rows| answer.pass_on(rows));
-            let status = child.wait();
-            passed?;
-            let told = told.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            Ok::<_, Failure>((status?, said(&told)))
-        })?;
+        passing: &mut Passing<'_>,
+    ) -> Result<End, Failure> {
+        let Self { duckdb, answer, child } = self;
+        let input = locked(prelude, &answer.query(query));
+        let (status, told) = talk(child, &input, |rows| passing.pass_on(rows))?;
         if status.success() {
             if !told.is_empty() {
                 answer.screen.note(told);
             }
-            return Ok(());
+            return Ok(End::Answered);
         }
         // Whether it is the query, or DuckDB itself.
-        self.fits(prelude)?;
+        if let Err(failure) = duckdb.fits(prelude) {
+            // It does not take a view of a damaged file either.
+            return Ok(End::Failed { failure, of_tables: true });
+        }
+        let of_tables = !OF_QUERY.iter().any(|kind| told.starts_with(kind));
         let told = if told.is_empty() { format!("it ended with {status}") } else { told };
-        Err(Failure::new(Exit::Failed, format!("DuckDB: {told}")))
+        let failure = Failure::new(Exit::Failed, format!("DuckDB: {told}"));
+        Ok(End::Failed { failure, of_tables })
     }
 }
 
-impl Answer<'_> {
-    /// The query as it is run.
-    fn query(&self, query: &str) -> String {
-        match (self.format, self.to.and_then(Path::to_str)) {
-            (SqlFormat::Parquet, Some(path)) => {
-                // A comment may be at its end.
-                let query = query.trim_end().trim_end_matches(';');
-                let path = path.replace('\'', "''");
-                format!(
-                    "COPY ({query}\n) TO '{path}' (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)"
-                )
-            }
-            _ => query.to_owned(),
+/// Gives a child its input, `take` its output, and gives how it ended and what it told; each at its own pace, as it
+/// may answer before it has read all.
+fn talk(
+    mut child: Child,
+    input: &str,
+    take: impl FnOnce(&mut dyn Read) -> Result<(), Failure>,
+) -> Result<(ExitStatus, String), Failure> {
+    let (stdin, stderr) = (child.stdin.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        // One that ends before it has read all says why.
+        scope.spawn(|| stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
+        let told = scope.spawn(|| {
+            let mut told = Vec::new();
+            stderr.map_or(Ok(0), |mut stderr| stderr.read_to_end(&mut told)).map(|_| told)
+        });
+        let taken = child.stdout.take().map_or(Ok(()), |mut rows| take(&mut rows));
+        if taken.is_err() {
+            // What it has to say is for nobody any more.
+            let _ = child.kill();
         }
+        let status = child.wait();
+        let told = told.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        taken?;
+        Ok((status?, String::from_utf8_lossy(&told?).trim().to_owned()))
+    })
+}
+
+/// A file with words for the shell, which is longer than a command line may be; only who runs this may read it.
+struct Script(PathBuf);
+
+impl Script {
+    fn of(text: &str) -> Result<Self, Failure> {
+        let name = format!("cocli-{:032x}.sql", u128::from_ne_bytes(clock::random()));
+        let script = Self(std::env::temp_dir().join(name));
+        let file = File::options().write(true).create_new(true).mode(0o600).open(&script.0);
+        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+            let said = format!("{} cannot be written: {error}", script.0.display());
+            Failure::new(Exit::Failed, said)
+        })?;
+        Ok(script)
     }
 
-    /// Whether rows are passed on here line by line: without the empty one that stands for no rows in JSON, and
-    /// with control characters of data escaped, as DuckDB does it in a table only.
-    fn is_passed_on(&self) -> bool {
-        match self.format {
-            SqlFormat::Json => true,
-            SqlFormat::Csv => self.to.is_none() && self.screen.prints_to_a_person(),
-            SqlFormat::Table | SqlFormat::Parquet => false,
-        }
-    }
-
-    fn stdout(&self) -> Result<Stdio, Failure> {
-        Ok(match self.to {
-            _ if self.format == SqlFormat::Parquet => Stdio::null(),
-            _ if self.is_passed_on() => Stdio::piped(),
-            Some(path) => File::create(path)?.into(),
-            None => Stdio::inherit(),
-        })
-    }
-
-    fn pass_on(&self, rows: impl Read) -> Result<(), Failure> {
-        let mut file = self.to.map(File::create).transpose()?;
-        let mut put = |lines: &mut Vec<u8>| match &mut file {
-            Some(file) => file.write_all(lines).map(|()| lines.clear()),
-            None => {
-                match self.screen.prints_to_a_person() {
-                    true => self
-                        .screen
-                        .raw(self.screen.safe(&String::from_utf8_lossy(lines)).as_bytes()),
-                    false => self.screen.raw(lines),
-                }
-                lines.clear();
-                Ok(())
-            }
-        };
-        let (mut rows, mut lines) = (BufReader::with_capacity(PASS_BYTES, rows), Vec::new());
-        loop {
-            let begin = lines.len();
-            let read = rows.read_until(b'\n', &mut lines)?;
-            if self.format == SqlFormat::Json && lines[begin..] == *b"\n" {
-                lines.truncate(begin);
-            }
-            if read == 0 || lines.len() >= PASS_BYTES {
-                put(&mut lines)?;
-            }
-            if read == 0 {
-                return Ok(());
-            }
-        }
+    /// The shell's command that runs it.
+    fn read(&self) -> Result<String, Failure> {
+        let path = self.0.to_str().ok_or_else(|| no_unicode(&self.0.display().to_string()))?;
+        Ok(format!(".read \"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"")))
     }
 }
 
-/// What it told on standard error, without colours.
-fn said(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let mut plain = String::new();
-    let mut parts = text.split("\u{1b}[");
-    plain.push_str(parts.next().unwrap_or_default());
-    for part in parts {
-        plain.push_str(part.split_once('m').map_or(part, |(_, rest)| rest));
+impl Drop for Script {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
     }
-    plain.trim().to_owned()
 }
 
-/// The one command that installs it here.
+/// The one command that installs it here, new enough.
 fn install() -> &'static str {
     match std::env::consts::OS {
         "macos" => "`brew install duckdb`",
-        "windows" => "`winget install DuckDB.cli`",
-        _ => "`pip install duckdb-cli`",
+        _ => "`pip install 'duckdb-cli>=1.5'`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_shell_is_not_ended_by_an_interrupt_before_it_says_what_that_means() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("duckdb");
+        // It interrupts itself, and goes on.
+        let script = "#!/bin/sh\ncase \"$1\" in\n-version) echo 'v1.5.0 x';;\n*) [ \"$2\" = -bail ] || \
+            { kill -INT $$; exit 3; };;\nesac\n";
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(DuckDb(program.into()).shell("").unwrap(), 3);
     }
 }
