@@ -211,7 +211,7 @@ fn two_nodes_that_were_given_one_name_lose_nothing_and_are_told() {
     acknowledged.are_on(&[&one, &twin, &third]);
     for home in [&one, &twin, &third] {
         until(|| home.run(&["status"]).out.contains("two machines are called pi1"));
-        home.run(&["status"]).fails(5, "needs a person");
+        home.run(&["status"]).fails(5, "a person");
     }
 }
 

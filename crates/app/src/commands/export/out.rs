@@ -53,7 +53,7 @@ impl Out {
             return Err(Failure::usage(format!("{name}: is a folder: expected a file")));
         }
         let straight = there.as_ref().is_some_and(|there| !there.is_file());
-        let to = if straight || path.starts_with("/dev") || path.starts_with("/proc") {
+        let to = if straight || path.starts_with("/dev/fd") || path.starts_with("/proc") {
             let file = File::options().append(true).open(&path).map_err(failed)?;
             To::Straight(BufWriter::with_capacity(BUFFER_BYTES, file))
         } else {
