@@ -32,7 +32,7 @@ pub use views::View;
 /// Threads that make tables side by side: each has rows of its own in memory.
 const THREADS_MAX: usize = 4;
 /// To be raised when the same content is to give other tables.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Tables that stay as they are as long as this lives.
 pub struct Tables {

@@ -527,6 +527,139 @@ fn leads_are_the_companies_with_an_address_that_nobody_left_out() {
     home.run(&["sql", "from leads", "--campaign", "nope"]).fails(3, "no campaign is called");
 }
 
+/// Records of another node: of each field with each value a company (and a person of it) that has an address.
+fn odd_records() -> (String, Vec<String>) {
+    let fields = [
+        "name",
+        "name.x",
+        "domain",
+        "email",
+        "all_emails",
+        "all_emails.B%40y",
+        "all_emails.a@x",
+        "tags",
+        "tags.lead",
+        "tags.S%26P",
+        "services",
+        "services.x",
+        "categories",
+        "products",
+        "all_phones",
+        "phone_1",
+        "phone",
+        "phone_number",
+        "phone_from_website",
+        "average_rating",
+        "reviews_count",
+        "place_id",
+        "gmb_url",
+        "website_url",
+        "_deleted",
+        "city",
+        "state",
+        "people/email",
+        "people/all_emails",
+        "people/all_emails.B%40y",
+        "people/company",
+        "people/companies",
+        "people/_deleted",
+    ];
+    let values = [
+        "null",
+        "true",
+        "",
+        "a",
+        " A@X ",
+        "\"\\tb@y\\t\"",
+        "c@junk.com",
+        "[\"a@x\",\"Z@z\"]",
+        "[\"a\",\"\",\"b\"]",
+        "[\"\",null]",
+        "[\"b\",null,5,[1]]",
+        "{\"a\":\"x\"}",
+        "\"null\"",
+        "\"two\\nlines\"",
+        "=x",
+        "4.5",
+        "5.0",
+        "7",
+        "junk.com",
+        "WWW.Junk.com",
+        "\"\\tjunk.com\\t\"",
+        "\" www.junk.com\\u00a0\"",
+    ];
+    let (mut text, mut targets, mut n) = (String::new(), Vec::new(), 0);
+    let mut put = |target: &str, field: &str, value: &str| {
+        n += 1;
+        let time =
+            format!("2026-11-01T{:02}:{:02}:{:02}.000000+00:00", n / 3600, n / 60 % 60, n % 60);
+        text += &format!("{time}\x1fscraper\x1f{target}\x1f{field}\x1f{value}\x1f\x1e");
+    };
+    for (at, field) in fields.iter().enumerate() {
+        for (which, value) in values.iter().enumerate() {
+            let (company, person) =
+                (format!("companies/c{at}-{which}"), format!("people/p{at}-{which}"));
+            put(&company, "website", "x");
+            match field.strip_prefix("people/") {
+                Some(field) => {
+                    put(&person, "company", &company);
+                    put(&person, "email", "p@x");
+                    put(&person, field, value);
+                }
+                None => {
+                    put(&company, "email", "a@x");
+                    put(&company, field, value);
+                }
+            }
+            if *field != "_deleted" {
+                targets.push(company);
+            }
+        }
+    }
+    (text, targets)
+}
+
+#[test]
+fn leads_are_those_of_the_export_cell_by_cell_whatever_a_field_holds() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    let (text, targets) = odd_records();
+    std::fs::write(home.file("wal/20261101_scraper.usv"), text).unwrap();
+    let told = |words: &[&str], more: &[&str]| -> Vec<String> {
+        let out = home.run(&[words, more].concat()).ok();
+        let rows = out.lines().map(|line| {
+            let row: BTreeMap<String, Json> = serde_json::from_str(line).unwrap();
+            let number = |value: Json| if value.is_number() { plain(&value) } else { value };
+            let row: BTreeMap<_, _> = row.into_iter().map(|(k, v)| (k, number(v))).collect();
+            serde_json::to_string(&row).unwrap()
+        });
+        let mut rows: Vec<String> = rows.collect();
+        rows.sort();
+        rows
+    };
+    let same = |more: &[&str]| {
+        let sql = told(&["sql", "--json", "from leads"], more);
+        let exported = told(&["export", "leads", "--format", "jsonl"], more);
+        assert!(sql.len() > 300, "{}", sql.len());
+        for (sql, exported) in sql.iter().zip(&exported) {
+            assert_eq!(sql, exported);
+        }
+        assert_eq!(sql.len(), exported.len());
+    };
+    same(&[]);
+    home.run(&["campaign", "new", "Road"]).ok();
+    let mut add = vec!["campaign", "add", "--campaign", "road"];
+    add.extend(targets.iter().map(String::as_str));
+    home.run(&add).ok();
+    home.run(&["campaign", "exclude", "junk.com", "--reason", "asked", "--campaign", "road"]).ok();
+    same(&["--campaign", "road"]);
+    let doubled = "select count(*) from (select target, company, email from addresses group by all \
+                   having count(*) > 1)";
+    assert_eq!(one(&home, doubled), "0");
+}
+
 #[test]
 fn nodes_are_told_with_whatever_is_known_of_them() {
     if !has_duckdb() {

@@ -1,5 +1,6 @@
 //! Making the tables that are missing: one process at a time, each file beside its place until it is whole.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -228,11 +229,15 @@ impl<F: FnMut(&'static str, usize) -> io::Result<File>> Unfinished<F> {
             Some(Kind::Person) => companies_of(entity, target),
             _ => return Ok(()),
         };
-        let own = [text(entity, target, "email")];
-        for email in own.into_iter().chain(list(entity, target, "all_emails")) {
-            let email = email.trim().to_lowercase();
-            for company in companies.iter().filter(|_| !email.is_empty()) {
-                self.addresses.push(&[target.as_str(), company.as_str(), &email])?;
+        let emails: BTreeSet<String> = [text(entity, target, "email")]
+            .into_iter()
+            .chain(list(entity, target, "all_emails"))
+            .map(|email| email.trim().to_lowercase())
+            .filter(|email| !email.is_empty())
+            .collect();
+        for company in &companies {
+            for email in &emails {
+                self.addresses.push(&[target.as_str(), company.as_str(), email])?;
             }
         }
         Ok(())
