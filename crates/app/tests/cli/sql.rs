@@ -660,6 +660,66 @@ fn leads_are_those_of_the_export_cell_by_cell_whatever_a_field_holds() {
     assert_eq!(one(&home, doubled), "0");
 }
 
+/// Spoils bytes in the middle of a file, which keeps its length and time.
+fn rot(path: &Path) {
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let stat = file.metadata().unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[4..middle].fill(0xff);
+    std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
+    file.set_modified(stat.modified().unwrap()).unwrap();
+}
+
+#[test]
+fn a_table_that_rotted_is_made_anew_by_the_query_that_fails_and_found_by_doctor() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    home.run(&["sql", "select 1"]).ok();
+    home.run(&["compact"]).ok();
+    let query = "select name from companies";
+    assert_eq!(one(&home, query), "Acme");
+    let table = tables(&home, "companies").remove(0);
+    let good = std::fs::read(&table).unwrap();
+    rot(&table);
+    assert_eq!(one(&home, query), "Acme");
+    assert!(std::fs::read(&table).unwrap() == good);
+    rot(&table);
+    home.run(&["doctor"]).fails(5, "");
+    let told = home.run(&["doctor"]).out;
+    assert!(told.contains("its bytes are not those"), "{told}");
+    let told = home.run(&["doctor", "--repair"]).ok();
+    assert!(told.contains("mended"), "{told}");
+    assert_eq!(one(&home, query), "Acme");
+    home.run(&["doctor"]).ok();
+    // What fails by itself is no reason to make tables.
+    let before = std::fs::metadata(&table).unwrap().modified().unwrap();
+    home.run(&["sql", "select error('x') from companies"]).fails(1, "x");
+    assert_eq!(std::fs::metadata(&table).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn a_damaged_shard_names_what_makes_it_anew() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    home.run(&["compact"]).ok();
+    let shards = std::fs::read_dir(home.file("checkpoint")).unwrap();
+    let shards = shards.map(|entry| entry.unwrap().path());
+    for path in shards.filter(|path| path.extension().is_some_and(|end| end == "usv")) {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x40;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    home.run(&["sql", "from companies"]).fails(1, "is damaged").fails(1, "`cocli compact`");
+}
+
 #[test]
 fn nodes_are_told_with_whatever_is_known_of_them() {
     if !has_duckdb() {
