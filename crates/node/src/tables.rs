@@ -21,18 +21,19 @@ use cocli_table::{TableError, shapes};
 
 use crate::campaigns::Campaign;
 use crate::error::Result;
+use crate::health::{Finding, Outcome};
 use crate::home::{Home, failed};
 
 use clean::Reading;
 use making::{Making, Progress};
-use unit::{Content, Unit};
+use unit::{Content, Unit, Whole};
 
 pub use views::View;
 
 /// Threads that make tables side by side: each has rows of its own in memory.
 const THREADS_MAX: usize = 4;
 /// To be raised when the same content is to give other tables.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Tables that stay as they are as long as this lives.
 pub struct Tables {
@@ -44,8 +45,8 @@ pub struct Tables {
     /// The fields of nodes that there are.
     fields: BTreeSet<String>,
     campaign: Option<Unit>,
-    /// Tells others what is read here.
-    _reading: Reading,
+    /// Tells others what is read here, where that can be written.
+    _reading: Option<Reading>,
 }
 
 impl fmt::Debug for Tables {
@@ -59,10 +60,11 @@ impl Tables {
         self.base.iter().chain(&self.layers).chain([&self.nodes]).chain(&self.campaign)
     }
 
-    /// Whether all files are as they were made.
+    /// Reads all files: whether they are as they were made. Those that are not are made anew by whoever asks next.
     #[must_use]
-    pub fn are_whole(&self) -> bool {
-        self.units().all(|unit| unit.is_whole(&*self.disk))
+    pub fn check(&self) -> bool {
+        let unsound = self.units().filter(|unit| !unit.check(&*self.disk)).count();
+        unsound == 0
     }
 }
 
@@ -149,7 +151,14 @@ impl Home {
             let others = [&nodes].into_iter().chain(&campaign);
             let keys: Vec<u128> = plan.units().chain(others.clone()).map(|unit| unit.key).collect();
             // Before anything is looked at, so that nobody takes it away afterwards.
-            let reading = Reading::begin(disk, &keys)?;
+            let reading = Reading::begin(disk, &keys);
+            let reading = match reading {
+                // Whoever may not write may read.
+                Err(_) if plan.units().chain(others.clone()).all(|unit| unit.is_whole(&**disk)) => {
+                    None
+                }
+                reading => Some(reading?),
+            };
             let threads = processors().min(THREADS_MAX);
             let made = match plan.make(disk, reader, threads, progress)? {
                 Ok(made) => made,
@@ -175,6 +184,31 @@ impl Home {
     #[must_use]
     pub fn has_tables(&self) -> bool {
         matches!(self.disk.stat(paths::TABLES), Ok(Some(_)))
+    }
+
+    /// The files of tables whose bytes are not those that were written; `repair`: whoever asks next makes them anew.
+    ///
+    /// # Errors
+    /// When their folder cannot be read.
+    pub fn examine_tables(&self, repair: bool) -> Result<Vec<Finding>> {
+        let disk = &*self.disk;
+        let there = disk.list(paths::TABLES).map_err(|e| failed(paths::TABLES, "list", e))?;
+        let mut findings = Vec::new();
+        for key in there.iter().filter_map(|(name, _)| clean::key_of_whole(name)) {
+            let Some(whole) = Whole::of(disk, key) else { continue };
+            for table in whole.rotten(disk, key) {
+                let mended = repair && disk.remove(&paths::whole_tables(key)).is_ok();
+                findings.push(Finding {
+                    place: paths::table(key, table),
+                    what: "its bytes are not those that `cocli sql` wrote".into(),
+                    outcome: if mended { Outcome::Mended } else { Outcome::Open },
+                    next: (!mended).then(|| {
+                        "`cocli doctor --repair`; the next query makes it anew".to_owned()
+                    }),
+                });
+            }
+        }
+        Ok(findings)
     }
 
     /// Makes the tables of the checkpoint where tables are in use, so that the next who asks finds them; takes away

@@ -302,8 +302,8 @@ pub fn whole_tables(key: u128) -> String {
 
 /// Names the tables that one process reads; locked as long as it does.
 #[must_use]
-pub fn reading(process: u32) -> String {
-    in_tables(&format!("reading-{process}"))
+pub fn reading(process: u32, number: u32) -> String {
+    in_tables(&format!("reading-{process}-{number}"))
 }
 
 /// Something in the folder of the tables by its name.

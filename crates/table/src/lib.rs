@@ -22,7 +22,6 @@
 //! - `datagrams` are the winners of the state, not the history, which is in the journals. `value` is
 //!   in the canonical form of a record (a text with a line break is in quotes), null where the field
 //!   is removed; `causality` is null where the writer did not say.
-//! - [`Texts`] is a table of any columns, all of them text, as they are kept beside these.
 //! - Rows are sorted by target. The footer tells by `cocli.version`, `cocli.rules`, `cocli.digest` and
 //!   `cocli.manifest` what the tables were made of.
 
@@ -34,7 +33,6 @@ mod row;
 mod shape;
 mod single;
 mod tables;
-mod texts;
 
 pub use cell::Cell;
 pub use error::TableError;
@@ -43,4 +41,3 @@ pub use row::{Rows, winner};
 pub use shape::{ColumnSpec, DATAGRAMS, Form, names, of_winners, shapes};
 pub use single::Table;
 pub use tables::{Limits, Tables};
-pub use texts::Texts;

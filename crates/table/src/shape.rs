@@ -100,11 +100,6 @@ pub fn of_winners() -> Vec<ColumnSpec> {
     vec![TARGET, text("field"), text("value"), at, text("node"), text("causality")]
 }
 
-/// The columns of a table of texts.
-pub(crate) fn of_texts(columns: &[&'static str]) -> Vec<ColumnSpec> {
-    columns.iter().map(|name| own(name, Form::Text)).collect()
-}
-
 /// The columns as the format tells them.
 pub(crate) fn schema(table: &'static str, columns: &[ColumnSpec]) -> Result<TypePtr, ParquetError> {
     let fields = columns.iter().map(type_of).collect::<Result<Vec<_>, _>>()?;

@@ -4,10 +4,11 @@ use std::io::{self, Write};
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterPropertiesPtr;
 
 use crate::cell::Cell;
 use crate::error::TableError;
-use crate::part::{Growing, part_name, properties};
+use crate::part::{Growing, Meta, part_name, properties};
 use crate::shape::ColumnSpec;
 use crate::tables::Limits;
 
@@ -30,12 +31,34 @@ impl<W: Write + Send> Table<W> {
         columns: &[ColumnSpec],
         version: &str,
     ) -> Result<Self, TableError> {
+        let version = KeyValue::new("cocli.version".to_owned(), version.to_owned());
+        Self::of(writer, name, columns, properties(vec![version], None))
+    }
+
+    /// One whose rows come sorted by the first column, as those of [`Tables`](crate::Tables) are.
+    ///
+    /// # Errors
+    /// As [`Table::new`].
+    pub fn sorted(
+        writer: W,
+        name: &'static str,
+        columns: &[ColumnSpec],
+        meta: &Meta,
+    ) -> Result<Self, TableError> {
+        Self::of(writer, name, columns, meta.properties())
+    }
+
+    fn of(
+        writer: W,
+        name: &'static str,
+        columns: &[ColumnSpec],
+        properties: Result<WriterPropertiesPtr, ParquetError>,
+    ) -> Result<Self, TableError> {
         let limits = Limits { rows_of_part: usize::MAX, ..Limits::default() };
         let failed =
             |source: ParquetError| TableError::Write { table: name, part: part_name(0), source };
-        let version = KeyValue::new("cocli.version".to_owned(), version.to_owned());
-        let properties = properties(vec![version], None).map_err(failed)?;
-        let growing = Growing::new(name, columns, properties, limits).map_err(failed)?;
+        let growing =
+            Growing::new(name, columns, properties.map_err(failed)?, limits).map_err(failed)?;
         Ok(Self { growing, writer: Some(writer), limits })
     }
 

@@ -25,6 +25,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         let mut session = context.session(&home)?;
         session.examine(turn)?
     };
+    findings.extend(home.examine_tables(args.repair)?);
     findings.extend(own_key(&home, args.repair)?);
     // A daemon that does not answer is told of by `status`.
     let daemon = door::ask(&home, &json!({"verb": "status"})).ok().flatten();
@@ -60,7 +61,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         return Err(Failure::new(Exit::NeedsPerson, counted(open, "finding", "findings")));
     }
     if findings.iter().all(|finding| finding.outcome == Outcome::Fact) && !screen.json {
-        screen.line("journals, checkpoint, cards and the node's own key are sound");
+        screen.line("journals, checkpoint, tables, cards and the node's own key are sound");
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-use cocli_node::{Campaign, Home, Tables};
+use cocli_node::{Campaign, Home, NodeError, Tables};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::export::out::Out;
@@ -112,7 +112,15 @@ impl Asked<'_> {
             bar.set_position(done);
         });
         bar.finish_and_clear();
-        Ok(tables?)
+        tables.map_err(|error| {
+            let is_damage =
+                matches!(error, NodeError::Store(cocli_store::StoreError::Damaged { .. }));
+            let failure = Failure::from(error);
+            match is_damage {
+                true => failure.hint("`cocli compact` makes the damaged part anew"),
+                false => failure,
+            }
+        })
     }
 
     fn prelude(&self, tables: &Tables, output: Option<&Path>) -> Result<String, Failure> {
@@ -170,7 +178,7 @@ impl Asked<'_> {
             let end = asking.ask(&prelude, query, &mut passing)?;
             let End::Failed { failure, of_tables } = end else { return passing.flush() };
             // Somebody may have deleted the cache meanwhile: what it held is made again, once.
-            let is_lost = of_tables && !tables.are_whole();
+            let is_lost = of_tables && !tables.check();
             if !is_lost || !may_repeat || passing.begun {
                 passing.flush()?;
                 return Err(match answer.format {

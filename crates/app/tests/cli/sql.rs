@@ -527,6 +527,199 @@ fn leads_are_the_companies_with_an_address_that_nobody_left_out() {
     home.run(&["sql", "from leads", "--campaign", "nope"]).fails(3, "no campaign is called");
 }
 
+/// Records of another node: of each field with each value a company (and a person of it) that has an address.
+fn odd_records() -> (String, Vec<String>) {
+    let fields = [
+        "name",
+        "name.x",
+        "domain",
+        "email",
+        "all_emails",
+        "all_emails.B%40y",
+        "all_emails.a@x",
+        "tags",
+        "tags.lead",
+        "tags.S%26P",
+        "services",
+        "services.x",
+        "categories",
+        "products",
+        "all_phones",
+        "phone_1",
+        "phone",
+        "phone_number",
+        "phone_from_website",
+        "average_rating",
+        "reviews_count",
+        "place_id",
+        "gmb_url",
+        "website_url",
+        "_deleted",
+        "city",
+        "state",
+        "people/email",
+        "people/all_emails",
+        "people/all_emails.B%40y",
+        "people/company",
+        "people/companies",
+        "people/_deleted",
+    ];
+    let values = [
+        "null",
+        "true",
+        "",
+        "a",
+        " A@X ",
+        "\"\\tb@y\\t\"",
+        "c@junk.com",
+        "[\"a@x\",\"Z@z\"]",
+        "[\"a\",\"\",\"b\"]",
+        "[\"\",null]",
+        "[\"b\",null,5,[1]]",
+        "{\"a\":\"x\"}",
+        "\"null\"",
+        "\"two\\nlines\"",
+        "=x",
+        "4.5",
+        "5.0",
+        "7",
+        "junk.com",
+        "WWW.Junk.com",
+        "\"\\tjunk.com\\t\"",
+        "\" www.junk.com\\u00a0\"",
+    ];
+    let (mut text, mut targets, mut n) = (String::new(), Vec::new(), 0);
+    let mut put = |target: &str, field: &str, value: &str| {
+        n += 1;
+        let time =
+            format!("2026-11-01T{:02}:{:02}:{:02}.000000+00:00", n / 3600, n / 60 % 60, n % 60);
+        text += &format!("{time}\x1fscraper\x1f{target}\x1f{field}\x1f{value}\x1f\x1e");
+    };
+    for (at, field) in fields.iter().enumerate() {
+        for (which, value) in values.iter().enumerate() {
+            let (company, person) =
+                (format!("companies/c{at}-{which}"), format!("people/p{at}-{which}"));
+            put(&company, "website", "x");
+            match field.strip_prefix("people/") {
+                Some(field) => {
+                    put(&person, "company", &company);
+                    put(&person, "email", "p@x");
+                    put(&person, field, value);
+                }
+                None => {
+                    put(&company, "email", "a@x");
+                    put(&company, field, value);
+                }
+            }
+            if *field != "_deleted" {
+                targets.push(company);
+            }
+        }
+    }
+    (text, targets)
+}
+
+#[test]
+fn leads_are_those_of_the_export_cell_by_cell_whatever_a_field_holds() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    let (text, targets) = odd_records();
+    std::fs::write(home.file("wal/20261101_scraper.usv"), text).unwrap();
+    let told = |words: &[&str], more: &[&str]| -> Vec<String> {
+        let out = home.run(&[words, more].concat()).ok();
+        let rows = out.lines().map(|line| {
+            let row: BTreeMap<String, Json> = serde_json::from_str(line).unwrap();
+            let number = |value: Json| if value.is_number() { plain(&value) } else { value };
+            let row: BTreeMap<_, _> = row.into_iter().map(|(k, v)| (k, number(v))).collect();
+            serde_json::to_string(&row).unwrap()
+        });
+        let mut rows: Vec<String> = rows.collect();
+        rows.sort();
+        rows
+    };
+    let same = |more: &[&str]| {
+        let sql = told(&["sql", "--json", "from leads"], more);
+        let exported = told(&["export", "leads", "--format", "jsonl"], more);
+        assert!(sql.len() > 300, "{}", sql.len());
+        for (sql, exported) in sql.iter().zip(&exported) {
+            assert_eq!(sql, exported);
+        }
+        assert_eq!(sql.len(), exported.len());
+    };
+    same(&[]);
+    home.run(&["campaign", "new", "Road"]).ok();
+    let mut add = vec!["campaign", "add", "--campaign", "road"];
+    add.extend(targets.iter().map(String::as_str));
+    home.run(&add).ok();
+    home.run(&["campaign", "exclude", "junk.com", "--reason", "asked", "--campaign", "road"]).ok();
+    same(&["--campaign", "road"]);
+    let doubled = "select count(*) from (select target, company, email from addresses group by all \
+                   having count(*) > 1)";
+    assert_eq!(one(&home, doubled), "0");
+}
+
+/// Spoils bytes in the middle of a file, which keeps its length and time.
+fn rot(path: &Path) {
+    let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
+    let stat = file.metadata().unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[4..middle].fill(0xff);
+    std::os::unix::fs::FileExt::write_all_at(&file, &bytes, 0).unwrap();
+    file.set_modified(stat.modified().unwrap()).unwrap();
+}
+
+#[test]
+fn a_table_that_rotted_is_made_anew_by_the_query_that_fails_and_found_by_doctor() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    home.run(&["sql", "select 1"]).ok();
+    home.run(&["compact"]).ok();
+    let query = "select name from companies";
+    assert_eq!(one(&home, query), "Acme");
+    let table = tables(&home, "companies").remove(0);
+    let good = std::fs::read(&table).unwrap();
+    rot(&table);
+    assert_eq!(one(&home, query), "Acme");
+    assert!(std::fs::read(&table).unwrap() == good);
+    rot(&table);
+    home.run(&["doctor"]).fails(5, "");
+    let told = home.run(&["doctor"]).out;
+    assert!(told.contains("its bytes are not those"), "{told}");
+    let told = home.run(&["doctor", "--repair"]).ok();
+    assert!(told.contains("mended"), "{told}");
+    assert_eq!(one(&home, query), "Acme");
+    home.run(&["doctor"]).ok();
+    // What fails by itself is no reason to make tables.
+    let before = std::fs::metadata(&table).unwrap().modified().unwrap();
+    home.run(&["sql", "select error('x') from companies"]).fails(1, "x");
+    assert_eq!(std::fs::metadata(&table).unwrap().modified().unwrap(), before);
+}
+
+#[test]
+fn a_damaged_shard_names_what_makes_it_anew() {
+    if !has_duckdb() {
+        return;
+    }
+    let home = Home::new();
+    home.run(&["add", "company", "Acme"]).ok();
+    home.run(&["compact"]).ok();
+    let shards = std::fs::read_dir(home.file("checkpoint")).unwrap();
+    let shards = shards.map(|entry| entry.unwrap().path());
+    for path in shards.filter(|path| path.extension().is_some_and(|end| end == "usv")) {
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x40;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    home.run(&["sql", "from companies"]).fails(1, "is damaged").fails(1, "`cocli compact`");
+}
+
 #[test]
 fn nodes_are_told_with_whatever_is_known_of_them() {
     if !has_duckdb() {

@@ -8,7 +8,7 @@ use cocli_store::disk::Held;
 use cocli_store::{Disk, SharedDisk, paths};
 
 use super::making::Making;
-use super::{locked, tried};
+use super::tried;
 
 /// Begins the name of such a file.
 const READING: &str = "reading-";
@@ -23,11 +23,20 @@ pub(super) struct Reading {
 impl Reading {
     /// Says which those are, by their keys.
     pub(super) fn begin(disk: &SharedDisk, keys: &[u128]) -> cocli_store::Result<Self> {
-        let path = paths::reading(std::process::id());
-        let lock = locked(&**disk, &path)?;
         let lines: String = keys.iter().map(|key| format!("{key:032x}\n")).collect();
-        tried("write", &path, disk.put(&path, lines.as_bytes()))?;
-        Ok(Self { disk: Arc::clone(disk), path, _lock: lock })
+        let mut number = 0;
+        // Two containers may have processes of one number.
+        loop {
+            let path = paths::reading(std::process::id(), number);
+            if let Some(lock) = tried("lock", &path, disk.lock(&path, false))? {
+                tried("write", &path, disk.write_at(&path, 0, lines.as_bytes(), false))?;
+                // Until it was locked anybody could take it away as one of nobody.
+                if tried("lock", &path, disk.lock(&path, false))?.is_none() {
+                    return Ok(Self { disk: Arc::clone(disk), path, _lock: lock });
+                }
+            }
+            number += 1;
+        }
     }
 }
 
@@ -54,6 +63,11 @@ fn key_of(name: &str) -> Option<u128> {
     u128::from_str_radix(digits, 16).ok()
 }
 
+/// The key of which a file says that its tables are whole.
+pub(super) fn key_of_whole(name: &str) -> Option<u128> {
+    key_of(name).filter(|_| name.ends_with(".json"))
+}
+
 impl Making<'_> {
     /// Takes away what has none of these keys and nobody reads. What is left over goes the next time.
     pub(super) fn clean(&self, keys: &[u128]) -> cocli_store::Result<()> {
@@ -75,5 +89,27 @@ impl Making<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+mod tests {
+    use cocli_store::disk::RealDisk;
+
+    use super::*;
+
+    #[test]
+    fn two_who_have_one_number_of_process_read_side_by_side() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk: SharedDisk = Arc::new(RealDisk::open(dir.path()).unwrap());
+        disk.make_folder(paths::TABLES).unwrap();
+        let first = Reading::begin(&disk, &[1]).unwrap();
+        let second = Reading::begin(&disk, &[2]).unwrap();
+        assert_eq!(told(&*disk, &first.path), Some([1].into()));
+        assert_eq!(told(&*disk, &second.path), Some([2].into()));
+        let path = first.path.clone();
+        drop(first);
+        assert!(disk.stat(&path).unwrap().is_none());
     }
 }

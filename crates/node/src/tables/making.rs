@@ -1,5 +1,6 @@
 //! Making the tables that are missing: one process at a time, each file beside its place until it is whole.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -9,9 +10,9 @@ use cocli_core::{Entity, Field, Kind, Target};
 use cocli_store::disk::Held;
 use cocli_store::reader::Layer;
 use cocli_store::{Reader, SharedDisk, paths};
-use cocli_table::{Limits, Meta, TableError, Tables, Texts};
+use cocli_table::{Cell, ColumnSpec, Form, Limits, Meta, Table, TableError, Tables};
 
-use super::unit::{ADDRESSES, Content, TOUCHED, Unit, Whole};
+use super::unit::{ADDRESSES, Content, TOUCHED, Unit, Whole, hash_of};
 use super::{locked, tried};
 use crate::followup::{companies_of, list, text};
 use crate::snapshot::Rows;
@@ -91,9 +92,9 @@ impl<'a> Making<'a> {
         (table, columns): (&'static str, &'static [&'static str]),
         rows: &[Vec<String>],
     ) -> Result<(), TableError> {
-        let mut texts = Texts::new(table, columns, &self.meta(), self.file(unit, table)?)?;
+        let mut texts = self.table(unit, table, columns)?;
         for row in rows {
-            texts.push(&row.iter().map(String::as_str).collect::<Vec<_>>())?;
+            texts.push(row.iter().map(|text| Cell::text(text)))?;
         }
         texts.finish()
     }
@@ -123,9 +124,6 @@ impl<'a> Making<'a> {
         unit: &Unit,
     ) -> Result<Unfinished<impl FnMut(&'static str, usize) -> io::Result<File>>, TableError> {
         let meta = self.meta();
-        let texts = |table, columns: &[&'static str]| {
-            Texts::new(table, columns, &meta, self.file(unit, table)?)
-        };
         let (disk, key) = (Arc::clone(self.disk), unit.key);
         let open = move |table: &'static str, _| create(&disk, key, table);
         let limits = Limits { rows_of_part: usize::MAX, ..Limits::default() };
@@ -135,8 +133,8 @@ impl<'a> Making<'a> {
         Ok(Unfinished {
             tables: Tables::limited(open, &meta, limits)?,
             rows: Rows::new(name),
-            addresses: texts(ADDRESSES, &["target", "company", "email"])?,
-            touched: if is_layer { Some(texts(TOUCHED, &["target"])?) } else { None },
+            addresses: self.table(unit, ADDRESSES, &["target", "company", "email"])?,
+            touched: if is_layer { Some(self.table(unit, TOUCHED, &["target"])?) } else { None },
         })
     }
 
@@ -145,8 +143,17 @@ impl<'a> Making<'a> {
         Meta { version: env!("CARGO_PKG_VERSION").into(), rules, digest: None, manifest: None }
     }
 
-    fn file(&self, unit: &Unit, table: &'static str) -> Result<File, TableError> {
-        create(self.disk, unit.key, table).map_err(|source| opening(table, source))
+    /// A table of texts, sorted by the first of them.
+    fn table(
+        &self,
+        unit: &Unit,
+        table: &'static str,
+        columns: &[&'static str],
+    ) -> Result<Table<File>, TableError> {
+        let file = create(self.disk, unit.key, table).map_err(|source| opening(table, source))?;
+        let columns: Vec<_> =
+            columns.iter().map(|name| ColumnSpec::own(name, Form::Text)).collect();
+        Table::sorted(file, table, &columns, &self.meta())
     }
 
     /// Puts the files of a unit in place, and says that they are whole. What is made anew with every edit is not
@@ -163,7 +170,8 @@ impl<'a> Making<'a> {
             let stat = tried("look at", &fresh, self.disk.stat(&fresh))?;
             let stat =
                 tried("look at", &fresh, stat.ok_or_else(|| io::ErrorKind::NotFound.into()))?;
-            whole.0.push((table.to_owned(), stat.len, stat.modified_ns));
+            let hash = tried("read", &fresh, hash_of(&**self.disk, &fresh))?;
+            whole.0.push((table.to_owned(), stat.len, stat.modified_ns, hash));
             tried("put in place", &path, self.disk.rename(&fresh, &path))?;
         }
         let path = paths::whole_tables(unit.key);
@@ -211,14 +219,14 @@ impl Write for Growing {
 struct Unfinished<F: FnMut(&'static str, usize) -> io::Result<File>> {
     tables: Tables<File, F>,
     rows: Rows,
-    addresses: Texts<File>,
-    touched: Option<Texts<File>>,
+    addresses: Table<File>,
+    touched: Option<Table<File>>,
 }
 
 impl<F: FnMut(&'static str, usize) -> io::Result<File>> Unfinished<F> {
     fn add(&mut self, target: &Target, entity: &Entity) -> Result<(), TableError> {
         if let Some(touched) = &mut self.touched {
-            touched.push(&[target.as_str()])?;
+            touched.push([Cell::text(target.as_str())])?;
         }
         if !self.rows.add(&mut self.tables, target, entity)? {
             return Ok(());
@@ -228,11 +236,16 @@ impl<F: FnMut(&'static str, usize) -> io::Result<File>> Unfinished<F> {
             Some(Kind::Person) => companies_of(entity, target),
             _ => return Ok(()),
         };
-        let own = [text(entity, target, "email")];
-        for email in own.into_iter().chain(list(entity, target, "all_emails")) {
-            let email = email.trim().to_lowercase();
-            for company in companies.iter().filter(|_| !email.is_empty()) {
-                self.addresses.push(&[target.as_str(), company.as_str(), &email])?;
+        let emails: BTreeSet<String> = [text(entity, target, "email")]
+            .into_iter()
+            .chain(list(entity, target, "all_emails"))
+            .map(|email| email.trim().to_lowercase())
+            .filter(|email| !email.is_empty())
+            .collect();
+        for company in &companies {
+            for email in &emails {
+                let row = [target.as_str(), company.as_str(), email];
+                self.addresses.push(row.map(Cell::text))?;
             }
         }
         Ok(())
@@ -241,6 +254,6 @@ impl<F: FnMut(&'static str, usize) -> io::Result<File>> Unfinished<F> {
     fn finish(self) -> Result<(), TableError> {
         self.tables.finish()?;
         self.addresses.finish()?;
-        self.touched.map_or(Ok(()), Texts::finish)
+        self.touched.map_or(Ok(()), Table::finish)
     }
 }

@@ -1,9 +1,11 @@
 //! What is made as one: some base shards, a layer above them, the nodes, a campaign.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::ops::RangeInclusive;
 
 use cocli_core::Kind;
+use cocli_core::digest::Hasher;
 use cocli_core::limits::SHARDS;
 use cocli_store::reader::Layer;
 use cocli_store::{Disk, Reader, paths};
@@ -14,6 +16,9 @@ use crate::nodes::NODES;
 
 /// Lines of base shards that go into one file of each table.
 const GROUP_BYTES: u64 = 64 << 20;
+
+/// Bytes that are read at once to hash them.
+const READ_BYTES: usize = 1 << 20;
 
 /// But no more than so many files of a table: each is opened for each query.
 const GROUPS_MAX: u64 = 64;
@@ -46,9 +51,37 @@ pub(super) enum Content {
 }
 
 /// Says that the tables of a unit are whole: each with its length and when it was written, by which one that
-/// somebody wrote to is told.
+/// somebody wrote to is told, and its hash, by which rot is.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct Whole(pub(super) Vec<(String, u64, i64)>);
+pub(super) struct Whole(pub(super) Vec<(String, u64, i64, String)>);
+
+impl Whole {
+    /// What is said of a key; nothing where nobody said it, or not so that it reads.
+    pub(super) fn of(disk: &dyn Disk, key: u128) -> Option<Self> {
+        serde_json::from_slice(&disk.read(&paths::whole_tables(key)).ok()?).ok()
+    }
+
+    /// The tables whose bytes are not those that were written.
+    pub(super) fn rotten(&self, disk: &dyn Disk, key: u128) -> impl Iterator<Item = &str> {
+        let is_rotten = move |(table, .., hash): &&(String, u64, i64, String)| {
+            !hash_of(disk, &paths::table(key, table)).is_ok_and(|there| there == *hash)
+        };
+        self.0.iter().filter(is_rotten).map(|(table, ..)| table.as_str())
+    }
+}
+
+/// The hash of a file's bytes, as it is written.
+pub(super) fn hash_of(disk: &dyn Disk, path: &str) -> io::Result<String> {
+    let (mut hasher, mut at) = (Hasher::default(), 0);
+    loop {
+        let bytes = disk.read_at(path, at, READ_BYTES)?;
+        if bytes.is_empty() {
+            return Ok(format!("{:032x}", hasher.done()));
+        }
+        hasher.add(&bytes);
+        at += bytes.len() as u64;
+    }
+}
 
 impl Unit {
     fn of_texts(
@@ -56,8 +89,13 @@ impl Unit {
         columns: &'static [&'static str],
         rows: Vec<Vec<String>>,
     ) -> Self {
+        let mut hasher = Hasher::default();
+        for text in rows.iter().flatten() {
+            hasher.add(&(text.len() as u64).to_be_bytes());
+            hasher.add(text.as_bytes());
+        }
         Self {
-            key: super::key(table, &format!("{columns:?}{rows:?}")),
+            key: super::key(table, &format!("{columns:?} {:032x}", hasher.done())),
             content: Content::Texts(table, columns, rows),
         }
     }
@@ -74,16 +112,25 @@ impl Unit {
 
     /// Whether all its files are there as they were made.
     pub(super) fn is_whole(&self, disk: &dyn Disk) -> bool {
-        let Ok(text) = disk.read(&paths::whole_tables(self.key)) else { return false };
-        let Ok(Whole(files)) = serde_json::from_slice(&text) else { return false };
+        let Some(Whole(files)) = Whole::of(disk, self.key) else { return false };
         let stands = |table: &str| {
             let told = files.iter().find(|(name, ..)| name == table);
             let there = disk.stat(&paths::table(self.key, table)).ok().flatten();
-            told.zip(there).is_some_and(|((_, len, modified), there)| {
+            told.zip(there).is_some_and(|((_, len, modified, _), there)| {
                 (there.len, there.modified_ns) == (*len, *modified)
             })
         };
         self.tables().into_iter().all(stands)
+    }
+
+    /// Whether the bytes of its files are those that were written; if not it is no longer whole.
+    pub(super) fn check(&self, disk: &dyn Disk) -> bool {
+        let is_sound = |whole: Whole| whole.rotten(disk, self.key).next().is_none();
+        let is_sound = self.is_whole(disk) && Whole::of(disk, self.key).is_some_and(is_sound);
+        if !is_sound {
+            let _ = disk.remove(&paths::whole_tables(self.key));
+        }
+        is_sound
     }
 
     /// The fields in the rows of nodes.

@@ -22,18 +22,45 @@ const FIELDS_MAX: usize = 500;
 /// The column of those behind them.
 const OTHER: &str = "other";
 
-/// Companies that have an address, with all addresses; those that somebody left out are not among them.
-const LEADS: &str = "\
-SELECT coalesce(nullif(c.name, ''), c.slug) AS company, nullif(c.domain, '') AS domain, a.emails, \
-coalesce(nullif(element_at(c.other, 'phone')[1], ''), nullif(c.phone_1, ''), nullif(c.phone_number, ''), \
-nullif(c.phone_from_website, ''), c.all_phones[1]) AS phone, \
-coalesce(nullif(c.website_url, ''), nullif(c.domain, '')) AS website, \
-nullif(c.city, '') AS city, nullif(c.state, '') AS state, \
-array_to_string(c.categories, '; ') AS categories, array_to_string(c.services, '; ') AS services, \
-array_to_string(c.products, '; ') AS products, array_to_string(c.tags, '; ') AS tags, \
-coalesce(nullif(element_at(c.other, 'gmb_url')[1], ''), \
-'https://www.google.com/maps/search/?api=1&query=google&query_place_id=' || nullif(c.place_id, '')) AS gmb_url, \
-c.average_rating AS rating, c.reviews_count AS reviews FROM companies AS c JOIN ";
+/// What stands before the id of a place in the address of its map.
+const PLACE: &str = "https://www.google.com/maps/search/?api=1&query=google&query_place_id=";
+
+/// The columns of `leads` but for the addresses, of the company `c`: as [`crate::export`] tells them.
+fn lead() -> String {
+    // What is no text, as a list in `name`, is told as it is shown. Fields that are not in the schema are in `other`.
+    let text = |name: &str| format!("nullif(coalesce(c.{name}, c._odd['{name}']), '')");
+    let other = |name: &str| format!("nullif(c.other['{name}'], '')");
+    let members = |name: &str| format!("list_filter(c.{name}, lambda x: x <> '')");
+    let joined =
+        |name: &str| format!("nullif(array_to_string({}, '; '), '') AS {name}", members(name));
+    let phones = ["phone_1", "phone_number", "phone_from_website"].map(text).join(", ");
+    format!(
+        "coalesce({name}, c.slug) AS company, {domain} AS domain, a.emails, \
+         coalesce({phone}, {phones}, {all_phones}[1]) AS phone, coalesce({site}, {domain}) AS website, \
+         {city} AS city, {state} AS state, {categories}, {services}, {products}, {tags}, \
+         coalesce({map}, '{PLACE}' || {place}) AS gmb_url, \
+         c.average_rating AS rating, c.reviews_count AS reviews",
+        name = text("name"),
+        domain = text("domain"),
+        phone = other("phone"),
+        all_phones = members("all_phones"),
+        site = text("website_url"),
+        city = text("city"),
+        state = text("state"),
+        categories = joined("categories"),
+        services = joined("services"),
+        products = joined("products"),
+        tags = joined("tags"),
+        map = other("gmb_url"),
+        place = text("place_id"),
+    )
+}
+
+/// All blanks, in SQL.
+fn blanks() -> String {
+    let all = (0..=u32::from(u16::MAX)).filter_map(char::from_u32);
+    text_of(&all.filter(|c| c.is_whitespace()).collect::<String>())
+}
 
 impl Tables {
     /// The views, each behind those that it is made of. `home` is where the home is for DuckDB.
@@ -140,14 +167,18 @@ impl Views<'_> {
             let (member, excluded) = (who("member"), who("excluded"));
             let at = "regexp_extract(email, '[^@]*$')";
             addresses += &format!(" AND target NOT IN {excluded} AND {at} NOT IN {excluded}");
-            let domain = "regexp_replace(lower(trim(coalesce(c.domain, ''))), '^www[.]', '')";
+            let domain = format!(
+                "regexp_replace(lower(trim(coalesce(c.domain, c._odd['domain'], ''), {})), '^www[.]', '')",
+                blanks()
+            );
             companies = format!(
                 " WHERE c.target IN {member} AND c.target NOT IN {excluded} AND {domain} NOT IN {excluded}"
             );
         }
         Ok(format!(
-            "{LEADS}(SELECT company, string_agg(DISTINCT email, '; ' ORDER BY email) AS emails \
-             FROM {ADDRESSES} WHERE {addresses} GROUP BY company) AS a ON a.company = c.target{companies}"
+            "SELECT {} FROM companies AS c JOIN (SELECT company, string_agg(DISTINCT email, '; ' ORDER BY email) AS emails \
+             FROM {ADDRESSES} WHERE {addresses} GROUP BY company) AS a ON a.company = c.target{companies}",
+            lead()
         ))
     }
 }
