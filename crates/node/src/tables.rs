@@ -19,7 +19,7 @@ use cocli_store::side::processors;
 use cocli_store::{Disk, Reader, SharedDisk, StoreError, paths};
 use cocli_table::{TableError, shapes};
 
-use crate::campaigns::Campaign;
+use crate::campaigns::{Campaign, Left};
 use crate::error::Result;
 use crate::health::{Finding, Outcome};
 use crate::home::{Home, failed};
@@ -33,7 +33,7 @@ pub use views::View;
 /// Threads that make tables side by side: each has rows of its own in memory.
 const THREADS_MAX: usize = 4;
 /// To be raised when the same content is to give other tables.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Tables that stay as they are as long as this lives.
 pub struct Tables {
@@ -147,7 +147,8 @@ impl Home {
         let made = self.read(|reader| {
             let plan = Plan::of(reader, true);
             let nodes = unit::nodes(reader)?;
-            let campaign = campaign.map(unit::campaign);
+            let left = |campaign| Left::of(campaign, |target| reader.entity(target));
+            let campaign = campaign.map(left).transpose()?.map(|left| unit::campaign(&left));
             let others = [&nodes].into_iter().chain(&campaign);
             let keys: Vec<u128> = plan.units().chain(others.clone()).map(|unit| unit.key).collect();
             // Before anything is looked at, so that nobody takes it away afterwards.

@@ -31,6 +31,11 @@ impl<'c> Left<'c> {
         Ok(left)
     }
 
+    /// At which nobody is written to, as they are those of somebody who is left out.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &String> {
+        self.addresses.iter()
+    }
+
     /// Whether nobody is left out, so that nothing has to be looked at.
     pub(crate) fn is_empty(&self) -> bool {
         self.campaign.excluded.is_empty()
@@ -57,16 +62,21 @@ impl<'c> Left<'c> {
         false
     }
 
+    /// Whether a person is out: itself, or a company that it belongs to.
+    pub(crate) fn has_person(&self, target: &Target, person: &Entity) -> bool {
+        let out = |target: &Target| self.campaign.excludes(target.as_str()).is_some();
+        !self.is_empty() && (out(target) || companies_of(person, target).iter().any(out))
+    }
+
     /// Whether an entity of the pool is out: itself, its domain, a company of a person, or the address at which it
     /// is written to.
     pub(crate) fn has(&self, target: &Target, entity: &Entity) -> bool {
         if self.is_empty() {
             return false;
         }
-        let out = |target: &Target| self.campaign.excludes(target.as_str()).is_some();
-        out(target)
+        self.campaign.excludes(target.as_str()).is_some()
             || self.has_domain(&text(entity, target, "domain"))
-            || (target.collection() == POOL[1] && companies_of(entity, target).iter().any(out))
+            || (target.collection() == POOL[1] && self.has_person(target, entity))
             || addresses(&text(entity, target, "email")).any(|email| self.has_address(&email))
     }
 }

@@ -71,7 +71,7 @@ fn add(lines: &[Line<'_>], left: Option<&Left<'_>>, made: &mut Vec<u8>) -> cocli
         return Ok(());
     }
     let (target, person) = Span::entity(&lines)?;
-    if person.removed().is_some() || left.is_some_and(|left| left.has(&target, &person)) {
+    if person.removed().is_some() || left.is_some_and(|left| left.has_person(&target, &person)) {
         return Ok(());
     }
     let mut emails = list(&person, &target, "all_emails");

@@ -1,5 +1,6 @@
 //! Making the tables that are missing: one process at a time, each file beside its place until it is whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -14,6 +15,7 @@ use cocli_table::{Cell, ColumnSpec, Form, Limits, Meta, Table, TableError, Table
 
 use super::unit::{ADDRESSES, Content, TOUCHED, Unit, Whole, hash_of};
 use super::{locked, tried};
+use crate::address::addresses;
 use crate::followup::{companies_of, list, text};
 use crate::snapshot::Rows;
 
@@ -239,8 +241,7 @@ impl<F: FnMut(&'static str, usize) -> io::Result<File>> Unfinished<F> {
         let emails: BTreeSet<String> = [text(entity, target, "email")]
             .into_iter()
             .chain(list(entity, target, "all_emails"))
-            .map(|email| email.trim().to_lowercase())
-            .filter(|email| !email.is_empty())
+            .flat_map(|text| addresses(&text).map(Cow::into_owned).collect::<Vec<_>>())
             .collect();
         for company in &companies {
             for email in &emails {

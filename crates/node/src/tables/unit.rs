@@ -11,7 +11,7 @@ use cocli_store::reader::Layer;
 use cocli_store::{Disk, Reader, paths};
 use serde::{Deserialize, Serialize};
 
-use crate::campaigns::Campaign;
+use crate::campaigns::Left;
 use crate::nodes::NODES;
 
 /// Lines of base shards that go into one file of each table.
@@ -180,10 +180,11 @@ pub(super) fn nodes(reader: &Reader) -> cocli_store::Result<Unit> {
 }
 
 /// Who belongs to a campaign, and who is left out.
-pub(super) fn campaign(campaign: &Campaign) -> Unit {
+pub(super) fn campaign(left: &Left<'_>) -> Unit {
+    let campaign = left.campaign;
     let row = |who: &String, what: &str| vec![who.clone(), what.to_owned()];
     let members = campaign.members.iter().map(|who| row(who, "member"));
-    let excluded = campaign.excluded.keys().map(|who| row(who, "excluded"));
+    let excluded = campaign.excluded.keys().chain(left.addresses()).map(|who| row(who, "excluded"));
     let mut rows: Vec<Vec<String>> = members.chain(excluded).collect();
     rows.sort();
     Unit::of_texts(CAMPAIGN, &["who", "is"], rows)

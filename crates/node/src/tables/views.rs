@@ -165,14 +165,24 @@ impl Views<'_> {
             let rows = self.read([campaign], CAMPAIGN)?;
             let who = |is: &str| format!("(SELECT who FROM {rows} WHERE \"is\" = '{is}')");
             let (member, excluded) = (who("member"), who("excluded"));
-            let at = "regexp_extract(email, '[^@]*$')";
-            addresses += &format!(" AND target NOT IN {excluded} AND {at} NOT IN {excluded}");
-            let domain = format!(
-                "regexp_replace(lower(trim(coalesce(c.domain, c._odd['domain'], ''), {})), '^www[.]', '')",
-                blanks()
+            let no_domain = |domain: &str| {
+                let parts = format!(
+                    "string_split(regexp_replace(lower(trim({domain}, {})), '^www[.]', ''), '.')",
+                    blanks()
+                );
+                format!(
+                    "NOT list_has_any(list_transform(range(1, len({parts}) + 1), lambda n: array_to_string({parts}[n:], '.')), \
+                     (SELECT coalesce(list(who), []) FROM {rows} WHERE \"is\" = 'excluded'))"
+                )
+            };
+            addresses += &format!(
+                " AND target NOT IN {excluded} AND email NOT IN {excluded} AND {} \
+                 AND target NOT IN (SELECT target FROM {ADDRESSES} WHERE company IN {excluded})",
+                no_domain("regexp_extract(email, '[^@]*$')")
             );
             companies = format!(
-                " WHERE c.target IN {member} AND c.target NOT IN {excluded} AND {domain} NOT IN {excluded}"
+                " WHERE c.target IN {member} AND c.target NOT IN {excluded} AND {}",
+                no_domain("coalesce(c.domain, c._odd['domain'], '')")
             );
         }
         Ok(format!(
