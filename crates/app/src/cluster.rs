@@ -7,6 +7,8 @@ use cocli_core::{Entity, Instant};
 use cocli_node::{Home, NodeError};
 use serde_json::{Map, Value as Json};
 
+use crate::render::escape;
+
 /// A clock that differs by so much has to be set by a person.
 pub(crate) const SKEW_TOLD_US: u64 = 60_000_000;
 /// A disk with less room than this is full, whatever its size.
@@ -38,8 +40,10 @@ const KEPT: [&str; 18] = [
 ];
 
 /// The nodes of a cluster, as one of them sees them.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Cluster {
+    /// When that was.
+    pub(crate) at: Option<Instant>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) sameness: Sameness,
     /// Age of the oldest datagram that is not on all nodes that are up.
@@ -49,7 +53,7 @@ pub(crate) struct Cluster {
 }
 
 /// How a node stands to the one that was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Standing {
     Alive,
     Suspect,
@@ -68,7 +72,7 @@ pub(crate) enum Standing {
 }
 
 /// A node.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) name: String,
     /// The one that was asked.
@@ -87,7 +91,7 @@ pub(crate) struct Node {
 }
 
 /// What a node says of itself; what it does not tell is absent.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Condition(Map<String, Json>);
 
 /// How much room a disk has.
@@ -99,29 +103,38 @@ pub(crate) enum Room {
 }
 
 /// Whether all hold the same.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Sameness {
     pub(crate) state: Same,
     pub(crate) same: u64,
     pub(crate) of: u64,
     pub(crate) as_of: Option<Instant>,
     pub(crate) behind: Vec<String>,
+    /// Whose state differs from the one here.
+    pub(crate) differing: Vec<String>,
+    /// In what, as far as that was asked.
     pub(crate) differ: Vec<Difference>,
+    /// Whose checkpoint is not what the logs say.
+    pub(crate) wrong: Vec<String>,
+    /// What a person is to do.
+    pub(crate) mend: Option<String>,
 }
 
 /// The word for it.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Same {
     Identical,
     Spreading,
     Differing,
     Alone,
-    #[default]
     Unknown,
+    /// Nothing is told of it.
+    #[default]
+    Untold,
 }
 
 /// A field that is not the same here and on a node that holds the same logs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Difference {
     pub(crate) node: String,
     pub(crate) target: String,
@@ -135,7 +148,7 @@ impl Cluster {
     pub(crate) fn read(answer: &Json) -> Self {
         let names = |of: &Json| -> Vec<String> {
             let names = of.as_array().into_iter().flatten();
-            names.filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
+            names.filter_map(Json::as_str).map(escape).collect()
         };
         let told = &answer["sameness"];
         let sameness = Sameness {
@@ -144,15 +157,20 @@ impl Cluster {
                 Some("spreading") => Same::Spreading,
                 Some("differing") => Same::Differing,
                 Some("alone") => Same::Alone,
-                _ => Same::Unknown,
+                _ if told.is_object() => Same::Unknown,
+                _ => Same::Untold,
             },
             same: told["same"].as_u64().unwrap_or_default(),
             of: told["of"].as_u64().unwrap_or_default(),
             as_of: told["as_of"].as_str().and_then(Instant::read),
             behind: names(&told["behind"]),
+            differing: names(&told["differing"]),
             differ: told["differ"].as_array().into_iter().flatten().map(Difference::read).collect(),
+            wrong: names(&told["wrong"]),
+            mend: told["mend"].as_str().map(escape),
         };
         Self {
+            at: answer["at"].as_str().and_then(Instant::read),
             nodes: answer["nodes"].as_array().into_iter().flatten().map(Node::read).collect(),
             sameness,
             oldest_ms: answer["oldest_ms"].as_u64(),
@@ -178,7 +196,8 @@ impl Cluster {
 
     /// The nodes whose state differs.
     pub(crate) fn differing(&self) -> BTreeSet<&str> {
-        self.sameness.differ.iter().map(|one| one.node.as_str()).collect()
+        let named = self.sameness.differ.iter().map(|one| &one.node);
+        named.chain(&self.sameness.differing).map(String::as_str).collect()
     }
 }
 
@@ -186,7 +205,7 @@ impl Difference {
     fn read(told: &Json) -> Self {
         let text = |key: &str| match &told[key] {
             Json::Null => None,
-            Json::String(text) => Some(text.clone()),
+            Json::String(text) => Some(escape(text)),
             other => Some(other.to_string()),
         };
         let named = |key: &str| text(key).unwrap_or_else(|| "?".to_owned());
@@ -197,7 +216,7 @@ impl Difference {
 
 impl Node {
     fn read(told: &Json) -> Self {
-        let text = |key: &str| told[key].as_str().map(ToOwned::to_owned);
+        let text = |key: &str| told[key].as_str().map(escape);
         Self {
             name: text("node").unwrap_or_else(|| "?".to_owned()),
             me: told["me"].as_bool() == Some(true),
@@ -208,7 +227,7 @@ impl Node {
             clock_ahead_us: told["clock_ahead_us"].as_i64(),
             lacks_bytes: told["lacks_bytes"].as_u64().unwrap_or_default(),
             ahead_bytes: told["ahead_bytes"].as_u64().unwrap_or_default(),
-            condition: Condition(told["condition"].as_object().cloned().unwrap_or_default()),
+            condition: Condition::read(&told["condition"]),
             condition_ms: told["condition_ms"].as_u64(),
         }
     }
@@ -254,6 +273,11 @@ impl Node {
         matches!(self.standing, Standing::Alive | Standing::Suspect | Standing::Unheard)
     }
 
+    /// Whether it takes part no more, by somebody's will.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self.standing, Standing::Left | Standing::Out)
+    }
+
     /// Whether it belongs to the cluster, and should run.
     pub(crate) fn is_expected(&self) -> bool {
         self.is_up() || matches!(self.standing, Standing::Down | Standing::Stopped)
@@ -268,6 +292,14 @@ impl Node {
 }
 
 impl Condition {
+    fn read(told: &Json) -> Self {
+        let one = |(key, value): (&String, &Json)| {
+            let value = value.as_str().map_or_else(|| value.clone(), |text| escape(text).into());
+            (key.clone(), value)
+        };
+        Self(told.as_object().into_iter().flatten().map(one).collect())
+    }
+
     /// A number, as it is told live or as it is kept.
     pub(crate) fn number(&self, key: &str) -> Option<f64> {
         let number = match self.0.get(key)? {
@@ -279,6 +311,12 @@ impl Condition {
 
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.0.get(key)?.as_str()
+    }
+
+    /// Which part of the whole is free, 0 to 1.
+    pub(crate) fn free(&self, of: &str) -> Option<f64> {
+        let (all, free) = (self.number(of)?, self.number(&format!("{of}_free"))?);
+        (all > 0.0).then(|| (free / all).clamp(0.0, 1.0))
     }
 
     /// How much of the disk is free, where it is told.
@@ -338,7 +376,7 @@ mod tests {
         for strange in [json!({}), json!(7), json!({"nodes": {}, "sameness": [], "parts": 3})] {
             let read = Cluster::read(&strange);
             assert!(read.nodes.is_empty() && read.parts.is_empty());
-            assert_eq!(read.sameness.state, Same::Unknown);
+            assert_eq!(read.sameness.state, Same::Untold);
         }
         let odd = json!({"nodes": [{"node": 7, "standing": "dancing", "condition": 1}, null]});
         let read = Cluster::read(&odd);

@@ -20,12 +20,15 @@ mod latency;
 mod locate;
 mod metrics;
 mod pasted;
+mod problems;
 mod rekey;
 mod render;
 mod ring;
+mod sameness;
 mod tui;
 mod web;
 mod when;
+mod words;
 
 fn main() -> ExitCode {
     let cli = args::Cli::parse();

@@ -187,7 +187,7 @@ fn of_cluster(sheet: &mut Sheet, cluster: &Cluster) {
     let sameness = &cluster.sameness;
     sheet.put("cocli_cluster_nodes", number(sameness.of));
     sheet.put("cocli_cluster_same_nodes", number(sameness.same));
-    if sameness.state != Same::Unknown {
+    if !matches!(sameness.state, Same::Unknown | Same::Untold) {
         sheet.put(
             "cocli_cluster_identical",
             flag(matches!(sameness.state, Same::Identical | Same::Alone)),

@@ -9,7 +9,6 @@ mod seen;
 pub(crate) mod terminal;
 mod view;
 mod watch;
-mod words;
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};

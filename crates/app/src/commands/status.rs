@@ -4,9 +4,7 @@ mod bucket;
 pub(super) mod history;
 mod page;
 mod peers;
-mod problems;
 pub(super) mod read_through;
-mod sameness;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -23,6 +21,7 @@ use crate::args::Status;
 use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::metrics::{self, Told};
+use crate::problems::{self, Known};
 use crate::render::{Redrawn, Tone, counted};
 use view::{Asked, View};
 
@@ -39,7 +38,7 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let problems = match context.screen.json {
         true => {
             context.screen.object(&view.object());
-            problems::of(&view).len()
+            view.problems().len()
         }
         false => {
             let width = context.screen.size().map(|(columns, _)| columns);
@@ -65,7 +64,7 @@ pub(crate) fn metrics(home: &Home) -> Result<String, Failure> {
     let view = View::of(home)?;
     Ok(metrics::text(&Told {
         health: &view.health,
-        problems: problems::of(&view).len(),
+        problems: view.problems().len(),
         daemon: view.daemon.as_ref(),
         cluster: view.cluster.as_ref(),
         bucket: view.bucket.as_ref().map(bucket::Bucket::told),
@@ -145,8 +144,12 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let Asked { daemon, mute } = Asked::of(&home);
     let mut problems = problems::damage(glance.holes, &glance.troubles);
     problems.extend(problems::decisions(&glance.cards.held, &glance.cards.broken));
-    problems.extend(peers::problems(daemon.as_ref(), None));
-    problems.extend(mute.clone());
+    let (daemon_told, mute_told) = (daemon.as_ref(), mute.as_deref());
+    problems.extend(problems::of(&Known {
+        daemon: daemon_told,
+        mute: mute_told,
+        ..Known::default()
+    }));
     let (screen, path) = (context.screen, home.path().display().to_string());
     if screen.json {
         screen.object(&json!({

@@ -12,7 +12,7 @@ use cocli_core::{Field, Target};
 use cocli_node::Conflict;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::seen::{Cluster, Line};
+use super::seen::{Line, Seen};
 
 /// How long a word to the person stays.
 const SAID_MS: u64 = 8_000;
@@ -51,7 +51,7 @@ pub(super) enum Event {
     /// Time went on.
     Tick,
     /// What the daemon says of the cluster, or that there is nothing to hear.
-    Cluster(Result<Cluster, Door>),
+    Cluster(Result<Seen, Door>),
     /// A line of what becomes durable.
     Line(Line),
     /// The stream of it began, or ended.
@@ -132,9 +132,9 @@ impl Model {
         match event {
             Event::Key(key) => return self.key(key),
             Event::Tick => return self.tick(),
-            Event::Cluster(Ok(cluster)) => {
+            Event::Cluster(Ok(seen)) => {
                 self.door = Door::Open;
-                self.cluster.take(cluster, self.now_ms);
+                self.cluster.take(seen, self.now_ms);
             }
             Event::Cluster(Err(door)) => {
                 self.door = door;

@@ -22,18 +22,12 @@ pub(super) fn cluster(home: &Home, events: &Sender) {
     }
 }
 
-fn asked(home: &Home) -> Result<seen::Cluster, Door> {
+fn asked(home: &Home) -> Result<seen::Seen, Door> {
     let mute = |failure: Failure| Door::Mute(seen::one_line(&failure.whole()));
-    match door::ask(home, &json!({"verb": "cluster"})) {
-        Ok(Some(answer)) => return Ok(seen::cluster(&answer)),
-        Ok(None) => return Err(Door::Shut),
-        // It does not know the request, or does not answer at all: the next tells which.
-        Err(_) => {}
-    }
-    match door::ask(home, &json!({"verb": "status"})).map_err(mute)? {
-        Some(answer) => Ok(seen::status(home.node().as_str(), &answer)),
-        None => Err(Door::Shut),
-    }
+    let daemon = door::ask(home, &json!({"verb": "status"})).map_err(mute)?.ok_or(Door::Shut)?;
+    // One of an older version knows no such request.
+    let answer = door::ask(home, &json!({"verb": "cluster"})).ok().flatten();
+    Ok(seen::seen(home.node().as_str(), &daemon, answer.as_ref()))
 }
 
 /// Follows what becomes durable until nobody listens.

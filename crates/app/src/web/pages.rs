@@ -6,13 +6,14 @@ pub(super) mod home;
 pub(super) mod list;
 pub(super) mod live;
 pub(super) mod node;
-mod problems;
 
 use cocli_core::Instant;
 use maud::{Markup, html};
 
 use super::write::path;
 use crate::clock;
+use crate::cluster::Standing;
+use crate::render::Tone;
 
 /// A text in which what stands in backticks is to be typed.
 pub(super) fn worded(text: &str) -> Markup {
@@ -38,22 +39,33 @@ fn when(at: Instant) -> Markup {
     html! { time datetime=(at) { (clock::shown(at)) } }
 }
 
-/// What a standing means, and the class that colours it.
-fn standing(word: &str) -> (&'static str, &'static str) {
-    match word {
-        "alive" => ("good", "alive"),
-        "suspect" => ("warn", "silent for a moment"),
-        "down" => ("bad", "down"),
-        "unheard" => ("warn", "heard by others, not from here"),
-        "stopped" => ("faint", "stopped by its owner"),
-        "left" => ("faint", "left the cluster"),
-        "out" => ("faint", "left out"),
-        "unmet" => ("faint", "never met"),
-        _ => ("faint", "not known"),
+/// What a standing means, and its colour.
+fn standing(of: Standing) -> (Tone, &'static str) {
+    match of {
+        Standing::Alive => (Tone::Good, "alive"),
+        Standing::Suspect => (Tone::Warn, "silent for a moment"),
+        Standing::Down => (Tone::Bad, "down"),
+        Standing::Unheard => (Tone::Warn, "heard by others, not from here"),
+        Standing::Stopped => (Tone::Faint, "stopped by its owner"),
+        Standing::Left => (Tone::Faint, "left the cluster"),
+        Standing::Out => (Tone::Faint, "left out"),
+        Standing::Unmet => (Tone::Faint, "never met"),
+        Standing::Unknown => (Tone::Faint, "not known"),
+    }
+}
+
+/// The class that colours it.
+fn class(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Good => "good",
+        Tone::Warn => "warn",
+        Tone::Bad => "bad",
+        Tone::Faint => "faint",
+        Tone::Strong => "strong",
     }
 }
 
 /// A word with the colour of what it means.
-fn tone(class: &str, word: &str) -> Markup {
-    html! { span.tone.(class) { (word) } }
+fn toned(tone: Tone, word: &str) -> Markup {
+    html! { span.tone.(class(tone)) { (worded(word)) } }
 }

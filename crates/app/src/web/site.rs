@@ -11,7 +11,7 @@ use cocli_node::{Health, Home};
 use tokio::sync::{Semaphore, watch};
 
 use super::Options;
-use super::cluster::{self, Seen};
+use super::cluster::Seen;
 use super::feed::Feed;
 use super::guard::Guard;
 use crate::failure::Failure;
@@ -94,7 +94,7 @@ impl Site {
             let _ = at;
             return Arc::clone(seen);
         }
-        let now = Arc::new(cluster::ask(home));
+        let now = Arc::new(Seen::ask(home));
         *seen = Some((clock::monotonic(), Arc::clone(&now)));
         now
     }

@@ -375,10 +375,10 @@ fn the_cluster_is_shown_as_the_door_tells_it_and_what_it_follows_comes_over_the_
         ">down<",
         "50 % free",
         "1 of 4",
-        "They differ",
-        "The clock of pi8 is 90 s ahead.",
-        "pi9 is down.",
-        "companies/x city is",
+        "1/2 identical; pi8 differs in companies/x city",
+        "clocks differ: pi8 is 90 s ahead",
+        "pi9 is down for 2 h: <code>cocli daemon</code> there",
+        "nothing there: put it right with <code>cocli set</code></li>",
     ] {
         assert!(page.contains(said), "{said}: {page}");
     }
@@ -413,8 +413,8 @@ fn serve(
     let told = serde_json::json!({"at": "2026-11-28T15:40:00Z", "node": "pi1", "nodes": [
         {"node": "pi1", "me": true, "standing": "alive", "condition": {"load": 1.0, "cores": 4, "memory": 100, "memory_free": 50}, "condition_ms": 100},
         {"node": "pi8", "standing": "alive", "clock_ahead_us": 90_000_000, "heard_ms": 5},
-        {"node": "pi9", "standing": "down"}],
-        "sameness": {"state": "differing", "same": 1, "of": 2, "differ": [{"node": "pi8", "target": "companies/x", "field": "city", "here": "<b>a", "there": "b"}]},
+        {"node": "pi9", "standing": "down", "heard_ms": 7_200_000}],
+        "sameness": {"state": "differing", "same": 1, "of": 2, "differ": [{"node": "pi8", "target": "companies/x", "field": "city", "here": "<b>a", "there": null}], "mend": "put it right with `cocli set`"},
         "oldest_ms": null, "parts": null});
     let _ = writeln!(socket, "{told}");
 }

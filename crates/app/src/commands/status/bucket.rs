@@ -8,11 +8,11 @@ use cocli_node::durable::Seen;
 use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
-use super::table::span;
 use crate::bucket::Bill;
 use crate::failure::Failure;
 use crate::metrics;
 use crate::render::{Screen, Tone, counted};
+use crate::words::span;
 
 /// A hub that published nothing for longer is worth a word.
 const HUB_SILENT_US: i64 = 2 * 86_400_000_000;

@@ -4,8 +4,9 @@ use cocli_node::Health;
 use serde_json::Value as Json;
 
 use super::view::View;
-use super::{history, peers, problems, read_through, sameness, table};
+use super::{history, peers, read_through, table};
 use crate::render::{Screen, Tone, counted};
+use crate::sameness;
 
 /// The lines, and how many at their end say what needs a person.
 pub(super) struct Page {
@@ -19,7 +20,7 @@ pub(super) fn of(view: &View, screen: Screen, all: bool, width: Option<usize>) -
         true => cluster(&mut lines, screen, view, width),
         false => home(&mut lines, screen, view),
     }
-    let problems = problems::of(view);
+    let problems = view.problems();
     lines.extend(problems.iter().map(|problem| needs_you(screen, problem)));
     Page { lines, problems: problems.len() }
 }
@@ -28,12 +29,22 @@ pub(super) fn needs_you(screen: Screen, problem: &str) -> String {
     format!("{} {}", screen.paint(Tone::Bad, "needs you:"), screen.safe(problem))
 }
 
+/// Whether all are the same; nothing for a home without a key, which has nobody to be the same with.
+fn same(screen: Screen, view: &View) -> Option<String> {
+    let (runs, mute) = (view.daemon.is_some(), view.mute.is_some());
+    if view.keyless.is_some() && !runs {
+        return None;
+    }
+    let (tone, told) = sameness::line(view.cluster.as_ref(), &view.zone, runs, mute);
+    Some(screen.paint(tone, &told))
+}
+
 /// This home, and a line for each peer.
 fn home(lines: &mut Vec<String>, screen: Screen, view: &View) {
     let daemon = view.daemon.as_ref();
     lines.push(first(screen, view));
     if view.daemon.is_some() {
-        lines.extend(sameness::line(screen, view));
+        lines.extend(same(screen, view));
     }
     pool(lines, screen, &view.health);
     history::show(lines, screen, &view.health.history, daemon, false);
@@ -49,7 +60,7 @@ fn home(lines: &mut Vec<String>, screen: Screen, view: &View) {
 /// All nodes, and then this home.
 fn cluster(lines: &mut Vec<String>, screen: Screen, view: &View, width: Option<usize>) {
     let daemon = view.daemon.as_ref();
-    lines.extend(sameness::line(screen, view));
+    lines.extend(same(screen, view));
     let differing = view.cluster.as_ref().map(|cluster| cluster.differing()).unwrap_or_default();
     if !view.nodes().is_empty() {
         if view.cluster.is_none() {

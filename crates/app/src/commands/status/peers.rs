@@ -2,9 +2,8 @@
 
 use serde_json::Value as Json;
 
-use super::table::span;
-use crate::cluster::SKEW_TOLD_US;
 use crate::render::{Screen, Tone};
+use crate::words::{between, clock as spoken, sized};
 
 /// Fewer packets that were dropped unread are no flood: some are when nodes meet.
 const FLOOD_SHOWN: u64 = 1_000;
@@ -78,45 +77,6 @@ pub(super) fn beside(lines: &mut Vec<String>, screen: Screen, daemon: Option<&Js
     }
 }
 
-/// What needs a person, each with its next command; where the clock here is `off` by much the others' are right.
-pub(super) fn problems(daemon: Option<&Json>, off: Option<i64>) -> Vec<String> {
-    let twins = list(daemon, "twins").iter().filter_map(Json::as_str);
-    // Nothing is lost by it, but nobody can tell any more who wrote what.
-    let mut problems: Vec<String> = twins
-        .map(|name| {
-            format!(
-                "two machines are called {name}: \
-                 end one, then `cocli init DIR --node NAME --join -` there"
-            )
-        })
-        .collect();
-    if daemon.and_then(|d| d.get("stalled")).and_then(Json::as_bool) == Some(true) {
-        problems.push(
-            "the disk takes nothing that others send: make room, or see what `cocli daemon` said"
-                .into(),
-        );
-    }
-    let wrong: Vec<String> = list(daemon, "peers")
-        .iter()
-        .filter_map(|peer| {
-            let us = ahead(peer).filter(|us| us.unsigned_abs() >= SKEW_TOLD_US)?;
-            Some(format!("{} is {}", text(peer, "node"), spoken(us)))
-        })
-        .collect();
-    if let Some(us) = off.filter(|us| us.unsigned_abs() >= SKEW_TOLD_US) {
-        problems.push(format!(
-            "the clock of this machine is {} of those of the others: set it (`timedatectl`)",
-            spoken(us)
-        ));
-    } else if !wrong.is_empty() {
-        // Nothing is refused for it, but of two who did not see each other the clock decides.
-        let wrong = wrong.join(", ");
-        problems
-            .push(format!("clocks differ: {wrong} of this machine's: set the one that is wrong"));
-    }
-    problems
-}
-
 /// Whether one of them is gone: then it is worth a look why.
 pub(super) fn any_gone(daemon: Option<&Json>) -> bool {
     list(daemon, "peers").iter().any(is_gone)
@@ -141,24 +101,6 @@ fn catching_up(peer: &Json) -> String {
     if told.starts_with("lacks") { format!("catching up: {told}") } else { told }
 }
 
-/// What it lacks, and what it has that is not here.
-pub(super) fn between(lacks: u64, ahead: u64) -> String {
-    match (lacks, ahead) {
-        (0, ahead) => format!("{} ahead", sized(ahead)),
-        (lacks, 0) => format!("lacks {}", sized(lacks)),
-        (lacks, ahead) => format!("lacks {}, {} ahead", sized(lacks), sized(ahead)),
-    }
-}
-
-pub(super) fn sized(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
-        10_000_000..10_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        _ => format!("{} GB", bytes / 1_000_000_000),
-    }
-}
-
 fn is_live(peer: &Json) -> bool {
     peer.get("live").and_then(Json::as_bool).unwrap_or(false)
 }
@@ -166,50 +108,4 @@ fn is_live(peer: &Json) -> bool {
 /// By how much the clock of a peer that is heard is ahead of this one's, microseconds.
 fn ahead(peer: &Json) -> Option<i64> {
     peer.get("clock_ahead_us").and_then(Json::as_i64).filter(|_| is_live(peer))
-}
-
-/// `3 h behind`, `2 s ahead`, and `right` when it is so to the millisecond.
-pub(super) fn spoken(ahead_us: i64) -> String {
-    let ms = ahead_us.unsigned_abs() / 1000;
-    let long = match ms {
-        0 => return "right".into(),
-        1..1_000 => format!("{ms} ms"),
-        _ => span(ms / 1000),
-    };
-    format!("{long} {}", if ahead_us < 0 { "behind" } else { "ahead" })
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn clocks_that_are_a_minute_apart_need_a_person_and_those_of_the_silent_do_not() {
-        let peer = |node: &str, live: bool, seconds: i64| json!({"node": node, "live": live, "clock_ahead_us": seconds * 1_000_000});
-        let peers = [
-            peer("slow", true, -3 * 3_600),
-            peer("fast", true, 2 * 86_400),
-            peer("near", true, 59),
-            peer("away", false, 86_400),
-        ];
-        assert_eq!(
-            problems(Some(&json!({ "peers": peers })), None),
-            [
-                "clocks differ: slow is 3 h behind, fast is 2 days ahead of this machine's: set the one that is wrong"
-            ]
-        );
-        assert!(problems(Some(&json!({"peers": [peers[2], peers[3]]})), None).is_empty());
-        assert!(problems(None, None).is_empty());
-        let own = problems(Some(&json!({ "peers": peers })), Some(-7_200_000_000));
-        assert_eq!(own.len(), 1);
-        assert!(own[0].starts_with("the clock of this machine is 2 h behind"), "{own:?}");
-    }
-
-    #[test]
-    fn a_difference_is_spoken_in_one_unit() {
-        let spoken = [999, -1_500, 1_500_000, 90_000_000, -3 * 3_600_000_000 + 1].map(spoken);
-        assert_eq!(spoken, ["right", "1 ms behind", "1 s ahead", "90 s ahead", "3 h behind"]);
-    }
 }

@@ -1,8 +1,8 @@
 //! The nodes as a table. What does not fit the terminal is left out, always in the same order; a pipe gets all.
 
 use crate::cluster::{Condition, Node, Room, Standing};
-use crate::commands::status::peers::{self, sized};
 use crate::render::{Screen, Tone, one_line};
+use crate::words::{self, sized, span, whole};
 
 /// A node that is up tells its condition more often than this.
 const TOLD_LATE_MS: u64 = 20_000;
@@ -155,7 +155,7 @@ fn behind(row: &Row<'_>) -> Cell {
             Cell::toned(Tone::Good, "level")
         }
         (0, 0) => Cell::nothing(),
-        (lacks, ahead) => Cell::toned(Tone::Warn, peers::between(lacks, ahead)),
+        (lacks, ahead) => Cell::toned(Tone::Warn, words::between(lacks, ahead)),
     }
 }
 
@@ -174,10 +174,8 @@ fn load(row: &Row<'_>) -> Cell {
 }
 
 fn memory(row: &Row<'_>) -> Cell {
-    let condition = &row.node.condition;
-    let known = condition.number("memory").zip(condition.number("memory_free"));
-    let Some((all, free)) = known.filter(|(all, _)| *all > 0.0) else { return Cell::nothing() };
-    let used = (1.0 - free / all).clamp(0.0, 1.0) * 100.0;
+    let Some(free) = row.node.condition.free("memory") else { return Cell::nothing() };
+    let used = (1.0 - free) * 100.0;
     let text = format!("{used:.0} %");
     if used > 95.0 { Cell::toned(Tone::Warn, text) } else { Cell::plain(text) }
 }
@@ -206,7 +204,7 @@ fn clock(row: &Row<'_>) -> Cell {
     let Some(us) = row.node.clock_us().filter(|_| row.node.standing != Standing::Down) else {
         return Cell::nothing();
     };
-    let text = peers::spoken(us);
+    let text = words::clock(us);
     match us.unsigned_abs() {
         crate::cluster::SKEW_TOLD_US.. => Cell::toned(Tone::Bad, text),
         SKEW_SHOWN_US.. => Cell::toned(Tone::Warn, text),
@@ -245,19 +243,4 @@ fn address(row: &Row<'_>) -> Cell {
 
 fn bytes(condition: &Condition, key: &str) -> Option<String> {
     condition.number(key).map(|bytes| sized(whole(bytes)))
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
-fn whole(number: f64) -> u64 {
-    number as u64
-}
-
-/// `40 s`, `3 min`, `5 h`, `4 days`: in one unit.
-pub(super) fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", (seconds + 30) / 60),
-        7_200..172_800 => format!("{} h", (seconds + 1_800) / 3_600),
-        _ => format!("{} days", (seconds + 43_200) / 86_400),
-    }
 }

@@ -6,10 +6,11 @@ use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 
 use super::bucket::Bucket;
-use super::{history, peers, problems, read_through};
+use super::{history, peers, read_through};
 use crate::cluster::{Cluster, Node};
 use crate::door;
 use crate::failure::Failure;
+use crate::problems::{self, Known};
 use crate::ring::Held;
 use crate::{clock, ring};
 
@@ -83,6 +84,18 @@ impl View {
         self.cluster.as_ref().map_or(&self.kept, |cluster| &cluster.nodes)
     }
 
+    /// What needs a person.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mut problems = problems::of(&Known {
+            health: Some(&self.health),
+            daemon: self.daemon.as_ref(),
+            mute: self.mute.as_deref(),
+            cluster: self.cluster.as_ref(),
+        });
+        problems.extend(self.bucket.iter().flat_map(Bucket::problems));
+        problems
+    }
+
     pub(super) fn object(&self) -> Json {
         let (health, daemon) = (&self.health, self.daemon.as_ref());
         let told = |key: &str| self.told.as_ref().and_then(|told| told.get(key)).cloned();
@@ -94,7 +107,7 @@ impl View {
             "companies": health.companies, "people": health.people, "values": health.values,
             "digest": health.digest.to_string(), "odd": health.odd, "tail_bytes": health.tail_bytes,
             "files_that_do_not_travel": health.other_files,
-            "vector": self.logs, "problems": problems::of(self), "conflicts": losses(health),
+            "vector": self.logs, "problems": self.problems(), "conflicts": losses(health),
             "read_through": read_through::object(self.scrub.as_ref()),
             "history": history::object(&health.history, daemon),
         })

@@ -2,13 +2,16 @@
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
-use super::super::seen::{Cluster, Node};
+use super::super::seen::Seen;
 use super::moves;
+use crate::cluster::{Cluster, Node, Standing};
 
 #[derive(Debug, Default)]
 pub(crate) struct State {
     /// As it was told last; what the daemon said before it went is kept, and called old.
     pub(crate) seen: Cluster,
+    /// What needs a person.
+    pub(crate) problems: Vec<String>,
     /// When that was.
     pub(crate) heard_ms: Option<u64>,
     pub(crate) chosen: usize,
@@ -17,9 +20,9 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) fn take(&mut self, cluster: Cluster, now_ms: u64) {
+    pub(super) fn take(&mut self, seen: Seen, now_ms: u64) {
         let name = self.chosen().map(|node| node.name.clone());
-        self.seen = cluster;
+        (self.seen, self.problems) = (seen.cluster, seen.problems);
         self.heard_ms = Some(now_ms);
         // Who is looked at stays looked at, wherever it stands now.
         let at = self.seen.nodes.iter().position(|node| Some(&node.name) == name.as_ref());
@@ -28,7 +31,7 @@ impl State {
 
     pub(super) fn lose(&mut self) {
         for node in self.seen.nodes.iter_mut().filter(|node| node.me) {
-            node.standing = "down".to_owned();
+            node.standing = Standing::Down;
         }
     }
 

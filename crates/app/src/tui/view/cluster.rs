@@ -1,26 +1,25 @@
 //! The nodes: whether all are the same, a table, and all that is known of the chosen one.
 
+use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState, Wrap};
 
 use super::{Paint, WIDE, chosen, cut, lines_of, part};
+use crate::cluster::{Node, Room, SKEW_TOLD_US, Standing};
 use crate::render::Tone;
+use crate::sameness;
 use crate::tui::model::{Door, Model};
-use crate::tui::seen::{Cluster, Node, Sameness};
-use crate::tui::words::{ahead, bytes, span, used};
+use crate::words::{sized, span, span_ms, whole};
 
-/// A clock that differs by less is right; by more it has to be set.
+/// A clock that differs by less is right.
 const SKEW_SHOWN_US: u64 = 1_000_000;
-const SKEW_BAD_US: u64 = 60_000_000;
-/// Percent of a disk or memory from which on it is said to be full.
-const FULL: u64 = 95;
+/// Less of a memory free is worth a word.
+const MEMORY_FREE_MIN: f64 = 0.05;
 const HOT: f64 = 80.0;
 /// Rows of all that is known of a node, below the table.
 const DETAILS: u16 = 9;
-/// A datagram that is away from others for longer than this is worth a word.
-const OLD_MS: u64 = 5_000;
 
 /// A column: its head, its width, and what stands in it.
 type Column = (&'static str, u16, fn(&Node) -> Option<(String, Option<Tone>)>);
@@ -34,73 +33,88 @@ const COLUMNS: [Column; 9] = [
     ("memory", 8, memory),
     ("clock", 9, clock),
     ("temp", 9, temperature),
-    ("version", 9, |node| node.condition.version.clone().map(plain)),
-    ("heard", 9, |node| node.heard_ms.map(span).map(plain)),
+    ("version", 9, |node| text(node, "version").map(plain)),
+    ("heard", 9, |node| node.heard_ms.map(span_ms).map(plain)),
 ];
 
 fn plain(text: String) -> (String, Option<Tone>) {
     (text, None)
 }
 
+fn text(node: &Node, key: &str) -> Option<String> {
+    node.condition.text(key).map(ToOwned::to_owned)
+}
+
 fn standing(node: &Node) -> Option<(String, Option<Tone>)> {
-    let tone = match node.standing.as_str() {
-        "alive" => Tone::Good,
-        "suspect" | "unheard" => Tone::Warn,
-        "down" => Tone::Bad,
+    let tone = match node.standing {
+        Standing::Alive => Tone::Good,
+        Standing::Suspect | Standing::Unheard => Tone::Warn,
+        Standing::Down => Tone::Bad,
         _ => Tone::Faint,
     };
-    let word = if node.me && node.standing == "alive" { "here" } else { &node.standing };
+    let here = node.me && node.standing == Standing::Alive;
+    let word = if here { "here" } else { node.standing.word() };
     Some((word.to_owned(), Some(tone)))
 }
 
 fn behind(node: &Node) -> Option<(String, Option<Tone>)> {
+    let heard = matches!(node.standing, Standing::Alive | Standing::Suspect);
     match (node.lacks_bytes, node.ahead_bytes) {
         _ if node.me => None,
-        (None, None) => None,
-        (None | Some(0), None | Some(0)) => Some(("level".to_owned(), Some(Tone::Good))),
-        (None | Some(0), Some(more)) => Some((format!("+{}", bytes(more)), Some(Tone::Warn))),
-        (Some(lacks), _) => Some((format!("-{}", bytes(lacks)), Some(Tone::Warn))),
+        (0, 0) => heard.then(|| ("level".to_owned(), Some(Tone::Good))),
+        (0, more) => Some((format!("+{}", sized(more)), Some(Tone::Warn))),
+        (lacks, _) => Some((format!("-{}", sized(lacks)), Some(Tone::Warn))),
     }
 }
 
-fn share(percent: u64) -> (String, Option<Tone>) {
-    match percent >= FULL {
-        true => (format!("{percent}% full"), Some(Tone::Bad)),
-        false => plain(format!("{percent}%")),
+/// How much is used, and a word where that is much.
+fn used(free: f64, much: Option<(Tone, &str)>) -> (String, Option<Tone>) {
+    let percent = (1.0 - free) * 100.0;
+    match much {
+        Some((tone, word)) => (format!("{percent:.0}% {word}"), Some(tone)),
+        None => plain(format!("{percent:.0}%")),
     }
 }
 
 fn disk(node: &Node) -> Option<(String, Option<Tone>)> {
-    used(node.condition.disk, node.condition.disk_free).map(share)
+    let much = match node.condition.room() {
+        Some(Room::Full) => Some((Tone::Bad, "full")),
+        Some(Room::Low) => Some((Tone::Warn, "low")),
+        Some(Room::Enough) | None => None,
+    };
+    Some(used(node.condition.free("disk")?, much))
 }
 
 fn memory(node: &Node) -> Option<(String, Option<Tone>)> {
-    used(node.condition.memory, node.condition.memory_free).map(share)
+    let free = node.condition.free("memory")?;
+    Some(used(free, (free < MEMORY_FREE_MIN).then_some((Tone::Bad, "full"))))
 }
 
 fn load(node: &Node) -> Option<(String, Option<Tone>)> {
-    let load = node.condition.load?;
-    let busy = node.condition.cores.is_some_and(|cores| load > 2.0 * cores as f64);
-    Some(match busy {
+    let load = node.condition.number("load")?;
+    Some(match node.condition.number("cores").is_some_and(|cores| load > 2.0 * cores) {
         true => (format!("{load:.1} busy"), Some(Tone::Warn)),
         false => plain(format!("{load:.1}")),
     })
 }
 
 fn temperature(node: &Node) -> Option<(String, Option<Tone>)> {
-    let degrees = node.condition.temperature?;
+    let degrees = node.condition.number("temperature")?;
     Some(match degrees >= HOT {
         true => (format!("{degrees:.0}°C hot"), Some(Tone::Warn)),
         false => plain(format!("{degrees:.0}°C")),
     })
 }
 
+/// By how much a clock is ahead, short enough for a column: `+3 s`, `-2 h`, `right`.
 fn clock(node: &Node) -> Option<(String, Option<Tone>)> {
-    let us = node.clock_ahead_us.filter(|_| !node.me)?;
+    let us = node.clock_us()?;
+    let sign = if us < 0 { '-' } else { '+' };
+    let ahead = || format!("{sign}{}", span_ms(us.unsigned_abs() / 1_000));
     Some(match us.unsigned_abs() {
         ..SKEW_SHOWN_US => plain("right".to_owned()),
-        SKEW_SHOWN_US..SKEW_BAD_US => (ahead(us), Some(Tone::Warn)),
-        _ => (ahead(us), Some(Tone::Bad)),
+        SKEW_SHOWN_US..SKEW_TOLD_US => (ahead(), Some(Tone::Warn)),
+        _ => (ahead(), Some(Tone::Bad)),
     })
 }
 
@@ -181,107 +195,64 @@ fn table(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     frame.render_stateful_widget(table, area, &mut state);
 }
 
-/// Whether all are the same, in words; since when nobody can say; the parts into which the cluster fell.
+/// Whether all are the same, in words; since when nobody can say; what needs a person.
 fn sameness(model: &Model, paint: Paint) -> Vec<Line<'static>> {
     let state = &model.cluster;
     let mut lines = Vec::new();
     let old = match (&model.door, state.heard_ms) {
         (Door::Open | Door::Unasked, _) | (_, None) => None,
-        (_, Some(heard)) => Some(span(model.now_ms.saturating_sub(heard))),
+        (_, Some(heard)) => Some(span_ms(model.now_ms.saturating_sub(heard))),
     };
     if let Some(old) = old {
         lines.push(Line::from(paint.span(Tone::Warn, format!("as it was {old} ago"))));
     }
-    if state.seen.parts.len() > 1 {
-        let parts: Vec<String> = state.seen.parts.iter().map(|part| part.join(", ")).collect();
-        let told = format!("the cluster fell into {} parts: {}", parts.len(), parts.join(" | "));
-        lines.push(Line::from(paint.span(Tone::Bad, told)));
+    if state.heard_ms.is_some() {
+        let (tone, told) = sameness::told(&state.seen, &TimeZone::system());
+        lines.push(Line::from(paint.span(tone, told)));
     }
-    match &state.seen.sameness {
-        Some(same) => {
-            lines.extend(same_or_not(same, paint));
-            lines.extend(oldest(&state.seen, paint));
-        }
-        None if state.seen.nodes.is_empty() => {}
-        None => lines.push(Line::from(
-            "this daemon does not tell whether all are the same: restart it after an update",
-        )),
-    }
-    lines
-}
-
-fn same_or_not(same: &Sameness, paint: Paint) -> Vec<Line<'static>> {
-    let as_of = same.as_of.as_ref().map(|at| format!(" as of {at}")).unwrap_or_default();
-    let (tone, told) = match same.state.as_str() {
-        "identical" => (Tone::Good, format!("{}/{} identical{as_of}", same.same, same.of)),
-        "spreading" => {
-            let behind = match same.behind.is_empty() {
-                true => String::new(),
-                false => format!("; behind: {}", same.behind.join(", ")),
-            };
-            (Tone::Warn, format!("spreading: {}/{} identical{as_of}{behind}", same.same, same.of))
-        }
-        "differing" => (
-            Tone::Bad,
-            format!("differing: {}/{} identical{as_of}, the same logs", same.same, same.of),
-        ),
-        "alone" => (Tone::Faint, "alone: no other node is up".to_owned()),
-        "unknown" => {
-            (Tone::Warn, "unknown: not every node that is up has told its digest yet".to_owned())
-        }
-        other => (Tone::Warn, other.to_owned()),
+    let needs_you = |problem: &String| {
+        Line::from(vec![paint.span(Tone::Bad, "needs you: "), Span::raw(problem.clone())])
     };
-    let mut lines = vec![Line::from(paint.span(tone, told))];
-    lines.extend(same.differ.iter().map(|it| {
-        let told = format!(
-            "{} {} {}: {:?} here, {:?} there (`cocli doctor --repair` on both)",
-            it.node, it.target, it.field, it.here, it.there
-        );
-        Line::from(paint.span(Tone::Bad, told))
-    }));
+    lines.extend(state.problems.iter().map(needs_you));
     lines
-}
-
-fn oldest(seen: &Cluster, paint: Paint) -> Option<Line<'static>> {
-    let old = seen.oldest_ms.filter(|ms| *ms >= OLD_MS)?;
-    let told = format!("the oldest datagram that is not everywhere is {} old", span(old));
-    Some(Line::from(paint.span(Tone::Warn, told)))
 }
 
 fn details(node: &Node, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
-    let of = &node.condition;
-    let room = |whole: Option<u64>, free: Option<u64>| {
-        Some(format!("{} of {} free", bytes(free?), bytes(whole?)))
-    };
-    let load = of.load.map(|load| match of.cores {
+    let number = |key: &str| node.condition.number(key);
+    let bytes = |key: &str| number(key).map(|bytes| sized(whole(bytes)));
+    let room =
+        |whole: &str, free: &str| Some(format!("{} of {} free", bytes(free)?, bytes(whole)?));
+    let load = number("load").map(|load| match number("cores") {
         Some(cores) => format!("{load:.2} on {cores} cores"),
         None => format!("{load:.2}"),
     });
     let us = |us: u64| match us {
         ..10_000 => format!("{:.1} ms", us as f64 / 1_000.0),
-        _ => span(us / 1_000),
+        _ => span_ms(us / 1_000),
     };
+    let ago = |ms: Option<u64>| ms.map(|ms| format!("{} ago", span_ms(ms)));
+    let some = |bytes: u64| (!node.me).then(|| sized(bytes));
     let mut rows: Vec<(&str, Option<String>)> = vec![
-        ("standing", Some(node.standing.clone())),
+        ("standing", Some(node.standing.word().to_owned())),
         ("address", node.address.clone()),
-        ("heard", node.heard_ms.map(|ms| format!("{} ago", span(ms)))),
+        ("heard", ago(node.heard_ms)),
         ("round trip", node.round_trip_us.map(us)),
         ("clock", clock(node).map(|(text, _)| text)),
-        ("lacks", node.lacks_bytes.map(bytes)),
-        ("ahead", node.ahead_bytes.map(bytes)),
-        ("version", of.version.clone()),
-        ("runs for", of.up_s.map(|s| span(s.saturating_mul(1_000)))),
+        ("lacks", some(node.lacks_bytes)),
+        ("ahead", some(node.ahead_bytes)),
+        ("version", text(node, "version")),
+        ("runs for", number("up_s").map(|s| span(whole(s)))),
         ("load", load),
-        ("memory", room(of.memory, of.memory_free)),
-        ("daemon", of.resident.map(bytes)),
-        ("disk", room(of.disk, of.disk_free)),
-        ("temperature", of.temperature.map(|degrees| format!("{degrees:.1} °C"))),
-        ("bucket lag", of.bucket_lag.map(bytes)),
-        ("tasks", of.queued.map(|queued| format!("{queued} wait"))),
-        ("problems", of.problems.map(|problems| problems.to_string())),
-        ("vector", of.vector.clone()),
-        ("digest", of.digest.clone()),
-        ("told", node.condition_ms.map(|ms| format!("{} ago", span(ms)))),
+        ("memory", room("memory", "memory_free")),
+        ("daemon", bytes("resident")),
+        ("disk", room("disk", "disk_free")),
+        ("temperature", number("temperature").map(|degrees| format!("{degrees:.1} °C"))),
+        ("bucket lag", bytes("bucket_lag")),
+        ("tasks", number("queued").map(|queued| format!("{queued} wait"))),
+        ("problems", number("problems").map(|problems| problems.to_string())),
+        ("vector", text(node, "vector")),
+        ("digest", text(node, "digest")),
+        ("told", ago(node.condition_ms)),
     ];
     rows.retain(|(_, value)| value.is_some());
     let line = |(key, value): (&str, Option<String>)| {

@@ -12,7 +12,7 @@ use crate::commands::conflicts::text;
 use crate::render::Tone;
 use crate::tui::model::Model;
 use crate::tui::seen::one_line;
-use crate::tui::words::number;
+use crate::words::number;
 
 pub(super) fn draw(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.conflicts;

@@ -10,7 +10,7 @@ use super::{Paint, cut, part, typed};
 use crate::render::Tone;
 use crate::tui::model::Model;
 use crate::tui::seen;
-use crate::tui::words::{bytes, number, span};
+use crate::words::{number, sized, span_ms};
 
 pub(super) fn draw(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     let live = &model.live;
@@ -59,14 +59,14 @@ fn line(told: &seen::Line, paint: Paint, width: usize) -> Line<'static> {
     let told = match told {
         seen::Line::Datagram(told) => told,
         seen::Line::Much { log, bytes: more } => {
-            let much = format!("{} of {log} at once: too much to show", bytes(*more));
+            let much = format!("{} of {log} at once: too much to show", sized(*more));
             return Line::from(paint.span(Tone::Warn, much));
         }
         seen::Line::Beat => return Line::default(),
     };
     let delay = match (told.own, told.delay_ms) {
         (true, _) => "own".to_owned(),
-        (false, Some(ms)) => span(ms),
+        (false, Some(ms)) => span_ms(ms),
         (false, None) => "old".to_owned(),
     };
     let (at, node) = (&told.at, cut(&told.node, 12));

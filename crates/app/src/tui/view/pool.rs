@@ -10,7 +10,7 @@ use crate::render::Tone;
 use crate::tui::model::Model;
 use crate::tui::model::pool::{Card, Focus, Found, State, Which};
 use crate::tui::seen::one_line;
-use crate::tui::words::number;
+use crate::words::number;
 
 /// Columns from which on the card stands beside the list; below it the list or the card is shown.
 const BESIDE: u16 = 80;

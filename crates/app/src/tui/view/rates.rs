@@ -9,7 +9,7 @@ use super::{Paint, WIDE, cut, part};
 use crate::render::Tone;
 use crate::tui::model::Model;
 use crate::tui::model::rates::{BOUNDS_MS, Delays, Second};
-use crate::tui::words::{bytes, number, span};
+use crate::words::{number, sized, span_ms};
 
 /// A figure of a second; none where there was nothing to measure.
 type Figure = fn(&Second) -> Option<u64>;
@@ -40,7 +40,7 @@ pub(super) fn draw(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rec
     let fit = usize::from(charts.height.saturating_sub(2) / 2).min(figures.len());
     let gone: Vec<&str> = figures[fit..].iter().map(|(name, ..)| *name).collect();
     let seconds: Vec<&Second> = model.rates.last(usize::from(charts.width)).collect();
-    let over = span(u64::try_from(seconds.len()).unwrap_or(0) * 1_000);
+    let over = span_ms(u64::try_from(seconds.len()).unwrap_or(0) * 1_000);
     let mut title = format!("the last {over}");
     if !gone.is_empty() {
         title = format!("{title}; no room: {}", gone.join(", "));
@@ -50,7 +50,7 @@ pub(super) fn draw(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rec
     frame.render_widget(block, charts);
     let untold = model.rates.untold_bytes;
     if untold > 0 && inner.height > 0 {
-        let told = format!("{} came at once and are not counted", bytes(untold));
+        let told = format!("{} came at once and are not counted", sized(untold));
         let line = Rect { height: 1, ..inner };
         frame.render_widget(Paragraph::new(paint.span(Tone::Warn, told)), line);
         inner = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
@@ -81,7 +81,7 @@ fn chart(
 ) {
     let shown = |value: Option<u64>| match value {
         None => "-".to_owned(),
-        Some(value) if is_ms => span(value),
+        Some(value) if is_ms => span_ms(value),
         Some(value) => number(value),
     };
     let now = values.last().copied().flatten();
@@ -109,7 +109,7 @@ fn histogram(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     let told = match model.rates.delays() {
         None => "how long others' took: none came yet".to_owned(),
         Some(Delays { p50_ms, p95_ms, max_ms }) => {
-            let (p50, p95, max) = (span(p50_ms), span(p95_ms), span(max_ms));
+            let (p50, p95, max) = (span_ms(p50_ms), span_ms(p95_ms), span_ms(max_ms));
             format!("how long others' took: p50 {p50}, p95 {p95}, max {max}")
         }
     };
@@ -117,8 +117,8 @@ fn histogram(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     let most = bars.iter().max().copied().unwrap_or(0).max(1);
     let last = BOUNDS_MS.last().copied().unwrap_or(0);
     let label = |at: usize| match BOUNDS_MS.get(at) {
-        Some(bound) => format!("to {}", span(*bound)),
-        None => format!("over {}", span(last)),
+        Some(bound) => format!("to {}", span_ms(*bound)),
+        None => format!("over {}", span_ms(last)),
     };
     let room = usize::from(area.width).saturating_sub(22);
     let line = |(at, count): (usize, &u64)| {

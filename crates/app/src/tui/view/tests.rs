@@ -37,8 +37,8 @@ fn press(model: &mut Model, keys: &[KeyCode]) -> Vec<Effect> {
     keys.iter().map(|code| model.update(0, key(*code))).last().unwrap_or_default()
 }
 
-fn cluster() -> seen::Cluster {
-    seen::cluster(&json!({
+fn cluster() -> seen::Seen {
+    let told = json!({
         "nodes": [
             {"node": "laptop", "me": true, "standing": "alive", "condition": {
                 "version": "0.1.0", "load": 0.5, "cores": 4, "memory": 1000, "memory_free": 400,
@@ -48,7 +48,8 @@ fn cluster() -> seen::Cluster {
         ],
         "sameness": {"state": "spreading", "same": 1, "of": 2, "behind": ["pi1"], "differ": []},
         "oldest_ms": 9_000, "parts": [["laptop"], ["pi1"]],
-    }))
+    });
+    seen::seen("laptop", &json!({}), Some(&told))
 }
 
 fn datagram(node: &str, value: &str) -> seen::Line {
@@ -102,9 +103,9 @@ fn the_cluster_is_told_in_words_and_what_finds_no_room_is_named() {
     model.update(0, Event::Cluster(Ok(cluster())));
     let wide = shown(&model, (140, 30));
     for words in [
-        "spreading: 1/2 identical; behind: pi1",
-        "the cluster fell into 2 parts: laptop | pi1",
-        "not everywhere is 9 s old",
+        "the network is cut: laptop | pi1; 1/2 identical; behind: pi1 (lacks 3.4 kB)",
+        "not everywhere was written 9 s",
+        "needs you: these do not hear each other: laptop | pi1: `cocli doctor net` on both sides",
         "99% full",
         "84°C hot",
         "-2 h",
@@ -284,7 +285,7 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|c| Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL))),
         2 => Just(Event::Tick),
         2 => Just(Event::Cluster(Ok(cluster()))),
-        1 => Just(Event::Cluster(Ok(seen::Cluster::default()))),
+        1 => Just(Event::Cluster(Ok(seen::Seen::default()))),
         1 => text.prop_map(|text| Event::Cluster(Err(Door::Mute(text)))),
         1 => any::<bool>().prop_map(Event::Follows),
         4 => ("[a-z]{1,3}", text).prop_map(|(node, value)| Event::Line(datagram(&node, &value))),

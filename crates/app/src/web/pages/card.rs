@@ -15,7 +15,7 @@ use crate::clock;
 use crate::commands::rm;
 use crate::commands::show::{ordered, readable};
 use crate::failure::Failure;
-use crate::render::counted;
+use crate::render::{Tone, counted};
 use crate::web::shell::Page;
 use crate::web::site::Site;
 use crate::web::write::{Shape, encoded, path};
@@ -123,7 +123,7 @@ impl Card<'_> {
                 @if self.kind.is_convo() { " · of " (linked(self.target.entity())) }
             }
             @if self.conflicts > 0 {
-                p { (super::tone("warn", &counted(self.conflicts, "value was lost unseen", "values were lost unseen"))) " " a href="/conflicts" { "see which" } }
+                p { (super::toned(Tone::Warn, &counted(self.conflicts, "value was lost unseen", "values were lost unseen"))) " " a href="/conflicts" { "see which" } }
             }
             (self.around())
             section aria-labelledby="fields" {

@@ -6,10 +6,10 @@ use cocli_core::{Entry, Field};
 use cocli_node::{Conflict, Home};
 use maud::{Markup, html};
 
-use super::{linked, tone, when};
+use super::{linked, toned, when};
 use crate::commands::show::readable;
 use crate::failure::Failure;
-use crate::render::counted;
+use crate::render::{Tone, counted};
 use crate::web::shell::Page;
 use crate::web::site::Site;
 use crate::web::write::encoded;
@@ -49,7 +49,7 @@ fn one(site: &Site, conflict: &Conflict) -> Markup {
                         input type="hidden" name="field" value=(conflict.field);
                         input type="hidden" name="stands" value=(stands);
                         input type="hidden" name="keep" value=(entry.stamp);
-                        @if at == 0 { (tone("good", "stands")) } @else { (tone("warn", "lost")) }
+                        @if at == 0 { (toned(Tone::Good, "stands")) } @else { (toned(Tone::Warn, "lost")) }
                         span.text { (said(&conflict.field, entry)) }
                         span.faint { a href={ "/node/" (encoded(entry.stamp.node.as_str())) } { (entry.stamp.node) } ", " (when(entry.stamp.instant)) }
                         button { @if at == 0 { "Keep this" } @else { "Take this" } }

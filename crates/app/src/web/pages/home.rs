@@ -5,29 +5,35 @@ use std::sync::Arc;
 use cocli_node::Home;
 use maud::{Markup, html};
 
-use super::{problems, standing, tone, worded};
+use super::{class, standing, toned, worded};
+use crate::cluster::{Cluster, Node, Room, SKEW_TOLD_US, Standing};
 use crate::failure::Failure;
-use crate::render::counted;
+use crate::render::{Tone, counted};
 use crate::web::chart::{self, Dot};
-use crate::web::cluster::{Cluster, Node, Sameness};
 use crate::web::shell::Page;
 use crate::web::site::Site;
-use crate::web::speech::{ago, clock, long, number, sized};
+use crate::web::speech::{ago, clock, number};
 use crate::web::write::encoded;
+use crate::words::{between, sized, whole};
 
 /// Nodes that the map has room for; the table has all.
 const MAP_MAX: usize = 24;
+/// A clock that differs by less is right.
+const SKEW_SHOWN_US: u64 = 1_000_000;
+/// Less of a memory free is worth a word.
+const MEMORY_FREE_MIN: f64 = 0.05;
 
 pub(in crate::web) fn page(site: &Arc<Site>, home: &Home) -> Result<Page, Failure> {
     let (seen, health) = (site.seen(home), site.health());
     let [companies, people] = site.count(home)?;
-    let problems = problems::all(&seen, health.as_deref());
+    let problems = seen.problems(health.as_deref());
     let lost = health.as_ref().and_then(|health| health.losses.as_ref());
     let (lost, many) = lost.map_or((0, false), |losses| (losses.fields, losses.many));
-    let cluster = &seen.cluster;
+    let twins = health.iter().filter_map(|health| health.losses.as_ref()).flat_map(|it| &it.twins);
+    let (cluster, (sameness, same)) = (&seen.cluster, seen.sameness());
     let body = html! {
-        h1 { (headline(cluster, seen.silent.is_none())) }
-        p.lead { (sameness(cluster, seen.runs)) }
+        h1 { (headline(cluster, seen.told)) }
+        p.lead { (toned(sameness, &same)) }
         p {
             a href="/companies" { (counted(companies, "company", "companies")) } ", "
             a href="/people" { (counted(people, "person", "people")) }
@@ -35,11 +41,14 @@ pub(in crate::web) fn page(site: &Arc<Site>, home: &Home) -> Result<Page, Failur
             @else if lost > 0 { ", " a href="/conflicts" { (counted(lost, "conflict", "conflicts")) } }
             @if health.is_none() { span.faint { " · the cards are still being looked at" } }
         }
+        @for target in twins {
+            p { (worded(&format!("{target} may be two entities (`cocli split {target} --dry-run`)"))) }
+        }
         @if !problems.is_empty() {
             section.problems aria-labelledby="problems" {
                 h2 #problems { (counted(problems.len(), "thing needs", "things need")) " a person" }
                 ul { @for problem in &problems {
-                    li { (problem.what) @if !problem.next.is_empty() { span.next { " Next: " (worded(&problem.next)) } } }
+                    li { (worded(problem)) }
                 } }
             }
         }
@@ -55,46 +64,10 @@ fn headline(cluster: &Cluster, told: bool) -> String {
     let meant: Vec<&Node> = cluster.nodes.iter().filter(|node| !node.is_gone()).collect();
     let up = meant.iter().filter(|node| node.is_up()).count();
     match meant.len() {
-        _ if !told => counted(meant.len(), "node is known", "nodes are known"),
+        1.. if !told => counted(meant.len(), "node is known", "nodes are known"),
+        0 => "No other node is known".into(),
         1 if up == 1 => "This node is alone".into(),
         all => format!("{up} of {} up", counted(all, "node is", "nodes are")),
-    }
-}
-
-/// Whether all is everywhere, in a sentence.
-fn sameness(cluster: &Cluster, runs: bool) -> Markup {
-    let Some(same) = &cluster.sameness else {
-        return html! { @if runs { "Whether all are the same is not known." } @else { "Whether all are the same, nobody tells while no daemon runs here." } };
-    };
-    let Sameness { state, same: count, of, as_of, behind, .. } = same;
-    let old = cluster
-        .oldest_ms
-        .map(|ms| format!(" The oldest change that is not everywhere is {} old.", long(ms)));
-    html! {
-        @match state.as_str() {
-            "identical" => {
-                (tone("good", &format!("{count} of {of} identical")))
-                @if let Some(at) = as_of { " as of " (moment(at)) }
-                "."
-            }
-            "spreading" => {
-                (tone("warn", "Changes are spreading")) ": " (count) " of " (of) " hold everything"
-                @if !behind.is_empty() { "; behind: " (behind.join(", ")) }
-                "."
-            }
-            "differing" => { (tone("bad", "They differ")) ": the same logs, and another state. What differs is named below." }
-            "alone" => { "Nobody else is up: what is here is only here." }
-            _ => { "Whether all are the same is not known yet: a node that is up has not told its digest." }
-        }
-        @if let Some(old) = old { (old) }
-    }
-}
-
-/// A time that the daemon told.
-fn moment(text: &str) -> Markup {
-    match cocli_core::Instant::read(text) {
-        Some(at) => super::when(at),
-        None => html! { (text) },
     }
 }
 
@@ -103,10 +76,13 @@ fn map(cluster: &Cluster) -> Markup {
     let dots = |wanted: &dyn Fn(&str) -> bool| -> Vec<Dot<'_>> {
         let meant = cluster.nodes.iter().filter(|node| !node.is_gone()).take(MAP_MAX);
         let dot = |node: &'_ Node| {
-            (standing(&node.standing).0, if node.me { "this node" } else { word(&node.standing) })
+            (
+                class(standing(node.standing).0),
+                if node.me { "this node" } else { word(node.standing) },
+            )
         };
         let shown = meant.filter(|node| wanted(&node.name)).map(|node| (node, dot(node)));
-        let heard = |node: &Node| matches!(node.standing.as_str(), "alive" | "suspect");
+        let heard = |node: &Node| matches!(node.standing, Standing::Alive | Standing::Suspect);
         shown
             .map(|(node, (tone, word))| Dot {
                 name: &node.name,
@@ -125,15 +101,13 @@ fn map(cluster: &Cluster) -> Markup {
 }
 
 /// A standing as the map has room for it.
-fn word(standing: &str) -> &'static str {
+fn word(standing: Standing) -> &'static str {
     match standing {
-        "alive" => "alive",
-        "suspect" => "silent",
-        "down" => "down",
-        "unheard" => "not heard",
-        "stopped" => "stopped",
-        "unmet" => "never met",
-        _ => "not known",
+        Standing::Suspect => "silent",
+        Standing::Unheard => "not heard",
+        Standing::Unmet => "never met",
+        Standing::Unknown => "not known",
+        other => other.word(),
     }
 }
 
@@ -150,7 +124,7 @@ fn table(cluster: &Cluster) -> Markup {
 }
 
 fn row(node: &Node) -> Markup {
-    let (class, word) = standing(&node.standing);
+    let (tone, word) = standing(node.standing);
     let condition = &node.condition;
     let load = condition.number("load").map(|load| {
         condition
@@ -163,10 +137,10 @@ fn row(node: &Node) -> Markup {
                 a href={ "/node/" (encoded(&node.name)) } { (node.name) }
                 @if node.me { span.faint { " this one" } }
             }
-            td data-label="Standing" { (tone(class, word)) }
+            td data-label="Standing" { (toned(tone, word)) }
             td data-label="Load" { (told(load.as_deref())) }
-            td data-label="Memory" { (part(condition.free("memory"), condition.number("memory_free"), 0.05)) }
-            td data-label="Disk" { (part(condition.free("disk"), condition.number("disk_free"), 0.05)) }
+            td data-label="Memory" { (memory(node)) }
+            td data-label="Disk" { (disk(node)) }
             td data-label="Clock" { (clock_of(node)) }
             td data-label="Behind" { (behind(node)) }
             td data-label="Told" { (told(node.condition_ms.map(ago).as_deref())) }
@@ -182,36 +156,47 @@ pub(super) fn told(text: Option<&str>) -> Markup {
     }
 }
 
+pub(super) fn memory(node: &Node) -> Markup {
+    let few = node.condition.free("memory").is_some_and(|free| free < MEMORY_FREE_MIN);
+    free(node, "memory", few.then_some((Tone::Bad, "nearly full")))
+}
+
+pub(super) fn disk(node: &Node) -> Markup {
+    free(
+        node,
+        "disk",
+        match node.condition.room() {
+            Some(Room::Full) => Some((Tone::Bad, "full")),
+            Some(Room::Low) => Some((Tone::Warn, "low")),
+            Some(Room::Enough) | None => None,
+        },
+    )
+}
+
 /// How much is free, and a word where that is little.
-pub(super) fn part(free: Option<f64>, bytes: Option<f64>, least: f64) -> Markup {
-    let Some(free) = free else { return told(None) };
-    let size = bytes.map(|bytes| format!(" ({})", sized(bytes))).unwrap_or_default();
+fn free(node: &Node, of: &str, little: Option<(Tone, &str)>) -> Markup {
+    let Some(free) = node.condition.free(of) else { return told(None) };
+    let bytes = node.condition.number(&format!("{of}_free")).unwrap_or_default();
     html! {
-        (format!("{:.0} % free", free * 100.0)) span.faint { (size) }
-        @if free < least { " " (tone("bad", "nearly full")) }
+        (format!("{:.0} % free", free * 100.0)) span.faint { " (" (sized(whole(bytes))) ")" }
+        @if let Some((tone, word)) = little { " " (toned(tone, word)) }
     }
 }
 
 pub(super) fn clock_of(node: &Node) -> Markup {
-    let Some(us) = node.clock_ahead_us.or_else(|| node.condition.number("clock_ahead_us")) else {
-        return told(None);
-    };
+    let Some(us) = node.clock_us() else { return told(None) };
     let said = clock(us);
-    html! {
-        @if us.abs() < 1e6 { (said) }
-        @else { (tone(if us.abs() < 6e7 { "warn" } else { "bad" }, &said)) }
+    match us.unsigned_abs() {
+        SKEW_TOLD_US.. => toned(Tone::Bad, &said),
+        SKEW_SHOWN_US.. => toned(Tone::Warn, &said),
+        _ => html! { (said) },
     }
 }
 
 pub(super) fn behind(node: &Node) -> Markup {
-    let size = |bytes: u64| sized(bytes as f64);
-    html! {
-        @match (node.lacks, node.ahead) {
-            _ if node.me || !node.is_up() => { (told(None)) }
-            (0, 0) => { "level" }
-            (0, ahead) => { (size(ahead)) " ahead" }
-            (lacks, 0) => { (tone("warn", &format!("lacks {}", size(lacks)))) }
-            (lacks, ahead) => { (tone("warn", &format!("lacks {}", size(lacks)))) ", " (size(ahead)) " ahead" }
-        }
+    match (node.lacks_bytes, node.ahead_bytes) {
+        _ if node.me || !node.is_up() => told(None),
+        (0, 0) => html! { "level" },
+        (lacks, ahead) => toned(Tone::Warn, &between(lacks, ahead)),
     }
 }

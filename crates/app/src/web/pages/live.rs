@@ -12,8 +12,8 @@ use crate::web::chart;
 use crate::web::feed::{KEPT, Row};
 use crate::web::shell::Page;
 use crate::web::site::Site;
-use crate::web::speech::{long, sized};
 use crate::web::write::encoded;
+use crate::words::{sized, span_ms};
 
 /// Milliseconds up to which a bar counts.
 const BOUNDS: [u64; 11] = [2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000, 60_000];
@@ -49,14 +49,14 @@ pub(in crate::web) fn row(row: &Row) -> Markup {
             td data-label="Target" { (linked(&row.target)) }
             td data-label="Field" { (row.field) }
             td.value data-label="Value" { @if row.removed { span.faint { "removed" } } @else { (row.value) @if row.cut { span.faint { " …" } } } }
-            td data-label="Took" { @if let Some(ms) = row.delay_ms.filter(|_| !row.own) { (long(ms)) } }
+            td data-label="Took" { @if let Some(ms) = row.delay_ms.filter(|_| !row.own) { (span_ms(ms)) } }
         }
     }
 }
 
 /// A log of which more came at once than is told.
 pub(in crate::web) fn many(log: &str, bytes: u64) -> Markup {
-    html! { tr.note { td colspan="6" { (sized(bytes as f64)) " of " (log) " came at once: they are not shown one by one." } } }
+    html! { tr.note { td colspan="6" { (sized(bytes)) " of " (log) " came at once: they are not shown one by one." } } }
 }
 
 pub(in crate::web) fn missed(rows: u64) -> Markup {
@@ -83,7 +83,7 @@ pub(in crate::web) fn delays(sorted: &[u64]) -> Markup {
     html! {
         dl.figures {
             @for (name, part) in [("half within", 50), ("90 % within", 90), ("99 % within", 99), ("slowest", 100)] {
-                div { dt { (name) } dd { (long(percentile(part))) } }
+                div { dt { (name) } dd { (span_ms(percentile(part))) } }
             }
         }
         figure {

@@ -7,19 +7,24 @@ use cocli_core::{Datagram, NodeId, Target};
 use cocli_node::{Home, NodeError};
 use maud::{Markup, html};
 
-use super::home::{behind, clock_of, part, told};
-use super::{standing, tone, when};
+use super::home::{behind, clock_of, disk, memory, told};
+use super::{standing, toned, when};
 use crate::clock;
+use crate::cluster::Node;
 use crate::failure::Failure;
 use crate::web::chart;
-use crate::web::cluster::Node;
 use crate::web::shell::Page;
 use crate::web::site::Site;
-use crate::web::speech::{self, ago, long, number, sized};
+use crate::web::speech::{self, ago, number};
+use crate::words::{self, span, whole};
 
 /// Days of history that are drawn.
 const DAYS: i64 = 7;
 const DAY_MICROS: i64 = 86_400_000_000;
+
+fn sized(bytes: f64) -> String {
+    words::sized(whole(bytes))
+}
 
 /// What is drawn: the field, its title, how it is said.
 type Drawn = (&'static str, &'static str, fn(f64) -> String);
@@ -30,7 +35,7 @@ const DRAWN: [Drawn; 8] = [
     ("resident", "Daemon's memory", sized),
     ("disk_free", "Disk free", sized),
     ("temperature", "Temperature", |value| format!("{value:.0} °C")),
-    ("clock_ahead_us", "Clock", speech::clock),
+    ("clock_ahead_us", "Clock", |us| speech::clock(us as i64)),
     ("queued", "Tasks that wait", number),
     ("bucket_lag", "Not in the bucket", sized),
 ];
@@ -64,7 +69,7 @@ pub(in crate::web) fn page(site: &Arc<Site>, home: &Home, name: &str) -> Result<
             table {
                 thead { tr { @for name in ["Log", "Held", "Hash"] { th scope="col" { (name) } } } }
                 tbody { @for (log, head) in &logs {
-                    tr { th scope="row" { (log) } td data-label="Held" { (sized(head.position as f64)) span.faint { " " (head.position) " bytes" } } td.hash data-label="Hash" { (head.hash) } }
+                    tr { th scope="row" { (log) } td data-label="Held" { (words::sized(head.position)) span.faint { " " (head.position) " bytes" } } td.hash data-label="Hash" { (head.hash) } }
                 } }
             }
             @if logs.is_empty() { p.faint { "Nothing that it wrote is here." } }
@@ -75,13 +80,12 @@ pub(in crate::web) fn page(site: &Arc<Site>, home: &Home, name: &str) -> Result<
 }
 
 fn facts(node: &Node) -> Markup {
-    let (class, word) = standing(&node.standing);
+    let (tone, word) = standing(node.standing);
     let condition = &node.condition;
     let number_of = |key: &str| condition.number(key);
-    let (version, up) =
-        (condition.text("version"), number_of("up_s").map(|s| long((s * 1_000.0) as u64)));
+    let (version, up) = (condition.text("version"), number_of("up_s").map(|s| span(whole(s))));
     let rows: [(&str, Markup); 15] = [
-        ("Standing", tone(class, word)),
+        ("Standing", toned(tone, word)),
         ("Address", told(node.address.as_deref())),
         ("Heard", told(node.heard_ms.map(ago).as_deref())),
         (
@@ -107,16 +111,16 @@ fn facts(node: &Node) -> Markup {
                     .as_deref(),
             ),
         ),
-        ("Memory", part(condition.free("memory"), number_of("memory_free"), 0.05)),
+        ("Memory", memory(node)),
         ("Daemon's memory", told(number_of("resident").map(sized).as_deref())),
-        ("Disk", part(condition.free("disk"), number_of("disk_free"), 0.05)),
+        ("Disk", disk(node)),
         ("Temperature", told(number_of("temperature").map(|t| format!("{t:.0} °C")).as_deref())),
         ("Digest", told(condition.text("digest"))),
     ];
     html! {
         dl.facts {
             @for (name, value) in rows { div { dt { (name) } dd { (value) } } }
-            @if !condition.is_known() { div { dt { "Condition" } dd { "not told" } } }
+            @if condition.object().is_empty() { div { dt { "Condition" } dd { "not told" } } }
         }
     }
 }

@@ -1,0 +1,247 @@
+//! What needs a person, each with its next command in backticks: the same in every face.
+
+use cocli_node::{Health, Held};
+use serde_json::Value as Json;
+
+use crate::cluster::{Cluster, Difference, Node, Room, SKEW_TOLD_US, Standing};
+use crate::render::{counted, one_line};
+use crate::sameness::groups;
+use crate::words::{clock, span};
+
+/// A node that is down for longer, and did not say that it stops, is looked after.
+const DOWN_TOLD_MS: u64 = 3_600_000;
+/// Characters of a name or a value, and of what is to be done.
+const CHARACTERS: usize = 40;
+const MEND_CHARACTERS: usize = 400;
+/// Differences that are told one by one.
+const DIFFERENCES_MAX: usize = 5;
+/// What the door of an older daemon does not say.
+const MEND: &str = "`cocli doctor` on each of them";
+
+/// What is known; whoever did not look at a part leaves it out.
+#[derive(Debug, Default)]
+pub(crate) struct Known<'k> {
+    pub(crate) health: Option<&'k Health>,
+    /// The answer to `status` at the door.
+    pub(crate) daemon: Option<&'k Json>,
+    /// Why the daemon says nothing, though it runs.
+    pub(crate) mute: Option<&'k str>,
+    /// The answer to `cluster`.
+    pub(crate) cluster: Option<&'k Cluster>,
+}
+
+pub(crate) fn of(known: &Known<'_>) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Some(health) = known.health {
+        problems.extend(damage(health.holes, &health.troubles));
+        problems.extend(decisions(&health.held, &health.broken));
+    }
+    problems.extend(of_daemon(known.daemon));
+    problems.extend(clocks(known.daemon, known.cluster));
+    problems.extend(known.mute.map(ToOwned::to_owned));
+    if let Some(cluster) = known.cluster {
+        problems.extend(parts(cluster));
+        problems.extend(differences(cluster));
+        problems.extend(cluster.nodes.iter().flat_map(of_node));
+    }
+    problems
+}
+
+pub(crate) fn damage(holes: usize, troubles: &[(String, String)]) -> Vec<String> {
+    let tell = |(path, why): &(String, String)| format!("{path}: {why}: `cocli doctor`");
+    let mut problems: Vec<String> = troubles.iter().map(tell).collect();
+    if holes > 0 {
+        let blocks = counted(holes, "block of a journal is", "blocks of journals are");
+        problems.push(format!("{blocks} damaged: `cocli doctor`"));
+    }
+    problems
+}
+
+/// What a person has to decide about cards.
+pub(crate) fn decisions(held: &[Held], broken: &[(String, String)]) -> Vec<String> {
+    let mut problems = Vec::new();
+    for held in held {
+        problems.push(format!(
+            "{}: its edits wait ({}): `cocli accept {}` or `cocli reject {}`",
+            held.path, held.why, held.target, held.target
+        ));
+    }
+    for (path, why) in broken {
+        problems.push(format!("{path}: left alone: {why}"));
+    }
+    problems
+}
+
+fn of_daemon(daemon: Option<&Json>) -> Vec<String> {
+    let twins = list(daemon, "twins").iter().filter_map(Json::as_str);
+    // Nothing is lost by it, but nobody can tell any more who wrote what.
+    let mut problems: Vec<String> = twins
+        .map(|name| {
+            format!(
+                "two machines are called {name}: \
+                 end one, then `cocli init DIR --node NAME --join -` there"
+            )
+        })
+        .collect();
+    if daemon.and_then(|d| d.get("stalled")).and_then(Json::as_bool) == Some(true) {
+        problems.push(
+            "the disk takes nothing that others send: make room, or see what `cocli daemon` said"
+                .into(),
+        );
+    }
+    problems
+}
+
+/// Clocks that have to be set: where the one here is wrong, the others' are right. A daemon that tells nothing of the
+/// cluster tells of its peers.
+fn clocks(daemon: Option<&Json>, cluster: Option<&Cluster>) -> Option<String> {
+    let off = |us: &i64| us.unsigned_abs() >= SKEW_TOLD_US;
+    if let Some(us) = cluster.and_then(Cluster::me).and_then(Node::clock_us).filter(off) {
+        return Some(format!(
+            "the clock of this machine is {} of those of the others: set it (`timedatectl`)",
+            clock(us)
+        ));
+    }
+    let of_peer = |peer: &Json| {
+        let name = peer.get("node").and_then(Json::as_str).unwrap_or("?").to_owned();
+        let live = peer.get("live").and_then(Json::as_bool) == Some(true);
+        Some((name, peer.get("clock_ahead_us").and_then(Json::as_i64).filter(|_| live)?))
+    };
+    let ahead: Vec<(String, i64)> = match cluster {
+        Some(cluster) => (cluster.nodes.iter())
+            .filter(|node| !node.me && node.is_up())
+            .filter_map(|node| Some((node.name.clone(), node.clock_ahead_us?)))
+            .collect(),
+        None => list(daemon, "peers").iter().filter_map(of_peer).collect(),
+    };
+    let wrong: Vec<String> = (ahead.iter())
+        .filter(|(_, us)| off(us))
+        .map(|(name, us)| format!("{} is {}", one_line(name, CHARACTERS), clock(*us)))
+        .collect();
+    // Nothing is refused for it, but of two who did not see each other the clock decides.
+    (!wrong.is_empty()).then(|| {
+        let wrong = wrong.join(", ");
+        format!("clocks differ: {wrong} of this machine's: set the one that is wrong")
+    })
+}
+
+fn list<'j>(daemon: Option<&'j Json>, key: &str) -> &'j [Json] {
+    daemon.and_then(|d| d.get(key)).and_then(Json::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Into which parts the cluster fell.
+fn parts(cluster: &Cluster) -> Option<String> {
+    (cluster.parts.len() > 1).then(|| {
+        let groups = groups(cluster);
+        format!("these do not hear each other: {groups}: `cocli doctor net` on both sides")
+    })
+}
+
+/// What differs, as far as it is named, and what the door says that mends it.
+fn differences(cluster: &Cluster) -> Vec<String> {
+    let same = &cluster.sameness;
+    let mend = same.mend.as_deref().map_or(MEND.into(), |mend| one_line(mend, MEND_CHARACTERS));
+    let differ = &same.differ;
+    let told = differ.iter().take(DIFFERENCES_MAX);
+    let mut problems: Vec<String> =
+        told.map(|one| format!("{}: {mend}", difference(one))).collect();
+    if differ.len() > DIFFERENCES_MAX {
+        let more = differ.len() - DIFFERENCES_MAX;
+        problems.push(format!("{more} more fields differ: `cocli status --json` has all"));
+    }
+    let named = |name: &String| differ.iter().any(|one| one.node == *name);
+    problems.extend(same.differing.iter().filter(|name| !named(name)).map(|name| {
+        let name = one_line(name, CHARACTERS);
+        format!("{name} holds the same logs and shows another state: {mend}")
+    }));
+    problems
+}
+
+fn difference(one: &Difference) -> String {
+    let [node, target, field] =
+        [&one.node, &one.target, &one.field].map(|text| one_line(text, CHARACTERS));
+    let [here, there] = [&one.here, &one.there].map(|value| match value {
+        Some(value) => format!("\"{}\"", one_line(value, CHARACTERS)),
+        None => "nothing".to_owned(),
+    });
+    format!("{node} differs in {target} {field}: {here} here, {there} there")
+}
+
+fn of_node(node: &Node) -> Vec<String> {
+    let (name, mut problems) = (one_line(&node.name, CHARACTERS), Vec::new());
+    let whose = if node.me { "this machine".to_owned() } else { name.clone() };
+    if let Some(ms) = node.heard_ms.filter(|ms| *ms >= DOWN_TOLD_MS)
+        && node.standing == Standing::Down
+    {
+        problems.push(format!(
+            "{name} is down for {}: `cocli daemon` there, or `cocli node rm {name}` when it is gone for good",
+            span(ms / 1000)
+        ));
+    }
+    // Of a node that is off nobody knows how its disk is by now.
+    if !node.is_up() {
+        return problems;
+    }
+    if node.condition.room() == Some(Room::Full) {
+        problems.push(format!("the disk of {whose} is full: make room there (`df -h`)"));
+    }
+    if let Some(count) = node.condition.number("problems").filter(|count| *count >= 1.0 && !node.me)
+    {
+        let things = if count < 2.0 { "thing needs" } else { "things need" };
+        problems.push(format!("{count:.0} {things} a person on {name}: `cocli status` there"));
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn of_clocks(daemon: &Json, cluster: Option<&Json>) -> Vec<String> {
+        let cluster = cluster.map(Cluster::read);
+        of(&Known { daemon: Some(daemon), cluster: cluster.as_ref(), ..Known::default() })
+    }
+
+    #[test]
+    fn clocks_that_are_a_minute_apart_need_a_person_and_those_of_the_silent_do_not() {
+        let peer = |node: &str, live: bool, seconds: i64| {
+            let standing = if live { "alive" } else { "down" };
+            json!({"node": node, "live": live, "standing": standing, "clock_ahead_us": seconds * 1_000_000})
+        };
+        let peers = [
+            peer("slow", true, -3 * 3_600),
+            peer("fast", true, 2 * 86_400),
+            peer("near", true, 59),
+            peer("away", false, 86_400),
+        ];
+        let said = "clocks differ: slow is 3 h behind, fast is 2 days ahead of this machine's: set the one that is wrong";
+        // With or without a cluster that is told of, and never twice.
+        let daemon = json!({ "peers": peers });
+        assert_eq!(of_clocks(&daemon, None), [said]);
+        assert_eq!(of_clocks(&daemon, Some(&json!({ "nodes": peers }))), [said]);
+        assert!(of_clocks(&json!({"peers": [peers[2], peers[3]]}), None).is_empty());
+        let me = json!({"node": "me", "me": true, "standing": "alive", "condition": {"clock_ahead_us": -7_200_000_000_i64}});
+        let own = of_clocks(&daemon, Some(&json!({"nodes": [me, peers[0], peers[1]]})));
+        assert_eq!(own.len(), 1);
+        assert!(own[0].starts_with("the clock of this machine is 2 h behind"), "{own:?}");
+    }
+
+    #[test]
+    fn who_differs_is_told_before_it_is_known_in_what_and_the_door_says_what_mends_it() {
+        let mut told = json!({"sameness": {"state": "differing", "differing": ["pi1", "pi2"], "differ": [
+            {"node": "pi1", "target": "companies/x", "field": "city", "here": "a", "there": null},
+        ], "wrong": ["pi1"], "mend": "delete `it`"}});
+        let of = |told: &Json| differences(&Cluster::read(told));
+        assert_eq!(
+            of(&told),
+            [
+                "pi1 differs in companies/x city: \"a\" here, nothing there: delete `it`",
+                "pi2 holds the same logs and shows another state: delete `it`",
+            ]
+        );
+        told["sameness"]["mend"] = Json::Null;
+        assert!(of(&told).iter().all(|one| one.ends_with(MEND)));
+    }
+}
