@@ -228,17 +228,19 @@ fn exclude(
 
 /// A target of the pool; else a domain or an address, of whom nobody in the pool has to be.
 fn who(home: &Home, typed: &str) -> Result<String, Failure> {
-    let target = match home.member(typed) {
-        Ok(target) => return Ok(target.to_string()),
-        Err(error) => error,
-    };
-    let typed = typed.trim().to_lowercase();
+    let member = home.member(typed);
+    let lower = typed.trim().to_lowercase();
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
     let is_domain = |text: &str| text.contains('.') && text.chars().all(fits);
-    match typed.split_once('@') {
-        Some((name, domain)) if !name.is_empty() && is_domain(domain) => Ok(typed),
-        None if is_domain(&typed) => Ok(typed.strip_prefix("www.").unwrap_or(&typed).to_owned()),
-        _ => Err(target.into()),
+    let is_called = |target: &Target| target.slug() == lower || target.as_str() == lower;
+    match (&member, lower.split_once('@')) {
+        (Ok(target), _) if is_called(target) => Ok(target.to_string()),
+        // Somebody may be called so as well, which a domain or an address holds for.
+        (_, Some((name, domain))) if !name.is_empty() && is_domain(domain) => Ok(lower),
+        (_, None) if is_domain(&lower) => {
+            Ok(lower.strip_prefix("www.").unwrap_or(&lower).to_owned())
+        }
+        _ => Ok(member?.to_string()),
     }
 }
 

@@ -642,7 +642,7 @@ fn leads_are_those_of_the_export_cell_by_cell_whatever_a_field_holds() {
     let same = |more: &[&str]| {
         let sql = told(&["sql", "--json", "from leads"], more);
         let exported = told(&["export", "leads", "--format", "jsonl"], more);
-        assert!(sql.len() > 300, "{}", sql.len());
+        assert!(sql.len() > 300, "{} of {} {more:?}", sql.len(), exported.len());
         for (sql, exported) in sql.iter().zip(&exported) {
             assert_eq!(sql, exported);
         }
