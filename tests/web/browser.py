@@ -183,7 +183,7 @@ def daemon_down(chrome, base, pair):
     daemon.wait()
     chrome.until(lambda: "no daemon runs" in chrome.text("#link"), "that no daemon runs")
     chrome.open(base + "/")
-    assert "cocli daemon" in chrome.text(".problems"), chrome.text()
+    assert "no daemon runs (cocli daemon)" in chrome.text(), chrome.text()
     chrome.open(base + "/companies/apple")
     chrome.click("#edit-f-city summary")
     chrome.type("#v-city", "alone")
