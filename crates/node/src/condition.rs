@@ -1,5 +1,6 @@
 //! The condition of a node under the names that docs/watching.md gives its keys, and when it got worse.
 
+use cocli_core::Target;
 use cocli_core::gossip::Condition;
 use cocli_core::task::{Task, TaskState};
 use serde_json::{Number, Value as Json};
@@ -9,7 +10,7 @@ use crate::health::troubles;
 use crate::home::Home;
 
 /// What a person is told of a node, in this order.
-const KEYS: [&str; 17] = [
+pub const KEYS: [&str; 17] = [
     "version",
     "up_s",
     "load",
@@ -95,20 +96,16 @@ fn figure<'c>(condition: &'c mut Condition, key: &str) -> Option<&'c mut Option<
     })
 }
 
-/// All keys that there are.
-pub(crate) fn keys() -> impl Iterator<Item = &'static str> {
-    KEYS.into_iter()
-}
-
 impl Home {
-    /// How many things need a person here: damage, and cards about which somebody has to decide.
+    /// How many things need a person here: damage, and cards about which somebody has to decide, among those that may
+    /// have been `touched`, where that is known.
     ///
     /// # Errors
     /// When the home cannot be read.
-    pub fn count_problems(&self) -> Result<u64> {
+    pub fn count_problems(&self, touched: Option<&[Target]>) -> Result<u64> {
         let journals = self.journals()?;
         let damage = usize::from(!journals.holes().is_empty()) + troubles(&journals).len();
-        let cards = self.look_at_cards()?;
+        let cards = self.look_at(touched)?;
         Ok((damage + cards.held.len() + cards.broken.len()) as u64)
     }
 
@@ -270,7 +267,7 @@ mod tests {
         let with = |change: fn(&mut Condition)| {
             let mut now = some();
             change(&mut now);
-            keys().filter(|key| is_news(key, &kept, &now)).collect::<Vec<_>>()
+            KEYS.into_iter().filter(|key| is_news(key, &kept, &now)).collect::<Vec<_>>()
         };
         assert_eq!(with(|it| it.load_hundredths = Some(160)), [""; 0]);
         assert_eq!(with(|it| it.load_hundredths = Some(400)), ["load"]);

@@ -1,5 +1,6 @@
 //! The morning page: what a person wants to know at once, in a few milliseconds.
 
+use cocli_core::Target;
 use cocli_core::schema::POOL;
 
 use crate::cards::Placed;
@@ -26,13 +27,13 @@ pub struct Glance {
 }
 
 impl Home {
-    /// Looks at state and cards at the same time.
+    /// Looks at state and cards at the same time: at the cards that may have been `touched`, where that is known.
     ///
     /// # Errors
     /// When the home cannot be read.
-    pub fn glance(&self, now: &Now) -> Result<Glance> {
+    pub fn glance(&self, now: &Now, touched: Option<&[Target]>) -> Result<Glance> {
         std::thread::scope(|scope| {
-            let cards = scope.spawn(|| self.look_at_cards());
+            let cards = scope.spawn(|| self.look_at(touched));
             let [companies, people] = self.read(|reader| reader.count(POOL))?;
             let due = self.due(now)?;
             let journals = self.journals()?;

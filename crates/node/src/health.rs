@@ -97,10 +97,7 @@ impl Home {
     pub fn health_of(&self, touched: Option<&[Target]>) -> Result<Health> {
         let mut journals = self.journals()?;
         let (cards, told) = std::thread::scope(|scope| {
-            let cards = scope.spawn(|| match touched {
-                Some(touched) => self.look_at_these(touched),
-                None => self.look_at_cards(),
-            });
+            let cards = scope.spawn(|| self.look_at(touched));
             let told = self.read(|reader| {
                 let odd = reader.odd()?.len();
                 Ok((reader.count(POOL)?, reader.sum()?, reader.tail_bytes(), odd))

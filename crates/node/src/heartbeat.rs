@@ -7,7 +7,7 @@ use cocli_core::gossip::Condition;
 use cocli_core::{Entity, Field, Instant, NodeId, Target, Value};
 use serde_json::Value as Json;
 
-use crate::condition::{Grades, is_news, keys, take, value};
+use crate::condition::{Grades, KEYS, is_news, take, value};
 use crate::error::Result;
 use crate::expiring::Recorded;
 use crate::home::Home;
@@ -56,16 +56,17 @@ impl Heartbeats {
     pub fn due(&mut self, now: Duration, condition: &Condition) -> Option<Beat> {
         self.grades = self.grades.after(condition);
         let beat = match &self.kept {
-            None => {
-                keys().filter_map(|key| Some((key, Some(text(value(condition, key)?))))).collect()
-            }
+            None => KEYS
+                .into_iter()
+                .filter_map(|key| Some((key, Some(text(value(condition, key)?)))))
+                .collect(),
             Some(kept) => {
                 let since = now.saturating_sub(kept.at);
                 let changed = self.grades != kept.grades;
                 if since < if changed { SOONEST } else { EVERY } {
                     return None;
                 }
-                let news = keys().filter(|key| is_news(key, &kept.condition, condition));
+                let news = KEYS.into_iter().filter(|key| is_news(key, &kept.condition, condition));
                 news.map(|key| (key, value(condition, key).map(text))).collect()
             }
         };
@@ -76,7 +77,7 @@ impl Heartbeats {
     pub fn kept(&mut self, now: Duration, beat: &Beat, condition: &Condition) {
         // What was no news counts as it was kept.
         let mut kept = self.kept.take().map_or_else(Condition::default, |kept| kept.condition);
-        let all = keys().filter(|key| beat.iter().any(|(written, _)| written == key));
+        let all = KEYS.into_iter().filter(|key| beat.iter().any(|(written, _)| written == key));
         for key in all {
             copy(&mut kept, condition, key);
         }
@@ -137,7 +138,7 @@ fn kept(target: &Target, entity: &Entity) -> Option<(NodeId, KeptNode)> {
     let (mut condition, mut at) = (Condition::default(), None);
     for (field, entry) in &entity.fields {
         let key = field.as_str();
-        if !keys().any(|known| known == key) || entry.value.is_null() {
+        if !KEYS.contains(&key) || entry.value.is_null() {
             continue;
         }
         take(&mut condition, key, &entry.value.shown());

@@ -23,7 +23,7 @@ use crate::failure::{Exit, Failure, chain};
 use crate::metrics::{self, Told};
 use crate::problems::{self, Known};
 use crate::render::{Redrawn, Tone, counted};
-use view::{Asked, View};
+use view::{Asked, View, touched};
 
 pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let home = context.home()?;
@@ -140,8 +140,8 @@ fn is_over(every: Duration, stopped: &Receiver<()>) -> bool {
 /// The page that `cocli` alone shows in a home.
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
-    let glance = home.glance(&clock::today())?;
     let Asked { daemon, mute } = Asked::of(&home);
+    let glance = home.glance(&clock::today(), touched(daemon.as_ref()).as_deref())?;
     let mut problems = problems::damage(glance.holes, &glance.troubles);
     problems.extend(problems::decisions(&glance.cards.held, &glance.cards.broken));
     let (daemon_told, mute_told) = (daemon.as_ref(), mute.as_deref());

@@ -17,6 +17,7 @@ use super::Event;
 use super::alive::Alive;
 use super::calls::Answered;
 use super::machine::Machine;
+use super::touched::Touched;
 use crate::clock;
 
 /// Bytes behind the checkpoint beyond which it is waited for a compaction, which makes them few.
@@ -107,6 +108,7 @@ impl Digested {
 
 struct Thread {
     home: Home,
+    touched: Touched,
     events: Sender<Event>,
     began: Instant,
     machine: Machine,
@@ -137,7 +139,7 @@ struct Stale {
 }
 
 /// Starts the thread.
-pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<Word> {
+pub(super) fn start(home: Home, touched: Touched, events: Sender<Event>) -> Sender<Word> {
     let (sender, words) = channel();
     let alive = Alive::new("the thread that looks at the machine", &events);
     std::thread::spawn(move || {
@@ -152,6 +154,7 @@ pub(super) fn start(home: Home, events: Sender<Event>) -> Sender<Word> {
                 pace: Pace::default(),
             },
             home,
+            touched,
             events,
             began: clock::monotonic(),
             condition: Condition {
@@ -291,7 +294,8 @@ impl Thread {
             .is_none_or(|at| now >= at + if self.stale.problems { PROBLEMS } else { PROBLEMS_MAX });
         if due {
             self.stale.problems = false;
-            self.problems = self.home.count_problems().unwrap_or(self.problems);
+            let touched = self.touched.targets();
+            self.problems = self.home.count_problems(touched.as_deref()).unwrap_or(self.problems);
             self.problems_at = Some(clock::monotonic());
         }
         if self.stale.bucket && self.bucket.may(now) {

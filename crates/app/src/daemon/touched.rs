@@ -36,6 +36,11 @@ impl Touched {
         self.set(None);
     }
 
+    pub(super) fn targets(&self) -> Option<Vec<Target>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.as_ref().map(|targets| targets.iter().cloned().collect())
+    }
+
     pub(super) fn shown(&self) -> Json {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         json!(known.as_ref().map(|targets| targets.iter().map(Target::as_str).collect::<Vec<_>>()))

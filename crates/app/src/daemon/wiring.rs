@@ -210,7 +210,7 @@ fn open(
         udp: socket,
         side,
         courier: bucket::start(home.again()?, options.bucket_interval, &events),
-        watched: Watched::new(condition::start(home.again()?, events.clone())),
+        watched: Watched::new(condition::start(home.again()?, touched.clone(), events.clone())),
         events,
         jobs,
         keeper,

@@ -179,9 +179,12 @@ impl Home {
         Ok(with_many(self.weigh_cards()?))
     }
 
-    /// The same of these cards alone.
-    pub(crate) fn look_at_these(&self, targets: &[Target]) -> Result<Placed> {
-        Ok(with_many(self.weigh_these(self.cards_changed(targets)?)?))
+    /// The same of the cards that may have been `touched`, where that is known, else of all.
+    pub(crate) fn look_at(&self, touched: Option<&[Target]>) -> Result<Placed> {
+        match touched {
+            Some(touched) => Ok(with_many(self.weigh_these(self.cards_changed(touched)?)?)),
+            None => self.look_at_cards(),
+        }
     }
 
     /// What needs a person whatever the other cards say, and the edits of cards without a known `_rev`.

@@ -146,7 +146,7 @@ pub(super) fn keyless(home: &Home) -> Option<String> {
 }
 
 /// The cards that somebody may have touched, as a daemon knows that watches them.
-fn touched(daemon: Option<&Json>) -> Option<Vec<Target>> {
+pub(super) fn touched(daemon: Option<&Json>) -> Option<Vec<Target>> {
     let all = daemon?.get("touched")?.as_array()?.iter();
     all.map(|target| target.as_str().and_then(|target| Target::read(target).ok())).collect()
 }
