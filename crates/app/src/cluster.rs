@@ -4,40 +4,27 @@
 use std::collections::BTreeSet;
 
 use cocli_core::{Entity, Instant};
+pub(crate) use cocli_node::Stands as Standing;
+use cocli_node::condition::KEYS;
 use cocli_node::{Home, NodeError};
 use serde_json::{Map, Value as Json};
 
 use crate::render::escape;
 
+/// A clock that differs by less is right.
+pub(crate) const SKEW_SHOWN_US: u64 = 1_000_000;
 /// A clock that differs by so much has to be set by a person.
 pub(crate) const SKEW_TOLD_US: u64 = 60_000_000;
+/// Memory of which less than this part is free is full.
+pub(crate) const MEMORY_FREE_MIN: f64 = 0.05;
 /// A disk with less room than this is full, whatever its size.
 const DISK_FULL_BYTES: f64 = 100e6;
 /// A disk is nearly full when less than these parts of it and less than these bytes are free.
 const DISK_NEARLY: (f64, f64) = (0.05, 2e9);
 /// And is looked at when less than these are.
 const DISK_LOW: (f64, f64) = (0.10, 10e9);
-/// What a node says of itself in the log that is kept.
-const KEPT: [&str; 18] = [
-    "version",
-    "up_s",
-    "load",
-    "cores",
-    "memory",
-    "memory_free",
-    "resident",
-    "disk",
-    "disk_free",
-    "temperature",
-    "vector",
-    "digest",
-    "clock_ahead_us",
-    "bucket_lag",
-    "queued",
-    "problems",
-    "stopped",
-    "address",
-];
+/// What a node says of itself in the log that is kept, beside its condition.
+const KEPT: [&str; 2] = ["stopped", "address"];
 
 /// The nodes of a cluster, as one of them sees them.
 #[derive(Debug, Clone, Default)]
@@ -50,25 +37,6 @@ pub(crate) struct Cluster {
     pub(crate) oldest_ms: Option<u64>,
     /// The groups into which it fell; none while it is whole.
     pub(crate) parts: Vec<Vec<String>>,
-}
-
-/// How a node stands to the one that was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Standing {
-    Alive,
-    Suspect,
-    Down,
-    /// Others hear it.
-    Unheard,
-    /// It said so.
-    Stopped,
-    Left,
-    /// Left out.
-    Out,
-    /// Known by name only.
-    Unmet,
-    /// Nobody was asked.
-    Unknown,
 }
 
 /// A node.
@@ -237,7 +205,7 @@ impl Node {
         let mut last: Option<Instant> = None;
         for (field, entry) in entity.fields.iter().filter(|(_, entry)| !entry.value.is_null()) {
             let text = entry.value.shown().into_owned();
-            if KEPT.contains(&field.as_str()) {
+            if KEYS.iter().chain(&KEPT).any(|key| *key == field.as_str()) {
                 last = last.max(Some(entry.stamp.instant));
             }
             told.insert(field.as_str().to_owned(), text.into());
@@ -268,9 +236,17 @@ impl Node {
         }
     }
 
+    /// How it stands, in a word for people.
+    pub(crate) fn word(&self) -> &'static str {
+        match self.standing {
+            Standing::Out => "left out",
+            other => other.word(),
+        }
+    }
+
     /// Whether its daemon runs, as far as this one can tell.
     pub(crate) fn is_up(&self) -> bool {
-        matches!(self.standing, Standing::Alive | Standing::Suspect | Standing::Unheard)
+        self.standing.is_up()
     }
 
     /// Whether it takes part no more, by somebody's will.
@@ -332,36 +308,6 @@ impl Condition {
 
     pub(crate) fn object(&self) -> &Map<String, Json> {
         &self.0
-    }
-}
-
-impl Standing {
-    fn read(word: &str) -> Self {
-        match word {
-            "alive" => Self::Alive,
-            "suspect" => Self::Suspect,
-            "down" => Self::Down,
-            "unheard" => Self::Unheard,
-            "stopped" => Self::Stopped,
-            "left" => Self::Left,
-            "out" => Self::Out,
-            "unmet" => Self::Unmet,
-            _ => Self::Unknown,
-        }
-    }
-
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Alive => "alive",
-            Self::Suspect => "suspect",
-            Self::Down => "down",
-            Self::Unheard => "unheard",
-            Self::Stopped => "stopped",
-            Self::Left => "left",
-            Self::Out => "left out",
-            Self::Unmet => "unmet",
-            Self::Unknown => "unknown",
-        }
     }
 }
 

@@ -22,7 +22,7 @@ const TOGETHER_US: Micros = 8_000_000;
 const MEETING_S: u64 = 10;
 
 /// How a node is, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stands {
     /// It is heard.
     Alive,
@@ -40,9 +40,29 @@ pub enum Stands {
     Out,
     /// It is known by name only.
     Unmet,
+    /// Nobody was asked.
+    Unknown,
 }
 
 impl Stands {
+    const ALL: [Self; 9] = [
+        Self::Alive,
+        Self::Suspect,
+        Self::Down,
+        Self::Unheard,
+        Self::Stopped,
+        Self::Left,
+        Self::Out,
+        Self::Unmet,
+        Self::Unknown,
+    ];
+
+    /// What a word says, as [`Self::word`] has it; of another one nothing is known.
+    #[must_use]
+    pub fn read(word: &str) -> Self {
+        Self::ALL.into_iter().find(|it| it.word() == word).unwrap_or(Self::Unknown)
+    }
+
     /// Its word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -55,6 +75,7 @@ impl Stands {
             Self::Left => "left",
             Self::Out => "out",
             Self::Unmet => "unmet",
+            Self::Unknown => "unknown",
         }
     }
 

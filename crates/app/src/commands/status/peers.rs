@@ -2,13 +2,12 @@
 
 use serde_json::Value as Json;
 
+use crate::cluster::SKEW_SHOWN_US;
 use crate::render::{Screen, Tone};
 use crate::words::{between, clock as spoken, sized};
 
 /// Fewer packets that were dropped unread are no flood: some are when nodes meet.
 const FLOOD_SHOWN: u64 = 1_000;
-/// A clock that differs by less is right.
-const SKEW_SHOWN_US: u64 = 1_000_000;
 
 /// A line for each; `left` are those that said that they leave, `all` tells also of clocks that are right.
 pub(super) fn each(

@@ -1,13 +1,11 @@
 //! The nodes as a table. What does not fit the terminal is left out, always in the same order; a pipe gets all.
 
-use crate::cluster::{Condition, Node, Room, Standing};
+use crate::cluster::{Condition, Node, Room, SKEW_SHOWN_US, Standing};
 use crate::render::{Screen, Tone, one_line};
 use crate::words::{self, sized, span, whole};
 
 /// A node that is up tells its condition more often than this.
 const TOLD_LATE_MS: u64 = 20_000;
-/// A clock that differs by less is right.
-const SKEW_SHOWN_US: u64 = 1_000_000;
 /// From here on a processor is slowed down, or soon is.
 const HOT_C: f64 = 80.0;
 /// Characters of a name.
@@ -135,7 +133,7 @@ fn name(row: &Row<'_>) -> Cell {
 fn standing(row: &Row<'_>) -> Cell {
     let node = row.node;
     let since = node.heard_ms.map(|ms| format!(" {}", span(ms / 1000))).unwrap_or_default();
-    let word = node.standing.word();
+    let word = node.word();
     match node.standing {
         _ if row.differs => Cell::toned(Tone::Bad, "differs"),
         Standing::Alive => Cell::toned(Tone::Good, word),

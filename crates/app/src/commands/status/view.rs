@@ -117,7 +117,7 @@ impl View {
 /// A node that no daemon was asked about.
 fn kept_object(node: &Node) -> Json {
     json!({
-        "node": node.name, "me": node.me, "standing": node.standing.word(),
+        "node": node.name, "me": node.me, "standing": node.word(),
         "condition": node.condition.object(), "condition_ms": node.condition_ms,
     })
 }

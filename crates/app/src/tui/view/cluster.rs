@@ -7,16 +7,12 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Paragraph, Row, Table, TableState, Wrap};
 
 use super::{Paint, WIDE, chosen, cut, lines_of, part};
-use crate::cluster::{Node, Room, SKEW_TOLD_US, Standing};
+use crate::cluster::{MEMORY_FREE_MIN, Node, Room, SKEW_SHOWN_US, SKEW_TOLD_US, Standing};
 use crate::render::Tone;
 use crate::sameness;
 use crate::tui::model::{Door, Model};
 use crate::words::{sized, span, span_ms, whole};
 
-/// A clock that differs by less is right.
-const SKEW_SHOWN_US: u64 = 1_000_000;
-/// Less of a memory free is worth a word.
-const MEMORY_FREE_MIN: f64 = 0.05;
 const HOT: f64 = 80.0;
 /// Rows of all that is known of a node, below the table.
 const DETAILS: u16 = 9;
@@ -53,7 +49,7 @@ fn standing(node: &Node) -> Option<(String, Option<Tone>)> {
         _ => Tone::Faint,
     };
     let here = node.me && node.standing == Standing::Alive;
-    let word = if here { "here" } else { node.standing.word() };
+    let word = if here { "here" } else { node.word() };
     Some((word.to_owned(), Some(tone)))
 }
 
@@ -233,7 +229,7 @@ fn details(node: &Node, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     let ago = |ms: Option<u64>| ms.map(|ms| format!("{} ago", span_ms(ms)));
     let some = |bytes: u64| (!node.me).then(|| sized(bytes));
     let mut rows: Vec<(&str, Option<String>)> = vec![
-        ("standing", Some(node.standing.word().to_owned())),
+        ("standing", Some(node.word().to_owned())),
         ("address", node.address.clone()),
         ("heard", ago(node.heard_ms)),
         ("round trip", node.round_trip_us.map(us)),

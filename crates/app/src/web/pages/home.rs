@@ -6,7 +6,7 @@ use cocli_node::Home;
 use maud::{Markup, html};
 
 use super::{class, standing, toned, worded};
-use crate::cluster::{Cluster, Node, Room, SKEW_TOLD_US, Standing};
+use crate::cluster::{Cluster, MEMORY_FREE_MIN, Node, Room, SKEW_SHOWN_US, SKEW_TOLD_US, Standing};
 use crate::failure::Failure;
 use crate::render::{Tone, counted};
 use crate::web::chart::{self, Dot};
@@ -18,10 +18,6 @@ use crate::words::{between, sized, whole};
 
 /// Nodes that the map has room for; the table has all.
 const MAP_MAX: usize = 24;
-/// A clock that differs by less is right.
-const SKEW_SHOWN_US: u64 = 1_000_000;
-/// Less of a memory free is worth a word.
-const MEMORY_FREE_MIN: f64 = 0.05;
 
 pub(in crate::web) fn page(site: &Arc<Site>, home: &Home) -> Result<Page, Failure> {
     let (seen, health) = (site.seen(home), site.health());
@@ -107,6 +103,7 @@ fn word(standing: Standing) -> &'static str {
         Standing::Unheard => "not heard",
         Standing::Unmet => "never met",
         Standing::Unknown => "not known",
+        Standing::Out => "left out",
         other => other.word(),
     }
 }
