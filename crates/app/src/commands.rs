@@ -139,6 +139,19 @@ impl Context {
     }
 }
 
+/// What follows on a write of which there may be many: cards are put in place, journals that grew long are merged, and
+/// the daemon hears of it, whatever became of both. Whether they were merged: then what is old goes to the archive.
+pub(crate) fn settled(
+    home: &Home,
+    mut session: Session<'_>,
+    written: &Written,
+) -> (cocli_node::Result<Placed>, cocli_node::Result<bool>) {
+    let done = (session.place(), session.compact_if_long());
+    drop(session);
+    door::wake(home, &written.end);
+    done
+}
+
 /// What follows on a write, whoever wrote: where the target is removed it is refused; else cards are put in place, and
 /// the daemon hears of it.
 fn written(home: &Home, mut session: Session<'_>, written: &Written) -> Result<Placed, Failure> {

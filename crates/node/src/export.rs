@@ -21,6 +21,7 @@ use crate::list::{Condition, has_something};
 
 use addresses::Addresses;
 use lead::Known;
+pub(crate) use lead::PLACE;
 
 /// Bytes of the state that each thread makes rows of at a time.
 const SPAN_BYTES: u64 = 8 << 20;

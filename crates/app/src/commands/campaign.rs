@@ -269,15 +269,13 @@ fn excluded(home: &Home, campaign: &Campaign, typed: &str) -> Result<String, Fai
 fn finish(
     context: &Context,
     home: &Home,
-    mut session: Session<'_>,
+    session: Session<'_>,
     written: &Written,
 ) -> Result<(), Failure> {
     if let Some((target, by)) = written.refused.first() {
         return Err(super::rm::removed(home, target, by));
     }
-    let (placed, compacted) = (session.place(), session.compact_if_long());
-    drop(session);
-    door::wake(home, &written.end);
+    let (placed, compacted) = super::settled(home, session, written);
     super::show::report_cards(context, &placed?);
     if compacted? {
         context.archive(home);

@@ -149,10 +149,7 @@ fn write(
     if let Some((target, by)) = written.refused.first().filter(|_| args.from.is_none()) {
         return Err(super::rm::removed(home, target, by));
     }
-    let (placed, compacted) = (session.place(), session.compact_if_long());
-    drop(session);
-    // It is written, whatever became of the cards.
-    door::wake(home, &written.end);
+    let (placed, compacted) = super::settled(home, session, &written);
     let placed = placed?;
     if compacted? {
         context.archive(home);

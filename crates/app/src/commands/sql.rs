@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cocli_node::{Campaign, Home, NodeError, Tables};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::export::out::Out;
+use super::export::out::{Out, followed};
 use super::{Context, campaign};
 use crate::args::{Sql, SqlFormat};
 use crate::beside::Beside;
@@ -149,8 +149,7 @@ impl Asked<'_> {
         let failed = |error: std::io::Error| {
             Failure::new(Exit::Failed, format!("{}: cannot write: {error}", output.display()))
         };
-        // A link is followed: the file that it names is replaced, and not the link.
-        let place = fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+        let place = followed(output);
         if fs::metadata(&place).is_ok_and(|there| !there.is_file()) {
             let said = format!("{} is no file: expected one for Parquet", output.display());
             return Err(Failure::usage(said));

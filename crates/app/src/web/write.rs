@@ -10,9 +10,9 @@ use cocli_node::change::{Change, Intent};
 use cocli_node::{Home, NodeError, Session, Wanted};
 
 use super::site::Site;
+use crate::clock;
 use crate::commands::{rm, set as command};
 use crate::failure::{Exit, Failure};
-use crate::{clock, door};
 
 /// A form, as it was sent.
 #[derive(Debug)]
@@ -221,10 +221,7 @@ fn put(
     if let Some((target, by)) = written.refused.first() {
         return Err(rm::removed(home, target, by));
     }
-    let (placed, compacted) = (session.place(), session.compact_if_long());
-    drop(session);
-    // It is written, whatever became of the cards.
-    door::wake(home, &written.end);
+    let (placed, compacted) = crate::commands::settled(home, session, &written);
     let placed = placed?;
     if compacted? {
         // What is over goes the next time, where it cannot now.

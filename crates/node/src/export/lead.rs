@@ -95,7 +95,9 @@ impl Part {
 }
 /// In the order in which they count.
 const PHONES: [Part; 4] = [Part::Phone, Part::Phone1, Part::PhoneNumber, Part::PhoneFromWebsite];
-const PLACE: &str = "https://www.google.com/maps/search/?api=1&query=google&query_place_id=";
+/// What stands before the id of a place in the address of its map.
+pub(crate) const PLACE: &str =
+    "https://www.google.com/maps/search/?api=1&query=google&query_place_id=";
 const BETWEEN: &str = "; ";
 
 /// The lines of a field and its elements.

@@ -7,6 +7,7 @@ use cocli_store::paths;
 
 use super::Tables;
 use super::unit::{ADDRESSES, CAMPAIGN, NODE_FIELDS, TOUCHED, Unit};
+use crate::export::PLACE;
 
 /// A view by its name, and the `SELECT` that it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +22,6 @@ pub struct View {
 const FIELDS_MAX: usize = 500;
 /// The column of those behind them.
 const OTHER: &str = "other";
-
-/// What stands before the id of a place in the address of its map.
-const PLACE: &str = "https://www.google.com/maps/search/?api=1&query=google&query_place_id=";
 
 /// The columns of `leads` but for the addresses, of the company `c`: as [`crate::export`] tells them.
 fn lead() -> String {

@@ -123,7 +123,7 @@ impl Out {
 }
 
 /// The file that links lead to: it is replaced, and not the link; none needs to stand there yet.
-fn followed(path: &Path) -> PathBuf {
+pub(in crate::commands) fn followed(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         let Ok(to) = fs::read_link(&path) else { break };
