@@ -136,10 +136,11 @@ impl Watched {
     pub(super) fn told(
         &mut self,
         replica: &mut Replica,
+        status: &Status,
         me: (&NodeId, &str),
         out: BTreeSet<NodeId>,
     ) -> Json {
-        let cluster = self.cluster(me.0, &replica.status(), out);
+        let cluster = self.cluster(me.0, status, out);
         let now = clock::now();
         let up: BTreeSet<Boot> = cluster.heard().map(|peer| peer.boot).collect();
         let oldest = replica.oldest_untold(&up);

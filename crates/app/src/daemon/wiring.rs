@@ -589,9 +589,9 @@ impl Wiring {
 
     /// All nodes as this one sees them.
     fn cluster(&mut self) -> Json {
-        let out = self.left_out(&self.replica.status());
-        let listening = self.listening.to_string();
-        self.watched.told(&mut self.replica, (self.home.node(), &listening), out)
+        let status = self.replica.status();
+        let (out, listening) = (self.left_out(&status), self.listening.to_string());
+        self.watched.told(&mut self.replica, &status, (self.home.node(), &listening), out)
     }
 
     /// Of whom gossip brings everything, the bucket needs not to be asked so often.
