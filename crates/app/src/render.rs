@@ -81,8 +81,8 @@ impl Screen {
 
     /// Columns and lines of the terminal; none where nobody looks at one.
     pub(crate) fn size(self) -> Option<(usize, usize)> {
-        let (columns, lines) =
-            ratatui::crossterm::terminal::size().ok().filter(|_| self.terminal)?;
+        // Where nobody looks at one, crossterm would ask another program.
+        let (columns, lines) = self.terminal.then(ratatui::crossterm::terminal::size)?.ok()?;
         Some((usize::from(columns), usize::from(lines))).filter(|(columns, _)| *columns > 0)
     }
 

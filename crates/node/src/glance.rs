@@ -1,7 +1,6 @@
 //! The morning page: what a person wants to know at once, in a few milliseconds.
 
 use cocli_core::Target;
-use cocli_core::schema::POOL;
 
 use crate::cards::Placed;
 use crate::error::Result;
@@ -34,7 +33,7 @@ impl Home {
     pub fn glance(&self, now: &Now, touched: Option<&[Target]>) -> Result<Glance> {
         std::thread::scope(|scope| {
             let cards = scope.spawn(|| self.look_at(touched));
-            let [companies, people] = self.read(|reader| reader.count(POOL))?;
+            let [companies, people] = self.count()?;
             let due = self.due(now)?;
             let journals = self.journals()?;
             let (holes, troubles) = (journals.holes().len(), troubles(&journals));

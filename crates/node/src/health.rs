@@ -100,17 +100,18 @@ impl Home {
             let cards = scope.spawn(|| self.look_at(touched));
             let told = self.read(|reader| {
                 let odd = reader.odd()?.len();
-                Ok((reader.count(POOL)?, reader.sum()?, reader.tail_bytes(), odd))
+                Ok((reader.tally(POOL)?, reader.tail_bytes(), odd))
             });
             // A thread that panicked has said so; nothing of it is known then.
             (cards.join().unwrap_or_else(|_| Ok(Placed::default())), told)
         });
-        let (cards, ([companies, people], (digest, values), tail_bytes, odd)) = (cards?, told?);
+        let (cards, (tally, tail_bytes, odd)) = (cards?, told?);
+        let [companies, people] = tally.living;
         Ok(Health {
             companies,
             people,
-            values: usize::try_from(values).unwrap_or(usize::MAX),
-            digest,
+            values: usize::try_from(tally.values).unwrap_or(usize::MAX),
+            digest: tally.digest,
             vector: journals.vector()?,
             tail_bytes,
             history: archive::held(&journals, self.config().archive.budget)?,

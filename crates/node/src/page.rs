@@ -45,7 +45,7 @@ impl Home {
     /// # Errors
     /// When the disk cannot be read.
     pub fn count(&self) -> Result<[usize; 2]> {
-        self.read(|reader| reader.count(POOL))
+        Ok(self.read(|reader| reader.tally(POOL))?.living)
     }
 
     /// The next, or last, living entities of a collection from a slug on that all conditions hold for, at most so many.

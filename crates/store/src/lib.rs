@@ -13,6 +13,7 @@ pub mod names;
 pub mod paths;
 pub mod reader;
 pub mod side;
+pub mod sidecar;
 
 pub use disk::{Disk, FakeDisk, FileKind, RealDisk, SharedDisk};
 pub use error::{Result, StoreError};

@@ -19,6 +19,7 @@ use crate::error::{Result, StoreError};
 use crate::paths;
 use crate::reader::{Delta, Reader};
 use crate::side::side_by_side;
+use crate::sidecar;
 
 /// What of a field's value an entity is found by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,11 +205,7 @@ pub(crate) fn write(disk: &dyn Disk, shard: u8, info: &ShardInfo, mut names: Vec
     let path = paths::names(shard, info.hash);
     let end = end(&names);
     names.extend_from_slice(end.as_bytes());
-    let _ = disk.make_folder(paths::NAMES);
-    let _ = disk.remove(&path);
-    if disk.write_at(&path, 0, &names, false).is_err() {
-        let _ = disk.remove(&path);
-    }
+    sidecar::write(disk, &path, &names);
 }
 
 /// What stands behind the names in a file.

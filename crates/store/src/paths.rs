@@ -94,6 +94,8 @@ pub const SWAP: &str = ".cocli/swap";
 pub const CACHE: &str = "cache";
 /// Folder of what entities are called.
 pub const NAMES: &str = "cache/names";
+/// How many entities live.
+pub const LIVING: &str = "cache/living.usv";
 /// Which values were lost unseen.
 pub const LOST: &str = "cache/lost.usv";
 /// Folder of the tables that `cocli sql` reads.

@@ -5,7 +5,6 @@
 //! [`StoreError::Replaced`], and who asks opens a new one.
 
 mod at;
-mod count;
 mod expiring;
 mod layers;
 mod ordered;
@@ -13,6 +12,7 @@ mod recall;
 mod search;
 mod several;
 mod spans;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
@@ -23,9 +23,10 @@ pub use at::sum_of;
 pub(crate) use expiring::months_of;
 pub use layers::Layer;
 pub use spans::{Span, Spans};
+pub use tally::Tally;
 
 use cocli_core::digest::shard as shard_of;
-use cocli_core::usv::{self, US};
+use cocli_core::usv::US;
 use cocli_core::{
     ClusterId, Datagram, Entity, Entry, Field, LogId, Month, NodeId, State, StateDigest, Target,
 };
@@ -296,53 +297,7 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn digest(&self) -> Result<StateDigest> {
-        Ok(self.sum()?.0)
-    }
-
-    /// The digest of the state and how many values it holds, from the checkpoint's and what the tail
-    /// changes.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub fn sum(&self) -> Result<(StateDigest, u64)> {
-        let (mut digest, mut values) = (self.manifest.digest(), self.manifest.lines());
-        let nothing = Delta::new();
-        for (shard, news) in self.news_of("", &nothing) {
-            let found = match self.under_news(shard, &news) {
-                // What the manifest says of it no longer tells what stands there.
-                Err(StoreError::Damaged { .. }) => return self.sum_of_all(),
-                found => found?,
-            };
-            for (target, entity) in news {
-                let old = found.get(target);
-                for (field, entry) in &entity.fields {
-                    let before = old.and_then(|old| old.fields.get(field));
-                    if before.is_some_and(|before| entry <= before) {
-                        continue;
-                    }
-                    match before {
-                        Some(before) => {
-                            digest.subtract(usv::line_of(target, field, before).as_bytes());
-                        }
-                        None => values += 1,
-                    }
-                    digest.add(usv::line_of(target, field, entry).as_bytes());
-                }
-            }
-        }
-        Ok((digest, values))
-    }
-
-    fn sum_of_all(&self) -> Result<(StateDigest, u64)> {
-        let (mut digest, mut values) = (StateDigest::default(), 0);
-        self.each_shard(|_, found| {
-            for (target, entity) in found {
-                digest.join(sum_of(target, entity));
-                values += entity.fields.len() as u64;
-            }
-            Ok(())
-        })?;
-        Ok((digest, values))
+        Ok(self.tally([])?.digest)
     }
 
     /// Every datagram of a target (or of one of its fields) that the journals hold, winners or not,

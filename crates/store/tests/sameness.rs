@@ -6,6 +6,7 @@ mod support;
 
 use cocli_core::{Datagram, Target, Value};
 use cocli_store::checkpoint::{Compacted, Manifest, Means};
+use cocli_store::reader::Tally;
 use cocli_store::{Disk, FakeDisk, Reader, checkpoint};
 use proptest::prelude::*;
 use support::*;
@@ -127,7 +128,7 @@ proptest! {
                     expected.entities().filter(here).count()
                 };
                 let counts = ["companies", "people"].map(lives);
-                prop_assert_eq!(reader.count(["companies", "people"]).unwrap(), counts);
+                prop_assert_eq!(reader.tally(["companies", "people"]).unwrap(), Tally { living: counts, values: expected.len() as u64, digest: expected.digest() });
                 for (target, entity) in expected.entities() {
                     prop_assert_eq!(&reader.entity(target).unwrap(), entity);
                     let below = reader.below(target).unwrap();
@@ -231,12 +232,12 @@ fn an_entity_still_counts_when_the_field_that_told_of_it_is_unset_behind_the_che
     append(&disk, "pi1", "20261122", std::slice::from_ref(&unset)).unwrap();
     journals.refresh().unwrap();
     let reader = Reader::open(&mut journals).unwrap();
-    assert_eq!(reader.count(["companies"]).unwrap(), [1]);
+    assert_eq!(reader.tally(["companies"]).unwrap().living, [1]);
     unset.field = cocli_core::Field::read("name").unwrap();
     append(&disk, "pi1", "20261122", &[unset]).unwrap();
     journals.refresh().unwrap();
     let reader = Reader::open(&mut journals).unwrap();
-    assert_eq!(reader.count(["companies"]).unwrap(), [0]);
+    assert_eq!(reader.tally(["companies"]).unwrap().living, [0]);
 }
 
 /// Compacts with runs above whatever base there is, by two threads.

@@ -4,11 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocli_core::conflict::lost;
-use cocli_core::digest::hash;
 use cocli_core::limits::{LOST_NOTED_BYTES_MAX, LOST_NOTED_MAX, TAIL_BYTES_MAX};
 use cocli_core::{Causality, Datagram, Entry, Target, usv};
 use cocli_store::checkpoint::Manifest;
-use cocli_store::{Disk, Reader, paths};
+use cocli_store::{Disk, Reader, paths, sidecar};
 
 use super::{Conflict, Place, is_told, removed, written_of};
 use crate::error::Result;
@@ -87,12 +86,9 @@ impl Noted {
         if *manifest == Manifest::default() {
             return Some(Self::default());
         }
-        let bytes = disk.read(paths::LOST).ok()?;
-        let end = memchr::memchr(b'\n', &bytes)?;
-        let (head, rest) = (&bytes[..end], &bytes[end + 1..]);
-        (head == head_of(manifest.id(), rest).as_bytes()).then_some(())?;
+        let rest = sidecar::read(disk, paths::LOST, manifest)?;
         let mut noted = Self { many: rest == MANY, ..Self::default() };
-        for record in usv::records(rest) {
+        for record in usv::records(&rest) {
             let Datagram { target, field, entry } = usv::read(record.bytes).ok()?;
             noted.lost.entry((target, field)).or_default().push(entry);
         }
@@ -113,7 +109,7 @@ impl Noted {
         if self.many || count > LOST_NOTED_MAX || records.len() > LOST_NOTED_BYTES_MAX {
             records = MANY.to_vec();
         }
-        [head_of(id, &records).as_bytes(), b"\n", &records].concat()
+        sidecar::text(id, &records)
     }
 
     /// What is noted with what stands behind the checkpoint; and what was met at places where something is lost
@@ -202,11 +198,6 @@ impl Noted {
         }
         Ok(losses)
     }
-}
-
-/// Which checkpoint the rest goes with, and that it is whole.
-fn head_of(id: u128, rest: &[u8]) -> String {
-    format!("{id:032x} {:032x}", hash(rest))
 }
 
 impl Home {

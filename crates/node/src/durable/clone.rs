@@ -284,9 +284,9 @@ pub(super) fn place_cards(home: &Home, source: Source<'_>, now: Instant) -> Resu
 
 /// Companies, people and state lines.
 pub(super) fn count(home: &Home) -> Result<(usize, usize, usize)> {
-    let ([companies, people], (_, values)) =
-        home.read(|reader| Ok((reader.count(POOL)?, reader.sum()?)))?;
-    Ok((companies, people, usize::try_from(values).unwrap_or(usize::MAX)))
+    let tally = home.read(|reader| reader.tally(POOL))?;
+    let [companies, people] = tally.living;
+    Ok((companies, people, usize::try_from(tally.values).unwrap_or(usize::MAX)))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use cocli_core::bucket::{Bucket, Key, Manifest};
 use cocli_core::digest::hash;
 use cocli_core::{ClusterId, Epoch, Field, Instant, NodeId, SortedFile, Target, Value};
 use cocli_store::checkpoint::{Wanted, odd_behind, piece, told};
-use cocli_store::{Disk, FakeDisk, paths};
+use cocli_store::{Disk, FakeDisk, Reader, paths};
 
 use super::packed::pack;
 use super::{Durable, Reach, Which};
@@ -148,5 +148,5 @@ pub(super) fn replant(bucket: &super::fake::MemoryBucket, manifest: &Manifest) {
 
 /// What tells one state from another.
 pub(super) fn digest(home: &Home) -> String {
-    home.read(|reader| reader.sum()).unwrap().0.to_string()
+    home.read(Reader::digest).unwrap().to_string()
 }
