@@ -2,8 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use cocli_core::usv::US;
+use cocli_core::entity::DELETED;
+use cocli_core::usv::{Line, US};
 use cocli_core::{Entity, Field, Kind, NameError, Target, Value};
+use cocli_store::Reader;
 use cocli_store::side::processors;
 use serde_json::Value as Json;
 
@@ -58,6 +60,14 @@ impl Condition {
         }
     }
 
+    /// Whether a field has a part in it.
+    fn asks(&self, field: &[u8]) -> bool {
+        let base = |field: &[u8]| memchr::memchr(b'.', field).unwrap_or(field.len());
+        let field = &field[..base(field)];
+        let mut all = std::iter::once(&self.field).chain(&self.others);
+        all.any(|asked| asked.base().as_bytes() == field)
+    }
+
     /// Of an entity that it holds for, one of these stands in a state line; nothing where that cannot be
     /// said.
     pub(crate) fn needles(&self) -> Vec<Vec<u8>> {
@@ -92,28 +102,71 @@ impl Home {
         show: impl Fn(&Target, &Entity) -> T + Sync,
     ) -> Result<Vec<(Target, T)>> {
         let name = Field::read("name")?;
-        let needles = all.iter().map(Condition::needles).find(|needles| !needles.is_empty());
-        let needles = needles.unwrap_or_default();
-        let prefix = format!("{collection}/");
         self.read(|reader| {
-            let found = Mutex::new(Vec::new());
-            reader.search(processors(), &prefix, &needles, &|target, entity| {
-                let kind = Kind::of(&target);
-                if target.is_entity()
-                    && entity.removed().is_none()
-                    && all.iter().all(|condition| condition.holds(kind, &entity))
-                    && has_something(kind, &entity, &name)
-                {
-                    let shown = show(&target, &entity);
-                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                    found.push((target, shown));
-                }
+            let found = fitting(reader, collection, all, &|_| true, &|target, entity| {
+                has_something(Kind::of(target), entity, &name).then(|| show(target, entity))
             })?;
-            let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-            found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            Ok(found)
+            Ok(found.into_iter().filter_map(|(target, shown)| Some((target, shown?))).collect())
         })
     }
+
+    /// Which they are. Where bytes alone cannot tell, of each only the lines are read that can.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub(crate) fn which(&self, collection: &str, all: &[Condition]) -> Result<Vec<Target>> {
+        let name = Field::read("name")?;
+        let tells = |line: &[u8]| {
+            let asked = |field: &[u8]| {
+                [b"name", DELETED.as_bytes()].contains(&field)
+                    || all.iter().any(|condition| condition.asks(field))
+            };
+            Line::of(line).is_none_or(|line| asked(line.field()))
+        };
+        self.read(|reader| {
+            let found = fitting(reader, collection, all, &tells, &|_, entity| {
+                entity.fields.get(&name).is_some_and(|entry| !entry.value.is_null())
+            })?;
+            // Of the few without a name the other lines are asked.
+            let nameless = found.iter().filter(|(_, named)| !named).map(|(target, _)| target);
+            let known = reader.entities(&nameless.cloned().collect())?;
+            let has_any = |target: &Target| {
+                known.get(target).is_some_and(|known| has_something(Kind::of(target), known, &name))
+            };
+            let which = found.into_iter().filter(|(target, named)| *named || has_any(target));
+            Ok(which.map(|(target, _)| target).collect())
+        })
+    }
+}
+
+/// What `take` makes of the living entities that all conditions hold for, sorted. Of each at least the lines are read
+/// that `tells` says yes to.
+fn fitting<T: Send>(
+    reader: &Reader,
+    collection: &str,
+    all: &[Condition],
+    tells: &(dyn Fn(&[u8]) -> bool + Sync),
+    take: &(dyn Fn(&Target, &Entity) -> T + Sync),
+) -> cocli_store::Result<Vec<(Target, T)>> {
+    let needles = all.iter().map(Condition::needles).find(|needles| !needles.is_empty());
+    let needles = needles.unwrap_or_default();
+    // A needle tells better which lines count.
+    let met: &(dyn Fn(&[u8]) -> bool + Sync) = if needles.is_empty() { tells } else { &|_| true };
+    let found = Mutex::new(Vec::new());
+    let prefix = format!("{collection}/");
+    reader.search_lines(processors(), &prefix, (&needles, met), &|target, entity| {
+        let kind = Kind::of(&target);
+        if target.is_entity()
+            && entity.removed().is_none()
+            && all.iter().all(|condition| condition.holds(kind, &entity))
+        {
+            let taken = take(&target, &entity);
+            found.lock().unwrap_or_else(PoisonError::into_inner).push((target, taken));
+        }
+    })?;
+    let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
 }
 
 /// Whether a person is shown anything of an entity; a `name`, as nearly all have, is enough.
@@ -205,6 +258,9 @@ mod tests {
                     let found = home.list("companies", std::slice::from_ref(&condition), |_, _| ()).unwrap();
                     let found: Vec<String> = found.iter().map(|(t, _)| t.to_string()).collect();
                     prop_assert_eq!(&found, &expected, "{}={}", field, value);
+                    let which = home.which("companies", &[condition]).unwrap();
+                    let which: Vec<String> = which.iter().map(Target::to_string).collect();
+                    prop_assert_eq!(&which, &expected, "{}={}", field, value);
                 }
             }
         }

@@ -62,8 +62,7 @@ impl Home {
         if all.is_empty() {
             return self.read(|reader| of_names(reader, collection, turned, most));
         }
-        let fitting: Vec<Target> =
-            self.list(collection, all, |_, _| ())?.into_iter().map(|(target, ())| target).collect();
+        let fitting = self.which(collection, all)?;
         let (start, end) = match turned {
             Turned::After(slug) => {
                 let start = fitting.partition_point(|target| target.slug() <= slug);

@@ -111,9 +111,7 @@ impl Names {
         let field = line.field();
         let base = memchr::memchr(b'.', field).map_or(field, |dot| &field[..dot]);
         if let Some((_, found)) = FIELDS.iter().find(|(name, _)| name.as_bytes() == base) {
-            let value = &line.bytes[usize::from(line.field_end) + 1..];
-            let value = &value[..memchr::memchr(US, value).unwrap_or(value.len())];
-            self.winner(*found, field, value);
+            self.winner(*found, field, line.value());
         }
     }
 

@@ -83,6 +83,14 @@ impl<'a> Line<'a> {
         &self.bytes[self.field_range()]
     }
 
+    /// The value's bytes.
+    #[must_use]
+    #[inline]
+    pub fn value(&self) -> &'a [u8] {
+        let behind = &self.bytes[usize::from(self.field_end) + 1..];
+        &behind[..memchr::memchr(super::US, behind).unwrap_or(behind.len())]
+    }
+
     /// What lines are sorted by: target, then field.
     #[must_use]
     #[inline]

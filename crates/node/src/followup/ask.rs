@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use cocli_core::schema::POOL;
-use cocli_core::usv::US;
+use cocli_core::usv::Line;
 use cocli_core::{Entity, Field, Kind, State, Target};
 use cocli_store::Reader;
 use cocli_store::side::processors;
@@ -169,11 +169,10 @@ fn employed() -> Vec<Vec<u8>> {
 
 /// Whether by this line a person may belong to a company; no where it plainly names another one.
 fn may_name(line: &[u8], company: &Target) -> bool {
-    let mut parts = line.split(|byte| *byte == US).skip(1);
-    let (field, value) = (parts.next(), parts.next().map(std::str::from_utf8));
-    match (field, value) {
+    let Some(line) = Line::of(line).filter(|line| line.field() == b"company") else { return true };
+    match std::str::from_utf8(line.value()) {
         // What is quoted, a list, or has something escaped is for the reading to tell.
-        (Some(b"company"), Some(Ok(text))) if !text.contains(['\\', '"', '[', '{']) => {
+        Ok(text) if !text.contains(['\\', '"', '[', '{']) => {
             company_of(text).as_ref() == Some(company)
         }
         _ => true,
@@ -284,7 +283,7 @@ mod tests {
     fn a_line_is_passed_over_only_where_it_plainly_names_another_company() {
         let acme = Target::read("companies/acme-inc").unwrap();
         let may = |field: &str, value: &str| {
-            let line = format!("people/jane\u{1f}{field}\u{1f}{value}\u{1f}t\u{1f}n");
+            let line = format!("t\u{1f}n\u{1f}people/jane\u{1f}{field}\u{1f}{value}\u{1f}");
             may_name(line.as_bytes(), &acme)
         };
         for value in

@@ -37,7 +37,8 @@ impl Reader {
     }
 
     /// As [`Reader::search`], where of the lines with a needle only those count that `met` says yes to: for what
-    /// bytes alone cannot tell and reading every target would be slow. Where there are no needles it is not asked.
+    /// bytes alone cannot tell and reading every target would be slow. Where there are no needles, of every target
+    /// one line is read, and those that it says yes to.
     ///
     /// # Errors
     /// When the disk refuses.
@@ -91,10 +92,14 @@ impl Reader {
             texts.push((piece.read(&*self.disk)?, piece.path));
         }
         if finders.is_empty() {
-            let is_here = |line: &&[u8]| target_of(line).starts_with(prefix.as_bytes());
             for (bytes, path) in &texts {
-                for line in checkpoint::lines(bytes).filter(is_here) {
-                    checkpoint::add_line(line, &mut found, path)?;
+                let mut last: &[u8] = &[];
+                for line in checkpoint::lines(bytes) {
+                    let target = target_of(line);
+                    if target.starts_with(prefix.as_bytes()) && (target != last || met(line)) {
+                        checkpoint::add_line(line, &mut found, path)?;
+                    }
+                    last = target;
                 }
             }
             return Ok(found);

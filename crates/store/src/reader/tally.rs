@@ -3,7 +3,7 @@
 //! change is reckoned against it, so that a look costs what is new.
 
 use cocli_core::entity::DELETED;
-use cocli_core::usv::{self, US};
+use cocli_core::usv::{self, Line};
 use cocli_core::{Entity, StateDigest, Target};
 
 use super::{Delta, Reader, join, sum_of};
@@ -25,42 +25,22 @@ pub struct Tally<const N: usize> {
     pub digest: StateDigest,
 }
 
-/// A state line, split and not read: shards hold canonical text, and their hash was checked.
-struct Line<'a> {
-    target: &'a [u8],
-    field: &'a [u8],
-    value: &'a [u8],
-}
-
-impl<'a> Line<'a> {
-    fn of(line: &'a [u8]) -> Self {
-        let mut fields = line.split(|b| *b == US).skip(2).map(Some).chain([None; 3]);
-        let mut next = || fields.next().flatten().unwrap_or_default();
-        Self { target: next(), field: next(), value: next() }
-    }
-
-    /// Whether this line alone makes its target visible: a plain field that has a value.
-    fn tells(&self) -> bool {
-        !self.field.starts_with(b"_") && !self.is_element() && self.value != b"null"
-    }
-
-    fn is_element(&self) -> bool {
-        self.field.contains(&b'.')
-    }
-}
-
 /// Of the lines in a shard, those that decide whether a target lives: all that need to be read.
 fn deciding() -> impl FnMut(&[u8]) -> bool {
     let (mut target, mut told) = (Vec::new(), false);
     move |line| {
-        let line = Line::of(line);
-        if target != line.target {
-            target = line.target.to_vec();
+        // Shards hold canonical text, and their hash was checked.
+        let Some(line) = Line::of(line) else { return true };
+        if target != line.target() {
+            target.clear();
+            target.extend_from_slice(line.target());
             told = false;
         }
-        let first = line.tells() && !told;
+        let (field, is_element) = (line.field(), line.field().contains(&b'.'));
+        // A plain field that has a value is enough to show it.
+        let first = !told && !is_element && !field.starts_with(b"_") && line.value() != b"null";
         told |= first;
-        first || line.field == DELETED.as_bytes() || line.is_element()
+        first || is_element || field == DELETED.as_bytes()
     }
 }
 
