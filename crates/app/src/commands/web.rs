@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, args: &Web) -> Result<(), Failure> {
         (None, true) => None,
         (None, false) => Some(kept(&home.web_token_path())?),
     };
-    let options = Options { listen, token, hosts: args.hosts.clone() };
+    let options = Options { listen, token, hosts: args.hosts.clone(), streams: web::STREAMS_MAX };
     web::serve(&home, options, context.screen)
 }
 
