@@ -64,6 +64,8 @@ def each_page(chrome, base):
         assert status == 200 and len(body) < 80_000, (page, status, len(body))
     chrome.open(base + "/companies/evil")
     assert EVIL in chrome.text(), "what was typed is shown as it was typed"
+    turns = chrome.run("return [...document.querySelectorAll('q, .people a, bdi')].map(e => getComputedStyle(e).unicodeBidi)")
+    assert turns and set(turns) == {"isolate"}, ("a letter that turns the direction of writing turns what stands behind", turns)
     chrome.open(base + "/nowhere")
     assert "no such page" in chrome.text()
     # Chromium notes each answer that is a refusal.
@@ -144,6 +146,29 @@ def editing(chrome, base, pair):
     print("editing: in the other node's file; undone; tags of both stay; nobody's value is written over")
 
 
+def not_disturbed(chrome, base, pair):
+    """What is typed, focused or pressed stays so while others write."""
+    chrome.open(base + "/companies")
+    chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
+    chrome.type(".filter input[name=value]", "half a w")
+    pair.there.call("set", "companies/apple", "city=Elsewhere")
+    chrome.until(lambda: "changed meanwhile" in chrome.text(), "a word that it is not shown as it is")
+    assert chrome.run("return document.querySelector('.filter input[name=value]').value") == "half a w"
+    chrome.open(base + "/companies/apple")
+    chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
+    chrome.run("""window.pressed = document.querySelector('#edit-f-city summary');
+        window.pressed.dispatchEvent(new PointerEvent('pointerdown', { button: 0, bubbles: true }));
+        new EventSource('/events?of=companies/apple').addEventListener('changed', () => { window.heard = true; })""")
+    pair.there.call("set", "companies/apple", "city=Nowhere")
+    chrome.until(lambda: chrome.run("return window.heard"), "that it is otherwise")
+    # As long as loading the page takes.
+    chrome.run("const ask = new XMLHttpRequest(); ask.open('GET', location.href, false); ask.send()")
+    assert chrome.run("return window.pressed.isConnected"), "what is pressed is not taken away"
+    chrome.run("window.pressed.dispatchEvent(new PointerEvent('pointerup', { button: 0, bubbles: true }))")
+    chrome.until(lambda: chrome.text("#f-city .is") == "Nowhere", "what came meanwhile")
+    print("not disturbed: what is typed into a filter stays, and so does what is pressed")
+
+
 def live(chrome, base, pair):
     took = []
     chrome.open(base + "/live")
@@ -173,6 +198,7 @@ def conflicts(chrome, base, pair):
     chrome.until(lambda: "1 conflict" in chrome.text("h1"), "one less")
     assert pair.here.call("get", "companies/acme-inc", "city").startswith(lost)
     assert len(pair.here.call("conflicts").split("stands")) == 2
+    assert "Settled: companies/acme-inc" in chrome.text(".notice"), chrome.text()
     print("conflicts: one click takes the other value")
 
 
@@ -214,6 +240,7 @@ def main():
         searching(chrome, base)
         editing(chrome, base, pair)
         live(chrome, base, pair)
+        not_disturbed(chrome, base, pair)
         conflicts(chrome, base, pair)
         daemon_down(chrome, base, pair)
     finally:

@@ -24,6 +24,14 @@ pub(super) fn worded(text: &str) -> Markup {
     }
 }
 
+/// The first letters of a text.
+fn cut(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A target, as a link to its page where it has one.
 fn linked(target: &str) -> Markup {
     let has_page = target.starts_with("companies/") || target.starts_with("people/");

@@ -180,6 +180,11 @@ fn every_page_is_answered_with_what_keeps_others_out_and_an_unknown_one_says_wha
         assert_eq!(web.get(odd).status, 400, "{odd}");
     }
     assert_eq!(web.get("/nowhere").status, 404);
+    // What the library below refuses is a page with a word, too.
+    for (odd, status) in [("/set", 405), ("/companies/%ff", 400), ("/companies?where=%ff", 400)] {
+        let refused = web.get(odd);
+        assert_eq!((refused.status, refused.body.contains("<h1>")), (status, true), "{odd}");
+    }
     // Without its own files the home cannot be read.
     std::fs::rename(home.file(".cocli/id"), home.file(".cocli/away")).unwrap();
     let broken = web.get("/companies");
@@ -340,7 +345,9 @@ fn a_field_is_set_and_taken_back_as_by_the_commands_and_nobodys_value_is_written
         "{}",
         late.body
     );
-    assert_eq!(send("/undo", &with("")[..3]).status, 303);
+    let mut back = with("");
+    back[4].1 = hidden(&web.get("/companies/acme-inc?saved=city").body, "seen").to_owned();
+    assert_eq!(send("/undo", &back).status, 303);
     assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Dallas\n");
     for (field, status) in [("_deleted", 400), ("", 400), ("a b", 400)] {
         let mut pairs = with("true");
@@ -355,8 +362,71 @@ fn a_field_is_set_and_taken_back_as_by_the_commands_and_nobodys_value_is_written
 }
 
 #[test]
+fn only_what_the_page_showed_is_taken_back_and_a_save_of_the_same_leaves_nothing_to_take_back() {
+    let home = company();
+    home.run(&["set", "companies/acme-inc", "city=Austin"]).ok();
+    let web = here(&home);
+    let page = web.get("/companies/acme-inc").body;
+    let seen = |page: &str| hidden(&page[page.find("id=\"f-city\"").unwrap()..], "seen").to_owned();
+    let send = |path: &str, value: &str, seen: &str| {
+        let pairs = [
+            ("form", hidden(&page, "form")),
+            ("target", "companies/acme-inc"),
+            ("field", "city"),
+            ("value", value),
+            ("seen", seen),
+        ];
+        web.post(path, &[], &pairs)
+    };
+    let same = send("/set", "Austin", &seen(&page));
+    assert_eq!(same.header("location"), Some("/companies/acme-inc?same=city#f-city"));
+    let told = web.get("/companies/acme-inc?same=city").body;
+    assert!(told.contains("was so already") && !told.contains("action=\"/undo\""), "{told}");
+    assert_eq!(send("/set", "Mine", &seen(&page)).status, 303);
+    let saved = web.get("/companies/acme-inc?saved=city").body;
+    assert_eq!(hidden(&saved, "seen"), seen(&saved), "what is taken back is what is shown");
+    // The same node writes from elsewhere: its newest command is another one by now.
+    home.run(&["set", "companies/acme-inc", "city=Theirs"]).ok();
+    for old in [seen(&saved), String::new()] {
+        let late = send("/undo", "", &old);
+        assert!(
+            late.status == 409 && late.body.contains("nothing was taken back"),
+            "{}",
+            late.body
+        );
+    }
+    assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Theirs\n");
+    let now = seen(&web.get("/companies/acme-inc").body);
+    assert_eq!((send("/undo", "", &now).status, send("/undo", "", &now).status), (303, 409));
+    assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Mine\n");
+}
+
+#[test]
+fn a_text_that_would_be_something_else_as_json_stays_the_text_that_was_typed() {
+    let home = company();
+    let web = here(&home);
+    let mut seen = String::new();
+    for typed in ["null", "\"quoted\"", "[\"a\"]", "{}", "=a+=b"] {
+        let page = web.get("/companies/acme-inc").body;
+        if let Some(at) = page.find("id=\"f-odd\"") {
+            seen = hidden(&page[at..], "seen").to_owned();
+        }
+        let pairs = [
+            ("form", hidden(&page, "form")),
+            ("target", "companies/acme-inc"),
+            ("field", "odd"),
+            ("value", typed),
+            ("seen", &seen),
+        ];
+        assert_eq!(web.post("/set", &[], &pairs).status, 303, "{typed}");
+        assert_eq!(home.run(&["get", "companies/acme-inc", "odd"]).ok(), format!("{typed}\n"));
+    }
+}
+
+#[test]
 fn the_cluster_is_shown_as_the_door_tells_it_and_what_it_follows_comes_over_the_stream() {
     let home = company();
+    home.run(&["config", "set", "bucket.url", "s3://team"]).ok();
     // In place of a daemon: what docs/watching.md says, by hand.
     let door = UnixListener::bind(home.file(".cocli/sock")).unwrap();
     let (say, lines) = std::sync::mpsc::channel::<String>();
@@ -379,6 +449,7 @@ fn the_cluster_is_shown_as_the_door_tells_it_and_what_it_follows_comes_over_the_
         "clocks differ: pi8 is 90 s ahead",
         "pi9 is down for 2 h: <code>cocli daemon</code> there",
         "nothing there: put it right with <code>cocli set</code></li>",
+        "the bucket: s3://team: PUT: 403: other credentials or rights are needed",
     ] {
         assert!(page.contains(said), "{said}: {page}");
     }
@@ -415,7 +486,7 @@ fn serve(
         {"node": "pi8", "standing": "alive", "clock_ahead_us": 90_000_000, "heard_ms": 5},
         {"node": "pi9", "standing": "down", "heard_ms": 7_200_000}],
         "sameness": {"state": "differing", "same": 1, "of": 2, "differ": [{"node": "pi8", "target": "companies/x", "field": "city", "here": "<b>a", "there": null}], "mend": "put it right with `cocli set`"},
-        "oldest_ms": null, "parts": null});
+        "oldest_ms": null, "parts": null, "bucket": {"trouble": {"kind": "denied", "said": "s3://team: PUT: 403"}}});
     let _ = writeln!(socket, "{told}");
 }
 

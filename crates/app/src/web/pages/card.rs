@@ -82,6 +82,15 @@ pub(in crate::web) fn page(
     Ok(Page::new(title, here, card.body(asked)).live(target.as_str()))
 }
 
+/// Which field of which target a form is about.
+pub(super) fn hidden(site: &Site, target: &Target, field: &Field) -> Markup {
+    html! {
+        input type="hidden" name="form" value=(site.guard.form());
+        input type="hidden" name="target" value=(target);
+        input type="hidden" name="field" value=(field);
+    }
+}
+
 /// By field, elements with the field that they belong to.
 fn past(all: Vec<Datagram>) -> BTreeMap<Field, Vec<Datagram>> {
     let mut past: BTreeMap<Field, Vec<Datagram>> = BTreeMap::new();
@@ -152,27 +161,30 @@ impl Card<'_> {
         html! {
             @if let Some(field) = of("saved") {
                 form.notice method="post" action="/undo" role="status" {
-                    (self.hidden(&field))
+                    (self.hidden(&field)) (self.seen(&field))
                     strong { (field) } " is " @match self.entity.value(Some(self.kind), &field).filter(|value| !value.is_null()) {
-                        Some(value) => { (cut(&readable(&value))) }
+                        Some(value) => { bdi { (cut(&readable(&value))) } }
                         None => "empty"
                     } " now. "
                     button { "Undo" } " "
                     span.faint { "or " code { "cocli undo " (self.target) " " (field) } }
                 }
+            } @else if let Some(field) = of("same") {
+                p.notice role="status" { strong { (field) } " was so already: nothing was written." }
             } @else if let Some(field) = of("undone") {
                 p.notice role="status" { strong { (field) } " is as it was before." }
             }
         }
     }
 
-    /// Which field of which target a form is about.
     fn hidden(&self, field: &Field) -> Markup {
-        html! {
-            input type="hidden" name="form" value=(self.site.guard.form());
-            input type="hidden" name="target" value=(self.target);
-            input type="hidden" name="field" value=(field);
-        }
+        hidden(self.site, &self.target, field)
+    }
+
+    /// What a form carries of the value that the page shows, so that nobody else's is changed by it.
+    fn seen(&self, field: &Field) -> Markup {
+        let seen = self.entity.seen(field).map(ToString::to_string).unwrap_or_default();
+        html! { input type="hidden" name="seen" value=(seen); }
     }
 
     fn field(&self, field: &Field, value: &Value) -> Markup {
@@ -197,15 +209,13 @@ impl Card<'_> {
     fn form(&self, field: &Field, value: Option<&Value>) -> Markup {
         let shape = Shape::of(Some(self.kind), field, value);
         let (typed, id) = (shape.typed(value), format!("v-{}", field.base()));
-        let seen = self.entity.seen(field).map(ToString::to_string).unwrap_or_default();
         let long = shape != Shape::Text
             || typed.contains('\n')
             || typed.len() > 80
             || field.as_str() == self.kind.body();
         html! {
             form.edit method="post" action="/set" {
-                (self.hidden(field))
-                input type="hidden" name="seen" value=(seen);
+                (self.hidden(field)) (self.seen(field))
                 @if shape == Shape::Set { input type="hidden" name="before" value=(typed); }
                 label for=(id) {
                     (field.key())
@@ -383,7 +393,7 @@ fn contact(person: &Contact) -> Markup {
     html! {
         li {
             a href={ "/" (path(person.target.as_str())) } { (person.name) }
-            @if !person.role.is_empty() { ", " (person.role) }
+            @if !person.role.is_empty() { ", " bdi { (person.role) } }
             @if !person.email.is_empty() { " · " a href={ "mailto:" (encoded(&person.email)) } { (person.email) } }
             @if let Some(phone) = &person.phone { " · " a href={ "tel:" (phone.e164.as_deref().unwrap_or(&phone.typed)) } { (phone.typed) } }
         }
@@ -406,10 +416,7 @@ fn address(field: &Field, text: &str) -> Option<String> {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(PAST_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    super::cut(text, PAST_CHARS)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(in crate::web) fn page(
     let body = html! {
         h1 { (title) }
         (filters(&asked, kind))
-        p role="status" { (shown.said) }
+        p role="status" { (super::worded(&shown.said)) }
         @if !shown.entities.is_empty() { (table(kind, &shown.entities)) }
         nav.turn aria-label="More of them" {
             @if let Some(on) = &shown.earlier { a rel="prev" href=(on) { "← Before" } }
@@ -219,8 +219,5 @@ pub(super) fn name(kind: Kind, target: &Target, entity: &Entity) -> String {
 fn text(kind: Kind, entity: &Entity, field: &str) -> String {
     let value = Field::read(field).ok().and_then(|field| entity.value(Some(kind), &field));
     let text = value.filter(|value| !value.is_null()).as_ref().map(readable).unwrap_or_default();
-    match text.char_indices().nth(CELL_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    super::cut(&text, CELL_CHARS)
 }
