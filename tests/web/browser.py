@@ -146,6 +146,30 @@ def editing(chrome, base, pair):
     print("editing: in the other node's file; undone; tags of both stay; nobody's value is written over")
 
 
+def adding(chrome, base, pair):
+    chrome.open(base + "/companies")
+    chrome.click("#add summary")
+    chrome.type("#add-name", "Nordwind " + EVIL[:20])
+    chrome.type("#add-city", "Kiel")
+    chrome.click("#add button")
+    chrome.until(lambda: "Added: Nordwind" in chrome.text(), "the new company")
+    target = chrome.run("return location.pathname").strip("/")
+    unharmed(chrome, target)
+    assert pair.here.call("get", target, "city") == "Kiel\n"
+    chrome.click("#add summary")
+    chrome.type("#add-name", "Nora Wind")
+    chrome.click("#add button")
+    chrome.until(lambda: "Added: Nora Wind" in chrome.text(), "the new person")
+    chrome.until(lambda: target in pair.there.call("get", "people/nora-wind", "company", codes=(0, 1, 3)), "her company on the other node")
+    chrome.click("#add-note summary")
+    chrome.type("#note-text", "Likes tea\nand scones")
+    # Who clicks twice notes it once.
+    chrome.run("for (const n of [1, 2]) document.querySelector('#add-note button').click()")
+    chrome.until(lambda: "Noted: Likes tea" in chrome.text(), "the note")
+    assert pair.here.call("note", "list", "people/nora-wind").count("Likes tea") == 1
+    print("adding: a company, a person of it, and a note, once")
+
+
 def not_disturbed(chrome, base, pair):
     """What is typed, focused or pressed stays so while others write."""
     chrome.open(base + "/companies")
@@ -240,6 +264,7 @@ def main():
         searching(chrome, base)
         editing(chrome, base, pair)
         live(chrome, base, pair)
+        adding(chrome, base, pair)
         not_disturbed(chrome, base, pair)
         conflicts(chrome, base, pair)
         daemon_down(chrome, base, pair)

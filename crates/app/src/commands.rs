@@ -21,7 +21,7 @@ pub(crate) mod compact;
 mod completions;
 mod config;
 pub(crate) mod conflicts;
-mod convo;
+pub(crate) mod convo;
 mod daemon;
 mod decide;
 mod demo;

@@ -1,6 +1,7 @@
 //! `cocli web`: pages made on this machine. They read and write by the library, as the commands do, and hold no rule
 //! about data; what is live comes from the door of the daemon, by one reader for all who watch.
 
+mod add;
 mod chart;
 mod cluster;
 mod feed;

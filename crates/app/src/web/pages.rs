@@ -1,5 +1,6 @@
 //! The pages, each a function from what the library tells to what is shown.
 
+mod add;
 pub(super) mod card;
 pub(super) mod conflicts;
 pub(super) mod home;

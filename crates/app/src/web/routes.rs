@@ -13,6 +13,7 @@ use cocli_core::limits::VALUE_BYTES_MAX;
 use cocli_node::Home;
 use maud::html;
 
+use super::add;
 use super::guard::{self, Verdict};
 use super::pages::{card, conflicts, home, list, live, node};
 use super::shell::{self, Page};
@@ -80,6 +81,15 @@ pub(super) fn all(site: Arc<Site>) -> Router {
         .route(
             "/resolve",
             post(|state: Shared, form: Form<Pairs>| done(state, form, write::resolve)),
+        )
+        .route("/note", post(|state: Shared, form: Form<Pairs>| done(state, form, add::note)))
+        .route(
+            "/add/company",
+            post(|state: Shared, form: Form<Pairs>| done(state, form, add::company)),
+        )
+        .route(
+            "/add/person",
+            post(|state: Shared, form: Form<Pairs>| done(state, form, add::person)),
         )
         .route(
             "/assets/{name}",

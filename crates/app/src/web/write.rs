@@ -29,7 +29,7 @@ impl Filled {
         self.0.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value)
     }
 
-    fn target(&self) -> Result<Target, Failure> {
+    pub(super) fn target(&self) -> Result<Target, Failure> {
         let target = Target::read(self.text("target"))?;
         match Kind::of(&target) {
             Some(_) => Ok(target),
@@ -142,7 +142,7 @@ pub(super) fn set(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<String, F
     Ok(seen_at(&target, &field, if written == 0 { "same" } else { "saved" }))
 }
 
-fn unknown(target: &Target) -> Failure {
+pub(super) fn unknown(target: &Target) -> Failure {
     NodeError::Unknown { name: target.to_string(), nearest: None }.into()
 }
 
@@ -222,7 +222,7 @@ pub(super) fn resolve(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<Strin
 }
 
 /// Writes what is to be changed, puts the card in place, and lets the daemon know. Tells how much was written.
-fn put(
+pub(super) fn put(
     home: &Home,
     target: &Target,
     verb: &str,

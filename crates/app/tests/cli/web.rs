@@ -424,6 +424,56 @@ fn a_text_that_would_be_something_else_as_json_stays_the_text_that_was_typed() {
 }
 
 #[test]
+fn a_company_a_person_and_a_note_are_added_and_what_is_there_already_is_not_written_over() {
+    let home = company();
+    let web = here(&home);
+    let form = hidden(&web.get("/companies").body, "form").to_owned();
+    let send = |path: &str, pairs: &[(&str, &str)]| {
+        web.post(path, &[], &[&[("form", form.as_str())], pairs].concat())
+    };
+    let company = send("/add/company", &[("name", EVIL), ("domain", "evil.example"), ("city", "")]);
+    assert_eq!(company.status, 303, "{}", company.body);
+    let on = company.header("location").unwrap().to_owned();
+    let page = web.get(&on).body;
+    assert!(page.contains("Added: <strong>&lt;script&gt;") && !page.contains("<script>alert"));
+    let target = on.trim_start_matches('/').split('?').next().unwrap().to_owned();
+    assert_eq!(home.run(&["get", &target, "domain"]).ok(), "evil.example\n");
+    let again = send("/add/company", &[("name", "Acme Inc.")]);
+    assert!(again.status == 409 && again.body.contains("is there already"), "{}", again.body);
+    assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Dallas\n");
+    let jane = [("name", "Jane Doe"), ("company", "Acme Inc."), ("role", "CTO"), ("phone", "null")];
+    assert_eq!(
+        send("/add/person", &jane).header("location"),
+        Some("/people/jane-doe?added=1"),
+        "by the name of her company"
+    );
+    assert_eq!(home.run(&["get", "people/jane-doe", "company"]).ok(), "companies/acme-inc\n");
+    assert_eq!(home.run(&["get", "people/jane-doe", "phone"]).ok(), "null\n");
+    assert!(web.get("/companies/acme-inc").body.contains("Jane Doe</a>, <bdi>CTO"));
+    let noted =
+        send("/note", &[("target", "companies/acme-inc"), ("text", "Call back\r\n<b>soon</b>")]);
+    let page = web.get(noted.header("location").unwrap().split('#').next().unwrap()).body;
+    assert!(page.contains("Noted: ") && page.contains("Call back\n&lt;b&gt;soon&lt;/b&gt;"));
+    assert!(home.run(&["note", "list", "companies/acme-inc"]).ok().contains("Call back"));
+    for (path, pairs, status) in [
+        ("/add/company", vec![("name", " ")], 400),
+        ("/add/person", vec![("name", "Jim"), ("company", "Nobody")], 404),
+        ("/add/person", vec![("name", "Jim"), ("company", "people/jane-doe")], 400),
+        ("/note", vec![("target", "companies/acme-inc"), ("text", " ")], 400),
+        ("/note", vec![("target", "companies/nobody"), ("text", "x")], 404),
+        ("/note", vec![("target", "nodes/pi1"), ("text", "x")], 400),
+    ] {
+        assert_eq!(send(path, &pairs).status, status, "{path} {pairs:?}");
+    }
+    let foreign =
+        web.post("/note", &[], &[("form", "0"), ("target", "companies/acme-inc"), ("text", "x")]);
+    assert_eq!(foreign.status, 403);
+    assert_eq!(home.run(&["list", "people"]).ok().lines().count(), 1, "Jim was not added");
+    home.run(&["rm", "companies/acme-inc"]).ok();
+    assert_eq!(send("/note", &[("target", "companies/acme-inc"), ("text", "x")]).status, 409);
+}
+
+#[test]
 fn the_cluster_is_shown_as_the_door_tells_it_and_what_it_follows_comes_over_the_stream() {
     let home = company();
     home.run(&["config", "set", "bucket.url", "s3://team"]).ok();

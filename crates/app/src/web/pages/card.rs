@@ -144,6 +144,7 @@ impl Card<'_> {
             }
             @if !self.kind.is_convo() {
                 (self.convos("Notes", &self.notes))
+                (super::add::note(self.site, &self.target))
                 (self.convos("Meetings", &self.meetings))
             }
             (self.gone(&shown))
@@ -158,6 +159,7 @@ impl Card<'_> {
                 .find(|(name, _)| name == key)
                 .and_then(|(_, field)| Field::read(field).ok())
         };
+        let of_text = |key: &str| asked.iter().any(|(name, _)| name == key);
         html! {
             @if let Some(field) = of("saved") {
                 form.notice method="post" action="/undo" role="status" {
@@ -173,6 +175,10 @@ impl Card<'_> {
                 p.notice role="status" { strong { (field) } " was so already: nothing was written." }
             } @else if let Some(field) = of("undone") {
                 p.notice role="status" { strong { (field) } " is as it was before." }
+            } @else if of_text("added") {
+                p.notice role="status" { "Added: " strong { (self.title()) } " is " (self.target) "." }
+            } @else if let Some(note) = self.notes.iter().find(|note| asked.iter().any(|(key, text)| key == "noted" && text == note.target.as_str())) {
+                p.notice role="status" { "Noted: " a href={ "/" (path(note.target.as_str())) } { (titled(&note.text("title"))) } "." }
             }
         }
     }
@@ -355,6 +361,7 @@ impl Card<'_> {
                     ul.people { @for person in people { (contact(person)) } }
                 }
             }
+            @if self.kind == Kind::Company { (super::add::entity(self.site, Kind::Person, Some(&self.target))) }
         }
     }
 
@@ -362,7 +369,7 @@ impl Card<'_> {
         html! {
             @if !convos.is_empty() {
                 section {
-                    h2 { (title) }
+                    h2 id=(title.to_lowercase()) { (title) }
                     @for convo in convos.iter().rev().take(CONVOS_MAX) {
                         details.convo id=(convo.target) {
                             summary {

@@ -66,6 +66,7 @@ pub(in crate::web) fn page(
             @if let Some(on) = &shown.earlier { a rel="prev" href=(on) { "← Before" } }
             @if let Some(on) = &shown.later { a rel="next" href=(on) { "Next →" } }
         }
+        (super::add::entity(site, kind, None))
     };
     Ok(Page::new(title, here, body).live(collection))
 }
@@ -121,7 +122,7 @@ impl<'a> Asked<'a> {
             at.map(|(target, _)| self.on(None, &format!("{key}={}", encoded(target.slug()))))
         };
         let said = match (all, self.filters.is_empty()) {
-            (0, true) => format!("No {many} yet: `cocli add`, or `cocli import`, brings some."),
+            (0, true) => format!("No {many} yet: add one below, or bring many by `cocli import`."),
             (0, false) => format!("No {one} of which all this holds."),
             _ => counted(all, one, many),
         };
