@@ -60,6 +60,8 @@ def each_page(chrome, base):
         nameless = chrome.run("""return [...document.querySelectorAll('input:not([type=hidden]), textarea')]
             .filter(e => !e.labels.length && !e.ariaLabel).map(e => e.outerHTML)""")
         assert not nameless, (page, nameless)
+        twice = chrome.run("const ids = [...document.querySelectorAll('[id]')].map(e => e.id); return ids.filter((id, at) => ids.indexOf(id) != at)")
+        assert not twice, (page, twice)
         status, _, body, _ = get(base + page.replace(" ", "%20"))
         assert status == 200 and len(body) < 80_000, (page, status, len(body))
     chrome.open(base + "/companies/evil")
@@ -208,6 +210,11 @@ def live(chrome, base, pair):
         chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
         pair.there.call("set", "companies/apple", f"city=live {page[:12]}", "state=")
         took.append(chrome.until(lambda: f"live {page[:12]}" in chrome.text(where), page))
+    # Who stands on the page of a company.
+    chrome.open(base + "/companies/acme-inc")
+    chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
+    pair.there.call("set", "people/jane-doe", "role=CEO")
+    took.append(chrome.until(lambda: "CEO" in chrome.text(".people"), "her role on the page of her company"))
     # From the end of a command on the other node: far below a second, of which starting it is a part.
     print("live: without loading the page again, within", ", ".join(f"{one * 1000:.0f}" for one in took), "ms")
     assert max(took) < 1.0, took

@@ -23,6 +23,8 @@ const BEAT: u32 = 60;
 /// Rows at once, and bytes of them as they are sent; of more it is told how many.
 const ROWS_MAX: usize = 60;
 const ROWS_BYTES_MAX: usize = 48 * 1024;
+/// Targets that a page may be about.
+pub(super) const TARGETS_MAX: usize = 64;
 /// How long a browser may take nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Words that wait for a browser: what it does not take is held for it, and each may be long.
@@ -37,8 +39,8 @@ enum Topic {
     Live,
     /// A collection, or all that anybody writes.
     Any(Option<String>),
-    /// One target.
-    Target(String),
+    /// Some targets.
+    Targets(Vec<String>),
 }
 
 impl Topic {
@@ -48,7 +50,10 @@ impl Topic {
             "live" => Self::Live,
             "conflicts" => Self::Any(None),
             "companies" | "people" => Self::Any(Some(format!("{text}/"))),
-            other => Self::Target(other.to_owned()),
+            other => {
+                let targets = other.split_whitespace().take(TARGETS_MAX);
+                Self::Targets(targets.map(ToOwned::to_owned).collect())
+            }
         }
     }
 
@@ -58,7 +63,9 @@ impl Topic {
             (Self::Cluster | Self::Live, Told::Link) => true,
             (Self::Any(None), Told::Row(_)) | (_, Told::Many { .. }) => true,
             (Self::Any(Some(prefix)), Told::Row(row)) => row.target.starts_with(prefix),
-            (Self::Target(target), Told::Row(row)) => row.is_about(target),
+            (Self::Targets(targets), Told::Row(row)) => {
+                targets.iter().any(|target| row.is_about(target))
+            }
             _ => false,
         }
     }
@@ -308,6 +315,11 @@ mod tests {
         assert!(
             is("companies/a", &row("companies/a/notes/1"))
                 && !is("companies/a", &row("companies/b"))
+        );
+        assert!(
+            is("companies/a people/b", &row("people/b"))
+                && !is("companies/a people/b", &row("people/c")),
+            "who stands on the page of a company"
         );
         assert!(
             is("conflicts", &row("people/a"))

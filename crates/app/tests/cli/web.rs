@@ -194,6 +194,7 @@ fn every_page_is_answered_with_what_keeps_others_out_and_an_unknown_one_says_wha
 #[test]
 fn another_host_another_origin_and_a_form_of_another_process_are_refused_and_nothing_changes() {
     let home = company();
+    home.run(&["web", "--host", "pi.example:8080"]).fails(2, "without a port");
     let web = here(&home);
     assert_eq!(web.ask("GET /", &["host: evil.example"], "").status, 421);
     assert_eq!(web.ask("GET /", &[], "").status, 421);

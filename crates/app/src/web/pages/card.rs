@@ -18,12 +18,15 @@ use crate::failure::Failure;
 use crate::render::{Tone, counted};
 use crate::web::shell::Page;
 use crate::web::site::Site;
+use crate::web::stream::TARGETS_MAX;
 use crate::web::write::{Shape, encoded, path};
 
 /// Values of a field's history that are shown.
 const PAST_MAX: usize = 20;
 /// Notes, or meetings, that are shown.
 const CONVOS_MAX: usize = 30;
+/// People of a company that are shown.
+const PEOPLE_MAX: usize = 50;
 /// Letters of a value in a history.
 const PAST_CHARS: usize = 200;
 
@@ -79,7 +82,7 @@ pub(in crate::web) fn page(
     };
     let here = if target.collection() == "companies" { "/companies" } else { "/people" };
     let title = card.title();
-    Ok(Page::new(title, here, card.body(asked)).live(target.as_str()))
+    Ok(Page::new(title, here, card.body(asked)).live(card.watched()))
 }
 
 /// Which field of which target a form is about.
@@ -118,6 +121,16 @@ impl Card<'_> {
                 )
             }
         }
+    }
+
+    /// It, and whose names and numbers stand on its page.
+    fn watched(&self) -> String {
+        let people = self.circle.people.iter().take(PEOPLE_MAX).map(|person| &person.target);
+        let companies = self.circle.companies.iter().map(|(company, _)| company);
+        let around = people.chain(companies).map(Target::as_str);
+        let all: Vec<&str> =
+            std::iter::once(self.target.as_str()).chain(around).take(TARGETS_MAX).collect();
+        all.join(" ")
     }
 
     fn body(&self, asked: &[(String, String)]) -> Markup {
@@ -358,7 +371,8 @@ impl Card<'_> {
             @if !people.is_empty() {
                 section aria-labelledby="people" {
                     h2 #people { "People" }
-                    ul.people { @for person in people { (contact(person)) } }
+                    ul.people { @for person in people.iter().take(PEOPLE_MAX) { (contact(person)) } }
+                    @if people.len() > PEOPLE_MAX { p.faint { "And " (people.len() - PEOPLE_MAX) " more." } }
                 }
             }
             @if self.kind == Kind::Company { (super::add::entity(self.site, Kind::Person, Some(&self.target))) }
