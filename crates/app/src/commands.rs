@@ -13,7 +13,7 @@ use crate::locate;
 use crate::render::Screen;
 use crate::{clock, door};
 
-mod add;
+pub(crate) mod add;
 mod bench;
 mod campaign;
 mod clone;

@@ -11,7 +11,7 @@ use super::site::Site;
 use super::write::{Filled, encoded, path, put, unknown};
 use crate::clock;
 use crate::commands::convo::{self, New};
-use crate::commands::set;
+use crate::commands::{add, set};
 use crate::failure::{Exit, Failure};
 
 /// What is asked of a new company, beside its name.
@@ -54,9 +54,7 @@ fn entity(
         if Kind::of(&company) != Some(Kind::Company) {
             return Err(Failure::usage(format!("expected a company, and {company} is none")));
         }
-        let name = home.text(&company, "name")?.unwrap_or_else(|| company.slug().into());
-        all.push(put_text("company_name", &name)?);
-        all.push(put_text("company", company.as_str())?);
+        all.extend(add::employed(home, &wanted, &company)?);
     }
     let mut made = wanted.clone();
     let changes = |session: &mut Session<'_>| {

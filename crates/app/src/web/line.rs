@@ -87,35 +87,36 @@ mod tests {
 
     use super::*;
 
+    /// More than the system holds for a socket.
+    const TAKEN: usize = 16 << 20;
+
     #[test]
-    fn who_takes_nothing_is_cut_and_who_takes_slowly_is_not() {
+    fn who_is_sent_something_is_cut_when_nothing_of_it_is_taken_any_more_and_not_before() {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+        let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let taker = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
             let (socket, _) = listener.accept().await.unwrap();
-            let mut line = Line::new(socket, Duration::from_millis(60));
-            let part = vec![0; 1 << 20];
-            let mut sent = 0;
-            let mut send = async || {
-                let write = |cx: &mut Context<'_>| Pin::new(&mut line).poll_write(cx, &part);
-                std::future::poll_fn(write).await
-            };
-            // As long as something is taken now and then it goes on.
-            for _ in 0..40 {
-                sent += send().await.unwrap();
-                let mut taken = vec![0; 1 << 20];
-                taker.readable().await.unwrap();
-                let _ = taker.try_read(&mut taken);
-            }
+            let takes = tokio::spawn(async move {
+                let (mut part, mut taken) = (vec![0; 1 << 16], 0);
+                while taken < TAKEN {
+                    taker.readable().await.unwrap();
+                    taken += taker.try_read(&mut part).unwrap_or(0);
+                }
+                taker
+            });
+            let mut line = Line::new(socket, Duration::from_millis(300));
+            let (part, mut sent) = (vec![0; 1 << 20], 0);
             let cut = loop {
-                match send().await {
+                let write = |cx: &mut Context<'_>| Pin::new(&mut line).poll_write(cx, &part);
+                match std::future::poll_fn(write).await {
                     Ok(bytes) => sent += bytes,
                     Err(error) => break error,
                 }
             };
-            assert_eq!(cut.kind(), io::ErrorKind::TimedOut, "after {sent} bytes");
+            assert_eq!((cut.kind(), sent >= TAKEN), (io::ErrorKind::TimedOut, true), "{sent}");
+            drop(takes.await.unwrap());
         });
     }
 }

@@ -172,7 +172,7 @@ impl Card<'_> {
                 .find(|(name, _)| name == key)
                 .and_then(|(_, field)| Field::read(field).ok())
         };
-        let of_text = |key: &str| asked.iter().any(|(name, _)| name == key);
+        let is = |key: &str| asked.iter().any(|(name, _)| name == key);
         html! {
             @if let Some(field) = of("saved") {
                 form.notice method="post" action="/undo" role="status" {
@@ -188,7 +188,7 @@ impl Card<'_> {
                 p.notice role="status" { strong { (field) } " was so already: nothing was written." }
             } @else if let Some(field) = of("undone") {
                 p.notice role="status" { strong { (field) } " is as it was before." }
-            } @else if of_text("added") {
+            } @else if is("added") {
                 p.notice role="status" { "Added: " strong { (self.title()) } " is " (self.target) "." }
             } @else if let Some(note) = self.notes.iter().find(|note| asked.iter().any(|(key, text)| key == "noted" && text == note.target.as_str())) {
                 p.notice role="status" { "Noted: " a href={ "/" (path(note.target.as_str())) } { (titled(&note.text("title"))) } "." }
