@@ -60,10 +60,14 @@ def each_page(chrome, base):
         nameless = chrome.run("""return [...document.querySelectorAll('input:not([type=hidden]), textarea')]
             .filter(e => !e.labels.length && !e.ariaLabel).map(e => e.outerHTML)""")
         assert not nameless, (page, nameless)
+        twice = chrome.run("const ids = [...document.querySelectorAll('[id]')].map(e => e.id); return ids.filter((id, at) => ids.indexOf(id) != at)")
+        assert not twice, (page, twice)
         status, _, body, _ = get(base + page.replace(" ", "%20"))
         assert status == 200 and len(body) < 80_000, (page, status, len(body))
     chrome.open(base + "/companies/evil")
     assert EVIL in chrome.text(), "what was typed is shown as it was typed"
+    turns = chrome.run("return [...document.querySelectorAll('q, .people a, bdi')].map(e => getComputedStyle(e).unicodeBidi)")
+    assert turns and set(turns) == {"isolate"}, ("a letter that turns the direction of writing turns what stands behind", turns)
     chrome.open(base + "/nowhere")
     assert "no such page" in chrome.text()
     # Chromium notes each answer that is a refusal.
@@ -144,6 +148,53 @@ def editing(chrome, base, pair):
     print("editing: in the other node's file; undone; tags of both stay; nobody's value is written over")
 
 
+def adding(chrome, base, pair):
+    chrome.open(base + "/companies")
+    chrome.click("#add summary")
+    chrome.type("#add-name", "Nordwind " + EVIL[:20])
+    chrome.type("#add-city", "Kiel")
+    chrome.click("#add button")
+    chrome.until(lambda: "Added: Nordwind" in chrome.text(), "the new company")
+    target = chrome.run("return location.pathname").strip("/")
+    unharmed(chrome, target)
+    assert pair.here.call("get", target, "city") == "Kiel\n"
+    chrome.click("#add summary")
+    chrome.type("#add-name", "Nora Wind")
+    chrome.click("#add button")
+    chrome.until(lambda: "Added: Nora Wind" in chrome.text(), "the new person")
+    chrome.until(lambda: target in pair.there.call("get", "people/nora-wind", "company", codes=(0, 1, 3)), "her company on the other node")
+    chrome.click("#add-note summary")
+    chrome.type("#note-text", "Likes tea\nand scones")
+    # Who clicks twice notes it once.
+    chrome.run("for (const n of [1, 2]) document.querySelector('#add-note button').click()")
+    chrome.until(lambda: "Noted: Likes tea" in chrome.text(), "the note")
+    assert pair.here.call("note", "list", "people/nora-wind").count("Likes tea") == 1
+    print("adding: a company, a person of it, and a note, once")
+
+
+def not_disturbed(chrome, base, pair):
+    """What is typed, focused or pressed stays so while others write."""
+    chrome.open(base + "/companies")
+    chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
+    chrome.type(".filter input[name=value]", "half a w")
+    pair.there.call("set", "companies/apple", "city=Elsewhere")
+    chrome.until(lambda: "changed meanwhile" in chrome.text(), "a word that it is not shown as it is")
+    assert chrome.run("return document.querySelector('.filter input[name=value]').value") == "half a w"
+    chrome.open(base + "/companies/apple")
+    chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
+    chrome.run("""window.pressed = document.querySelector('#edit-f-city summary');
+        window.pressed.dispatchEvent(new PointerEvent('pointerdown', { button: 0, bubbles: true }));
+        new EventSource('/events?of=companies/apple').addEventListener('changed', () => { window.heard = true; })""")
+    pair.there.call("set", "companies/apple", "city=Nowhere")
+    chrome.until(lambda: chrome.run("return window.heard"), "that it is otherwise")
+    # As long as loading the page takes.
+    chrome.run("const ask = new XMLHttpRequest(); ask.open('GET', location.href, false); ask.send()")
+    assert chrome.run("return window.pressed.isConnected"), "what is pressed is not taken away"
+    chrome.run("window.pressed.dispatchEvent(new PointerEvent('pointerup', { button: 0, bubbles: true }))")
+    chrome.until(lambda: chrome.text("#f-city .is") == "Nowhere", "what came meanwhile")
+    print("not disturbed: what is typed into a filter stays, and so does what is pressed")
+
+
 def live(chrome, base, pair):
     took = []
     chrome.open(base + "/live")
@@ -159,6 +210,11 @@ def live(chrome, base, pair):
         chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
         pair.there.call("set", "companies/apple", f"city=live {page[:12]}", "state=")
         took.append(chrome.until(lambda: f"live {page[:12]}" in chrome.text(where), page))
+    # Who stands on the page of a company.
+    chrome.open(base + "/companies/acme-inc")
+    chrome.until(lambda: chrome.text("#link") == "live", "that it is live")
+    pair.there.call("set", "people/jane-doe", "role=CEO")
+    took.append(chrome.until(lambda: "CEO" in chrome.text(".people"), "her role on the page of her company"))
     # From the end of a command on the other node: far below a second, of which starting it is a part.
     print("live: without loading the page again, within", ", ".join(f"{one * 1000:.0f}" for one in took), "ms")
     assert max(took) < 1.0, took
@@ -173,6 +229,7 @@ def conflicts(chrome, base, pair):
     chrome.until(lambda: "1 conflict" in chrome.text("h1"), "one less")
     assert pair.here.call("get", "companies/acme-inc", "city").startswith(lost)
     assert len(pair.here.call("conflicts").split("stands")) == 2
+    assert "Settled: companies/acme-inc" in chrome.text(".notice"), chrome.text()
     print("conflicts: one click takes the other value")
 
 
@@ -214,6 +271,8 @@ def main():
         searching(chrome, base)
         editing(chrome, base, pair)
         live(chrome, base, pair)
+        adding(chrome, base, pair)
+        not_disturbed(chrome, base, pair)
         conflicts(chrome, base, pair)
         daemon_down(chrome, base, pair)
     finally:

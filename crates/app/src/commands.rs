@@ -13,7 +13,7 @@ use crate::locate;
 use crate::render::Screen;
 use crate::{clock, door};
 
-mod add;
+pub(crate) mod add;
 mod bench;
 mod campaign;
 mod clone;
@@ -21,7 +21,7 @@ pub(crate) mod compact;
 mod completions;
 mod config;
 pub(crate) mod conflicts;
-mod convo;
+pub(crate) mod convo;
 mod daemon;
 mod decide;
 mod demo;

@@ -1,10 +1,12 @@
 //! `cocli web`: pages made on this machine. They read and write by the library, as the commands do, and hold no rule
 //! about data; what is live comes from the door of the daemon, by one reader for all who watch.
 
+mod add;
 mod chart;
 mod cluster;
 mod feed;
 mod guard;
+mod line;
 mod pages;
 mod routes;
 mod shell;
@@ -31,6 +33,9 @@ const READERS: usize = 8;
 /// Threads that talk to browsers.
 const TALKERS: usize = 2;
 
+/// Streams at once.
+pub(crate) const STREAMS_MAX: usize = 1_000;
+
 /// What a person chose.
 #[derive(Debug)]
 pub(crate) struct Options {
@@ -40,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) token: Option<String>,
     /// Names of this machine beside its own.
     pub(crate) hosts: Vec<String>,
+    /// Streams at once.
+    pub(crate) streams: usize,
 }
 
 /// Serves until somebody asks the process to end.

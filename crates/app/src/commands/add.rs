@@ -1,6 +1,7 @@
 //! `cocli add`: a new company or person.
 
 use cocli_core::{Field, Kind, Target, Value};
+use cocli_node::Home;
 use cocli_node::change::{Change, Intent};
 use cocli_node::slug::slug;
 use serde_json::json;
@@ -16,13 +17,6 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
         Collection::Person => Kind::Person,
     };
     let collection = if kind == Kind::Person { "people" } else { "companies" };
-    let put = |target: &Target, field: &str, text: &str| -> Result<Change, Failure> {
-        Ok(Change::new(
-            target.clone(),
-            Field::read(field)?,
-            Intent::Put(Value::text(text).bounded()?),
-        ))
-    };
     let slug = args.slug.clone().unwrap_or_else(|| slug(&args.name));
     let wanted = Target::read(&format!("{collection}/{slug}"))?;
     let mut changes = vec![put(&wanted, "name", &args.name)?];
@@ -31,10 +25,7 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
     }
     super::set::tell_times(context, &changes[1..], &args.set);
     if let Some(company) = &args.company {
-        let company = home.resolve(company)?;
-        let name = home.text(&company, "name")?.unwrap_or_else(|| company.slug().into());
-        changes.push(put(&wanted, "company_name", &name)?);
-        changes.push(put(&wanted, "company", company.as_str())?);
+        changes.extend(employed(&home, &wanted, &home.resolve(company)?)?);
     }
     let mut session = context.session(&home)?;
     session.take_in(std::slice::from_ref(&wanted))?;
@@ -61,4 +52,19 @@ pub(super) fn run(context: &Context, args: &Add) -> Result<(), Failure> {
         false => context.screen.line(format!("{target}  {}", context.screen.safe(&path))),
     }
     Ok(())
+}
+
+/// That a person belongs to a company.
+pub(crate) fn employed(
+    home: &Home,
+    person: &Target,
+    company: &Target,
+) -> Result<[Change; 2], Failure> {
+    let name = home.text(company, "name")?.unwrap_or_else(|| company.slug().into());
+    Ok([put(person, "company_name", &name)?, put(person, "company", company.as_str())?])
+}
+
+fn put(target: &Target, field: &str, text: &str) -> Result<Change, Failure> {
+    let value = Value::text(text).bounded()?;
+    Ok(Change::new(target.clone(), Field::read(field)?, Intent::Put(value)))
 }

@@ -18,16 +18,16 @@ use crate::render::{Screen, Tone};
 const TITLE_CHARS_MAX: usize = 60;
 
 /// A note or meeting to be added.
-pub(super) struct New<'a> {
-    pub(super) kind: Kind,
-    pub(super) at: Moment,
-    pub(super) title: &'a str,
+pub(crate) struct New<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) at: Moment,
+    pub(crate) title: &'a str,
     /// What else it says.
-    pub(super) fields: &'a [(&'a str, &'a str)],
+    pub(crate) fields: &'a [(&'a str, &'a str)],
 }
 
 /// The company or person that is meant.
-pub(super) fn owner(home: &Home, name: &str) -> Result<Target, Failure> {
+pub(crate) fn owner(home: &Home, name: &str) -> Result<Target, Failure> {
     let target = home.resolve(name)?;
     if !matches!(Kind::of(&target), Some(Kind::Company | Kind::Person)) {
         return Err(Failure::usage(format!("expected a company or person, and {target} is none")));
@@ -42,13 +42,8 @@ pub(super) fn owner(home: &Home, name: &str) -> Result<Target, Failure> {
     Ok(target)
 }
 
-/// Writes it, puts its file in place, and says where that is.
-pub(super) fn add(
-    context: &Context,
-    home: &Home,
-    of: &Target,
-    new: &New<'_>,
-) -> Result<(), Failure> {
+/// Its target, and what is to be written of it.
+pub(crate) fn changes(of: &Target, new: &New<'_>) -> Result<(Target, Vec<Change>), Failure> {
     let dice = Epoch::from_random(clock::random());
     let id = convo::id(new.kind, new.at.utc(), &slug(new.title), &dice);
     let target = Target::read(&format!("{of}/{}/{id}", new.kind.plural()))?;
@@ -59,7 +54,18 @@ pub(super) fn add(
         Ok(Change::new(target.clone(), Field::read(field)?, value))
     };
     let said = fields.iter().chain(new.fields).filter(|(_, text)| !text.is_empty());
-    let changes: Vec<Change> = said.map(put).collect::<Result<_, _>>()?;
+    let changes = said.map(put).collect::<Result<_, _>>()?;
+    Ok((target, changes))
+}
+
+/// Writes it, puts its file in place, and says where that is.
+pub(super) fn add(
+    context: &Context,
+    home: &Home,
+    of: &Target,
+    new: &New<'_>,
+) -> Result<(), Failure> {
+    let (target, changes) = changes(of, new)?;
     let mut session = context.session(home)?;
     let verb = if new.kind == Kind::Note { "note" } else { "meeting" };
     let written = session.write(verb, &changes, false)?;
@@ -128,7 +134,7 @@ fn title(convo: &Convo) -> String {
 }
 
 /// The first words of a text, which stand in for a title.
-pub(super) fn headline(text: &str) -> String {
+pub(crate) fn headline(text: &str) -> String {
     let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     first.chars().take(TITLE_CHARS_MAX).collect()
 }

@@ -108,6 +108,13 @@ pub(crate) fn change(target: &Target, text: &str) -> Result<Change, Failure> {
     Ok(Change::new(target.clone(), field, intent))
 }
 
+/// What a person typed into a form that asks for a text: it is one, whatever it would be as JSON. Nothing removes the
+/// field.
+pub(crate) fn typed(target: &Target, field: &Field, text: &str) -> Result<Change, Failure> {
+    let value = if text.is_empty() { Value::null() } else { Value::text(text).bounded()? };
+    Ok(Change::new(target.clone(), field.clone(), Intent::Put(timed(target, field, value)?)))
+}
+
 /// Of a field of the type time, what a person typed as it is written; what reads as a time already stays.
 fn timed(target: &Target, field: &Field, value: Value) -> Result<Value, Failure> {
     let kind = Kind::of(target);

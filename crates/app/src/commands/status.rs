@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use cocli_node::Home;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::args::Status;
@@ -23,6 +23,7 @@ use crate::failure::{Exit, Failure, chain};
 use crate::metrics::{self, Told};
 use crate::problems::{self, Known};
 use crate::render::{Redrawn, Tone, counted};
+use bucket::Bucket;
 use view::{Asked, View, touched};
 
 pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
@@ -67,8 +68,14 @@ pub(crate) fn metrics(home: &Home) -> Result<String, Failure> {
         problems: view.problems().len(),
         daemon: view.daemon.as_ref(),
         cluster: view.cluster.as_ref(),
-        bucket: view.bucket.as_ref().map(bucket::Bucket::told),
+        bucket: view.bucket.as_ref().map(Bucket::told),
     }))
+}
+
+/// What of the bucket needs a person, by what the daemon said of itself. That a home cannot be read is told elsewhere.
+pub(crate) fn of_bucket(home: &Home, daemon: Option<&Json>) -> Vec<String> {
+    let bucket = Bucket::of(home, daemon, clock::now()).ok().flatten();
+    bucket.iter().flat_map(Bucket::problems).collect()
 }
 
 /// Shows it again and again, until somebody ends it: that is no failure, whatever was shown.

@@ -27,7 +27,13 @@ pub(super) fn run(context: &Context, args: &Web) -> Result<(), Failure> {
         (None, true) => None,
         (None, false) => Some(kept(&home.web_token_path())?),
     };
-    let options = Options { listen, token, hosts: args.hosts.clone() };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if let Some(odd) = args.hosts.iter().find(|name| !name.chars().all(plain)) {
+        return Err(Failure::usage(format!(
+            "{odd:?} is no name of a machine: expected as `crm.example.org`, without `http://` and without a port"
+        )));
+    }
+    let options = Options { listen, token, hosts: args.hosts.clone(), streams: web::STREAMS_MAX };
     web::serve(&home, options, context.screen)
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::speech::ago;
 use crate::cluster::Cluster;
+use crate::commands::status;
 use crate::problems::{self, Known};
 use crate::render::Tone;
 use crate::{clock, door, sameness};
@@ -22,6 +23,8 @@ pub(super) struct Seen {
     daemon: Option<Json>,
     /// Why it says nothing, though it runs.
     mute: Option<String>,
+    /// What of the bucket needs a person.
+    bucket: Vec<String>,
 }
 
 impl Seen {
@@ -39,17 +42,20 @@ impl Seen {
             ..Cluster::default()
         };
         let (told, cluster) = (answer.is_some(), answer.as_ref().map_or_else(kept, Cluster::read));
-        Self { cluster, told, daemon, mute }
+        let bucket = status::of_bucket(home, daemon.as_ref());
+        Self { cluster, told, daemon, mute, bucket }
     }
 
     /// What needs a person.
     pub(super) fn problems(&self, health: Option<&Health>) -> Vec<String> {
-        problems::of(&Known {
+        let mut problems = problems::of(&Known {
             health,
             daemon: self.daemon.as_ref(),
             mute: self.mute.as_deref(),
             cluster: self.told.then_some(&self.cluster),
-        })
+        });
+        problems.extend_from_slice(&self.bucket);
+        problems
     }
 
     /// Whether all are the same.
@@ -76,7 +82,7 @@ impl Seen {
         (same.state, same.same, same.of, &same.behind, same.differ.len(), &same.mend)
             .hash(&mut hasher);
         let of_daemon = |key| self.daemon.as_ref().map(|daemon| daemon[key].to_string());
-        (["twins", "stalled"].map(of_daemon), &self.mute).hash(&mut hasher);
+        (["twins", "stalled"].map(of_daemon), &self.mute, &self.bucket).hash(&mut hasher);
         (cluster.oldest_ms.map(|ms| ms / 5_000), &cluster.parts, self.told).hash(&mut hasher);
         hasher.finish()
     }

@@ -14,6 +14,9 @@ use crate::clock;
 const FORM_BYTES: usize = 32;
 /// Whether a request comes from a page of ours, as browsers tell it.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What the answer is for: a page that a person goes to, or a part of one.
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// How long a browser remembers the token.
 const REMEMBERED_S: u64 = 30 * 24 * 3_600;
 
@@ -87,7 +90,9 @@ impl Guard {
         let named = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let host = named(HOST);
         let both = [host, uri.authority().map(|authority| authority.as_str())];
-        if host.is_none() || !both.into_iter().flatten().all(|host| self.is_ours(host)) {
+        // Who stands between may go by another one of two.
+        let one = headers.get_all(HOST).iter().count() == 1;
+        if !one || host.is_none() || !both.into_iter().flatten().all(|host| self.is_ours(host)) {
             return Verdict::Refuse(
                 StatusCode::MISDIRECTED_REQUEST,
                 "This is not the name of this machine.",
@@ -102,9 +107,13 @@ impl Guard {
             );
         }
         let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+        let site = named(FETCH_SITE).unwrap_or("same-origin");
         let elsewhere = origin.is_some_and(|origin| is_another(origin, host.unwrap_or_default()))
-            || named(FETCH_SITE).is_some_and(|site| site != "same-origin");
-        if *method == Method::POST && elsewhere {
+            || site != "same-origin";
+        // A link leads here from anywhere. A page of another site has us make nothing else, not even work.
+        let goes = named(FETCH_MODE) == Some("navigate") && named(FETCH_DEST) == Some("document");
+        let uses = matches!(site, "cross-site" | "same-site") && !goes;
+        if uses || (*method == Method::POST && elsewhere) {
             return Verdict::Refuse(
                 StatusCode::FORBIDDEN,
                 "This was sent by a page of another site, and nothing was changed.",
@@ -136,7 +145,10 @@ impl Guard {
                 "{}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={REMEMBERED_S}",
                 self.cookie
             );
-            return Verdict::Enter { cookie, on: format!("/{}", on.trim_start_matches('/')) };
+            return Verdict::Enter {
+                cookie,
+                on: format!("/{}", on.trim_start_matches(['/', '\\'])),
+            };
         }
         if known || bearer.is_some_and(|bearer| same(bearer, token)) {
             return Verdict::Pass;
@@ -150,13 +162,15 @@ impl Guard {
 
     /// Whether a browser that asks for this host means this machine. An address cannot be pointed elsewhere, a name can.
     fn is_ours(&self, host: &str) -> bool {
-        let name = match host.strip_prefix('[') {
-            Some(six) => six.split_once(']').map_or(six, |(six, _)| six),
-            None => host.split_once(':').map_or(host, |(name, _)| name),
+        let (name, port) = match host.strip_prefix('[') {
+            Some(six) => six.split_once(']').unwrap_or((six, "?")),
+            None => host.split_at(host.find(':').unwrap_or(host.len())),
         };
+        let port = port.is_empty()
+            || port.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()));
         let name = name.trim_end_matches('.').to_ascii_lowercase();
         let address = |ip: IpAddr| !self.loopback || ip.is_loopback();
-        name.parse().is_ok_and(address) || self.hosts.contains(&name)
+        port && (name.parse().is_ok_and(address) || self.hosts.contains(&name))
     }
 }
 
@@ -189,7 +203,7 @@ mod tests {
     fn guard(listen: &str, token: Option<&str>, hosts: &[&str]) -> Guard {
         let listen: SocketAddr = listen.parse().unwrap();
         let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
-        Guard::new(Options { listen, token: token.map(str::to_owned), hosts }, listen)
+        Guard::new(Options { listen, token: token.map(str::to_owned), hosts, streams: 1 }, listen)
     }
 
     fn judge(guard: &Guard, method: &str, uri: &str, headers: &[(&'static str, &str)]) -> Verdict {
@@ -222,12 +236,22 @@ mod tests {
         ] {
             assert_eq!(host(ours), 200, "{ours}");
         }
-        for other in
-            ["evil.example", "127.0.0.1.evil.example", "10.0.0.5", "", "localhost.evil", "[::2]"]
-        {
+        for other in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.5",
+            "",
+            "localhost.evil",
+            "[::2]",
+            "localhost:1@evil",
+            "[::1]evil",
+            "[::1",
+        ] {
             assert_eq!(host(other), 421, "{other}");
         }
         assert_eq!(status(judge(&here, "GET", "/", &[])), 421, "without any");
+        let two = judge(&here, "GET", "/", &[("host", "localhost"), ("host", "evil.example")]);
+        assert_eq!(status(two), 421, "two of them");
         let full = judge(&here, "GET", "http://evil.example/", &[("host", "localhost")]);
         assert_eq!(status(full), 421, "another one in the first line");
         let wide = guard("0.0.0.0:7777", Some(TOKEN), &[]);
@@ -261,6 +285,24 @@ mod tests {
         for site in ["cross-site", "same-site", "none"] {
             assert_eq!(post(&[("sec-fetch-site", site)]), 403, "{site}");
         }
+        let get = |site: &str, mode: &str, dest: &str| {
+            let fetch =
+                [("sec-fetch-site", site), ("sec-fetch-mode", mode), ("sec-fetch-dest", dest)];
+            status(judge(
+                &here,
+                "GET",
+                "/companies?q=a",
+                &[&[("host", "localhost")], &fetch[..]].concat(),
+            ))
+        };
+        assert_eq!(get("cross-site", "navigate", "document"), 200, "a link that a person follows");
+        assert_eq!(get("none", "navigate", "document"), 200, "typed");
+        assert_eq!(get("same-origin", "cors", "empty"), 200, "our own script");
+        for (mode, dest) in [("no-cors", "image"), ("cors", "empty"), ("navigate", "iframe")] {
+            for site in ["cross-site", "same-site"] {
+                assert_eq!(get(site, mode, dest), 403, "{site} {mode} {dest}");
+            }
+        }
         assert_eq!(status(judge(&here, "DELETE", "/", &[("host", "localhost")])), 405);
         assert!(here.made(here.form()) && !here.made("") && !here.made("0"));
         assert!(!guard("127.0.0.1:7777", None, &[]).made(here.form()), "of an earlier start");
@@ -282,10 +324,11 @@ mod tests {
             cookie.starts_with(&format!("cocli_7777={TOKEN}; HttpOnly; SameSite=Strict; Path=/;")),
             "{cookie}"
         );
-        assert_eq!(
-            get(&format!("//evil.example/?token={TOKEN}"), &[]),
-            Verdict::Enter { cookie, on: "/evil.example/".into() }
-        );
+        for away in ["//evil.example/", "/\\evil.example/", "/\\/\\evil.example/"] {
+            let verdict = get(&format!("{away}?token={TOKEN}"), &[]);
+            let on = "/evil.example/".to_owned();
+            assert_eq!(verdict, Verdict::Enter { cookie: cookie.clone(), on }, "{away}");
+        }
         let with = |headers: &[(&'static str, &str)]| status(get("/", headers));
         assert_eq!(with(&[("cookie", &format!("a=b; cocli_7777={TOKEN}"))]), 200);
         assert_eq!(with(&[("authorization", &format!("Bearer {TOKEN}"))]), 200);

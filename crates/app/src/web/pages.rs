@@ -1,5 +1,6 @@
 //! The pages, each a function from what the library tells to what is shown.
 
+mod add;
 pub(super) mod card;
 pub(super) mod conflicts;
 pub(super) mod home;
@@ -21,6 +22,14 @@ pub(super) fn worded(text: &str) -> Markup {
         @for (at, part) in text.split('`').enumerate() {
             @if at % 2 == 1 { code { (part) } } @else { (part) }
         }
+    }
+}
+
+/// The first letters of a text.
+fn cut(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 

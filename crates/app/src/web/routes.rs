@@ -13,6 +13,7 @@ use cocli_core::limits::VALUE_BYTES_MAX;
 use cocli_node::Home;
 use maud::html;
 
+use super::add;
 use super::guard::{self, Verdict};
 use super::pages::{card, conflicts, home, list, live, node};
 use super::shell::{self, Page};
@@ -69,12 +70,26 @@ pub(super) fn all(site: Arc<Site>) -> Router {
                 of_target("people", state, rest, asked)
             }),
         )
-        .route("/conflicts", get(|State(site): Shared| show(site, conflicts::page)))
+        .route(
+            "/conflicts",
+            get(|State(site): Shared, Query(asked): Query<Pairs>| {
+                show(site, move |site, home| conflicts::page(site, home, &asked))
+            }),
+        )
         .route("/set", post(|state: Shared, form: Form<Pairs>| done(state, form, write::set)))
         .route("/undo", post(|state: Shared, form: Form<Pairs>| done(state, form, write::undo)))
         .route(
             "/resolve",
             post(|state: Shared, form: Form<Pairs>| done(state, form, write::resolve)),
+        )
+        .route("/note", post(|state: Shared, form: Form<Pairs>| done(state, form, add::note)))
+        .route(
+            "/add/company",
+            post(|state: Shared, form: Form<Pairs>| done(state, form, add::company)),
+        )
+        .route(
+            "/add/person",
+            post(|state: Shared, form: Form<Pairs>| done(state, form, add::person)),
         )
         .route(
             "/assets/{name}",
@@ -104,13 +119,9 @@ async fn watched(State(site): Shared, request: Request, next: Next) -> Response 
             }
             response
         }
-        Verdict::Pass if is_too_long(request.headers()) => shell::outside(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "That is more than a field can hold.",
-            "Go back, and put less into it.",
-            false,
-        ),
+        Verdict::Pass if is_too_long(request.headers()) => refused(StatusCode::PAYLOAD_TOO_LARGE),
         Verdict::Pass => match tokio::time::timeout(PATIENCE, next.run(request)).await {
+            Ok(response) if is_bare(&response) => refused(response.status()),
             Ok(response) => response,
             Err(_) => shell::outside(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -122,6 +133,28 @@ async fn watched(State(site): Shared, request: Request, next: Next) -> Response 
     };
     guard::dress(response.headers_mut());
     response
+}
+
+/// Whether it is a refusal of the library that takes requests apart, in few words or none.
+fn is_bare(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    response.status().is_client_error()
+        && kind.is_none_or(|kind| !kind.as_bytes().starts_with(b"text/html"))
+}
+
+/// The page of such a refusal.
+fn refused(status: StatusCode) -> Response {
+    let (why, next) = match status {
+        StatusCode::METHOD_NOT_ALLOWED => (
+            "There is no page here: only a form is sent to this address.",
+            "Go back, or to the first page.",
+        ),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("That is more than a field can hold.", "Go back, and put less into it.")
+        }
+        _ => ("This cannot be read as it was sent.", "Go back, and load the page again."),
+    };
+    shell::outside(status, why, next, false)
 }
 
 /// For Prometheus, which says who it is by `Authorization: Bearer` where a token is asked for.

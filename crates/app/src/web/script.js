@@ -5,24 +5,27 @@
   const topic = document.body.dataset.topic;
   const rows = document.getElementById("live"), delays = document.getElementById("delays");
   const pause = document.getElementById("pause");
-  let source = null, typing = false, busy = false, again = false, held = [];
+  let source = null, typing = false, busy = false, again = false, held = [], pressed = false, sent = null;
 
   const say = (word, tone) => { link.textContent = word; link.className = "link " + tone; };
 
   // Loads the page anew and puts what differs in place; what is open stays open, what is typed stays.
   const renew = async () => {
-    if (busy) { again = true; return; }
+    // What is taken away under a finger is never clicked.
+    if (busy || pressed) { again = true; return; }
     if (typing) { news(); return; }
     busy = true;
     try {
       const answer = await fetch(location.href, { headers: { accept: "text/html" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = page.getElementById("main");
-      if (answer.ok && fresh && !typing) put(fresh);
+      if (pressed) again = true;
+      else if (answer.ok && fresh && !typing) put(fresh);
     } catch { /* The stream says that nobody answers. */ }
     busy = false;
-    if (again) { again = false; renew(); }
+    once_more();
   };
+  const once_more = () => { if (again && !pressed) { again = false; renew(); } };
 
   const put = (fresh) => {
     const open = [...main.querySelectorAll("details[open][id]")].map((one) => one.id);
@@ -63,16 +66,27 @@
   };
   const rest = () => { source?.close(); source = null; };
 
-  document.addEventListener("input", (e) => { if (e.target.closest("#main form[method=post]")) typing = true; });
+  document.addEventListener("input", (e) => { if (e.target.closest("#main form")) typing = true; });
   document.addEventListener("toggle", () => {
-    if (!main.querySelector("form.edit input:focus, form.edit textarea:focus")) typing = false;
+    if (!main.querySelector("form input:focus, form textarea:focus")) typing = false;
   }, true);
+  document.addEventListener("pointerdown", (e) => { pressed = e.button === 0; });
+  // A click comes after both.
+  for (const up of ["pointerup", "pointercancel"])
+    document.addEventListener(up, () => setTimeout(() => { pressed = false; once_more(); }));
+  // Who clicks twice means it once.
+  document.addEventListener("submit", (e) => {
+    if (e.target.method !== "post") return;
+    if (sent === e.target) e.preventDefault();
+    sent = e.target;
+    setTimeout(() => { sent = null; }, 3000);
+  });
   // Who does not look takes none of the few connections that a browser has for a site.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) { rest(); } else { watch(); if (rows) location.reload(); else if (topic) renew(); }
   });
   addEventListener("pagehide", rest);
-  addEventListener("pageshow", watch);
+  addEventListener("pageshow", () => { sent = null; watch(); });
   document.addEventListener("keydown", (e) => {
     if (e.key === "/" && !e.target.closest("input, textarea, select")) { e.preventDefault(); document.getElementById("q").focus(); }
   });

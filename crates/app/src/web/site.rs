@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use cocli_core::LogId;
@@ -17,10 +17,10 @@ use super::guard::Guard;
 use crate::failure::Failure;
 use crate::{clock, door};
 
-/// Streams at once.
-pub(super) const STREAMS_MAX: usize = 1_000;
 /// How old what the door said of the cluster may be.
 const SEEN: Duration = Duration::from_millis(1_500);
+/// A door that takes longer to answer is asked beside the page, which shows what it said before.
+const ANSWERED_MAX: Duration = Duration::from_millis(300);
 /// How old a look at all cards may be.
 const LOOKED: Duration = Duration::from_secs(30);
 
@@ -34,6 +34,14 @@ struct Counted {
     ends: BTreeMap<LogId, u64>,
     counts: [usize; 2],
     took: Duration,
+}
+
+/// What the door said.
+#[derive(Debug, Clone)]
+struct Met {
+    at: Instant,
+    took: Duration,
+    seen: Arc<Seen>,
 }
 
 /// A look at what takes long.
@@ -52,9 +60,13 @@ pub(super) struct Site {
     pub(super) guard: Guard,
     pub(super) feed: Arc<Feed>,
     pub(super) streams: Arc<Semaphore>,
+    /// Streams at once.
+    pub(super) streams_max: usize,
     /// When the process is to end.
     pub(super) stopped: watch::Receiver<bool>,
-    seen: Mutex<Option<(Instant, Arc<Seen>)>>,
+    seen: Mutex<Option<Met>>,
+    /// Held by the one who asks at the door.
+    asking: Mutex<()>,
     looked: Mutex<Looked>,
     counted: Mutex<Option<Counted>>,
     /// Held by the one who counts beside a page.
@@ -71,11 +83,13 @@ impl Site {
         Self {
             home: home.path().to_path_buf(),
             node: home.node().to_string(),
-            guard: Guard::new(options, address),
             feed: Arc::new(Feed::new()),
-            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            streams: Arc::new(Semaphore::new(options.streams)),
+            streams_max: options.streams,
+            guard: Guard::new(options, address),
             stopped,
             seen: Mutex::new(None),
+            asking: Mutex::new(()),
             looked: Mutex::new(Looked::default()),
             counted: Mutex::new(None),
             counting: Mutex::new(()),
@@ -87,16 +101,41 @@ impl Site {
         Ok(Home::open(&self.home, clock::rim())?)
     }
 
-    /// The cluster, as it was seen a moment ago at most: however many watch, the daemon is asked once.
-    pub(super) fn seen(&self, home: &Home) -> Arc<Seen> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, seen)) = seen.as_ref().filter(|(at, _)| at.elapsed() < SEEN) {
-            let _ = at;
-            return Arc::clone(seen);
+    /// The cluster, as it was seen a moment ago at most: however many watch, the daemon is asked once. While one does not
+    /// answer in time, what was seen before is shown, and nobody waits.
+    pub(super) fn seen(self: &Arc<Self>, home: &Home) -> Arc<Seen> {
+        let last = || self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let met = last();
+        if let Some(met) = met.as_ref().filter(|met| met.at.elapsed() < SEEN) {
+            return Arc::clone(&met.seen);
         }
-        let now = Arc::new(Seen::ask(home));
-        *seen = Some((clock::monotonic(), Arc::clone(&now)));
-        now
+        if let Some(met) = met.as_ref().filter(|met| met.took > ANSWERED_MAX) {
+            let site = Arc::clone(self);
+            std::thread::spawn(move || {
+                let Some(_one) = free(&site.asking) else { return };
+                // What cannot be opened is told by each page.
+                let _ = site.home().map(|home| site.ask(&home));
+            });
+            return Arc::clone(&met.seen);
+        }
+        match (free(&self.asking), met) {
+            (Some(_one), _) => self.ask(home),
+            // Somebody asks already.
+            (None, Some(met)) => met.seen,
+            (None, None) => {
+                let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+                last().map_or_else(|| self.ask(home), |met| met.seen)
+            }
+        }
+    }
+
+    fn ask(&self, home: &Home) -> Arc<Seen> {
+        let began = clock::monotonic();
+        let seen = Arc::new(Seen::ask(home));
+        let (at, took) = (clock::monotonic(), began.elapsed());
+        let met = Met { at, took, seen: Arc::clone(&seen) };
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(met);
+        seen
     }
 
     /// How the home was when it was last looked at all of it; nothing before the first time. What is old is looked at
@@ -165,5 +204,66 @@ impl Site {
         looked.at = Some(at);
         // Where the home cannot be read each page says so.
         looked.health = health.ok().map(Arc::new).or_else(|| looked.health.take());
+    }
+}
+
+/// The lock, where nobody has it.
+fn free(lock: &Mutex<()>) -> Option<MutexGuard<'_, ()>> {
+    match lock.try_lock() {
+        Ok(one) => Some(one),
+        Err(TryLockError::Poisoned(one)) => Some(one.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use cocli_core::{ClusterId, NodeId};
+    use cocli_node::{Birth, Membership};
+
+    use super::*;
+
+    /// A site of a home of its own, with room for two streams.
+    pub(in crate::web) fn site(folder: &std::path::Path) -> (Arc<Site>, watch::Sender<bool>) {
+        let birth = Birth {
+            node: NodeId::written("pi1").unwrap(),
+            membership: Membership {
+                cluster: ClusterId([7; 16]),
+                keys: Vec::new(),
+                peers: Vec::new(),
+            },
+            identity: vec![0; 32],
+            identity_public: "00".into(),
+            cards: false,
+            maybe_known: false,
+        };
+        let home = Home::create(folder, &birth, clock::rim(), clock::now()).unwrap();
+        let listen = "127.0.0.1:7777".parse().unwrap();
+        let options = Options { listen, token: None, hosts: Vec::new(), streams: 2 };
+        let (stop, stopped) = watch::channel(false);
+        (Arc::new(Site::new(&home, options, listen, stopped)), stop)
+    }
+
+    #[test]
+    fn nobody_waits_for_a_daemon_that_does_not_answer_where_something_was_seen_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let (site, _stop) = site(dir.path());
+        let home = site.home().unwrap();
+        let first = site.seen(&home);
+        assert!(Arc::ptr_eq(&first, &site.seen(&home)), "a moment ago");
+        let age = |took| {
+            let mut seen = site.seen.lock().unwrap();
+            let met = seen.as_mut().unwrap();
+            (met.at, met.took) = (met.at.checked_sub(2 * SEEN).unwrap(), took);
+        };
+        // Somebody asks, and gets no answer.
+        let asks = site.asking.lock().unwrap();
+        age(Duration::ZERO);
+        assert!(Arc::ptr_eq(&first, &site.seen(&home)));
+        age(2 * ANSWERED_MAX);
+        assert!(Arc::ptr_eq(&first, &site.seen(&home)));
+        drop(asks);
+        age(Duration::ZERO);
+        assert!(!Arc::ptr_eq(&first, &site.seen(&home)), "and is asked again when nobody does");
     }
 }

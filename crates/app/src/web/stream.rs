@@ -10,9 +10,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
-use super::feed::{Link, Told};
+use super::feed::{Link, Row, Told};
 use super::pages::live;
-use super::site::{STREAMS_MAX, Site};
+use super::site::Site;
 
 /// Who watches is told at most so often that a page changed.
 const TICK: Duration = Duration::from_millis(250);
@@ -20,12 +20,15 @@ const TICK: Duration = Duration::from_millis(250);
 const CLUSTER: u32 = 8;
 /// Ticks between two words to whoever hears nothing, so that either side notices that the other is gone.
 const BEAT: u32 = 60;
-/// Rows at once; of more it is told how many.
+/// Rows at once, and bytes of them as they are sent; of more it is told how many.
 const ROWS_MAX: usize = 60;
+const ROWS_BYTES_MAX: usize = 48 * 1024;
+/// Targets that a page may be about.
+pub(super) const TARGETS_MAX: usize = 64;
 /// How long a browser may take nothing.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Words that wait for a browser.
-const WAITING: usize = 4;
+/// Words that wait for a browser: what it does not take is held for it, and each may be long.
+const WAITING: usize = 1;
 
 /// What somebody watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +39,8 @@ enum Topic {
     Live,
     /// A collection, or all that anybody writes.
     Any(Option<String>),
-    /// One target.
-    Target(String),
+    /// Some targets.
+    Targets(Vec<String>),
 }
 
 impl Topic {
@@ -47,7 +50,10 @@ impl Topic {
             "live" => Self::Live,
             "conflicts" => Self::Any(None),
             "companies" | "people" => Self::Any(Some(format!("{text}/"))),
-            other => Self::Target(other.to_owned()),
+            other => {
+                let targets = other.split_whitespace().take(TARGETS_MAX);
+                Self::Targets(targets.map(ToOwned::to_owned).collect())
+            }
         }
     }
 
@@ -57,7 +63,9 @@ impl Topic {
             (Self::Cluster | Self::Live, Told::Link) => true,
             (Self::Any(None), Told::Row(_)) | (_, Told::Many { .. }) => true,
             (Self::Any(Some(prefix)), Told::Row(row)) => row.target.starts_with(prefix),
-            (Self::Target(target), Told::Row(row)) => row.is_about(target),
+            (Self::Targets(targets), Told::Row(row)) => {
+                targets.iter().any(|target| row.is_about(target))
+            }
             _ => false,
         }
     }
@@ -78,9 +86,9 @@ fn event(name: &str, text: &str) -> Bytes {
 /// Opens a stream, if there is room for one.
 pub(super) fn open(site: &Arc<Site>, topic: &str) -> Response {
     let Ok(seat) = Arc::clone(&site.streams).try_acquire_owned() else {
-        let words = format!(
-            "{STREAMS_MAX} pages are watched already: close some, and load this one again.\n"
-        );
+        let many = site.streams_max;
+        let words =
+            format!("{many} pages are watched already: close some, and load this one again.\n");
         return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
     };
     let (out, words) = mpsc::channel(WAITING);
@@ -109,8 +117,24 @@ struct Watcher {
 struct Pending {
     changed: bool,
     delays: bool,
-    rows: Vec<String>,
+    /// All who watch share them; they are put into words when these can be sent.
+    rows: Vec<Come>,
     missed: u64,
+}
+
+/// What is a row of the live page.
+enum Come {
+    One(Arc<Row>),
+    Many(String, u64),
+}
+
+impl Come {
+    fn told(&self) -> String {
+        match self {
+            Self::One(row) => live::row(row).into_string(),
+            Self::Many(log, bytes) => live::many(log, *bytes).into_string(),
+        }
+    }
 }
 
 impl Watcher {
@@ -161,29 +185,30 @@ impl Watcher {
             pending.changed |= self.topic.is_of(told);
             return;
         }
-        match told {
+        let come = match told {
             Told::Row(row) => {
                 pending.delays |= row.delay_ms.is_some() && !row.own;
-                if pending.rows.len() < ROWS_MAX {
-                    pending.rows.push(live::row(row).into_string());
-                } else {
-                    pending.missed += 1;
-                }
+                Come::One(Arc::clone(row))
             }
-            Told::Many { log, bytes } => pending.rows.push(live::many(log, *bytes).into_string()),
-            Told::Link => {}
+            Told::Many { log, bytes } => Come::Many(log.clone(), *bytes),
+            Told::Link => return,
+        };
+        match pending.rows.len() {
+            0..ROWS_MAX => pending.rows.push(come),
+            _ => pending.missed += 1,
         }
     }
 
-    fn words(&self, pending: Pending) -> Vec<Bytes> {
+    fn words(&self, mut pending: Pending) -> Vec<Bytes> {
         if self.topic != Topic::Live {
             return if pending.changed { vec![event("changed", "")] } else { Vec::new() };
         }
         // The newest stands first.
         let mut words: Vec<Bytes> = Vec::new();
         if !pending.rows.is_empty() {
-            let rows: Vec<String> = pending.rows.into_iter().rev().collect();
-            words.push(event("row", &rows.concat()));
+            let (rows, left) = in_words(&pending.rows);
+            pending.missed += left;
+            words.push(event("row", &rows));
         }
         if pending.missed > 0 {
             words.push(event("row", &live::missed(pending.missed).into_string()));
@@ -215,6 +240,22 @@ impl Watcher {
     }
 }
 
+/// The rows as they are sent, the newest first, and how many there was no room for.
+fn in_words(rows: &[Come]) -> (String, u64) {
+    let (mut told, mut bytes, mut left) = (Vec::new(), 0, 0);
+    for row in rows {
+        let row = row.told();
+        if bytes + row.len() > ROWS_BYTES_MAX {
+            left += 1;
+            continue;
+        }
+        bytes += row.len();
+        told.push(row);
+    }
+    told.reverse();
+    (told.concat(), left)
+}
+
 fn ticking() -> Interval {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -235,6 +276,35 @@ mod tests {
     }
 
     #[test]
+    fn one_stream_more_than_there_may_be_is_told_so_and_one_that_ends_makes_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let (site, _stop) = super::super::site::tests::site(dir.path());
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut open: Vec<Response> = (0..2).map(|_| super::open(&site, "live")).collect();
+            assert!(open.iter().all(|response| response.status() == StatusCode::OK));
+            let refused = super::open(&site, "live");
+            assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+            open.pop();
+            // The task of the one that is gone gives its room back.
+            let room = Arc::clone(&site.streams).acquire_owned();
+            drop(timeout(PATIENCE, room).await.unwrap().unwrap());
+            assert_eq!(super::open(&site, "live").status(), StatusCode::OK);
+        });
+    }
+
+    #[test]
+    fn rows_are_sent_up_to_so_many_bytes_and_of_the_others_is_told_how_many() {
+        let row = Row { value: "\"".repeat(400), ..Row::default() };
+        let rows: Vec<Come> = (0..60).map(|_| Come::One(Arc::new(row.clone()))).collect();
+        let (told, left) = in_words(&rows);
+        assert!(told.len() <= ROWS_BYTES_MAX && left > 0, "{} {left}", told.len());
+        assert_eq!(told.matches("<tr>").count() as u64 + left, 60);
+        assert_eq!(in_words(&rows[..2]).1, 0);
+    }
+
+    #[test]
     fn who_watches_a_page_hears_of_what_it_shows() {
         let row = |target: &str| {
             let row = super::super::feed::Row { target: target.into(), ..Default::default() };
@@ -245,6 +315,11 @@ mod tests {
         assert!(
             is("companies/a", &row("companies/a/notes/1"))
                 && !is("companies/a", &row("companies/b"))
+        );
+        assert!(
+            is("companies/a people/b", &row("people/b"))
+                && !is("companies/a people/b", &row("people/c")),
+            "who stands on the page of a company"
         );
         assert!(
             is("conflicts", &row("people/a"))

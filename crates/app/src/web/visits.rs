@@ -10,10 +10,14 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::line::Line;
+
 /// Connections at once: all streams, and as many again as pages need.
 const CONNECTIONS_MAX: usize = 1_200;
 /// How long a browser may take to say what it wants.
 const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a browser may take nothing of what it is sent.
+const TAKING_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes held of a request before its body.
 const HEADER_BYTES_MAX: usize = 32 * 1024;
 /// How long those who are served may go on when the process is to end.
@@ -65,7 +69,8 @@ async fn one(socket: TcpStream, app: Router, mut stopped: watch::Receiver<bool>)
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE);
     http.max_buf_size(HEADER_BYTES_MAX);
-    let connection = http.serve_connection(TokioIo::new(socket), TowerToHyperService::new(app));
+    let line = TokioIo::new(Line::new(socket, TAKING_PATIENCE));
+    let connection = http.serve_connection(line, TowerToHyperService::new(app));
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

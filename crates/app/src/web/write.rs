@@ -29,7 +29,7 @@ impl Filled {
         self.0.iter().find(|(name, _)| name == key).map_or("", |(_, value)| value)
     }
 
-    fn target(&self) -> Result<Target, Failure> {
+    pub(super) fn target(&self) -> Result<Target, Failure> {
         let target = Target::read(self.text("target"))?;
         match Kind::of(&target) {
             Some(_) => Ok(target),
@@ -119,8 +119,7 @@ pub(super) fn set(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<String, F
             ));
         }
         if entity.fields.is_empty() {
-            let unknown = NodeError::Unknown { name: target.to_string(), nearest: None };
-            return Err(unknown.into());
+            return Err(unknown(&target));
         }
         match shape {
             Shape::List => {
@@ -132,13 +131,19 @@ pub(super) fn set(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<String, F
                 };
                 Ok(vec![Change::new(target.clone(), field.clone(), Intent::Put(list))])
             }
-            Shape::Text | Shape::Set | Shape::Tree => {
+            Shape::Text => Ok(vec![command::typed(&target, &field, typed.trim_end())?]),
+            Shape::Set | Shape::Tree => {
                 Ok(vec![command::change(&target, &format!("{field}={}", typed.trim_end()))?])
             }
         }
     };
-    put(home, &target, "set", false, changes)?;
-    Ok(seen_at(&target, &field, "saved"))
+    let written = put(home, &target, "set", false, changes)?;
+    // Where nothing was written there is nothing to take back either: what was before is another's business.
+    Ok(seen_at(&target, &field, if written == 0 { "same" } else { "saved" }))
+}
+
+pub(super) fn unknown(target: &Target) -> Failure {
+    NodeError::Unknown { name: target.to_string(), nearest: None }.into()
 }
 
 fn lines(typed: &str) -> impl Iterator<Item = &str> {
@@ -155,12 +160,22 @@ fn members(target: &Target, field: &Field, before: &str, typed: &str) -> Vec<Cha
     added.chain(removed).collect()
 }
 
-/// Takes back what this node wrote last to a field.
+/// Takes back what this node wrote last to a field, if that is what the page showed.
 pub(super) fn undo(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<String, Failure> {
     let (target, field) = (form.target()?, form.field()?);
     let wanted =
         Wanted { target: Some(target.clone()), field: Some(field.clone()), ..Wanted::default() };
     let changes = |session: &mut Session<'_>| {
+        let entity = session.entity(&target)?;
+        let by = entity.seen(&field);
+        if by.map(ToString::to_string).unwrap_or_default() != form.text("seen") {
+            let by = by.map(|stamp| format!(" by {}", stamp.node)).unwrap_or_default();
+            let message =
+                format!("{target} {field} was changed meanwhile{by}: nothing was taken back");
+            return Err(Failure::new(Exit::Conflict, message).hint(
+                "load the page again: the history under the field shows each value that it had",
+            ));
+        }
         let plan = session.plan_undo(&wanted)?;
         if let Some((_, _, by)) = plan.kept.first() {
             let message = format!("{target} {field} stays: {} changed it since", by.stamp.node);
@@ -203,17 +218,17 @@ pub(super) fn resolve(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<Strin
         Ok(vec![conflict.settle(value)])
     };
     put(home, &target, "resolve", false, changes)?;
-    Ok(format!("/conflicts?settled={}", encoded(target.as_str())))
+    Ok(format!("/conflicts?settled={}&field={}", encoded(target.as_str()), encoded(field.as_str())))
 }
 
-/// Writes what is to be changed, puts the card in place, and lets the daemon know.
-fn put(
+/// Writes what is to be changed, puts the card in place, and lets the daemon know. Tells how much was written.
+pub(super) fn put(
     home: &Home,
     target: &Target,
     verb: &str,
     revive: bool,
     changes: impl FnOnce(&mut Session<'_>) -> Result<Vec<Change>, Failure>,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     let mut session = home.session(clock::now())?;
     session.take_in(std::slice::from_ref(target))?;
     let changes = changes(&mut session)?;
@@ -239,7 +254,7 @@ fn put(
             ),
         )
         .hint(format!("`cocli accept {0}` or `cocli reject {0}`", held.target))),
-        None => Ok(()),
+        None => Ok(written.datagrams),
     }
 }
 

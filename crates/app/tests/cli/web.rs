@@ -180,6 +180,11 @@ fn every_page_is_answered_with_what_keeps_others_out_and_an_unknown_one_says_wha
         assert_eq!(web.get(odd).status, 400, "{odd}");
     }
     assert_eq!(web.get("/nowhere").status, 404);
+    // What the library below refuses is a page with a word, too.
+    for (odd, status) in [("/set", 405), ("/companies/%ff", 400), ("/companies?where=%ff", 400)] {
+        let refused = web.get(odd);
+        assert_eq!((refused.status, refused.body.contains("<h1>")), (status, true), "{odd}");
+    }
     // Without its own files the home cannot be read.
     std::fs::rename(home.file(".cocli/id"), home.file(".cocli/away")).unwrap();
     let broken = web.get("/companies");
@@ -189,6 +194,7 @@ fn every_page_is_answered_with_what_keeps_others_out_and_an_unknown_one_says_wha
 #[test]
 fn another_host_another_origin_and_a_form_of_another_process_are_refused_and_nothing_changes() {
     let home = company();
+    home.run(&["web", "--host", "pi.example:8080"]).fails(2, "without a port");
     let web = here(&home);
     assert_eq!(web.ask("GET /", &["host: evil.example"], "").status, 421);
     assert_eq!(web.ask("GET /", &[], "").status, 421);
@@ -340,7 +346,9 @@ fn a_field_is_set_and_taken_back_as_by_the_commands_and_nobodys_value_is_written
         "{}",
         late.body
     );
-    assert_eq!(send("/undo", &with("")[..3]).status, 303);
+    let mut back = with("");
+    back[4].1 = hidden(&web.get("/companies/acme-inc?saved=city").body, "seen").to_owned();
+    assert_eq!(send("/undo", &back).status, 303);
     assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Dallas\n");
     for (field, status) in [("_deleted", 400), ("", 400), ("a b", 400)] {
         let mut pairs = with("true");
@@ -355,8 +363,121 @@ fn a_field_is_set_and_taken_back_as_by_the_commands_and_nobodys_value_is_written
 }
 
 #[test]
+fn only_what_the_page_showed_is_taken_back_and_a_save_of_the_same_leaves_nothing_to_take_back() {
+    let home = company();
+    home.run(&["set", "companies/acme-inc", "city=Austin"]).ok();
+    let web = here(&home);
+    let page = web.get("/companies/acme-inc").body;
+    let seen = |page: &str| hidden(&page[page.find("id=\"f-city\"").unwrap()..], "seen").to_owned();
+    let send = |path: &str, value: &str, seen: &str| {
+        let pairs = [
+            ("form", hidden(&page, "form")),
+            ("target", "companies/acme-inc"),
+            ("field", "city"),
+            ("value", value),
+            ("seen", seen),
+        ];
+        web.post(path, &[], &pairs)
+    };
+    let same = send("/set", "Austin", &seen(&page));
+    assert_eq!(same.header("location"), Some("/companies/acme-inc?same=city#f-city"));
+    let told = web.get("/companies/acme-inc?same=city").body;
+    assert!(told.contains("was so already") && !told.contains("action=\"/undo\""), "{told}");
+    assert_eq!(send("/set", "Mine", &seen(&page)).status, 303);
+    let saved = web.get("/companies/acme-inc?saved=city").body;
+    assert_eq!(hidden(&saved, "seen"), seen(&saved), "what is taken back is what is shown");
+    // The same node writes from elsewhere: its newest command is another one by now.
+    home.run(&["set", "companies/acme-inc", "city=Theirs"]).ok();
+    for old in [seen(&saved), String::new()] {
+        let late = send("/undo", "", &old);
+        assert!(
+            late.status == 409 && late.body.contains("nothing was taken back"),
+            "{}",
+            late.body
+        );
+    }
+    assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Theirs\n");
+    let now = seen(&web.get("/companies/acme-inc").body);
+    assert_eq!((send("/undo", "", &now).status, send("/undo", "", &now).status), (303, 409));
+    assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Mine\n");
+}
+
+#[test]
+fn a_text_that_would_be_something_else_as_json_stays_the_text_that_was_typed() {
+    let home = company();
+    let web = here(&home);
+    let mut seen = String::new();
+    for typed in ["null", "\"quoted\"", "[\"a\"]", "{}", "=a+=b"] {
+        let page = web.get("/companies/acme-inc").body;
+        if let Some(at) = page.find("id=\"f-odd\"") {
+            seen = hidden(&page[at..], "seen").to_owned();
+        }
+        let pairs = [
+            ("form", hidden(&page, "form")),
+            ("target", "companies/acme-inc"),
+            ("field", "odd"),
+            ("value", typed),
+            ("seen", &seen),
+        ];
+        assert_eq!(web.post("/set", &[], &pairs).status, 303, "{typed}");
+        assert_eq!(home.run(&["get", "companies/acme-inc", "odd"]).ok(), format!("{typed}\n"));
+    }
+}
+
+#[test]
+fn a_company_a_person_and_a_note_are_added_and_what_is_there_already_is_not_written_over() {
+    let home = company();
+    let web = here(&home);
+    let form = hidden(&web.get("/companies").body, "form").to_owned();
+    let send = |path: &str, pairs: &[(&str, &str)]| {
+        web.post(path, &[], &[&[("form", form.as_str())], pairs].concat())
+    };
+    let company = send("/add/company", &[("name", EVIL), ("domain", "evil.example"), ("city", "")]);
+    assert_eq!(company.status, 303, "{}", company.body);
+    let on = company.header("location").unwrap().to_owned();
+    let page = web.get(&on).body;
+    assert!(page.contains("Added: <strong>&lt;script&gt;") && !page.contains("<script>alert"));
+    let target = on.trim_start_matches('/').split('?').next().unwrap().to_owned();
+    assert_eq!(home.run(&["get", &target, "domain"]).ok(), "evil.example\n");
+    let again = send("/add/company", &[("name", "Acme Inc.")]);
+    assert!(again.status == 409 && again.body.contains("is there already"), "{}", again.body);
+    assert_eq!(home.run(&["get", "companies/acme-inc", "city"]).ok(), "Dallas\n");
+    let jane = [("name", "Jane Doe"), ("company", "Acme Inc."), ("role", "CTO"), ("phone", "null")];
+    assert_eq!(
+        send("/add/person", &jane).header("location"),
+        Some("/people/jane-doe?added=1"),
+        "by the name of her company"
+    );
+    assert_eq!(home.run(&["get", "people/jane-doe", "company"]).ok(), "companies/acme-inc\n");
+    assert_eq!(home.run(&["get", "people/jane-doe", "phone"]).ok(), "null\n");
+    assert!(web.get("/companies/acme-inc").body.contains("Jane Doe</a>, <bdi>CTO"));
+    let noted =
+        send("/note", &[("target", "companies/acme-inc"), ("text", "Call back\r\n<b>soon</b>")]);
+    let page = web.get(noted.header("location").unwrap().split('#').next().unwrap()).body;
+    assert!(page.contains("Noted: ") && page.contains("Call back\n&lt;b&gt;soon&lt;/b&gt;"));
+    assert!(home.run(&["note", "list", "companies/acme-inc"]).ok().contains("Call back"));
+    for (path, pairs, status) in [
+        ("/add/company", vec![("name", " ")], 400),
+        ("/add/person", vec![("name", "Jim"), ("company", "Nobody")], 404),
+        ("/add/person", vec![("name", "Jim"), ("company", "people/jane-doe")], 400),
+        ("/note", vec![("target", "companies/acme-inc"), ("text", " ")], 400),
+        ("/note", vec![("target", "companies/nobody"), ("text", "x")], 404),
+        ("/note", vec![("target", "nodes/pi1"), ("text", "x")], 400),
+    ] {
+        assert_eq!(send(path, &pairs).status, status, "{path} {pairs:?}");
+    }
+    let foreign =
+        web.post("/note", &[], &[("form", "0"), ("target", "companies/acme-inc"), ("text", "x")]);
+    assert_eq!(foreign.status, 403);
+    assert_eq!(home.run(&["list", "people"]).ok().lines().count(), 1, "Jim was not added");
+    home.run(&["rm", "companies/acme-inc"]).ok();
+    assert_eq!(send("/note", &[("target", "companies/acme-inc"), ("text", "x")]).status, 409);
+}
+
+#[test]
 fn the_cluster_is_shown_as_the_door_tells_it_and_what_it_follows_comes_over_the_stream() {
     let home = company();
+    home.run(&["config", "set", "bucket.url", "s3://team"]).ok();
     // In place of a daemon: what docs/watching.md says, by hand.
     let door = UnixListener::bind(home.file(".cocli/sock")).unwrap();
     let (say, lines) = std::sync::mpsc::channel::<String>();
@@ -379,6 +500,7 @@ fn the_cluster_is_shown_as_the_door_tells_it_and_what_it_follows_comes_over_the_
         "clocks differ: pi8 is 90 s ahead",
         "pi9 is down for 2 h: <code>cocli daemon</code> there",
         "nothing there: put it right with <code>cocli set</code></li>",
+        "the bucket: s3://team: PUT: 403: other credentials or rights are needed",
     ] {
         assert!(page.contains(said), "{said}: {page}");
     }
@@ -415,7 +537,7 @@ fn serve(
         {"node": "pi8", "standing": "alive", "clock_ahead_us": 90_000_000, "heard_ms": 5},
         {"node": "pi9", "standing": "down", "heard_ms": 7_200_000}],
         "sameness": {"state": "differing", "same": 1, "of": 2, "differ": [{"node": "pi8", "target": "companies/x", "field": "city", "here": "<b>a", "there": null}], "mend": "put it right with `cocli set`"},
-        "oldest_ms": null, "parts": null});
+        "oldest_ms": null, "parts": null, "bucket": {"trouble": {"kind": "denied", "said": "s3://team: PUT: 403"}}});
     let _ = writeln!(socket, "{told}");
 }
 

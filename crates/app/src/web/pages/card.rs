@@ -18,12 +18,15 @@ use crate::failure::Failure;
 use crate::render::{Tone, counted};
 use crate::web::shell::Page;
 use crate::web::site::Site;
+use crate::web::stream::TARGETS_MAX;
 use crate::web::write::{Shape, encoded, path};
 
 /// Values of a field's history that are shown.
 const PAST_MAX: usize = 20;
 /// Notes, or meetings, that are shown.
 const CONVOS_MAX: usize = 30;
+/// People of a company that are shown.
+const PEOPLE_MAX: usize = 50;
 /// Letters of a value in a history.
 const PAST_CHARS: usize = 200;
 
@@ -79,7 +82,16 @@ pub(in crate::web) fn page(
     };
     let here = if target.collection() == "companies" { "/companies" } else { "/people" };
     let title = card.title();
-    Ok(Page::new(title, here, card.body(asked)).live(target.as_str()))
+    Ok(Page::new(title, here, card.body(asked)).live(card.watched()))
+}
+
+/// Which field of which target a form is about.
+pub(super) fn hidden(site: &Site, target: &Target, field: &Field) -> Markup {
+    html! {
+        input type="hidden" name="form" value=(site.guard.form());
+        input type="hidden" name="target" value=(target);
+        input type="hidden" name="field" value=(field);
+    }
 }
 
 /// By field, elements with the field that they belong to.
@@ -111,6 +123,16 @@ impl Card<'_> {
         }
     }
 
+    /// It, and whose names and numbers stand on its page.
+    fn watched(&self) -> String {
+        let people = self.circle.people.iter().take(PEOPLE_MAX).map(|person| &person.target);
+        let companies = self.circle.companies.iter().map(|(company, _)| company);
+        let around = people.chain(companies).map(Target::as_str);
+        let all: Vec<&str> =
+            std::iter::once(self.target.as_str()).chain(around).take(TARGETS_MAX).collect();
+        all.join(" ")
+    }
+
     fn body(&self, asked: &[(String, String)]) -> Markup {
         let last = self.entity.fields.values().map(|entry| &entry.stamp).max();
         let shown = self.entity.shown(Some(self.kind));
@@ -135,6 +157,7 @@ impl Card<'_> {
             }
             @if !self.kind.is_convo() {
                 (self.convos("Notes", &self.notes))
+                (super::add::note(self.site, &self.target))
                 (self.convos("Meetings", &self.meetings))
             }
             (self.gone(&shown))
@@ -149,30 +172,38 @@ impl Card<'_> {
                 .find(|(name, _)| name == key)
                 .and_then(|(_, field)| Field::read(field).ok())
         };
+        let is = |key: &str| asked.iter().any(|(name, _)| name == key);
         html! {
             @if let Some(field) = of("saved") {
                 form.notice method="post" action="/undo" role="status" {
-                    (self.hidden(&field))
+                    (self.hidden(&field)) (self.seen(&field))
                     strong { (field) } " is " @match self.entity.value(Some(self.kind), &field).filter(|value| !value.is_null()) {
-                        Some(value) => { (cut(&readable(&value))) }
+                        Some(value) => { bdi { (cut(&readable(&value))) } }
                         None => "empty"
                     } " now. "
                     button { "Undo" } " "
                     span.faint { "or " code { "cocli undo " (self.target) " " (field) } }
                 }
+            } @else if let Some(field) = of("same") {
+                p.notice role="status" { strong { (field) } " was so already: nothing was written." }
             } @else if let Some(field) = of("undone") {
                 p.notice role="status" { strong { (field) } " is as it was before." }
+            } @else if is("added") {
+                p.notice role="status" { "Added: " strong { (self.title()) } " is " (self.target) "." }
+            } @else if let Some(note) = self.notes.iter().find(|note| asked.iter().any(|(key, text)| key == "noted" && text == note.target.as_str())) {
+                p.notice role="status" { "Noted: " a href={ "/" (path(note.target.as_str())) } { (titled(&note.text("title"))) } "." }
             }
         }
     }
 
-    /// Which field of which target a form is about.
     fn hidden(&self, field: &Field) -> Markup {
-        html! {
-            input type="hidden" name="form" value=(self.site.guard.form());
-            input type="hidden" name="target" value=(self.target);
-            input type="hidden" name="field" value=(field);
-        }
+        hidden(self.site, &self.target, field)
+    }
+
+    /// What a form carries of the value that the page shows, so that nobody else's is changed by it.
+    fn seen(&self, field: &Field) -> Markup {
+        let seen = self.entity.seen(field).map(ToString::to_string).unwrap_or_default();
+        html! { input type="hidden" name="seen" value=(seen); }
     }
 
     fn field(&self, field: &Field, value: &Value) -> Markup {
@@ -197,15 +228,13 @@ impl Card<'_> {
     fn form(&self, field: &Field, value: Option<&Value>) -> Markup {
         let shape = Shape::of(Some(self.kind), field, value);
         let (typed, id) = (shape.typed(value), format!("v-{}", field.base()));
-        let seen = self.entity.seen(field).map(ToString::to_string).unwrap_or_default();
         let long = shape != Shape::Text
             || typed.contains('\n')
             || typed.len() > 80
             || field.as_str() == self.kind.body();
         html! {
             form.edit method="post" action="/set" {
-                (self.hidden(field))
-                input type="hidden" name="seen" value=(seen);
+                (self.hidden(field)) (self.seen(field))
                 @if shape == Shape::Set { input type="hidden" name="before" value=(typed); }
                 label for=(id) {
                     (field.key())
@@ -342,9 +371,11 @@ impl Card<'_> {
             @if !people.is_empty() {
                 section aria-labelledby="people" {
                     h2 #people { "People" }
-                    ul.people { @for person in people { (contact(person)) } }
+                    ul.people { @for person in people.iter().take(PEOPLE_MAX) { (contact(person)) } }
+                    @if people.len() > PEOPLE_MAX { p.faint { "And " (people.len() - PEOPLE_MAX) " more." } }
                 }
             }
+            @if self.kind == Kind::Company { (super::add::entity(self.site, Kind::Person, Some(&self.target))) }
         }
     }
 
@@ -352,7 +383,7 @@ impl Card<'_> {
         html! {
             @if !convos.is_empty() {
                 section {
-                    h2 { (title) }
+                    h2 id=(title.to_lowercase()) { (title) }
                     @for convo in convos.iter().rev().take(CONVOS_MAX) {
                         details.convo id=(convo.target) {
                             summary {
@@ -383,7 +414,7 @@ fn contact(person: &Contact) -> Markup {
     html! {
         li {
             a href={ "/" (path(person.target.as_str())) } { (person.name) }
-            @if !person.role.is_empty() { ", " (person.role) }
+            @if !person.role.is_empty() { ", " bdi { (person.role) } }
             @if !person.email.is_empty() { " · " a href={ "mailto:" (encoded(&person.email)) } { (person.email) } }
             @if let Some(phone) = &person.phone { " · " a href={ "tel:" (phone.e164.as_deref().unwrap_or(&phone.typed)) } { (phone.typed) } }
         }
@@ -406,10 +437,7 @@ fn address(field: &Field, text: &str) -> Option<String> {
 }
 
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(PAST_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    super::cut(text, PAST_CHARS)
 }
 
 #[cfg(test)]

@@ -60,12 +60,13 @@ pub(in crate::web) fn page(
     let body = html! {
         h1 { (title) }
         (filters(&asked, kind))
-        p role="status" { (shown.said) }
+        p role="status" { (super::worded(&shown.said)) }
         @if !shown.entities.is_empty() { (table(kind, &shown.entities)) }
         nav.turn aria-label="More of them" {
             @if let Some(on) = &shown.earlier { a rel="prev" href=(on) { "← Before" } }
             @if let Some(on) = &shown.later { a rel="next" href=(on) { "Next →" } }
         }
+        (super::add::entity(site, kind, None))
     };
     Ok(Page::new(title, here, body).live(collection))
 }
@@ -121,7 +122,7 @@ impl<'a> Asked<'a> {
             at.map(|(target, _)| self.on(None, &format!("{key}={}", encoded(target.slug()))))
         };
         let said = match (all, self.filters.is_empty()) {
-            (0, true) => format!("No {many} yet: `cocli add`, or `cocli import`, brings some."),
+            (0, true) => format!("No {many} yet: add one below, or bring many by `cocli import`."),
             (0, false) => format!("No {one} of which all this holds."),
             _ => counted(all, one, many),
         };
@@ -219,8 +220,5 @@ pub(super) fn name(kind: Kind, target: &Target, entity: &Entity) -> String {
 fn text(kind: Kind, entity: &Entity, field: &str) -> String {
     let value = Field::read(field).ok().and_then(|field| entity.value(Some(kind), &field));
     let text = value.filter(|value| !value.is_null()).as_ref().map(readable).unwrap_or_default();
-    match text.char_indices().nth(CELL_CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    super::cut(&text, CELL_CHARS)
 }
