@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const RESTLESS_MAX: Duration = Duration::from_secs(2);
 /// The files of all cards are looked at this often: watching is a hint.
 const RESCAN: Duration = Duration::from_secs(30);
+/// Among many cards a look may take a two-hundredth of the time: later then, but as often as they are compared.
+const RESCAN_REST: u32 = 200;
 /// All cards are compared with the state this often, which reads all of it: each step that could leave
 /// one behind says so, but for a folder that was removed while nobody watched.
 const COMPARE: Duration = Duration::from_secs(300);
@@ -275,9 +277,6 @@ impl Cards {
     /// Takes in what people changed and puts in place what is behind.
     fn work(&mut self, now: Instant) {
         let look = now >= self.rescan;
-        if look {
-            self.rescan = now + RESCAN;
-        }
         if now >= self.compare {
             self.compare = now + COMPARE;
             self.all = true;
@@ -298,6 +297,10 @@ impl Cards {
             (false, true) => self.home.cards_edited(),
             (false, false) => Ok(Vec::new()),
         };
+        if look {
+            let rest = (clock::monotonic() - now) * RESCAN_REST;
+            self.rescan = now + rest.clamp(RESCAN, COMPARE);
+        }
         if let (true, Ok(targets)) = (all || look, &found) {
             self.touched.only(targets);
         }
