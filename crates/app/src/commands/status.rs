@@ -17,11 +17,12 @@ use cocli_node::Home;
 use serde_json::json;
 
 use super::Context;
+use super::doctor::EXPLAIN;
 use crate::args::Status;
 use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::metrics::{self, Told};
-use crate::problems::{self, Known};
+use crate::problems::{self, Known, Need};
 use crate::render::{Redrawn, Tone, counted};
 use view::{Asked, View, touched};
 
@@ -53,7 +54,8 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     Err(Failure::new(
         Exit::NeedsPerson,
         counted(problems, "thing needs a person", "things need a person"),
-    ))
+    )
+    .hint(EXPLAIN))
 }
 
 /// What Prometheus is told of a home.
@@ -155,7 +157,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
         screen.object(&json!({
             "home": path, "node": home.node().as_str(),
             "companies": glance.companies, "people": glance.people, "due": glance.due,
-            "daemon": daemon, "problems": problems,
+            "daemon": daemon, "problems": problems.iter().map(Need::object).collect::<Vec<_>>(),
         }));
         return Ok(());
     }

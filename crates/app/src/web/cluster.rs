@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::speech::ago;
 use crate::cluster::Cluster;
-use crate::problems::{self, Known};
+use crate::problems::{self, Known, Need};
 use crate::render::Tone;
 use crate::{clock, door, sameness};
 
@@ -43,7 +43,7 @@ impl Seen {
     }
 
     /// What needs a person.
-    pub(super) fn problems(&self, health: Option<&Health>) -> Vec<String> {
+    pub(super) fn problems(&self, health: Option<&Health>) -> Vec<Need> {
         problems::of(&Known {
             health,
             daemon: self.daemon.as_ref(),
