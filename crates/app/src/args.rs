@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use cocli_node::Problem;
 
 mod config;
 mod export;
@@ -593,20 +595,30 @@ pub(crate) enum Way {
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
     /// `net`: where addresses come from, who answers, what hides the others. `dump`: a file of the state of all.
+    /// `explain`: what a finding means and what to do.
     #[arg(value_enum, conflicts_with = "repair")]
     pub(crate) what: Option<Examined>,
+    /// With `explain`: the name in brackets behind a finding; without it all names are listed.
+    #[arg(value_parser = names(), hide_possible_values = true)]
+    pub(crate) name: Option<String>,
     /// Mend what can be mended without a decision.
     #[arg(long)]
     pub(crate) repair: bool,
 }
 
 /// What `doctor` looks at, when not at the data.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Examined {
     /// The network.
     Net,
     /// Nothing: write the state of home and daemon into a file, for whoever is asked for help.
     Dump,
+    /// Nothing: show the page of the guide about a finding.
+    Explain,
+}
+
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Problem::ALL.iter().map(|problem| problem.name()))
 }
 
 #[derive(Debug, Args)]

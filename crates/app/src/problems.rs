@@ -1,7 +1,7 @@
 //! What needs a person, each with its next command in backticks: the same in every face.
 
-use cocli_node::{Health, Held};
-use serde_json::Value as Json;
+use cocli_node::{Health, Held, Problem};
+use serde_json::{Value as Json, json};
 
 use crate::cluster::{Cluster, Difference, Node, Room, SKEW_TOLD_US, Standing};
 use crate::render::{counted, one_line};
@@ -18,6 +18,25 @@ const DIFFERENCES_MAX: usize = 5;
 /// What the door of an older daemon does not say.
 const MEND: &str = "`cocli doctor` on each of them";
 
+/// One thing that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Need {
+    /// Of which kind it is: `cocli doctor explain` has a page of each.
+    pub(crate) problem: Problem,
+    /// What it is and what to do next, in one line.
+    pub(crate) said: String,
+}
+
+impl Need {
+    pub(crate) fn new(problem: Problem, said: impl Into<String>) -> Self {
+        Self { problem, said: said.into() }
+    }
+
+    pub(crate) fn object(&self) -> Json {
+        json!({"name": self.problem.name(), "said": self.said})
+    }
+}
+
 /// What is known; whoever did not look at a part leaves it out.
 #[derive(Debug, Default)]
 pub(crate) struct Known<'k> {
@@ -30,7 +49,7 @@ pub(crate) struct Known<'k> {
     pub(crate) cluster: Option<&'k Cluster>,
 }
 
-pub(crate) fn of(known: &Known<'_>) -> Vec<String> {
+pub(crate) fn of(known: &Known<'_>) -> Vec<Need> {
     let mut problems = Vec::new();
     if let Some(health) = known.health {
         problems.extend(damage(health.holes, &health.troubles));
@@ -38,7 +57,7 @@ pub(crate) fn of(known: &Known<'_>) -> Vec<String> {
     }
     problems.extend(of_daemon(known.daemon));
     problems.extend(clocks(known.daemon, known.cluster));
-    problems.extend(known.mute.map(ToOwned::to_owned));
+    problems.extend(known.mute.map(|why| Need::new(Problem::DaemonMute, why)));
     if let Some(cluster) = known.cluster {
         problems.extend(parts(cluster));
         problems.extend(differences(cluster));
@@ -47,60 +66,66 @@ pub(crate) fn of(known: &Known<'_>) -> Vec<String> {
     problems
 }
 
-pub(crate) fn damage(holes: usize, troubles: &[(String, String)]) -> Vec<String> {
-    let tell = |(path, why): &(String, String)| format!("{path}: {why}: `cocli doctor`");
-    let mut problems: Vec<String> = troubles.iter().map(tell).collect();
+pub(crate) fn damage(holes: usize, troubles: &[(String, String)]) -> Vec<Need> {
+    let tell = |(path, why): &(String, String)| {
+        Need::new(Problem::JournalTrouble, format!("{path}: {why}: `cocli doctor`"))
+    };
+    let mut problems: Vec<Need> = troubles.iter().map(tell).collect();
     if holes > 0 {
         let blocks = counted(holes, "block of a journal is", "blocks of journals are");
-        problems.push(format!("{blocks} damaged: `cocli doctor`"));
+        problems
+            .push(Need::new(Problem::JournalDamaged, format!("{blocks} damaged: `cocli doctor`")));
     }
     problems
 }
 
 /// What a person has to decide about cards.
-pub(crate) fn decisions(held: &[Held], broken: &[(String, String)]) -> Vec<String> {
+pub(crate) fn decisions(held: &[Held], broken: &[(String, String)]) -> Vec<Need> {
     let mut problems = Vec::new();
     for held in held {
-        problems.push(format!(
+        let said = format!(
             "{}: its edits wait ({}): `cocli accept {}` or `cocli reject {}`",
             held.path, held.why, held.target, held.target
-        ));
+        );
+        problems.push(Need::new(Problem::EditsWait, said));
     }
     for (path, why) in broken {
-        problems.push(format!("{path}: left alone: {why}"));
+        problems.push(Need::new(Problem::CardBroken, format!("{path}: left alone: {why}")));
     }
     problems
 }
 
-fn of_daemon(daemon: Option<&Json>) -> Vec<String> {
+fn of_daemon(daemon: Option<&Json>) -> Vec<Need> {
     let twins = list(daemon, "twins").iter().filter_map(Json::as_str);
     // Nothing is lost by it, but nobody can tell any more who wrote what.
-    let mut problems: Vec<String> = twins
+    let mut problems: Vec<Need> = twins
         .map(|name| {
-            format!(
+            let said = format!(
                 "two machines are called {name}: \
                  end one, then `cocli init DIR --node NAME --join -` there"
-            )
+            );
+            Need::new(Problem::TwoOfOneName, said)
         })
         .collect();
     if daemon.and_then(|d| d.get("stalled")).and_then(Json::as_bool) == Some(true) {
-        problems.push(
-            "the disk takes nothing that others send: make room, or see what `cocli daemon` said"
-                .into(),
-        );
+        problems.push(Need::new(
+            Problem::DiskRefuses,
+            "the disk takes nothing that others send: make room, or see what `cocli daemon` said",
+        ));
     }
     problems
 }
 
 /// Clocks that have to be set: where the one here is wrong, the others' are right. A daemon that tells nothing of the
 /// cluster tells of its peers.
-fn clocks(daemon: Option<&Json>, cluster: Option<&Cluster>) -> Option<String> {
+fn clocks(daemon: Option<&Json>, cluster: Option<&Cluster>) -> Option<Need> {
     let off = |us: &i64| us.unsigned_abs() >= SKEW_TOLD_US;
     if let Some(us) = cluster.and_then(Cluster::me).and_then(Node::clock_us).filter(off) {
-        return Some(format!(
+        let said = format!(
             "the clock of this machine is {} of those of the others: set it (`timedatectl`)",
             clock(us)
-        ));
+        );
+        return Some(Need::new(Problem::ClocksDiffer, said));
     }
     let of_peer = |peer: &Json| {
         let name = peer.get("node").and_then(Json::as_str).unwrap_or("?").to_owned();
@@ -121,7 +146,8 @@ fn clocks(daemon: Option<&Json>, cluster: Option<&Cluster>) -> Option<String> {
     // Nothing is refused for it, but of two who did not see each other the clock decides.
     (!wrong.is_empty()).then(|| {
         let wrong = wrong.join(", ");
-        format!("clocks differ: {wrong} of this machine's: set the one that is wrong")
+        let said = format!("clocks differ: {wrong} of this machine's: set the one that is wrong");
+        Need::new(Problem::ClocksDiffer, said)
     })
 }
 
@@ -130,29 +156,32 @@ fn list<'j>(daemon: Option<&'j Json>, key: &str) -> &'j [Json] {
 }
 
 /// Into which parts the cluster fell.
-fn parts(cluster: &Cluster) -> Option<String> {
+fn parts(cluster: &Cluster) -> Option<Need> {
     (cluster.parts.len() > 1).then(|| {
         let groups = groups(cluster);
-        format!("these do not hear each other: {groups}: `cocli doctor net` on both sides")
+        let said =
+            format!("these do not hear each other: {groups}: `cocli doctor net` on both sides");
+        Need::new(Problem::NetworkCut, said)
     })
 }
 
 /// What differs, as far as it is named, and what the door says that mends it.
-fn differences(cluster: &Cluster) -> Vec<String> {
+fn differences(cluster: &Cluster) -> Vec<Need> {
     let same = &cluster.sameness;
     let mend = same.mend.as_deref().map_or(MEND.into(), |mend| one_line(mend, MEND_CHARACTERS));
     let differ = &same.differ;
     let told = differ.iter().take(DIFFERENCES_MAX);
-    let mut problems: Vec<String> =
-        told.map(|one| format!("{}: {mend}", difference(one))).collect();
+    let differs = |said: String| Need::new(Problem::StatesDiffer, said);
+    let mut problems: Vec<Need> =
+        told.map(|one| differs(format!("{}: {mend}", difference(one)))).collect();
     if differ.len() > DIFFERENCES_MAX {
         let more = differ.len() - DIFFERENCES_MAX;
-        problems.push(format!("{more} more fields differ: `cocli status --json` has all"));
+        problems.push(differs(format!("{more} more fields differ: `cocli status --json` has all")));
     }
     let named = |name: &String| differ.iter().any(|one| one.node == *name);
     problems.extend(same.differing.iter().filter(|name| !named(name)).map(|name| {
         let name = one_line(name, CHARACTERS);
-        format!("{name} holds the same logs and shows another state: {mend}")
+        differs(format!("{name} holds the same logs and shows another state: {mend}"))
     }));
     problems
 }
@@ -167,41 +196,43 @@ fn difference(one: &Difference) -> String {
     format!("{node} differs in {target} {field}: {here} here, {there} there")
 }
 
-fn of_node(node: &Node) -> Vec<String> {
+fn of_node(node: &Node) -> Vec<Need> {
     let (name, mut problems) = (one_line(&node.name, CHARACTERS), Vec::new());
     let whose = if node.me { "this machine".to_owned() } else { name.clone() };
     if let Some(ms) = node.heard_ms.filter(|ms| *ms >= DOWN_TOLD_MS)
         && node.standing == Standing::Down
     {
-        problems.push(format!(
+        let said = format!(
             "{name} is down for {}: `cocli daemon` there, or `cocli node rm {name}` when it is gone for good",
             span(ms / 1000)
-        ));
+        );
+        problems.push(Need::new(Problem::NodeDown, said));
     }
     // Of a node that is off nobody knows how its disk is by now.
     if !node.is_up() {
         return problems;
     }
     if node.condition.room() == Some(Room::Full) {
-        problems.push(format!("the disk of {whose} is full: make room there (`df -h`)"));
+        let said = format!("the disk of {whose} is full: make room there (`df -h`)");
+        problems.push(Need::new(Problem::DiskFull, said));
     }
     if let Some(count) = node.condition.number("problems").filter(|count| *count >= 1.0 && !node.me)
     {
         let things = if count < 2.0 { "thing needs" } else { "things need" };
-        problems.push(format!("{count:.0} {things} a person on {name}: `cocli status` there"));
+        let said = format!("{count:.0} {things} a person on {name}: `cocli status` there");
+        problems.push(Need::new(Problem::NodeNeedsPerson, said));
     }
     problems
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn of_clocks(daemon: &Json, cluster: Option<&Json>) -> Vec<String> {
         let cluster = cluster.map(Cluster::read);
-        of(&Known { daemon: Some(daemon), cluster: cluster.as_ref(), ..Known::default() })
+        let known = Known { daemon: Some(daemon), cluster: cluster.as_ref(), ..Known::default() };
+        of(&known).into_iter().map(|need| need.said).collect()
     }
 
     #[test]
@@ -233,7 +264,9 @@ mod tests {
         let mut told = json!({"sameness": {"state": "differing", "differing": ["pi1", "pi2"], "differ": [
             {"node": "pi1", "target": "companies/x", "field": "city", "here": "a", "there": null},
         ], "wrong": ["pi1"], "mend": "delete `it`"}});
-        let of = |told: &Json| differences(&Cluster::read(told));
+        let of = |told: &Json| -> Vec<String> {
+            differences(&Cluster::read(told)).into_iter().map(|need| need.said).collect()
+        };
         assert_eq!(
             of(&told),
             [

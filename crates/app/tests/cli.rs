@@ -42,6 +42,8 @@ mod export;
 mod finding;
 #[path = "cli/gateway.rs"]
 mod gateway;
+#[path = "cli/guide.rs"]
+mod guide;
 #[path = "cli/homes.rs"]
 mod homes;
 #[path = "cli/identity.rs"]

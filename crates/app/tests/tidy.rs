@@ -9,6 +9,9 @@ use std::process::Command;
 
 use serde_json::Value as Json;
 
+#[path = "tidy/pages.rs"]
+mod pages;
+
 /// Crate by crate, which of ours it may import. Anything absent is forbidden (ARCHITECTURE.md).
 const IMPORTS: &[(&str, &[&str])] = &[
     ("cocli-core", &[]),

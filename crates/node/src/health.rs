@@ -12,6 +12,7 @@ use crate::change::{Change, Intent};
 use crate::conflicts::noted::{Losses, Noted};
 use crate::error::{NodeError, Result};
 use crate::home::Home;
+use crate::problem::Problem;
 use crate::session::Session;
 
 /// What `status` shows.
@@ -50,6 +51,8 @@ pub struct Health {
 /// Something that `doctor` found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
+    /// Of which kind it is.
+    pub problem: Problem,
     /// File, or log and position.
     pub place: String,
     /// What is wrong.
@@ -58,6 +61,13 @@ pub struct Finding {
     pub outcome: Outcome,
     /// What mends it.
     pub next: Option<String>,
+}
+
+impl Finding {
+    /// Something that is to be mended, and by what.
+    fn open(problem: Problem, place: String, what: String, next: impl Into<String>) -> Self {
+        Self { problem, place, what, outcome: Outcome::Open, next: Some(next.into()) }
+    }
 }
 
 /// What a finding asks of a person.
@@ -171,6 +181,7 @@ impl Home {
             }
         };
         let mut finding = Finding {
+            problem: Problem::OwnKey,
             place: cocli_store::paths::IDENTITY.into(),
             what: what.into(),
             outcome: Outcome::Open,
@@ -283,28 +294,24 @@ impl Session<'_> {
         self.examine_checkpoint(&mut findings)?;
         self.journals.refresh()?;
         for (log, day, trouble) in self.journals.troubles() {
-            findings.push(Finding {
-                place: self.journals.path_of(log, day),
-                what: trouble.to_string(),
-                outcome: Outcome::Open,
-                next: Some("`cocli daemon` fetches what is missing from other nodes".into()),
-            });
+            let (place, what) = (self.journals.path_of(log, day), trouble.to_string());
+            let next = "`cocli daemon` fetches what is missing from other nodes";
+            findings.push(Finding::open(Problem::JournalTrouble, place, what, next));
         }
         for log in self.journals.logs().cloned().collect::<Vec<_>>() {
             self.journals.scrub(&log)?;
         }
         self.journals.save_holes(&self.lock)?;
         for hole in self.journals.holes() {
-            findings.push(Finding {
-                place: format!("{} at {}", hole.log, hole.from.position),
-                what: format!("{} bytes are damaged", hole.until.position - hole.from.position),
-                outcome: Outcome::Open,
-                next: Some("`cocli daemon` fetches them from another node".into()),
-            });
+            let place = format!("{} at {}", hole.log, hole.from.position);
+            let what = format!("{} bytes are damaged", hole.until.position - hole.from.position);
+            let next = "`cocli daemon` fetches them from another node";
+            findings.push(Finding::open(Problem::JournalDamaged, place, what, next));
         }
         self.examine_archive(repairs, &mut findings)?;
         match Reader::open(&mut self.journals).and_then(|reader| reader.odd()) {
             Ok(odd) => findings.extend(odd.into_iter().map(|odd| Finding {
+                problem: Problem::OddRecord,
                 place: format!("{} at {}", odd.log, odd.position),
                 what: odd.why,
                 outcome: Outcome::Fact,
@@ -317,6 +324,7 @@ impl Session<'_> {
         let without = self.home.without_card()?;
         if without > 0 {
             findings.push(Finding {
+                problem: Problem::CardsMissing,
                 place: POOL.join(", "),
                 what: format!("companies and people without a card: {without}"),
                 outcome: Outcome::Fact,
@@ -326,16 +334,11 @@ impl Session<'_> {
         let cards = self.home.look_at_cards()?;
         for held in cards.held {
             let next = format!("`cocli accept {0}` or `cocli reject {0}`", held.target);
-            findings.push(Finding {
-                place: held.path,
-                what: held.why,
-                outcome: Outcome::Open,
-                next: Some(next),
-            });
+            findings.push(Finding::open(Problem::EditsWait, held.path, held.why, next));
         }
         for (place, what) in cards.broken {
-            let next = Some("mend the file in an editor; until then it is left alone".into());
-            findings.push(Finding { place, what, outcome: Outcome::Open, next });
+            let next = "mend the file in an editor; until then it is left alone";
+            findings.push(Finding::open(Problem::CardBroken, place, what, next));
         }
         Ok(findings)
     }
@@ -344,6 +347,7 @@ impl Session<'_> {
         let means = self.home.means();
         let mut of_month = |month, error: StoreError| {
             findings.push(Finding {
+                problem: Problem::MonthNotMerged,
                 place: cocli_store::paths::checkpoint(Some(month)),
                 what: format!("heartbeats and tasks of {month} are not merged: {error}"),
                 outcome: Outcome::Open,
@@ -357,6 +361,7 @@ impl Session<'_> {
                 let rebuilt = done?.rebuilt;
                 if rebuilt > 0 {
                     findings.push(Finding {
+                        problem: Problem::CheckpointDamaged,
                         place: cocli_store::paths::CHECKPOINT.into(),
                         what: format!("{rebuilt} damaged shards were made anew from the journals"),
                         outcome: Outcome::Mended,
@@ -378,7 +383,7 @@ impl Session<'_> {
                     "history up to {day} is not kept here, so the journals cannot tell it: the checkpoint of another node has to be fetched"
                 ),
             };
-            findings.push(Finding { place, what, outcome: Outcome::Open, next: Some(next) });
+            findings.push(Finding::open(Problem::CheckpointDamaged, place, what, next));
         }
         Ok(())
     }
@@ -387,6 +392,7 @@ impl Session<'_> {
     fn examine_archive(&mut self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
         for unsound in cocli_store::archive::unsound(&self.journals)? {
             let mut finding = Finding {
+                problem: Problem::ArchiveIndexDamaged,
                 place: unsound.path,
                 what: "its index is damaged: who asks for one target reads all of it".into(),
                 outcome: Outcome::Open,

@@ -23,6 +23,7 @@ use crate::campaigns::{Campaign, Left};
 use crate::error::Result;
 use crate::health::{Finding, Outcome};
 use crate::home::{Home, failed};
+use crate::problem::Problem;
 
 use clean::Reading;
 use making::{Making, Progress};
@@ -200,6 +201,7 @@ impl Home {
             for table in whole.rotten(disk, key) {
                 let mended = repair && disk.remove(&paths::whole_tables(key)).is_ok();
                 findings.push(Finding {
+                    problem: Problem::TableDamaged,
                     place: paths::table(key, table),
                     what: "its bytes are not those that `cocli sql` wrote".into(),
                     outcome: if mended { Outcome::Mended } else { Outcome::Open },

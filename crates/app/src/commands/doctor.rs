@@ -1,10 +1,11 @@
 //! `cocli doctor`: looks at everything, says what is damaged and what mends it.
 
 use cocli_net::Identity;
-use cocli_node::{Finding, Home, NodeKey, Outcome};
+use cocli_node::{Finding, Home, NodeKey, Outcome, Problem};
 use serde_json::{Value as Json, json};
 
 mod dump;
+mod explain;
 mod net;
 
 use super::Context;
@@ -13,12 +14,21 @@ use crate::failure::{Exit, Failure, chain};
 use crate::render::{Tone, counted};
 use crate::{clock, door};
 
+/// Where more is told of what a name in brackets stands for.
+pub(super) const EXPLAIN: &str = "`cocli doctor explain NAME` tells more of each";
+
 pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
+    if args.what == Some(Examined::Explain) {
+        return explain::run(context, args.name.as_deref());
+    }
+    if args.name.is_some() {
+        return Err(Failure::new(Exit::Usage, "a name goes with `cocli doctor explain`"));
+    }
     let home = context.home()?;
     match args.what {
         Some(Examined::Net) => return net::run(context, &home),
         Some(Examined::Dump) => return dump::run(context, &home),
-        None => {}
+        _ => {}
     }
     let mut findings = {
         let turn = args.repair.then(|| super::compact::turn(context, &home)).transpose()?;
@@ -36,7 +46,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     for finding in &findings {
         if screen.json {
             screen.object(&json!({
-                "where": finding.place, "what": finding.what,
+                "name": finding.problem.name(), "where": finding.place, "what": finding.what,
                 "mended": finding.outcome == Outcome::Mended, "open": finding.outcome == Outcome::Open,
                 "next": finding.next,
             }));
@@ -48,9 +58,10 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
             Outcome::Fact => screen.paint(Tone::Faint, "note"),
         };
         screen.line(format!(
-            "{word}  {}: {}",
+            "{word}  {}: {} {}",
             screen.safe(&finding.place),
-            screen.safe(&finding.what)
+            screen.safe(&finding.what),
+            screen.paint(Tone::Faint, &format!("[{}]", finding.problem)),
         ));
         if let Some(next) = &finding.next {
             screen.line(format!("       next: {next}"));
@@ -58,12 +69,17 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
     }
     let open = findings.iter().filter(|finding| finding.outcome == Outcome::Open).count();
     if open > 0 {
-        return Err(Failure::new(Exit::NeedsPerson, counted(open, "finding", "findings")));
+        return Err(found(open));
     }
     if findings.iter().all(|finding| finding.outcome == Outcome::Fact) && !screen.json {
         screen.line("journals, checkpoint, tables, cards and the node's own key are sound");
     }
     Ok(())
+}
+
+/// So much was found.
+fn found(count: usize) -> Failure {
+    Failure::new(Exit::NeedsPerson, counted(count, "finding", "findings")).hint(EXPLAIN)
 }
 
 /// The last packets of Python peers that the daemon refused.
@@ -75,6 +91,7 @@ fn from_python(daemon: Option<&Json>) -> Vec<Finding> {
         for odd in list(&peer, "odd").unwrap_or_default() {
             let (why, start): (String, String) = (text(&odd, "why"), text(&odd, "start"));
             findings.push(Finding {
+                problem: Problem::PythonRefused,
                 place: text(&peer, "peer"),
                 what: format!("refused, {why}: {start}"),
                 outcome: Outcome::Fact,
@@ -89,6 +106,7 @@ fn from_python(daemon: Option<&Json>) -> Vec<Finding> {
 fn beyond_budget(home: &Home, daemon: Option<&Json>) -> Result<Option<Finding>, Failure> {
     let told = super::status::history::budget(&home.history_held()?, daemon);
     Ok(told.as_deref().and_then(|told| told.split_once(": ")).map(|(place, what)| Finding {
+        problem: Problem::ArchiveOverBudget,
         place: place.into(),
         what: what.into(),
         outcome: Outcome::Fact,
@@ -100,7 +118,13 @@ fn beyond_budget(home: &Home, daemon: Option<&Json>) -> Result<Option<Finding>, 
 fn read_through(home: &Home) -> Option<Finding> {
     let told = super::status::read_through::told(home.scrubbed().as_ref())?;
     let place = "daemon".into();
-    Some(Finding { place, what: told, outcome: Outcome::Fact, next: None })
+    Some(Finding {
+        problem: Problem::LastRead,
+        place,
+        what: told,
+        outcome: Outcome::Fact,
+        next: None,
+    })
 }
 
 /// The key that streams know this node by: nobody else has its private half, so a lost one is made anew.

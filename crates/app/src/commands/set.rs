@@ -13,6 +13,7 @@ use super::Context;
 use crate::args::{Set, Tag, TagVerb, Unset};
 use crate::door;
 use crate::failure::{Exit, Failure};
+use crate::render::counted;
 use crate::when::{self, Lean};
 
 pub(super) fn run(context: &Context, args: &Set) -> Result<(), Failure> {
@@ -168,7 +169,8 @@ fn write(
     }
     if let Some(nodes) = args.wait {
         let spread = door::wait(home, &written.end, nodes, args.timeout)?;
-        context.screen.note(format!("on {spread} other nodes, durably"));
+        let others = counted(spread, "other node", "other nodes");
+        context.screen.note(format!("on {others}, durably"));
     }
     if written.refused.is_empty() {
         return Ok(());

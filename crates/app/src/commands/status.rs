@@ -17,11 +17,12 @@ use cocli_node::Home;
 use serde_json::{Value as Json, json};
 
 use super::Context;
+use super::doctor::EXPLAIN;
 use crate::args::Status;
 use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::metrics::{self, Told};
-use crate::problems::{self, Known};
+use crate::problems::{self, Known, Need};
 use crate::render::{Redrawn, Tone, counted};
 use bucket::Bucket;
 use view::{Asked, View, touched};
@@ -54,7 +55,8 @@ pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     Err(Failure::new(
         Exit::NeedsPerson,
         counted(problems, "thing needs a person", "things need a person"),
-    ))
+    )
+    .hint(EXPLAIN))
 }
 
 /// What Prometheus is told of a home.
@@ -73,7 +75,7 @@ pub(crate) fn metrics(home: &Home) -> Result<String, Failure> {
 }
 
 /// What of the bucket needs a person, by what the daemon said of itself. That a home cannot be read is told elsewhere.
-pub(crate) fn of_bucket(home: &Home, daemon: Option<&Json>) -> Vec<String> {
+pub(crate) fn of_bucket(home: &Home, daemon: Option<&Json>) -> Vec<Need> {
     let bucket = Bucket::of(home, daemon, clock::now()).ok().flatten();
     bucket.iter().flat_map(Bucket::problems).collect()
 }
@@ -162,7 +164,7 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
         screen.object(&json!({
             "home": path, "node": home.node().as_str(),
             "companies": glance.companies, "people": glance.people, "due": glance.due,
-            "daemon": daemon, "problems": problems,
+            "daemon": daemon, "problems": problems.iter().map(Need::object).collect::<Vec<_>>(),
         }));
         return Ok(());
     }

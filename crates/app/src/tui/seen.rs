@@ -47,7 +47,7 @@ pub(super) struct Datagram {
 pub(super) fn seen(me: &str, daemon: &Json, answer: Option<&Json>) -> Seen {
     let cluster = answer.map_or_else(|| peers(me, daemon), Cluster::read);
     let known = Known { daemon: Some(daemon), cluster: Some(&cluster), ..Known::default() };
-    let problems = problems::of(&known).iter().map(|problem| one_line(problem)).collect();
+    let problems = problems::of(&known).iter().map(|need| one_line(&need.said)).collect();
     Seen { problems, cluster }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::speech::ago;
 use crate::cluster::Cluster;
 use crate::commands::status;
-use crate::problems::{self, Known};
+use crate::problems::{self, Known, Need};
 use crate::render::Tone;
 use crate::{clock, door, sameness};
 
@@ -24,7 +24,7 @@ pub(super) struct Seen {
     /// Why it says nothing, though it runs.
     mute: Option<String>,
     /// What of the bucket needs a person.
-    bucket: Vec<String>,
+    bucket: Vec<Need>,
 }
 
 impl Seen {
@@ -47,7 +47,7 @@ impl Seen {
     }
 
     /// What needs a person.
-    pub(super) fn problems(&self, health: Option<&Health>) -> Vec<String> {
+    pub(super) fn problems(&self, health: Option<&Health>) -> Vec<Need> {
         let mut problems = problems::of(&Known {
             health,
             daemon: self.daemon.as_ref(),

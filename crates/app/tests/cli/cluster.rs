@@ -1,7 +1,7 @@
 //! Several homes with their daemons.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ impl Daemon {
     #[allow(dead_code, reason = "not every test binary asks")]
     pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        let sent = std::process::Command::new("kill").args([signal, &pid]).status();
+        let sent = Command::new("kill").args([signal, &pid]).status();
         assert!(sent.unwrap().success());
     }
 
@@ -63,7 +63,11 @@ pub(crate) fn daemon(home: &Home, peers: &[&str]) -> Daemon {
 
 /// With more words.
 pub(crate) fn daemon_with(home: &Home, peers: &[&str], words: &[&str]) -> Daemon {
-    let mut command = home.command();
+    start(home.command(), peers, words)
+}
+
+/// The daemon of the home that a command names.
+pub(crate) fn start(mut command: Command, peers: &[&str], words: &[&str]) -> Daemon {
     command.args(["--json", "daemon", "--bind", "127.0.0.1", "--port", "0"]).args(words);
     for peer in peers {
         command.args(["--peer", peer]);

@@ -4,14 +4,15 @@
 use std::net::SocketAddr;
 
 use cocli_net::{BindError, Udp, listen};
-use cocli_node::Home;
+use cocli_node::{Home, Problem};
 use serde_json::{Value as Json, json};
 
 use super::Context;
 use crate::daemon::{Layer, PORT, interfaces};
 use crate::door;
-use crate::failure::{Exit, Failure};
-use crate::render::{Screen, Tone, counted};
+use crate::failure::Failure;
+use crate::problems::Need;
+use crate::render::{Screen, Tone};
 
 /// Everything that is shown.
 struct Net {
@@ -23,7 +24,7 @@ struct Net {
     interfaces: Vec<Json>,
     /// Where addresses would come from: layer and name.
     sources: Vec<(Layer, String)>,
-    damage: Vec<String>,
+    damage: Vec<Need>,
 }
 
 pub(super) fn run(context: &Context, home: &Home) -> Result<(), Failure> {
@@ -35,13 +36,14 @@ pub(super) fn run(context: &Context, home: &Home) -> Result<(), Failure> {
         net.draw(context.screen);
         for finding in &findings {
             let found = context.screen.paint(Tone::Bad, "found");
-            context.screen.line(format!("{found}  {}", context.screen.safe(finding)));
+            let name = context.screen.paint(Tone::Faint, &format!("[{}]", finding.problem));
+            context.screen.line(format!("{found}  {} {name}", context.screen.safe(&finding.said)));
         }
         context.screen.line(net.hidden());
     }
     match findings.len() {
         0 => Ok(()),
-        n => Err(Failure::new(Exit::NeedsPerson, counted(n, "finding", "findings"))),
+        n => Err(super::found(n)),
     }
 }
 
@@ -53,14 +55,15 @@ impl Net {
         let listening = listening.and_then(|at| at.parse::<SocketAddr>().ok());
         let port = listening.map_or(gossip.port.unwrap_or(PORT), |at| at.port());
         let taken = if daemon.is_some() { None } else { bound(port).err().map(|e| e.to_string()) };
-        let mut damage: Vec<String> =
-            crate::ring::of(home).err().map(Failure::whole).into_iter().collect();
+        let unreadable = |failure| Need::new(Problem::KeysUnreadable, Failure::whole(failure));
+        let mut damage: Vec<Need> =
+            crate::ring::of(home).err().map(unreadable).into_iter().collect();
         let known = home.remembered().unwrap_or_else(|error| {
-            damage.push(error.to_string());
+            damage.push(Need::new(Problem::AddressesUnreadable, error.to_string()));
             Vec::new()
         });
         let (hosts, told) = home.campaign_hosts();
-        damage.extend(told);
+        damage.extend(told.into_iter().map(|said| Need::new(Problem::CampaignUnreadable, said)));
         let remembered = known.iter().map(|one| format!("{} at {}", one.node, one.address));
         let sources = (gossip.peers.iter().map(|name| (Layer::Configured, name.clone())))
             .chain(remembered.map(|name| (Layer::Remembered, name)))
@@ -86,23 +89,27 @@ impl Net {
         })
     }
 
-    fn findings(&self) -> Vec<String> {
-        let mut findings: Vec<String> = self.taken.iter().chain(&self.damage).cloned().collect();
+    fn findings(&self) -> Vec<Need> {
+        let taken = self.taken.iter().map(|why| Need::new(Problem::PortTaken, why));
+        let mut findings: Vec<Need> = taken.chain(self.damage.iter().cloned()).collect();
         let others: Vec<&Json> =
             self.entries("addresses").iter().filter(|entry| !self.is_own(entry)).collect();
         if !others.is_empty() && !others.iter().any(|entry| is_live(entry)) {
-            findings.push("of all addresses that are known, nobody answers".into());
+            findings.push(Need::new(
+                Problem::NobodyAnswers,
+                "of all addresses that are known, nobody answers",
+            ));
         }
         findings
     }
 
-    fn json(&self, findings: &[String]) -> Json {
+    fn json(&self, findings: &[Need]) -> Json {
         let sources =
             self.sources.iter().map(|(layer, name)| json!({"layer": layer.name(), "name": name}));
         json!({
             "port": self.port, "port_taken": self.taken, "daemon": self.daemon,
             "interfaces": self.interfaces, "sources": sources.collect::<Vec<_>>(),
-            "findings": findings, "hidden": self.hidden(),
+            "findings": findings.iter().map(Need::object).collect::<Vec<_>>(), "hidden": self.hidden(),
         })
     }
 

@@ -3,14 +3,15 @@
 use cocli_core::Instant;
 use cocli_core::bucket::Key;
 use cocli_core::bucket::pace::Lacking;
-use cocli_node::Home;
 use cocli_node::durable::Seen;
+use cocli_node::{Home, Problem};
 use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
 use crate::bucket::Bill;
 use crate::failure::Failure;
 use crate::metrics;
+use crate::problems::Need;
 use crate::render::{Screen, Tone, counted};
 use crate::words::span;
 
@@ -161,23 +162,29 @@ impl Bucket {
     }
 
     /// What needs a person.
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self) -> Vec<Need> {
         let mut problems = Vec::new();
         if let Some((kind, said)) = self.trouble.as_ref().filter(|(kind, _)| kind != "away") {
-            let what = match kind.as_str() {
-                "denied" => "other credentials or rights are needed (docs/bucket.md, \"Rights\")",
-                "budget" => "`[bucket] budget` in .cocli/config.toml bounds it",
-                _ => "`cocli sync` tells more",
+            let (problem, what) = match kind.as_str() {
+                "denied" => (
+                    Problem::BucketDenied,
+                    "other credentials or rights are needed (docs/bucket.md, \"Rights\")",
+                ),
+                "budget" => {
+                    (Problem::BucketBudget, "`[bucket] budget` in .cocli/config.toml bounds it")
+                }
+                _ => (Problem::BucketWrong, "`cocli sync` tells more"),
             };
-            problems.push(format!("the bucket: {said}: {what}"));
+            problems.push(Need::new(problem, format!("the bucket: {said}: {what}")));
         }
         if let Some((seen, _)) = self.seen.as_ref().filter(|(seen, _)| !seen.stuck.is_empty()) {
             let first = seen.stuck.first().map(ToString::to_string).unwrap_or_default();
-            problems.push(format!(
+            let said = format!(
                 "{} in the bucket ({first}) {}: a node that holds what lies between uploads it, or brings it by gossip",
                 counted(seen.stuck.len(), "log", "logs"),
                 if seen.stuck.len() == 1 { "has a gap" } else { "have gaps" },
-            ));
+            );
+            problems.push(Need::new(Problem::BucketGap, said));
         }
         problems
     }

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::view::View;
 use super::{history, peers, read_through, table};
+use crate::problems::Need;
 use crate::render::{Screen, Tone, counted};
 use crate::sameness;
 
@@ -25,8 +26,9 @@ pub(super) fn of(view: &View, screen: Screen, all: bool, width: Option<usize>) -
     Page { lines, problems: problems.len() }
 }
 
-pub(super) fn needs_you(screen: Screen, problem: &str) -> String {
-    format!("{} {}", screen.paint(Tone::Bad, "needs you:"), screen.safe(problem))
+pub(super) fn needs_you(screen: Screen, need: &Need) -> String {
+    let name = screen.paint(Tone::Faint, &format!("[{}]", need.problem));
+    format!("{} {} {name}", screen.paint(Tone::Bad, "needs you:"), screen.safe(&need.said))
 }
 
 /// Whether all are the same; nothing for a home without a key, which has nobody to be the same with.

@@ -195,7 +195,7 @@ fn a_clock_is_skewed() {
     told["nodes"][0]["condition"]["clock_ahead_us"] = json!(10_800_000_000_i64);
     let own = view((daemon, told));
     needs(&own, 1);
-    assert!(own.problems()[0].starts_with("the clock of this machine is 3 h ahead"));
+    assert!(own.problems()[0].said.starts_with("the clock of this machine is 3 h ahead"));
 }
 
 #[test]

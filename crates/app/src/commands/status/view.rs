@@ -10,7 +10,7 @@ use super::{history, peers, read_through};
 use crate::cluster::{Cluster, Node};
 use crate::door;
 use crate::failure::Failure;
-use crate::problems::{self, Known};
+use crate::problems::{self, Known, Need};
 use crate::ring::Held;
 use crate::{clock, ring};
 
@@ -85,7 +85,7 @@ impl View {
     }
 
     /// What needs a person.
-    pub(super) fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self) -> Vec<Need> {
         let mut problems = problems::of(&Known {
             health: Some(&self.health),
             daemon: self.daemon.as_ref(),
@@ -107,7 +107,7 @@ impl View {
             "companies": health.companies, "people": health.people, "values": health.values,
             "digest": health.digest.to_string(), "odd": health.odd, "tail_bytes": health.tail_bytes,
             "files_that_do_not_travel": health.other_files,
-            "vector": self.logs, "problems": self.problems(), "conflicts": losses(health),
+            "vector": self.logs, "problems": self.problems().iter().map(Need::object).collect::<Vec<_>>(), "conflicts": losses(health),
             "read_through": read_through::object(self.scrub.as_ref()),
             "history": history::object(&health.history, daemon),
         })

@@ -44,7 +44,7 @@ pub(in crate::web) fn page(site: &Arc<Site>, home: &Home) -> Result<Page, Failur
             section.problems aria-labelledby="problems" {
                 h2 #problems { (counted(problems.len(), "thing needs", "things need")) " a person" }
                 ul { @for problem in &problems {
-                    li { (worded(problem)) }
+                    li { (worded(&problem.said)) }
                 } }
             }
         }
