@@ -51,9 +51,7 @@ def turn_over(nodes, node, binary):
     if node.daemon.wait(30) != 0:
         raise SystemExit(f"n{node.host} does not end well")
     node.binary = binary
-    node.start(*peers(nodes, node))
-    # It answers, or it has ended.
-    return node.daemon.poll() is None and node.status() is not None
+    return node.start(*peers(nodes, node))
 
 
 def reaches(nodes, what):
@@ -69,7 +67,7 @@ def lacks(node, written):
     held = {}
     for target in {target for target, _ in written}:
         held[target] = json.loads(node.run("--json", "get", target))
-    return [key for key, value in written.items() if value != held[key[0]].get("fields", held[key[0]]).get(key[1])]
+    return [key for key, value in written.items() if value != held[key[0]].get(key[1])]
 
 
 def back(nodes, old, new):
@@ -84,8 +82,10 @@ def back(nodes, old, new):
     with open(node.home + ".notes") as notes:
         said = notes.read().strip().splitlines()[-1:]
     print(f"the old one does not read what the new one wrote, and says: {' '.join(said)}", flush=True)
+    node.daemon.wait(30)
     node.binary = new
-    node.start(*peers(nodes, node))
+    if not node.start(*peers(nodes, node)):
+        raise SystemExit("and the new one does not take its home back")
 
 
 def main(old, new, folder):
