@@ -26,6 +26,8 @@ impl Manager {
 /// What the manager is asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
+    /// Answer. What it needs for that comes first.
+    Answer,
     /// Take up the file, now and at each boot; where it runs already, by what the file says now.
     Keep,
     /// End it, and at no boot begin it.
@@ -101,6 +103,7 @@ impl Service {
         let service = format!("{domain}/{LABEL}");
         let file = self.file.to_string_lossy();
         match wish {
+            Wish::Answer => vec![needed("launchctl print", &[&domain])],
             // What is loaded is not loaded again.
             Wish::Keep => vec![
                 tried("launchctl bootout", &[&service], ""),
@@ -147,13 +150,12 @@ fn systemd(wish: Wish) -> Vec<Step> {
     let unit = |command: &str| needed(&format!("systemctl --user {command}"), &[UNIT]);
     let reload = || needed("systemctl --user daemon-reload", &[]);
     match wish {
-        Wish::Keep => vec![
-            // First: where nobody of this user is logged in it starts the manager that the others talk to.
+        Wish::Answer => vec![
+            // Where nobody of this user is logged in it starts the manager that all else is asked of.
             tried("loginctl enable-linger", &[], ENDS_WITH_LOGIN),
-            reload(),
-            unit("enable"),
-            unit("restart"),
+            needed("systemctl --user show-environment", &[]),
         ],
+        Wish::Keep => vec![reload(), unit("enable"), unit("restart")],
         Wish::End => vec![unit("disable --now")],
         Wish::Forget => vec![reload()],
         Wish::Start => vec![unit("start")],

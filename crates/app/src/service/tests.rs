@@ -74,15 +74,10 @@ fn an_agent_begins_at_login_and_again_when_it_failed() {
 
 #[test]
 fn a_user_who_is_not_logged_in_gets_a_manager_before_it_is_asked() {
-    let steps = service(Manager::Systemd).steps(Wish::Keep);
-    let asked = words(&steps);
-    assert_eq!(asked[0], "loginctl enable-linger");
-    assert!(
-        steps[0].or.is_some(),
-        "without the right to it, the service runs while one is logged in"
-    );
-    assert!(steps[1..].iter().all(|step| step.or.is_none()));
-    assert!(asked.contains(&"systemctl --user enable cocli.service".to_owned()));
+    let steps = service(Manager::Systemd).steps(Wish::Answer);
+    assert_eq!(words(&steps), ["loginctl enable-linger", "systemctl --user show-environment"]);
+    assert!(steps[0].or.is_some(), "without the right to it, it runs while one is logged in");
+    assert!(steps[1].or.is_none());
 }
 
 #[test]

@@ -82,8 +82,9 @@ impl Managed {
     }
 }
 
-const KEPT: [&str; 4] = [
+const KEPT: [&str; 5] = [
     "loginctl enable-linger",
+    "systemctl --user show-environment",
     "systemctl --user daemon-reload",
     "systemctl --user enable cocli.service",
     "systemctl --user restart cocli.service",
@@ -94,7 +95,7 @@ const KEPT: [&str; 4] = [
 fn a_service_is_installed_once_turned_and_taken_away_again() {
     let managed = Managed::new();
     let dry = managed.run(&["install", "--dry-run"]).ok();
-    assert!(dry.contains("Type=notify") && dry.contains(KEPT[3]), "{dry}");
+    assert!(dry.contains("Type=notify") && dry.contains(KEPT[4]), "{dry}");
     assert!(!managed.unit().exists() && managed.asked().is_empty());
 
     let first = managed.run(&["install"]).ok();
@@ -139,13 +140,21 @@ fn a_service_of_another_home_and_a_daemon_that_runs_already_are_left_alone() {
 #[cfg(not(target_os = "macos"))]
 fn where_the_manager_refuses_it_is_said_what_to_type() {
     let managed = Managed::new();
-    managed.program("loginctl", "echo Access denied >&2; exit 1");
-    let ran = managed.run(&["install"]);
-    assert!(ran.err.contains("sudo loginctl enable-linger $USER"), "{}", ran.err);
-    ran.ok();
     managed.program("systemctl", "echo Failed to connect to bus >&2; exit 1");
     let ran = managed.run(&["install"]).fails(1, "Failed to connect to bus");
-    assert!(ran.err.contains("cocli daemon"), "{}", ran.err);
+    assert!(ran.err.contains("sudo loginctl enable-linger $USER"), "{}", ran.err);
     std::fs::remove_file(managed.home.dir.path().join("bin/systemctl")).unwrap();
-    managed.run(&["install"]).fails(1, "`systemctl --user daemon-reload` cannot be run");
+    managed.run(&["install"]).fails(1, "`systemctl --user show-environment` cannot be run");
+    assert!(!managed.unit().exists());
+
+    // It lingers not, and says what that means.
+    let managed = Managed::new();
+    managed.program("loginctl", "echo Access denied >&2; exit 1");
+    let ran = managed.run(&["install"]);
+    assert!(ran.err.contains("it runs only while you are logged in"), "{}", ran.err);
+    ran.ok();
+    let restart = "case \"$*\" in *is-active*|*restart*) echo Job failed >&2; exit 1;; esac";
+    managed.program("systemctl", restart);
+    managed.run(&["install"]).fails(1, "Job failed");
+    managed.run(&["uninstall"]).ok();
 }

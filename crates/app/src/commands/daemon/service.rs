@@ -61,9 +61,8 @@ fn install(context: &Context, service: &Service, args: &DaemonInstall) -> Result
     let (home, screen) = (context.home()?, context.screen);
     let (path, binary) = (absolute(&home)?, std::env::current_exe()?);
     let text = service.text(&binary, &path)?;
-    let steps = service.steps(Wish::Keep);
     if args.dry_run {
-        show(context, service, &text, &steps);
+        show(context, service, &text);
         return Ok(());
     }
     // Without keys a daemon ends at once.
@@ -76,12 +75,13 @@ fn install(context: &Context, service: &Service, args: &DaemonInstall) -> Result
             binary.display()
         ));
     }
+    let notes = carry_out(&service.steps(Wish::Answer)).map_err(|why| mute(service, why))?;
+    notes.iter().for_each(|note| screen.note(note));
     let written = before.as_ref() != Some(&text);
     if written {
         write(&service.file, &text)?;
     }
-    let notes = carry_out(&steps).map_err(|why| untaken(service, why))?;
-    notes.iter().for_each(|note| screen.note(note));
+    carry_out(&service.steps(Wish::Keep)).map_err(untaken)?;
     let file = service.file.display();
     if screen.json {
         screen.object(&json!({"file": file.to_string(), "written": written, "notes": notes}));
@@ -110,8 +110,9 @@ fn free(service: &Service, home: &Home, path: &Path, before: Option<&str>) -> Re
     Ok(())
 }
 
-fn show(context: &Context, service: &Service, text: &str, steps: &[Step]) {
+fn show(context: &Context, service: &Service, text: &str) {
     let (screen, file) = (context.screen, service.file.display());
+    let steps = [service.steps(Wish::Answer), service.steps(Wish::Keep)].concat();
     if screen.json {
         let commands: Vec<_> = steps.iter().map(|step| &step.words).collect();
         screen.object(&json!({"file": file.to_string(), "text": text, "commands": commands}));
@@ -138,9 +139,9 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 
 fn uninstall(context: &Context, service: &Service) -> Result<(), Failure> {
     installed(service)?;
-    carry_out(&service.steps(Wish::End)).map_err(|why| untaken(service, why))?;
+    carry_out(&service.steps(Wish::End)).map_err(untaken)?;
     std::fs::remove_file(&service.file).map_err(|error| failed(&service.file, &error))?;
-    carry_out(&service.steps(Wish::Forget)).map_err(|why| untaken(service, why))?;
+    carry_out(&service.steps(Wish::Forget)).map_err(untaken)?;
     let (screen, file) = (context.screen, service.file.display());
     match screen.json {
         true => screen.object(&json!({"file": file.to_string(), "removed": true})),
@@ -163,7 +164,7 @@ fn installed(service: &Service) -> Result<(), Failure> {
 
 fn turn(context: &Context, service: &Service, wish: Wish, done: &str) -> Result<(), Failure> {
     installed(service)?;
-    carry_out(&service.steps(wish)).map_err(|why| untaken(service, why))?;
+    carry_out(&service.steps(wish)).map_err(untaken)?;
     match context.screen.json {
         true => context.screen.object(&json!({ "service": done })),
         false => context.screen.line(format!("the service is {done}")),
@@ -182,18 +183,21 @@ fn logs(service: &Service, args: &DaemonLogs) -> Result<(), Failure> {
     Err(Failure::new(Exit::Failed, format!("`{}`: {status}", words.join(" "))))
 }
 
-/// What to do where the manager of services does not take it.
-fn untaken(service: &Service, why: String) -> Failure {
+/// Nobody keeps services here, or not for this user.
+fn mute(service: &Service, why: String) -> Failure {
     let hint = match service.manager {
         Manager::Systemd => {
-            "why a start failed: `cocli daemon logs`; where no manager of yours runs: `sudo loginctl enable-linger $USER`, \
-             then this again; where there is no systemd, have `cocli daemon` run by what starts services there"
+            "nothing was written. Where systemd runs: `sudo loginctl enable-linger $USER`, then this again; \
+             elsewhere have `cocli daemon` run by what starts services there"
         }
-        Manager::Launchd => {
-            "why a start failed: `cocli daemon logs`; an agent wants its user to be logged in"
-        }
+        Manager::Launchd => "nothing was written; an agent wants its user to be logged in",
     };
     Failure::new(Exit::Failed, why).hint(hint)
+}
+
+/// The manager does not do what it was asked.
+fn untaken(why: String) -> Failure {
+    Failure::new(Exit::Failed, why).hint("`cocli daemon logs` tells what the daemon said")
 }
 
 /// Runs one after the other, and tells what failed and may.
