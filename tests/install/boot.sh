@@ -83,6 +83,17 @@ strange=$(inside find /home/ada ! -user ada)
 [[ ! $strange ]] || fail "files that are not ada's: $strange"
 echo "two services, level; what one writes comes to the other, and the files are their owners'"
 
+# A home elsewhere, as docs/install.md has it.
+inside useradd -m -s /bin/bash carol
+inside install -d -o carol -g carol /srv/crm
+as carol cocli init /srv/crm --node carol >/dev/null
+as carol cocli config set gossip.port 9997 >/dev/null
+inside mkdir -p /run/systemd/system/cocli@carol.service.d
+inside sh -c 'printf "[Service]\nEnvironment=COCLI_DATA_HOME=/srv/crm\nReadWritePaths=/srv/crm\n" >/run/systemd/system/cocli@carol.service.d/home.conf'
+inside systemctl daemon-reload
+inside systemctl start cocli@carol || fail "a home elsewhere is not served"
+as carol cocli add company Elsewhere >/dev/null
+
 # One that hangs.
 inside mkdir -p /run/systemd/system/cocli@ada.service.d
 inside sh -c 'printf "[Service]\nWatchdogSec=4\n" >/run/systemd/system/cocli@ada.service.d/soon.conf'
@@ -109,7 +120,7 @@ echo "upgraded, and both go on"
 as bob cocli daemon uninstall >/dev/null || fail "bob's service does not go"
 [[ $(as bob systemctl --user is-active cocli.service) == inactive ]] || fail "bob's daemon runs on"
 inside dpkg --purge cocli-crm >/dev/null 2>&1 || fail "the package does not go"
-left=$(inside find / -xdev -not -path '/proc/*' -not -path '/sys/*' -not -path '/home/*' -not -path '/run/systemd/system/*' -iname '*cocli*' || true)
+left=$(inside find / -xdev -not -path '/proc/*' -not -path '/sys/*' -not -path '/home/*' -not -path '/srv/*' -not -path '/run/systemd/system/*' -iname '*cocli*' || true)
 [[ ! $left ]] || fail "left behind: $left"
 inside sh -c 'cat /proc/[0-9]*/comm' 2>/dev/null | grep -qx cocli && fail "a daemon runs on"
 inside test -f /home/ada/cocli/companies/acme/_index.md || fail "ada's cards are gone"
