@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Two containers that hold nothing but a static binary find each other on the host's network by mDNS and
-# become equal.
-#   tests/docker/run.sh
+# Two containers of the image that is handed out, not run by root, find each other on the host's network by mDNS and
+# become equal; what the image has to bring along (authorities, time zones, a place for temporary files) is there.
+#   tests/docker/run.sh [BINARY]       BINARY is a static one; without, one is built by the `release` profile
 # It wants root, rustup's target x86_64-unknown-linux-musl (added when it lacks), Docker (`apt-get install
 # docker.io`); it starts a Docker daemon of its own when none runs, and leaves nothing behind but the build.
 # Not a part of .ci/run: few machines have all of it. On 2026-11-23 (docker.io 20.10, two cores): an image of
@@ -42,13 +42,19 @@ within() { # seconds, words
     done
 }
 
-if ! rustup target list --installed 2>/dev/null | grep -q "$target"; then
-    rustup target add "$target" 2>/dev/null || skip "no target $target"
+built=$dir/built/$target/dist
+mkdir -p "$built"
+if [[ ${1:-} ]]; then
+    cp "$1" "$built/cocli"
+else
+    if ! rustup target list --installed 2>/dev/null | grep -q "$target"; then
+        rustup target add "$target" 2>/dev/null || skip "no target $target"
+    fi
+    # The cipher's C wants nothing of a C library, so that any compiler does where musl's own is not there.
+    export CC_x86_64_unknown_linux_musl=${CC_x86_64_unknown_linux_musl:-cc}
+    cargo build --quiet --release --locked --target "$target" -p cocli-crm
+    cp "${CARGO_TARGET_DIR:-target}/$target/release/cocli" "$built/cocli"
 fi
-# The cipher's C wants nothing of a C library, so that any compiler does where musl's own is not there.
-export CC_x86_64_unknown_linux_musl=${CC_x86_64_unknown_linux_musl:-cc}
-cargo build --quiet --release --locked --target "$target" -p cocli-crm
-cp "${CARGO_TARGET_DIR:-target}/$target/release/cocli" "$dir/cocli"
 
 if ! docker info >/dev/null 2>&1; then
     command -v dockerd >/dev/null || skip "no Docker: apt-get install docker.io"
@@ -59,16 +65,17 @@ if ! docker info >/dev/null 2>&1; then
     within 30 docker info >/dev/null 2>&1 || { tail -3 "$dir/dockerd.log"; skip "a Docker daemon does not start here"; }
 fi
 
-mkdir "$dir/image"
-mv "$dir/cocli" "$dir/image/cocli"
-printf 'FROM scratch\nCOPY cocli /cocli\nENV COCLI_DATA_HOME=/home\nENTRYPOINT ["/cocli"]\n' >"$dir/image/Dockerfile"
-DOCKER_BUILDKIT=0 docker build -q -t "$image" "$dir/image" >/dev/null 2>&1
-echo "image FROM scratch: $(du -k "$dir/image/cocli" | cut -f1) KiB"
+CARGO_TARGET_DIR=$dir/built .ci/dist image "$image" || fail "no image"
+image=$image-amd64
+# A node's home is its owner's, and the rest of a container cannot be written.
+owner=1234:1234
+how=(--network host --user "$owner" --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges:true)
+for node in pi1 laptop; do install -d -o "${owner%:*}" -g "${owner#*:}" "$dir/$node"; done
 
 once() { # node, words: a command in a container of its own
     local node=$1
     shift
-    docker run -i --rm --network host -v "$dir/$node:/home" "$image" "$@"
+    docker run -i --rm "${how[@]}" -v "$dir/$node:/data" -e TZ="${TZ:-UTC}" "$image" "$@"
 }
 once pi1 init --node pi1 >/dev/null
 ticket=$(once pi1 ticket)
@@ -77,8 +84,8 @@ once pi1 add company Acme --set city=Dallas >/dev/null
 once laptop add company Other --set city=Waco >/dev/null
 
 started=$SECONDS
-docker run -d --name "${containers[0]}" --network host -v "$dir/pi1:/home" "$image" daemon --port 19991 >/dev/null
-docker run -d --name "${containers[1]}" --network host -v "$dir/laptop:/home" "$image" daemon --port 19992 >/dev/null
+docker run -d --name "${containers[0]}" "${how[@]}" -v "$dir/pi1:/data" "$image" daemon --port 19991 >/dev/null
+docker run -d --name "${containers[1]}" "${how[@]}" -v "$dir/laptop:/data" "$image" daemon --port 19992 >/dev/null
 digest() { docker exec "$1" /cocli state --digest; }
 level() { [[ $(digest "${containers[0]}") == "$(digest "${containers[1]}")" ]]; }
 within 20 level || fail "not level after 20 s"
@@ -88,3 +95,14 @@ docker exec "${containers[0]}" /cocli set acme state=TX --wait 1 >/dev/null 2>&1
 docker stop -t 10 "${containers[1]}" >/dev/null
 [[ $(docker inspect -f '{{.State.ExitCode}}' "${containers[1]}") == 0 ]] || fail "a stop is not clean"
 echo "a write is on the other when --wait returns, and a stop is clean"
+
+# Nothing listens there: a client that finds no authorities fails before it asks.
+asked=$(docker run --rm "${how[@]}" -v "$dir/pi1:/data" -e AWS_ACCESS_KEY_ID=a -e AWS_SECRET_ACCESS_KEY=b \
+    -e AWS_ENDPOINT_URL=https://127.0.0.1:1 -e AWS_REGION=us-east-1 "$image" init /data --bucket s3://nowhere 2>&1 || true)
+[[ $asked == *onnect* && $asked != *builder* ]] || fail "authorities: $asked"
+once pi1 set acme next_at="2026-07-01 12:00" >/dev/null 2>&1
+TZ=Asia/Tokyo once pi1 meeting add acme "2026-07-01 21:00" "Kick off" >/dev/null
+[[ $(TZ=Europe/Berlin once pi1 meeting list acme) == *14:00* ]] || fail "zones: $(TZ=Europe/Berlin once pi1 meeting list acme)"
+strange=$(find "$dir/pi1" "$dir/laptop" ! -uid "${owner%:*}")
+[[ ! $strange ]] || fail "files of another: $strange"
+echo "authorities and time zones are there, files are their owner's"

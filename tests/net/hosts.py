@@ -116,13 +116,14 @@ class Node:
         return done.stdout
 
     def start(self, *peers, preload=None):
+        """Whether it came so far as to listen."""
         words = inside(self.host, *self.words("--json", "daemon"))
         for peer in peers:
             words += ("--peer", f"{NET}.{peer}")
         env = dict(self.environment(), **({"LD_PRELOAD": preload} if preload else {}))
         with open(self.home + ".notes", "a") as notes:
             self.daemon = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=notes, env=env)
-        self.daemon.stdout.readline()
+        return self.daemon.stdout.readline() != b""
 
     def stop(self):
         if self.daemon:

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use cocli_node::Problem;
 
 mod config;
+mod daemon;
 mod export;
 mod find;
 mod import;
@@ -19,6 +20,7 @@ mod web;
 mod work;
 
 pub(crate) use config::{Config, ConfigVerb};
+pub(crate) use daemon::{DaemonInstall, DaemonLogs, DaemonVerb};
 pub(crate) use export::{Export, ExportFormat, ExportTo, ExportVerb};
 pub(crate) use find::Find;
 pub(crate) use import::{Import, ImportCsv, ImportFile, ImportVerb, Manner};
@@ -122,7 +124,7 @@ pub(crate) enum Verb {
     Reject(Decide),
     /// Take back the last command, or what was written to a target or field.
     Undo(Undo),
-    /// Add the network and the watching of files: run in the foreground.
+    /// Add the network and the watching of files: run in the foreground, or as a service (`daemon install`).
     Daemon(Daemon),
     /// Bring this home and its bucket level, and say where everything is safe.
     Sync(Sync),
@@ -539,7 +541,10 @@ pub(crate) struct Undo {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Daemon {
+    #[command(subcommand)]
+    pub(crate) verb: Option<DaemonVerb>,
     /// UDP and TCP port (default: the configuration's, else 9999; 0 takes a free one).
     #[arg(long)]
     pub(crate) port: Option<u16>,

@@ -27,6 +27,7 @@ mod notes;
 mod peers;
 mod sameness;
 mod scrub;
+mod supervisor;
 mod touched;
 mod udp;
 mod wiring;

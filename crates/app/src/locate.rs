@@ -7,11 +7,15 @@ use crate::failure::{Exit, Failure};
 
 /// The user's own settings: `~/.config/cocli/config.toml`, where `init` notes the home.
 pub(crate) fn user_config() -> Option<PathBuf> {
-    let base = match std::env::var_os("XDG_CONFIG_HOME").filter(|dir| !dir.is_empty()) {
-        Some(dir) => PathBuf::from(dir),
-        None => home_folder()?.join(".config"),
-    };
-    Some(base.join("cocli").join("config.toml"))
+    Some(config_folder()?.join("cocli").join("config.toml"))
+}
+
+/// Where programs of this user look for their settings.
+pub(crate) fn config_folder() -> Option<PathBuf> {
+    match std::env::var_os("XDG_CONFIG_HOME").filter(|dir| !dir.is_empty()) {
+        Some(dir) => Some(PathBuf::from(dir)),
+        None => Some(home_folder()?.join(".config")),
+    }
 }
 
 pub(crate) fn home_folder() -> Option<PathBuf> {

@@ -25,6 +25,7 @@ mod rekey;
 mod render;
 mod ring;
 mod sameness;
+mod service;
 mod tui;
 mod web;
 mod when;

@@ -76,6 +76,8 @@ mod queue;
 mod readme;
 #[path = "cli/replay.rs"]
 mod replay;
+#[path = "cli/service.rs"]
+mod service;
 #[path = "cli/several.rs"]
 mod several;
 #[path = "cli/slow.rs"]

@@ -1,4 +1,6 @@
-//! `cocli daemon`: the network and the watching, in the foreground.
+//! `cocli daemon`: the network and the watching, in the foreground or as a service.
+
+pub(super) mod service;
 
 use clap::ValueEnum;
 use tracing_subscriber::filter::LevelFilter;
@@ -9,6 +11,9 @@ use crate::daemon::{self, Log, Options};
 use crate::failure::{Exit, Failure};
 
 pub(super) fn run(context: &Context, args: &Daemon) -> Result<(), Failure> {
+    if let Some(verb) = &args.verb {
+        return service::run(context, verb);
+    }
     let home = context.home()?;
     let held = crate::ring::Held::of(&home)?;
     let identity = super::init::identity(&home)?.ok_or_else(|| {

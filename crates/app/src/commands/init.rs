@@ -90,8 +90,9 @@ pub(super) fn join(context: &Context, args: &Join) -> Result<(), Failure> {
     if door::is_open(&home) {
         let message =
             format!("{}: a daemon runs, and keeps to the old keys", home.path().display());
-        return Err(Failure::new(Exit::Conflict, message)
-            .hint("end it (Ctrl-C where it runs), then join, then start it again"));
+        return Err(Failure::new(Exit::Conflict, message).hint(
+            "end it (Ctrl-C where it runs, or `cocli daemon stop`), then join, then start it again",
+        ));
     }
     let membership = membership(Some(&ticket))?;
     home.join(&membership)?;
@@ -113,7 +114,7 @@ fn next(context: &Context, joined: bool) {
         screen.line("next: `cocli add company \"Acme Inc\"`, or `cocli import csv FILE`");
         screen.line("another machine joins with what `cocli ticket` prints here");
     }
-    screen.line("`cocli daemon` keeps this machine level with the others while it runs");
+    screen.line("`cocli daemon` keeps this machine level with the others while it runs, `cocli daemon install` for good");
 }
 
 /// Where the home goes: the argument, `--data`, the environment, else `~/cocli`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cocli_node::{End, Home};
 use serde_json::{Value as Json, json};
 
-use super::Context;
+use super::{Context, daemon};
 use crate::args::Leave;
 use crate::failure::{Exit, Failure};
 use crate::{clock, door, ring};
@@ -53,6 +53,9 @@ pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
             context.screen.line(
                 "the files stay; `cocli join -` with a ticket of a member brings this machine back",
             );
+            if daemon::service::keeps(&home) {
+                context.screen.line("`cocli daemon uninstall` takes its service away");
+            }
         }
     }
     Ok(())

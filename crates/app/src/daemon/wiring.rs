@@ -26,6 +26,7 @@ use super::gateway::Gateways;
 use super::handover::{self, Post};
 use super::keys::Keys;
 use super::notes::{Log, Notes, Up};
+use super::supervisor::Supervisor;
 use super::touched::Touched;
 use super::udp::Traffic;
 use super::writer::Jobs;
@@ -137,6 +138,8 @@ struct Wiring {
     asked: bool,
     /// What the last look came to.
     let_go: Option<LetGo>,
+    /// Who started the process, and wants to hear that the loop lives.
+    supervisor: Supervisor,
     stop: bool,
     /// A thread ended that had to live.
     died: Option<&'static str>,
@@ -165,6 +168,7 @@ pub(crate) fn run(
         false => screen.line(format!("{} listens at {listening} (Ctrl-C ends it)", home.node())),
     }
     dump::on_signal(home.again()?)?;
+    wiring.supervisor.ready(&format!("{} listens at {listening}", home.node()));
     wiring.serve(&queue);
     drop(door);
     wiring.notes.end();
@@ -235,6 +239,7 @@ fn open(
         letting_go: clock::monotonic() + RESCAN,
         asked: false,
         let_go: None,
+        supervisor: Supervisor::new(clock::monotonic()),
         stop: false,
         died: None,
         _watch: watch,
@@ -297,11 +302,12 @@ impl Wiring {
             } else if self.watched.due().is_some_and(|due| now >= due) {
                 self.look_at_cluster(&self.replica.status());
             }
+            self.supervisor.alive(now);
             let hand_on = self.hand_on(now);
             let deadline = self.began + Duration::from_micros(self.replica.deadline());
             let waiter = self.waiters.values().map(|waiter| waiter.until).min();
             let next = waiter.into_iter().chain([deadline]).chain(hand_on);
-            let next = next.chain(self.watched.due());
+            let next = next.chain(self.watched.due()).chain(self.supervisor.due());
             let next = next.fold(self.rescan, Instant::min);
             match queue.recv_timeout(next.saturating_duration_since(now)) {
                 Ok(event) => self.take(event),
@@ -311,6 +317,7 @@ impl Wiring {
             self.traffic.expected.look(|| self.replica.status());
             self.give_up_waiting();
         }
+        self.supervisor.stopping();
         if let Some(end) = self.watched.end() {
             self.step(Input::Woken { log: end.log, position: end.head.position });
         }

@@ -1,0 +1,160 @@
+//! The daemon as a service: what its manager hears, and how `daemon install` puts it there. The manager itself
+//! is stood in for by programs that note what they are asked; `tests/install/boot.sh` has the real one.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::cluster::daemon;
+use crate::support::{Home, Ran, run};
+
+/// The next line of a message to the manager.
+fn heard(socket: &UnixDatagram) -> String {
+    let mut bytes = [0; 4096];
+    let length = socket.recv(&mut bytes).unwrap();
+    String::from_utf8(bytes[..length].to_vec()).unwrap()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "looks from outside, as a manager does")]
+fn the_manager_hears_that_the_daemon_is_ready_that_it_lives_and_that_it_ends() {
+    let home = Home::new();
+    let path = home.dir.path().join("manager");
+    let manager = UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut command = home.command();
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000");
+    command.args(["daemon", "--bind", "127.0.0.1", "--port", "0"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let ready = heard(&manager);
+    assert!(ready.starts_with("READY=1\nSTATUS=pi1 listens at 127.0.0.1:"), "{ready}");
+    // Ten a second; what else wakes the loop comes by the second at most.
+    let began = Instant::now();
+    for _ in 0..20 {
+        assert_eq!(heard(&manager), "WATCHDOG=1\n");
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let last = std::iter::repeat_with(|| heard(&manager)).find(|said| said != "WATCHDOG=1\n");
+    assert_eq!(last.as_deref(), Some("STOPPING=1\n"));
+    assert!(child.wait().unwrap().success());
+}
+
+/// A home whose user has a manager that notes what it is asked; `is-active` is not so.
+struct Managed {
+    home: Home,
+}
+
+impl Managed {
+    fn new() -> Self {
+        let managed = Self { home: Home::new() };
+        for program in ["systemctl", "loginctl", "journalctl"] {
+            managed.program(program, "case \"$*\" in *is-active*) exit 3;; esac");
+        }
+        managed
+    }
+
+    fn program(&self, name: &str, script: &str) {
+        let folder = self.home.dir.path().join("bin");
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(name);
+        let text = format!("#!/bin/sh\necho {name} \"$@\" >>\"$HOME/asked\"\n{script}\n");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn run(&self, words: &[&str]) -> Ran {
+        let mut command = self.home.command();
+        command.env("PATH", self.home.dir.path().join("bin")).arg("daemon").args(words);
+        run(&mut command, b"")
+    }
+
+    fn asked(&self) -> Vec<String> {
+        let file = self.home.dir.path().join("asked");
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let _ = std::fs::remove_file(file);
+        text.lines().filter(|line| !line.contains("is-active")).map(ToOwned::to_owned).collect()
+    }
+
+    fn unit(&self) -> std::path::PathBuf {
+        self.home.dir.path().join("config/systemd/user/cocli.service")
+    }
+}
+
+const KEPT: [&str; 5] = [
+    "loginctl enable-linger",
+    "systemctl --user show-environment",
+    "systemctl --user daemon-reload",
+    "systemctl --user enable cocli.service",
+    "systemctl --user restart cocli.service",
+];
+
+#[test]
+#[cfg(not(target_os = "macos"))]
+fn a_service_is_installed_once_turned_and_taken_away_again() {
+    let managed = Managed::new();
+    let dry = managed.run(&["install", "--dry-run"]).ok();
+    assert!(dry.contains("Type=notify") && dry.contains(KEPT[4]), "{dry}");
+    assert!(!managed.unit().exists() && managed.asked().is_empty());
+
+    let first = managed.run(&["install"]).ok();
+    assert!(first.contains("cocli.service is written"), "{first}");
+    let text = std::fs::read_to_string(managed.unit()).unwrap();
+    let home = managed.home.path.to_str().unwrap();
+    assert!(text.contains(&format!("--data \"{home}\" daemon\n")), "{text}");
+    assert_eq!(managed.asked(), KEPT);
+    let again = managed.run(&["install"]).ok();
+    assert!(again.contains("stays as it was"), "{again}");
+    assert_eq!(managed.asked(), KEPT);
+
+    managed.run(&["restart"]).ok();
+    managed.run(&["logs", "-n", "7"]).ok();
+    let turned =
+        ["systemctl --user restart cocli.service", "journalctl --user-unit cocli.service -n 7"];
+    assert_eq!(managed.asked(), turned);
+    managed.run(&["uninstall"]).ok();
+    assert!(!managed.unit().exists());
+    let gone = ["systemctl --user disable --now cocli.service", "systemctl --user daemon-reload"];
+    assert_eq!(managed.asked(), gone);
+    managed.run(&["stop"]).fails(3, "`cocli daemon install` makes one");
+    managed.run(&["uninstall"]).fails(3, "`cocli daemon install` makes one");
+}
+
+#[test]
+#[cfg(not(target_os = "macos"))]
+fn a_service_of_another_home_and_a_daemon_that_runs_already_are_left_alone() {
+    let managed = Managed::new();
+    let unit = managed.unit();
+    std::fs::create_dir_all(unit.parent().unwrap()).unwrap();
+    std::fs::write(&unit, "ExecStart=cocli --data \"/other\" daemon\n").unwrap();
+    managed.run(&["install"]).fails(4, "a user has one service");
+    assert!(std::fs::read_to_string(&unit).unwrap().contains("/other"));
+    std::fs::remove_file(&unit).unwrap();
+    let _daemon = daemon(&managed.home, &[]);
+    managed.run(&["install"]).fails(4, "a daemon runs already");
+    assert!(!unit.exists() && managed.asked().is_empty());
+}
+
+#[test]
+#[cfg(not(target_os = "macos"))]
+fn where_the_manager_refuses_it_is_said_what_to_type() {
+    let managed = Managed::new();
+    managed.program("systemctl", "echo Failed to connect to bus >&2; exit 1");
+    let ran = managed.run(&["install"]).fails(1, "Failed to connect to bus");
+    assert!(ran.err.contains("sudo loginctl enable-linger $USER"), "{}", ran.err);
+    std::fs::remove_file(managed.home.dir.path().join("bin/systemctl")).unwrap();
+    managed.run(&["install"]).fails(1, "`systemctl --user show-environment` cannot be run");
+    assert!(!managed.unit().exists());
+
+    // It lingers not, and says what that means.
+    let managed = Managed::new();
+    managed.program("loginctl", "echo Access denied >&2; exit 1");
+    let ran = managed.run(&["install"]);
+    assert!(ran.err.contains("it runs only while you are logged in"), "{}", ran.err);
+    ran.ok();
+    let restart = "case \"$*\" in *is-active*|*restart*) echo Job failed >&2; exit 1;; esac";
+    managed.program("systemctl", restart);
+    managed.run(&["install"]).fails(1, "Job failed");
+    managed.run(&["uninstall"]).ok();
+}
