@@ -51,6 +51,28 @@ pub trait Bucket: Send + Sync {
     /// When it cannot be had whole.
     fn list(&self, folder: &Key) -> Result<Vec<Listed>, Failure>;
 
+    /// Some of the objects below a folder, in the order of their keys, and where the listing goes on: of a bucket
+    /// with millions of objects not all are held at once.
+    ///
+    /// # Errors
+    /// When that is not known.
+    fn page(&self, folder: &Key, from: Option<&Next>) -> Result<Page, Failure> {
+        page_of_all(self, folder, from)
+    }
+
+    /// The bytes of an object as they come, without holding all of them; whether there is such an object.
+    /// It ends at the first that `take` refuses.
+    ///
+    /// # Errors
+    /// When they are not known to be all, and what `take` says.
+    fn get_parts(
+        &self,
+        key: &Key,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
+        get_as_one(self, key, take)
+    }
+
     /// The names of the folders right below one: of `wal/` the nodes.
     ///
     /// # Errors
@@ -102,6 +124,32 @@ pub trait Bucket: Send + Sync {
     }
 }
 
+/// [`Bucket::page`], all at once.
+///
+/// # Errors
+/// As there.
+pub fn page_of_all<B: Bucket + ?Sized>(
+    bucket: &B,
+    folder: &Key,
+    from: Option<&Next>,
+) -> Result<Page, Failure> {
+    let listed = if from.is_none() { bucket.list(folder)? } else { Vec::new() };
+    Ok(Page { listed, ..Page::default() })
+}
+
+/// [`Bucket::get_parts`], all at once.
+///
+/// # Errors
+/// As there.
+pub fn get_as_one<B: Bucket + ?Sized>(
+    bucket: &B,
+    key: &Key,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+) -> Result<bool, Failure> {
+    let got = bucket.get(key)?;
+    got.as_deref().map_or(Ok(false), |bytes| take(bytes).map(|()| true))
+}
+
 /// [`Bucket::get_all`], one after the other.
 ///
 /// # Errors
@@ -150,6 +198,28 @@ pub struct Listed {
     pub bytes: u64,
     /// When it was written, by the store's clock: microseconds since 1970.
     pub written: i64,
+}
+
+/// Some of the objects that stand below a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The objects.
+    pub listed: Vec<Listed>,
+    /// Names that are no keys: with a part that is empty or `..`, or with control characters.
+    pub odd: Vec<String>,
+    /// Where it goes on; nowhere when these were the last.
+    pub next: Option<Next>,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Next {
+    /// Behind this name.
+    pub after: String,
+    /// With so many objects at most.
+    pub most: usize,
+    /// What the store gave, to go on with so many from there.
+    pub token: Option<String>,
 }
 
 /// Why an answer is not known.

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod disk;
 pub mod error;
 pub mod expiry;
+pub mod fetched;
 pub mod journal;
 pub mod lock;
 pub mod names;

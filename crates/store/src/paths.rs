@@ -60,6 +60,10 @@ pub const CLAIMS: &str = ".cocli/claims.json";
 pub const CLAIMS_TURN: &str = ".cocli/claims.turn";
 /// How the columns of tables that were brought in were mapped.
 pub const MAPPINGS: &str = ".cocli/mappings.json";
+/// Folder of what an import fetches from a bucket, until it is done.
+pub const FETCHED: &str = ".cocli/fetched";
+/// Held by the one who fetches.
+pub const FETCHED_TURN: &str = ".cocli/fetched.turn";
 /// Folder of what Python peers sent and were told.
 pub const PYTHON: &str = ".cocli/python";
 /// Keeps keys and identity out of git.

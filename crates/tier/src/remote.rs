@@ -1,5 +1,7 @@
 //! An object store: what `object_store` does made synchronous, with a failure for each answer.
 
+mod page;
+
 use std::future::Future;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -25,6 +27,8 @@ const KNOWN_FOR: Duration = Duration::from_secs(60);
 
 /// What `take` of [`Remote::get_all`] is.
 type Take<'a> = dyn FnMut(usize, Option<Vec<u8>>) -> Result<(), Failure> + 'a;
+/// What `take` of [`Remote::get_parts`] is.
+type Part<'a> = dyn FnMut(&[u8]) -> Result<(), Failure> + 'a;
 /// What `made` of [`Remote::create_all`] is.
 type Made<'a> = dyn FnMut() -> Result<Option<(Key, Vec<u8>)>, Failure> + 'a;
 
@@ -113,6 +117,40 @@ impl Remote {
                 Ok(None)
             }
             Err(error) => Err((self.failure("get", key.as_str(), &answer, &error), answer)),
+        }
+    }
+
+    /// The bytes of an object as they come.
+    pub(crate) async fn get_parts(&self, key: &Key, take: &mut Part<'_>) -> Result<bool, Failure> {
+        let path = self.path(key.as_str())?;
+        let mut refused = None;
+        let (read, answer) = noting(async {
+            let found = self.service.client.get(&path).await?;
+            let (told, mut came) = (found.meta.size, 0u64);
+            let mut parts = found.into_stream();
+            while let Some(part) = parts.try_next().await? {
+                came += part.len() as u64;
+                if let Err(failure) = take(&part) {
+                    refused = Some(failure);
+                    break;
+                }
+            }
+            Ok((told, came))
+        })
+        .await;
+        if let Some(failure) = refused {
+            return Err(failure);
+        }
+        match read {
+            Ok((told, came)) if came == told => Ok(true),
+            Ok((told, came)) => {
+                let short = Answer::broken(format!("{came} of {told} bytes came"));
+                Err(short.failure(&format!("get {key}"), &std::fmt::Error))
+            }
+            Err(Error::NotFound { .. }) if answer == Answer::default() || answer.is_missing() => {
+                Ok(false)
+            }
+            Err(error) => Err(self.failure("get", key.as_str(), &answer, &error)),
         }
     }
 

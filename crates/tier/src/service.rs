@@ -7,6 +7,7 @@ use cocli_core::bucket::{Failure, FailureKind};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::list::PaginatedListStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 use crate::answer::chain;
@@ -28,6 +29,8 @@ const PARALLEL_CREATES_R2: usize = 2;
 /// A client, and how it may be used.
 pub(crate) struct Service {
     pub(crate) client: Arc<dyn ObjectStore>,
+    /// The same, where it lists some at a time.
+    pub(crate) lister: Option<Arc<dyn PaginatedListStore>>,
     pub(crate) parallel_creates: usize,
 }
 
@@ -43,13 +46,23 @@ pub(crate) fn open(
     let (client, timeout) = (settings.client(), settings.timeout());
     let connector = Connector { client, timeout, meter: Arc::clone(meter) };
     let parallel_creates = settings.parallel();
-    let client: Arc<dyn ObjectStore> = match &place.scheme {
+    Ok(match &place.scheme {
         Scheme::S3 => return s3(place, settings, connector),
-        Scheme::Google => Arc::new(google(place, settings, connector)?),
-        Scheme::Azure => Arc::new(azure(place, settings, connector)?),
-        Scheme::Memory | Scheme::Directory(_) => Arc::new(object_store::memory::InMemory::new()),
-    };
-    Ok(Service { client, parallel_creates })
+        Scheme::Google => Service::of(google(place, settings, connector)?, parallel_creates),
+        Scheme::Azure => Service::of(azure(place, settings, connector)?, parallel_creates),
+        Scheme::Memory | Scheme::Directory(_) => {
+            let client = Arc::new(object_store::memory::InMemory::new());
+            Service { client, lister: None, parallel_creates }
+        }
+    })
+}
+
+impl Service {
+    fn of<C: ObjectStore + PaginatedListStore>(client: C, parallel_creates: usize) -> Self {
+        let client = Arc::new(client);
+        let lister: Arc<dyn PaginatedListStore> = Arc::clone(&client) as _;
+        Self { client, lister: Some(lister), parallel_creates }
+    }
 }
 
 fn retries() -> RetryConfig {
@@ -103,7 +116,7 @@ fn s3(place: &Place, settings: &Settings, connector: Connector) -> Result<Servic
     let client = asked_by(builder, asker).build().map_err(|error| unfit(&place.bucket, &error))?;
     let usual = if is_r2 { PARALLEL_CREATES_R2 } else { settings.parallel() };
     let parallel_creates = settings.parallel.unwrap_or(usual);
-    Ok(Service { client: Arc::new(client), parallel_creates })
+    Ok(Service::of(client, parallel_creates))
 }
 
 fn asked_by(builder: AmazonS3Builder, asker: Asker) -> AmazonS3Builder {
@@ -141,7 +154,7 @@ fn google(
     place: &Place,
     settings: &Settings,
     connector: Connector,
-) -> Result<impl ObjectStore, Failure> {
+) -> Result<impl ObjectStore + PaginatedListStore, Failure> {
     let look = |names: &[&str]| settings.environment.first(names);
     let plain = plain_http(settings.endpoint.as_deref(), settings)?;
     let mut builder = GoogleCloudStorageBuilder::new()
@@ -190,7 +203,7 @@ fn azure(
     place: &Place,
     settings: &Settings,
     connector: Connector,
-) -> Result<impl ObjectStore, Failure> {
+) -> Result<impl ObjectStore + PaginatedListStore, Failure> {
     let plain = plain_http(settings.endpoint.as_deref(), settings)?;
     let mut builder = MicrosoftAzureBuilder::new()
         .with_http_connector(connector)

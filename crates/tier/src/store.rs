@@ -1,9 +1,13 @@
 //! A bucket by its address.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use cocli_core::bucket::{Bucket, Created, Failure, Key, Listed, create_in_turn, get_in_turn};
+use cocli_core::bucket::{
+    Bucket, Created, Failure, Key, Listed, Next, Page, create_in_turn, get_as_one, get_in_turn,
+    page_of_all,
+};
 
 use crate::directory::Directory;
 use crate::meter::{Counts, Kind, Meter};
@@ -57,6 +61,17 @@ impl Store {
             }
         };
         Ok(Self { address, place: stored, meter })
+    }
+
+    /// The folder that a `file:` address names; of others none. Nothing is opened or made.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub fn folder_of(url: &str) -> Result<Option<PathBuf>, Failure> {
+        Ok(match Place::read(url, &mut Settings::default())?.scheme {
+            Scheme::Directory(path) => Some(path),
+            _ => None,
+        })
     }
 
     /// Its address, without what was said behind the `?`.
@@ -129,6 +144,24 @@ impl Bucket for Store {
         match &self.place {
             Stored::Directory(directory) => directory.list(folder),
             Stored::Remote { remote, .. } => remote.wait(remote.list(folder)),
+        }
+    }
+
+    fn page(&self, folder: &Key, from: Option<&Next>) -> Result<Page, Failure> {
+        match &self.place {
+            Stored::Remote { remote, .. } => remote.wait(remote.page(folder, from)),
+            Stored::Directory(_) => page_of_all(self, folder, from),
+        }
+    }
+
+    fn get_parts(
+        &self,
+        key: &Key,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
+        match &self.place {
+            Stored::Remote { remote, .. } => remote.wait(remote.get_parts(key, take)),
+            Stored::Directory(_) => get_as_one(self, key, take),
         }
     }
 

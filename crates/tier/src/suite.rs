@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 
-use cocli_core::bucket::{Bucket, Created, Failure, FailureKind, Key};
+use cocli_core::bucket::{Bucket, Created, Failure, FailureKind, Key, Next};
 
 /// How many race for one key.
 const RACERS: usize = 8;
@@ -34,11 +34,64 @@ pub fn all_but_races(one: Way<'_>, other: Way<'_>, folder: &str) {
     any_character_of_a_key_comes_back(one, &at("characters"));
     a_replacement_takes_the_place(one, other, &at("replace"));
     a_listing_is_whole_and_in_order(one, &at("list"));
+    a_listing_by_pages_is_whole(one, &at("pages"));
+    an_object_comes_in_parts(one, &at("parts"));
     folders_are_those_right_below(one, &at("folders"));
     what_is_removed_is_gone_and_may_be_created_again(one, &at("remove"));
     many_are_got_each_with_its_place(one, &at("get-all"));
     getting_many_ends_at_what_is_refused(one, &at("refuse"));
     many_are_created_in_turn(one, &at("create-all"));
+}
+
+/// Page by page comes what a listing tells, in its order, whatever their size.
+pub fn a_listing_by_pages_is_whole(bucket: Way<'_>, folder: &Folder) {
+    let keys: Vec<Key> = (10..35).map(|n| folder.key(&format!("a/{n}"))).collect();
+    keys.iter().for_each(|key| assert_eq!(bucket.create(key, b"x"), Ok(Created::New)));
+    let pages = |mut next: Option<Next>, most: Option<usize>| {
+        let mut listed = Vec::new();
+        loop {
+            let page = bucket.page(&folder.all(), next.as_ref()).unwrap();
+            assert!(page.odd.is_empty(), "{:?}", page.odd);
+            listed.extend(page.listed);
+            // Ever as few as that.
+            next = page.next.map(|next| match most {
+                Some(most) => Next { most, token: None, ..next },
+                None => next,
+            });
+            if next.is_none() {
+                return listed;
+            }
+        }
+    };
+    let all = bucket.list(&folder.all()).unwrap();
+    assert_eq!(all.len(), keys.len());
+    assert_eq!(pages(None, None), all);
+    let first = Next { after: String::new(), most: 3, token: None };
+    let some = pages(Some(first), Some(3));
+    // Where all come at once, nothing follows them.
+    assert!(some == all || some.is_empty(), "{some:?}");
+}
+
+/// All of it, in parts, and it ends at what is refused.
+pub fn an_object_comes_in_parts(bucket: Way<'_>, folder: &Folder) {
+    let (key, bytes) = (folder.key("1"), vec![7; LARGE]);
+    assert_eq!(bucket.create(&key, &bytes), Ok(Created::New));
+    let mut came = Vec::new();
+    let got = bucket.get_parts(&key, &mut |part| {
+        came.extend_from_slice(part);
+        Ok(())
+    });
+    assert_eq!((got, came.len()), (Ok(true), LARGE));
+    assert!(came == bytes);
+    let refused = Failure::new(FailureKind::Wrong, "enough");
+    let mut parts = 0;
+    let got = bucket.get_parts(&key, &mut |_| {
+        parts += 1;
+        Err(refused.clone())
+    });
+    assert_eq!((got, parts), (Err(refused), 1));
+    let mut none = |_: &[u8]| panic!("nothing is there");
+    assert_eq!(bucket.get_parts(&folder.key("2"), &mut none), Ok(false));
 }
 
 /// A folder that a claim has for itself.

@@ -18,7 +18,7 @@ pub(crate) enum ImportVerb {
     GoogleMaps(ImportFile),
     /// Contacts: vCard 2.1, 3.0 or 4.0.
     Vcard(ImportFile),
-    /// A whole home of the Python program: a folder.
+    /// A whole home of the Python program: a folder, or a bucket as s3://BUCKET/PREFIX.
     Cocli(ImportFile),
 }
 

@@ -2,11 +2,13 @@
 
 mod pick;
 
+use cocli_core::Kind;
+use cocli_core::schema::POOL;
 use cocli_node::{Home, Place, Query};
 use serde_json::json;
 
 use super::Context;
-use super::list::{condition, line};
+use super::list::{condition, doubt, line};
 use crate::args::Find;
 use crate::failure::Failure;
 use crate::render::{Screen, Tone};
@@ -26,6 +28,11 @@ pub(super) fn run(context: &Context, args: &Find) -> Result<(), Failure> {
             ))
         })?;
         given.near(place);
+    }
+    for field in args.text.iter().filter_map(|word| word.strip_prefix("missing:")) {
+        if !context.screen.json && Kind::Person.type_of(field).is_none() {
+            doubt(context.screen, POOL[0], field);
+        }
     }
     let query = Query::read(args.text.iter().map(String::as_str))?.and(&given);
     let home = context.home()?;

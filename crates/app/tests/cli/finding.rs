@@ -152,3 +152,17 @@ fn what_notes_and_meetings_say_is_found_the_newest_first_while_whom_they_are_abo
     assert_eq!(found(&home, &["--notes", "offer"]).len(), 1);
     home.run(&["find", "--notes"]).fails(2, "TEXT");
 }
+
+#[test]
+fn a_field_that_nobody_has_is_doubted_and_a_tag_may_stand_in_quotes() {
+    let home = Home::new();
+    home.run(&["set", "companies/acme", "name=Acme", "tags=[\"S&P 100\"]"]).ok();
+    for word in ["tag:S&P 100", "tag:\"S&P 100\""] {
+        assert_eq!(found(&home, &[word]), ["companies/acme"], "{word}");
+    }
+    let ran = home.run(&["find", "missing:emial"]);
+    assert!(ran.err.contains("the nearest is \"email\""), "{}", ran.err);
+    assert_eq!(home.run(&["find", "missing:phone"]).err, "");
+    let ran = home.run(&["list", "companies", "--where", "slug=acme"]);
+    assert!(ran.err.contains("\"slug\" is told of everybody beside the fields"), "{}", ran.err);
+}

@@ -59,6 +59,17 @@ fn what_is_no_table_is_refused_with_the_file() {
     import(&home, b"", &[]).fails(1, "t.csv: is empty");
     import(&home, b"name\nA\0b\n", &[]).fails(1, "t.csv: line 2 holds a NUL byte");
     home.run(&["import", "csv", "."]).fails(1, "is a folder");
+    for (bytes, what) in [
+        (
+            &b"PK\x03\x04\x14\0\x06\0"[..],
+            "t.csv: is a spreadsheet, or a zip file: save the sheet as CSV",
+        ),
+        (b"\x89PNG\r\n\x1a\n\0\0", "t.csv: is a picture"),
+        (b"%PDF-1.4\nname,city\n", "t.csv: is a PDF"),
+        (b"\r\n<!DOCTYPE html>\n<html>", "t.csv: is a web page"),
+    ] {
+        import(&home, bytes, &[]).fails(1, what);
+    }
     home.run(&["import", "csv", "none.csv"]).fails(1, "none.csv: cannot read");
     assert!(import(&home, b"name,city\n", &[]).ok().contains("0 added"));
 }
@@ -518,4 +529,68 @@ fn a_nul_in_utf16_is_refused_as_well() {
     let home = Home::new();
     let table: Vec<u8> = "\u{feff}name\nA\0b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     import(&home, &table, &[]).fails(1, "t.csv: line 2 holds a NUL byte");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a kill needs a moment; nothing waits for it")]
+fn an_import_that_is_killed_comes_to_what_a_whole_one_would() {
+    let (home, whole) = (Home::new(), Home::new());
+    let rows: String =
+        (0..600).map(|n| format!("Company {n},c{},a;b{}\n", n % 500, n % 7)).collect();
+    let table = format!("name,city,tags\n{rows}");
+    import(&whole, table.as_bytes(), &[]).ok();
+    std::fs::write(home.dir.path().join("t.csv"), &table).unwrap();
+    for milliseconds in [15, 40, 90] {
+        let mut child = home.command().args(["import", "csv", "t.csv"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    import(&home, table.as_bytes(), &[]).ok();
+    let state = |home: &Home| home.run(&["--json", "list", "companies"]).ok();
+    assert_eq!(state(&home), state(&whole));
+    home.run(&["doctor"]).ok();
+    assert!(
+        import(&home, table.as_bytes(), &[]).ok().contains("600 the same, 0 skipped; 0 values")
+    );
+}
+
+#[test]
+fn an_export_that_comes_back_writes_nothing_but_what_was_changed_in_it() {
+    let home = Home::new();
+    let fields = [
+        "name==Acme",
+        "phone_number=+1 (214) 555-0134",
+        "my_own=-x-",
+        "my_list=[\"a\",\"b\"]",
+        "tags=[\"a\",\"b\"]",
+    ];
+    home.run(&[&["set", "companies/acme"][..], &fields].concat()).ok();
+    home.run(&["add", "person", "Jane Doe", "--company", "acme", "--set", "phone=+1 214 555 0135"])
+        .ok();
+    home.run(&["export", "people", "--output", "people.csv"]).ok();
+    assert!(
+        home.run(&["import", "csv", "people.csv", "--people"]).ok().contains("; 0 values written")
+    );
+    home.run(&["export", "companies", "--output", "t.csv"]).ok();
+    assert!(
+        home.run(&["import", "csv", "t.csv"])
+            .ok()
+            .contains("1 the same, 0 skipped; 0 values written")
+    );
+    let table = std::fs::read_to_string(home.dir.path().join("t.csv")).unwrap();
+    let table = table.replacen(",a; b,", ",a; b; c,", 1);
+    assert!(
+        import(&home, table.as_bytes(), &[])
+            .ok()
+            .contains("1 changed, 0 the same, 0 skipped; 1 values")
+    );
+    // In another home the fields of one's own come in as well.
+    let other = Home::new();
+    import(&other, table.as_bytes(), &[]).ok();
+    assert_eq!(other.run(&["get", "companies/acme", "my_own"]).ok(), "-x-\n");
+    other.run(&["get", "companies/acme", "updated_by"]).fails(3, "");
+    // What is no target is a field as any other.
+    import(&other, b"name,target,slug\nBeta,50 seats,b\n", &[]).ok();
+    assert_eq!(other.run(&["get", "companies/beta", "target"]).ok(), "50 seats\n");
 }

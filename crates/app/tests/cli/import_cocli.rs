@@ -317,7 +317,24 @@ fn what_is_no_such_home_is_refused() {
     home.run(&["import", "cocli", "empty"]).fails(1, "is no home of the Python program");
     home.run(&["import", "cocli", home.path.to_str().unwrap()])
         .fails(1, "is a home of this program");
-    home.run(&["import", "cocli", "s3://bucket/x"]).fails(2, "expected a folder");
+    home.run(&["import", "cocli", "ftp://bucket/x"]).fails(1, "is no bucket's address");
+    let ours = source(&home, &[("cluster", b"x"), ("companies/acme/_index.md", b"---\n---\n")]);
+    home.run(&["import", "cocli", ours.to_str().unwrap()]).fails(1, "`cocli clone`");
+}
+
+#[test]
+fn an_address_of_a_folder_is_read_in_place_and_nothing_is_written_there() {
+    let home = Home::new();
+    let old = source(&home, &[("companies/acme/_index.md", b"---\nname: Acme\n---\n")]);
+    let blank = home.dir.path().join("old home");
+    std::fs::rename(&old, &blank).unwrap();
+    let address = format!("file://{}/old%20home", home.dir.path().display());
+    bring(&home, Path::new(&address));
+    assert_eq!(get(&home, "companies/acme", "name"), "Acme");
+    let there: Vec<_> =
+        std::fs::read_dir(&blank).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert_eq!(there, ["companies"]);
+    assert!(!home.file(".cocli/fetched").exists());
 }
 
 const RECORD: &str = "2026-02-19T10:00:00.000000+00:00\u{1f}vm\u{1f}";

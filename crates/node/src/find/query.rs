@@ -33,7 +33,9 @@ impl Query {
         for word in words {
             match word.split_once(':') {
                 Some(("tag", tag)) if !tag.is_empty() => {
-                    conditions.push(Condition::new("tags", tag)?);
+                    // As it is typed where one chooses.
+                    let within = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+                    conditions.push(Condition::new("tags", within.unwrap_or(tag))?);
                 }
                 Some(("missing", field)) if !field.is_empty() => {
                     conditions.push(Condition::missing(field)?);
@@ -134,6 +136,7 @@ mod tests {
         assert_eq!(read(&["https://acme.example"]).wanted(), "https://acme.example");
         assert_eq!(Query::typed("Acme  tag:\"S&P 100\" missing:email Inc ").unwrap(), query);
         assert!(read(&["  "]).is_empty());
+        assert_eq!(read(&["Acme", "Inc", "tag:\"S&P 100\"", "missing:email"]), query);
         assert!(!read(&["tag:a"]).is_empty());
     }
 }

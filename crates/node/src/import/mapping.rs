@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use cocli_core::schema::Type;
-use cocli_core::{Field, Kind, NameError, Value};
+use cocli_core::{Field, Kind, NameError, Target, Value};
 use serde_json::Value as Json;
 
 use super::hosts::{host, telling};
@@ -179,6 +179,8 @@ impl Mapping {
         cells: impl IntoIterator<Item = &'r str>,
     ) -> BTreeMap<Field, Value> {
         let mut values: BTreeMap<Field, Value> = self.fixed.iter().cloned().collect();
+        let cells: Vec<&str> = cells.into_iter().collect();
+        let exported = self.is_exported(kind, &cells);
         let (mut first, mut last) = ("", "");
         for (at, (field, cell)) in self.fields.iter().zip(cells).enumerate() {
             match self.joined {
@@ -187,6 +189,7 @@ impl Mapping {
                 _ => {}
             }
             let (Some(field), cell) = (field, cell.trim()) else { continue };
+            let cell = if exported { unguarded(cell) } else { cell };
             if cell.is_empty() {
                 continue;
             }
@@ -210,8 +213,50 @@ impl Mapping {
                 values.insert(field, Value::text(name.trim()));
             }
         }
+        if exported {
+            without_what_is_told(&mut values);
+        }
         with_domain(kind, &mut values);
         values
+    }
+
+    /// Whether an export of this program made a row: it says which target it is.
+    fn is_exported(&self, kind: Kind, cells: &[&str]) -> bool {
+        let is_target =
+            |field: &Option<Field>| field.as_ref().is_some_and(|f| f.as_str() == TARGET);
+        let cell = self.fields.iter().position(is_target).and_then(|at| cells.get(at));
+        let target = cell.and_then(|cell| Target::read(cell.trim()).ok());
+        target.is_some_and(|target| target.is_entity() && Kind::of(&target) == Some(kind))
+    }
+}
+
+/// Columns of an export that are no fields.
+const TARGET: &str = "target";
+const TOLD: [&str; 5] = [TARGET, "slug", "updated_at", "updated_by", "odd"];
+/// The column of those fields that have none.
+const OTHER: &str = "other";
+
+/// A cell without what keeps a spreadsheet from running it.
+fn unguarded(cell: &str) -> &str {
+    let rest = cell.strip_prefix('\'');
+    rest.filter(|rest| rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']))
+        .unwrap_or(cell)
+}
+
+/// What an export tells of everybody is nothing that anybody said; fields of one's own are.
+fn without_what_is_told(values: &mut BTreeMap<Field, Value>) {
+    for field in TOLD.into_iter().filter_map(|name| Field::read(name).ok()) {
+        values.remove(&field);
+    }
+    let other = Field::read(OTHER).ok().and_then(|field| values.remove(&field));
+    let other = other.map(|other| other.shown().into_owned()).unwrap_or_default();
+    let fields = serde_json::from_str::<BTreeMap<String, String>>(&other).unwrap_or_default();
+    for (field, text) in fields {
+        if let Ok(field) = Field::read(&field)
+            && !field.as_str().starts_with('_')
+        {
+            values.entry(field).or_insert_with(|| Value::read(&text));
+        }
     }
 }
 

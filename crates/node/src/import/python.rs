@@ -4,6 +4,7 @@
 mod campaigns;
 mod cards;
 mod emails;
+mod fetch;
 mod folders;
 mod journals;
 mod lines;
@@ -14,10 +15,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use cocli_core::bucket::Key;
 use cocli_core::entity::FILE;
 use cocli_core::{Entry, Field, Instant, Target, Value};
 use cocli_store::card::CARD_BYTES_MAX;
 use cocli_store::disk::{RealDisk, SharedDisk};
+use cocli_store::fetched::Fetched;
 use cocli_store::{Disk, FileKind, paths};
 
 use super::{Differ, How, Importer, Item, Row, lacks_card};
@@ -37,6 +40,9 @@ const ODD_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Source {
     disk: SharedDisk,
+    /// What is told beside what is read from there.
+    beside: Report,
+    _fetched: Option<Fetched>,
 }
 
 impl Source {
@@ -51,16 +57,30 @@ impl Source {
         if there(paths::OWN) {
             return Err(NodeError::NoSource { path: shown, why: OURS });
         }
+        if matches!(disk.stat(Key::cluster().as_str()), Ok(Some(stat)) if stat.kind == FileKind::File)
+        {
+            return Err(NodeError::NoSource { path: shown, why: OUR_BUCKET });
+        }
         let pool = cocli_core::schema::POOL;
         if ![pool[0], pool[1], paths::CAMPAIGNS, paths::WAL].into_iter().any(there) {
             return Err(NodeError::NoSource { path: shown, why: NONE });
         }
-        Ok(Self { disk: Arc::new(disk) })
+        Ok(Self { disk: Arc::new(disk), beside: Report::default(), _fetched: None })
+    }
+}
+
+impl Source {
+    /// What is told of it from the first on.
+    fn beside(&self) -> Report {
+        let Report { odd, more_odd, passed_over, .. } = &self.beside;
+        let (odd, passed_over) = (odd.clone(), passed_over.clone());
+        Report { odd, more_odd: *more_odd, passed_over, ..Report::default() }
     }
 }
 
 const OURS: &str =
     "is a home of this program: join its cluster (`cocli ticket` there, `cocli join` here)";
+const OUR_BUCKET: &str = "is a bucket of this program: `cocli clone` makes a home of what is in it";
 const NONE: &str =
     "is no home of the Python program: expected companies/, people/, campaigns/ or wal/ in it";
 
@@ -116,6 +136,16 @@ pub struct Report {
     pub end: Option<End>,
     /// Cards that need a person.
     pub placed: Placed,
+}
+
+impl Report {
+    fn add_odd(&mut self, path: &str, why: impl Into<String>) {
+        if self.odd.len() < ODD_MAX {
+            self.odd.push(Odd { path: path.to_owned(), why: why.into() });
+        } else {
+            self.more_odd += 1;
+        }
+    }
 }
 
 /// Values that differ: all are counted, and the first are named.
@@ -200,7 +230,7 @@ impl Home {
             how,
             now,
             importer,
-            report: Report::default(),
+            report: source.beside(),
             moved: HashMap::new(),
             folded: HashMap::new(),
             journaled: HashMap::new(),
@@ -241,11 +271,7 @@ impl Move<'_> {
     }
 
     fn odd(&mut self, path: &str, why: impl Into<String>) {
-        if self.report.odd.len() < ODD_MAX {
-            self.report.odd.push(Odd { path: path.to_owned(), why: why.into() });
-        } else {
-            self.report.more_odd += 1;
-        }
+        self.report.add_odd(path, why);
     }
 
     fn tally(&mut self, kind: &'static str) -> &mut Tally {

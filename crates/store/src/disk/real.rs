@@ -46,6 +46,20 @@ impl RealDisk {
         self.home.open_with(path, &options)
     }
 
+    /// A new file, for its owner alone, in a folder that is made when it is absent.
+    ///
+    /// # Errors
+    /// When something stands there, or the file system refuses.
+    pub fn create(&self, path: &str) -> io::Result<std::fs::File> {
+        let folder = crate::paths::folder(path);
+        if !folder.is_empty() {
+            self.make_folder_unsynced(folder)?;
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        Ok(self.home.open_with(path, &options)?.into_std())
+    }
+
     /// A file for reading, and its bytes now. A pipe with no writer would hang the open, so it is opened without
     /// waiting and refused after.
     fn for_reading(&self, path: &str) -> io::Result<(File, u64)> {

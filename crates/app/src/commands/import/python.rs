@@ -1,25 +1,28 @@
 //! `cocli import cocli`: a whole home of the Python program.
 
+use cocli_core::bucket::FailureKind;
 use cocli_node::import::{Differs, How, KINDS, Report, Source, Tally};
+use cocli_node::{BucketConfig, Home, NodeError};
+use cocli_tier::Store;
+use indicatif::ProgressStyle;
 use serde_json::json;
 
-use super::{DIFFER_SHOWN_MAX, differing, how, tell_kept};
+use super::{DIFFER_SHOWN_MAX, differing, how, progress, tell_kept};
 use crate::args::ImportFile;
 use crate::commands::{Context, show};
-use crate::failure::Failure;
-use crate::{clock, door};
+use crate::failure::{Exit, Failure};
+use crate::{bucket, clock, door};
 
 pub(super) fn run(context: &Context, args: &ImportFile) -> Result<(), Failure> {
     let typed = args.path.to_string_lossy();
-    if typed.contains("://") && !typed.starts_with("file://") {
-        let message = format!("{typed}: a bucket cannot be read here: expected a folder");
-        let hint =
-            format!("copy it first, as with `aws s3 sync {typed} FOLDER`, and import the folder");
-        return Err(Failure::usage(message).hint(hint));
-    }
-    let path = typed.strip_prefix("file://").map_or_else(|| args.path.clone(), Into::into);
-    let source = Source::open(&path)?;
     let home = context.home()?;
+    let source = match typed.contains("://") {
+        false => Source::open(&args.path)?,
+        true => match Store::folder_of(&typed)? {
+            Some(folder) => Source::open(&folder)?,
+            None => fetched(context, &home, &typed)?,
+        },
+    };
     let how = how(args.manner);
     let report = home.bring_in(&source, how, clock::now())?;
     if !how.dry_run {
@@ -36,6 +39,38 @@ pub(super) fn run(context: &Context, args: &ImportFile) -> Result<(), Failure> {
     }
     tell(context, how, &report);
     Ok(())
+}
+
+/// A home in a bucket, whose objects are counted on a terminal as they come.
+fn fetched(context: &Context, home: &Home, url: &str) -> Result<Source, Failure> {
+    let store = bucket::open(url, &BucketConfig::default()).map_err(refused)?;
+    let bar = progress(context, "objects fetched");
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} {msg}") {
+        bar.set_style(style);
+    }
+    let watch = |came| bar.set_position(came as u64);
+    let source = Source::fetch(home, &store, store.address(), &watch);
+    bar.finish_and_clear();
+    source.map_err(|error| match error {
+        NodeError::Bucket(failure) => refused(failure),
+        error => error.into(),
+    })
+}
+
+/// What helps against it is not what helps a node at its own bucket.
+fn refused(failure: cocli_core::bucket::Failure) -> Failure {
+    let hint = match failure.kind {
+        FailureKind::Denied => {
+            Some("who may `s3:ListBucket` and `s3:GetObject` there can bring it in")
+        }
+        FailureKind::Away => Some("nothing was brought in yet: start it again"),
+        FailureKind::Wrong | FailureKind::Budget => None,
+    };
+    let told = Failure::new(Exit::Failed, failure.said);
+    match hint {
+        Some(hint) => told.hint(hint),
+        None => told,
+    }
 }
 
 fn tell(context: &Context, how: How, report: &Report) {

@@ -228,10 +228,13 @@ fn look(path: &Path, file: &mut File) -> Result<Written, Failure> {
     loop {
         let read = file.read(&mut held[filled..]).map_err(unread)?;
         let bytes = &held[..filled + read];
-        if std::mem::replace(&mut first, false)
-            && [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark))
-        {
-            return look_utf16(path, file, bytes[0] == 0xff);
+        if std::mem::replace(&mut first, false) {
+            if let Some(what) = mistaken(bytes) {
+                return Err(failed(path, what));
+            }
+            if [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark)) {
+                return look_utf16(path, file, bytes[0] == 0xff);
+            }
         }
         let lines_in = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
         if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
@@ -262,6 +265,26 @@ fn look(path: &Path, file: &mut File) -> Result<Written, Failure> {
             });
         }
     }
+}
+
+/// What a file is that people take for a table, by its first bytes, and what helps.
+fn mistaken(bytes: &[u8]) -> Option<&'static str> {
+    const SHEET: &str = "is a spreadsheet, or a zip file: save the sheet as CSV, and import that";
+    const PICTURE: &str = "is a picture: expected text";
+    const KNOWN: [(&[u8], &str); 8] = [
+        (b"PK\x03\x04", SHEET),
+        (b"\xd0\xcf\x11\xe0", SHEET),
+        (b"\x89PNG", PICTURE),
+        (b"\xff\xd8\xff", PICTURE),
+        (b"GIF8", PICTURE),
+        (b"%PDF-", "is a PDF: expected text"),
+        (b"\x1f\x8b", "is compressed: `gunzip` makes text of it"),
+        (b"PAR1", "is a Parquet file: DuckDB makes CSV of it"),
+    ];
+    let start = bytes[..bytes.len().min(LOOK_BYTES / 1024)].trim_ascii_start().to_ascii_lowercase();
+    let is_page = [&b"<!doctype html"[..], b"<html"].iter().any(|page| start.starts_with(page));
+    let known = KNOWN.iter().find(|(first, _)| bytes.starts_with(first)).map(|(_, what)| *what);
+    known.or(is_page.then_some("is a web page: a download that wants one to be signed in is one"))
 }
 
 fn nul(path: &Path, line: usize) -> Failure {

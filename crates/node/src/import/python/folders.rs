@@ -157,7 +157,7 @@ pub(super) const INDEXES: &str = "indexes";
 pub(super) const QUEUES: &str = "queues";
 
 /// Whether something is read from a file at such a path.
-fn is_read(path: &str) -> bool {
+pub(super) fn is_read(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').collect();
     let ends = |ending: &str| path.ends_with(ending);
     let convo = |folder: &str| Kind::CONVOS.iter().any(|kind| kind.plural() == folder);
@@ -181,7 +181,7 @@ fn is_read(path: &str) -> bool {
 }
 
 /// A folder with `*` for the names of companies, people and campaigns.
-fn shape(folder: &str) -> String {
+pub(super) fn shape(folder: &str) -> String {
     let mut parts = folder.split('/');
     let first = parts.next().unwrap_or_default();
     let many = ["companies", "people", paths::CAMPAIGNS].contains(&first);
