@@ -18,12 +18,12 @@ use serde_json::json;
 
 use super::Context;
 use crate::args::Status;
-use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::metrics::{self, Told};
 use crate::problems::{self, Known};
 use crate::render::{Redrawn, Tone, counted};
-use view::{Asked, View, touched};
+use crate::{clock, door};
+use view::{Asked, View};
 
 pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let home = context.home()?;
@@ -141,7 +141,7 @@ fn is_over(every: Duration, stopped: &Receiver<()>) -> bool {
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
     let Asked { daemon, mute } = Asked::of(&home);
-    let glance = home.glance(&clock::today(), touched(daemon.as_ref()).as_deref())?;
+    let glance = home.glance(&clock::today(), door::touched(daemon.as_ref()).as_deref())?;
     let mut problems = problems::damage(glance.holes, &glance.troubles);
     problems.extend(problems::decisions(&glance.cards.held, &glance.cards.broken));
     let (daemon_told, mute_told) = (daemon.as_ref(), mute.as_deref());
@@ -168,7 +168,11 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
         let told = screen.paint(Tone::Strong, &format!("{} due today", glance.due));
         lines.push(format!("{told} (`cocli today`)"));
     }
-    let left = if peers::any_gone(daemon.as_ref()) { view::left(&home)? } else { Vec::new() };
+    let left = if peers::any_gone(daemon.as_ref()) {
+        view::left(&home, clock::now())?
+    } else {
+        Vec::new()
+    };
     peers::each(&mut lines, screen, daemon.as_ref(), &left, false);
     peers::beside(&mut lines, screen, daemon.as_ref());
     lines.extend(problems.iter().map(|problem| page::needs_you(screen, problem)));

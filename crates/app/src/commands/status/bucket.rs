@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::bucket::Bill;
 use crate::failure::Failure;
 use crate::metrics;
+use crate::problems;
 use crate::render::{Screen, Tone, counted};
 use crate::words::span;
 
@@ -45,9 +46,7 @@ impl Bucket {
             }
             None => None,
         };
-        let trouble = daemon.and_then(|daemon| daemon.get("bucket")?.get("trouble"));
-        let text = |key: &str| trouble?.get(key)?.as_str().map(ToOwned::to_owned);
-        let trouble = text("kind").zip(text("said"));
+        let trouble = problems::trouble(daemon).map(|(kind, said)| (kind.into(), said.into()));
         let bill = Bill::of(home, at);
         Ok(Some(Self { url, seen, month: bill.month(at), bill, trouble }))
     }
@@ -162,23 +161,7 @@ impl Bucket {
 
     /// What needs a person.
     pub(super) fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        if let Some((kind, said)) = self.trouble.as_ref().filter(|(kind, _)| kind != "away") {
-            let what = match kind.as_str() {
-                "denied" => "other credentials or rights are needed (docs/bucket.md, \"Rights\")",
-                "budget" => "`[bucket] budget` in .cocli/config.toml bounds it",
-                _ => "`cocli sync` tells more",
-            };
-            problems.push(format!("the bucket: {said}: {what}"));
-        }
-        if let Some((seen, _)) = self.seen.as_ref().filter(|(seen, _)| !seen.stuck.is_empty()) {
-            let first = seen.stuck.first().map(ToString::to_string).unwrap_or_default();
-            problems.push(format!(
-                "{} in the bucket ({first}) {}: a node that holds what lies between uploads it, or brings it by gossip",
-                counted(seen.stuck.len(), "log", "logs"),
-                if seen.stuck.len() == 1 { "has a gap" } else { "have gaps" },
-            ));
-        }
-        problems
+        let trouble = self.trouble.as_ref().map(|(kind, said)| (kind.as_str(), said.as_str()));
+        problems::of_bucket(trouble, self.seen.as_ref().map(|(seen, _)| seen))
     }
 }
