@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use cocli_core::{Entity, Instant};
 pub(crate) use cocli_node::Stands as Standing;
-use cocli_node::condition::KEYS;
+use cocli_node::condition::{self, KEYS};
 use cocli_node::{Home, NodeError};
 use serde_json::{Map, Value as Json};
 
@@ -220,6 +220,8 @@ impl Node {
             () if last.is_none() => Standing::Unmet,
             () => Standing::Unknown,
         };
+        let texts = told.iter().filter_map(|(key, text)| Some((key.as_str(), text.as_str()?)));
+        let condition = Condition::read(&condition::object(&condition::read(texts)));
         let age_us = last.map(|last| now.micros().saturating_sub(last.micros()));
         Self {
             name: name.to_owned(),
@@ -231,7 +233,7 @@ impl Node {
             clock_ahead_us: None,
             lacks_bytes: 0,
             ahead_bytes: 0,
-            condition: Condition(told),
+            condition,
             condition_ms: age_us.map(|us| u64::try_from(us / 1000).unwrap_or_default()),
         }
     }
@@ -259,6 +261,12 @@ impl Node {
         self.is_up() || matches!(self.standing, Standing::Down | Standing::Stopped)
     }
 
+    /// What it lacks of what is here, and what it holds that is not here yet; nothing of the one that was asked, and of
+    /// one that takes part no more.
+    pub(crate) fn between(&self) -> Option<(u64, u64)> {
+        (!self.me && !self.is_gone()).then_some((self.lacks_bytes, self.ahead_bytes))
+    }
+
     /// By how much its clock is ahead: of the one here, or of its peers where it is the one here.
     pub(crate) fn clock_us(&self) -> Option<i64> {
         #[expect(clippy::cast_possible_truncation, reason = "of a clock no microsecond is missed")]
@@ -276,13 +284,8 @@ impl Condition {
         Self(told.as_object().into_iter().flatten().map(one).collect())
     }
 
-    /// A number, as it is told live or as it is kept.
     pub(crate) fn number(&self, key: &str) -> Option<f64> {
-        let number = match self.0.get(key)? {
-            Json::String(text) => text.trim().parse().ok(),
-            other => other.as_f64(),
-        };
-        number.filter(|number: &f64| number.is_finite())
+        self.0.get(key)?.as_f64().filter(|number| number.is_finite())
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
@@ -331,11 +334,10 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_as_it_is_told_live_and_as_it_is_kept() {
+    fn what_is_no_number_is_not_known() {
         let condition = |value: Json| Condition(Map::from_iter([("load".to_owned(), value)]));
         assert_eq!(condition(json!(0.5)).number("load"), Some(0.5));
-        assert_eq!(condition(json!("0.5")).number("load"), Some(0.5));
-        for none in [json!("much"), json!(null), json!("NaN"), json!([1])] {
+        for none in [json!("0.5"), json!(null), json!("NaN"), json!([1])] {
             assert_eq!(condition(none).number("load"), None);
         }
     }
@@ -358,6 +360,9 @@ mod tests {
         let node = kept(&[("load", "0.5", 700), ("disk_free", "7", 60), ("key", "ab", 5)]);
         assert_eq!((node.standing, node.condition_ms), (Standing::Unknown, Some(60_000)));
         assert_eq!(node.condition.number("load"), Some(0.5));
+        // A program is told as much of it, and of the same types, as where a daemon tells.
+        let object = Json::Object(node.condition.object().clone());
+        assert_eq!(object, json!({"load": 0.5, "disk_free": 7}));
         let standing = |fields| kept(fields).standing;
         assert_eq!(standing(&[("key", "ab", 5)]), Standing::Unmet);
         assert_eq!(standing(&[("load", "1", 9), ("stopped", "true", 5)]), Standing::Stopped);

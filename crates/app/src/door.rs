@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cocli_core::Target;
 use cocli_node::{End, Home, NodeError};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 use serde_json::{Value as Json, json};
@@ -145,6 +146,12 @@ pub(crate) fn follow(home: &Home) -> Result<Option<impl Iterator<Item = Json> + 
     }
     let line = |line: io::Result<String>| serde_json::from_str(&line.ok()?).ok();
     Ok(Some(lines.map_while(line)))
+}
+
+/// The cards that somebody may have touched, as a daemon knows that watches them: of its answer to `status`.
+pub(crate) fn touched(daemon: Option<&Json>) -> Option<Vec<Target>> {
+    let all = daemon?.get("touched")?.as_array()?.iter();
+    all.map(|target| target.as_str().and_then(|target| Target::read(target).ok())).collect()
 }
 
 /// Tells a running daemon that the own log grew, and waits for no answer. That none runs, or that it is

@@ -1,12 +1,14 @@
 //! What needs a person, each with its next command in backticks: the same in every face.
 
-use cocli_node::{Health, Held, Problem};
+use cocli_node::durable::Seen;
+use cocli_node::{Health, Held, Home, NodeError, Problem};
 use serde_json::{Value as Json, json};
 
 use crate::cluster::{Cluster, Difference, Node, Room, SKEW_TOLD_US, Standing};
+use crate::door;
 use crate::render::{counted, one_line};
 use crate::sameness::groups;
-use crate::words::{clock, span};
+use crate::words::{clock, span, whole};
 
 /// A node that is down for longer, and did not say that it stops, is looked after.
 const DOWN_TOLD_MS: u64 = 3_600_000;
@@ -61,7 +63,66 @@ pub(crate) fn of(known: &Known<'_>) -> Vec<Need> {
     if let Some(cluster) = known.cluster {
         problems.extend(parts(cluster));
         problems.extend(differences(cluster));
-        problems.extend(cluster.nodes.iter().flat_map(of_node));
+        let up_s = cluster.me().and_then(|me| me.condition.number("up_s"));
+        let up_ms = whole(up_s.unwrap_or_default()).saturating_mul(1_000);
+        problems.extend(cluster.nodes.iter().flat_map(|node| of_node(node, up_ms)));
+    }
+    problems
+}
+
+/// What needs a person at this home, whether or not a daemon runs there: what is damaged or to be decided here, and the
+/// bucket. Nothing of the state is read for it.
+///
+/// # Errors
+/// When the home cannot be read.
+pub(crate) fn of_home(home: &Home, daemon: Option<&Json>) -> Result<Vec<Need>, NodeError> {
+    let health = home.needs_of(door::touched(daemon).as_deref())?;
+    let mut problems = of(&Known { health: Some(&health), ..Known::default() });
+    problems.extend(of_its_bucket(home, daemon)?);
+    Ok(problems)
+}
+
+/// The same of the bucket alone.
+///
+/// # Errors
+/// When the home cannot be read.
+pub(crate) fn of_its_bucket(home: &Home, daemon: Option<&Json>) -> Result<Vec<Need>, NodeError> {
+    match home.config().bucket.url {
+        Some(_) => Ok(of_bucket(trouble(daemon), home.seen()?.as_ref())),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Why the daemon gets no answer from the bucket, and of what kind that is.
+pub(crate) fn trouble(daemon: Option<&Json>) -> Option<(&str, &str)> {
+    let trouble = daemon?.get("bucket")?.get("trouble")?;
+    trouble.get("kind")?.as_str().zip(trouble.get("said")?.as_str())
+}
+
+/// What of the bucket needs a person: one that is away is tried again.
+pub(crate) fn of_bucket(trouble: Option<(&str, &str)>, seen: Option<&Seen>) -> Vec<Need> {
+    let mut problems = Vec::new();
+    if let Some((kind, said)) = trouble.filter(|(kind, _)| *kind != "away") {
+        let (problem, what) = match kind {
+            "denied" => (
+                Problem::BucketDenied,
+                "other credentials or rights are needed (docs/bucket.md, \"Rights\")",
+            ),
+            "budget" => {
+                (Problem::BucketBudget, "`[bucket] budget` in .cocli/config.toml bounds it")
+            }
+            _ => (Problem::BucketWrong, "`cocli sync` tells more"),
+        };
+        problems.push(Need::new(problem, format!("the bucket: {said}: {what}")));
+    }
+    if let Some(seen) = seen.filter(|seen| !seen.stuck.is_empty()) {
+        let first = seen.stuck.first().map(ToString::to_string).unwrap_or_default();
+        let said = format!(
+            "{} in the bucket ({first}) {}: a node that holds what lies between uploads it, or brings it by gossip",
+            counted(seen.stuck.len(), "log", "logs"),
+            if seen.stuck.len() == 1 { "has a gap" } else { "have gaps" },
+        );
+        problems.push(Need::new(Problem::BucketGap, said));
     }
     problems
 }
@@ -90,7 +151,10 @@ pub(crate) fn decisions(held: &[Held], broken: &[(String, String)]) -> Vec<Need>
         problems.push(Need::new(Problem::EditsWait, said));
     }
     for (path, why) in broken {
-        problems.push(Need::new(Problem::CardBroken, format!("{path}: left alone: {why}")));
+        // A folder, or a list of tasks, is no card that opens.
+        let next =
+            if path.ends_with(".md") { format!(": `cocli edit {path}`") } else { String::new() };
+        problems.push(Need::new(Problem::CardBroken, format!("{path}: left alone: {why}{next}")));
     }
     problems
 }
@@ -120,9 +184,14 @@ fn of_daemon(daemon: Option<&Json>) -> Vec<Need> {
 /// cluster tells of its peers.
 fn clocks(daemon: Option<&Json>, cluster: Option<&Cluster>) -> Option<Need> {
     let off = |us: &i64| us.unsigned_abs() >= SKEW_TOLD_US;
-    if let Some(us) = cluster.and_then(Cluster::me).and_then(Node::clock_us).filter(off) {
+    let others = |cluster: &&Cluster| {
+        cluster.nodes.iter().filter(|it| !it.me && it.is_up() && it.clock_us().is_some()).count()
+    };
+    // Of two clocks nobody can tell which is wrong.
+    let many = cluster.filter(|cluster| others(cluster) > 1);
+    if let Some(us) = many.and_then(Cluster::me).and_then(Node::clock_us).filter(off) {
         let said = format!(
-            "the clock of this machine is {} of those of the others: set it (`timedatectl`)",
+            "the clock of this machine is {} by those of the others: set it (`timedatectl`)",
             clock(us)
         );
         return Some(Need::new(Problem::ClocksDiffer, said));
@@ -146,7 +215,9 @@ fn clocks(daemon: Option<&Json>, cluster: Option<&Cluster>) -> Option<Need> {
     // Nothing is refused for it, but of two who did not see each other the clock decides.
     (!wrong.is_empty()).then(|| {
         let wrong = wrong.join(", ");
-        let said = format!("clocks differ: {wrong} of this machine's: set the one that is wrong");
+        let said = format!(
+            "clocks differ: by this machine's {wrong}: set the one that is wrong (`timedatectl`)"
+        );
         Need::new(Problem::ClocksDiffer, said)
     })
 }
@@ -196,10 +267,12 @@ fn difference(one: &Difference) -> String {
     format!("{node} differs in {target} {field}: {here} here, {there} there")
 }
 
-fn of_node(node: &Node) -> Vec<Need> {
+/// `up_ms` is how long the daemon here runs: whom it did not hear in that time it cannot have met.
+fn of_node(node: &Node, up_ms: u64) -> Vec<Need> {
     let (name, mut problems) = (one_line(&node.name, CHARACTERS), Vec::new());
     let whose = if node.me { "this machine".to_owned() } else { name.clone() };
-    if let Some(ms) = node.heard_ms.filter(|ms| *ms >= DOWN_TOLD_MS)
+    let kept_ms = node.condition_ms.filter(|_| up_ms >= DOWN_TOLD_MS);
+    if let Some(ms) = node.heard_ms.or(kept_ms).filter(|ms| *ms >= DOWN_TOLD_MS)
         && node.standing == Standing::Down
     {
         let said = format!(
@@ -247,16 +320,62 @@ mod tests {
             peer("near", true, 59),
             peer("away", false, 86_400),
         ];
-        let said = "clocks differ: slow is 3 h behind, fast is 2 days ahead of this machine's: set the one that is wrong";
+        let said = "clocks differ: by this machine's slow is 3 h behind, fast is 2 days ahead: set the one that is wrong (`timedatectl`)";
         // With or without a cluster that is told of, and never twice.
         let daemon = json!({ "peers": peers });
         assert_eq!(of_clocks(&daemon, None), [said]);
         assert_eq!(of_clocks(&daemon, Some(&json!({ "nodes": peers }))), [said]);
         assert!(of_clocks(&json!({"peers": [peers[2], peers[3]]}), None).is_empty());
         let me = json!({"node": "me", "me": true, "standing": "alive", "condition": {"clock_ahead_us": -7_200_000_000_i64}});
+        // Of two clocks nobody can tell which is wrong.
+        let two = of_clocks(&daemon, Some(&json!({"nodes": [me, peers[0]]})));
+        assert_eq!(two.len(), 1);
+        assert!(
+            two[0].starts_with("clocks differ: by this machine's slow is 3 h behind"),
+            "{two:?}"
+        );
         let own = of_clocks(&daemon, Some(&json!({"nodes": [me, peers[0], peers[1]]})));
         assert_eq!(own.len(), 1);
         assert!(own[0].starts_with("the clock of this machine is 2 h behind"), "{own:?}");
+    }
+
+    #[test]
+    fn a_node_that_was_down_before_the_daemon_here_began_is_told_once_that_had_the_time_to_hear_it()
+    {
+        let of = |up_s: u64, heard_ms: Json, condition_ms: Json| {
+            of_clocks(
+                &json!({}),
+                Some(&json!({"nodes": [
+                    {"node": "me", "me": true, "standing": "alive", "condition": {"up_s": up_s}},
+                    {"node": "pi1", "standing": "down", "heard_ms": heard_ms, "condition_ms": condition_ms},
+                ]})),
+            )
+        };
+        let days = json!(3 * 86_400_000_u64);
+        let told = of(3_600, Json::Null, days.clone());
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].starts_with("pi1 is down for 3 days: `cocli daemon` there"), "{told:?}");
+        assert!(of(3_599, Json::Null, days.clone()).is_empty(), "this one may have been away");
+        assert!(of(7_200, Json::Null, json!(900_000)).is_empty());
+        assert!(of(7_200, json!(900_000), days).is_empty(), "it was heard since");
+    }
+
+    #[test]
+    fn nodes_that_differ_from_each_other_need_a_person_though_this_one_holds_other_logs() {
+        let told = json!({"sameness": {"state": "differing", "differing": ["pi1", "pi2"]}});
+        assert_eq!(differences(&Cluster::read(&told)).len(), 2);
+    }
+
+    #[test]
+    fn a_bucket_that_denies_needs_a_person_and_one_that_is_away_does_not() {
+        let of = |kind: &str| {
+            let daemon = json!({"bucket": {"trouble": {"kind": kind, "said": "no"}}});
+            of_bucket(trouble(Some(&daemon)), None)
+        };
+        assert!(of("away").is_empty());
+        let wrong = Need::new(Problem::BucketWrong, "the bucket: no: `cocli sync` tells more");
+        assert_eq!(of("wrong"), [wrong]);
+        assert!(of_bucket(trouble(Some(&json!({"bucket": {"trouble": null}}))), None).is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use cocli_core::Instant;
 use jiff::tz::TimeZone;
 
 use crate::clock;
-use crate::cluster::{Cluster, Same, Standing};
+use crate::cluster::{Cluster, Node, Same, Standing};
 use crate::render::{Tone, counted, one_line};
 use crate::words::{between, span};
 
@@ -18,6 +18,11 @@ const OLDER: &str =
     "the daemon that runs is of an older version, and tells nothing of sameness: start it again";
 const MUTE: &str = "whether all are the same is not known: the daemon does not answer";
 const NO_DAEMON: &str = "whether all are the same is not known: no daemon runs (`cocli daemon`)";
+
+/// Where nobody lacks anything, and some told their state before the last of it came.
+const COMPARED: &str = "all hold the same, and some have not told yet what they show of it";
+/// A node that is heard tells its condition more often.
+const TOLD_LATE_MS: u64 = 30_000;
 
 /// The line, of what is told where that is known; else why it is not.
 pub(crate) fn line(
@@ -45,7 +50,11 @@ pub(crate) fn told(cluster: &Cluster, zone: &TimeZone) -> (Tone, String) {
         Same::Spreading => {
             let behind: Vec<String> =
                 sameness.behind.iter().map(|name| lacks(cluster, name)).collect();
-            (Tone::Warn, vec![count, format!("behind: {}", behind.join(", "))])
+            let behind = match behind.is_empty() {
+                true => COMPARED.to_owned(),
+                false => format!("behind: {}", behind.join(", ")),
+            };
+            (Tone::Warn, vec![count, behind])
         }
         Same::Differing => (
             Tone::Bad,
@@ -86,14 +95,31 @@ fn differing(cluster: &Cluster) -> String {
     }
 }
 
+/// Why it is not known, as far as it can be told.
 fn unknown(cluster: &Cluster) -> String {
-    let silent = (cluster.nodes.iter())
-        .filter(|node| node.is_up() && !node.me && node.condition.text("digest").is_none());
-    let silent = names(silent.map(|node| &node.name));
-    let of = match silent.is_empty() {
-        true => String::new(),
-        false => format!(": {silent} did not say yet what it holds"),
+    let others = || cluster.nodes.iter().filter(|node| node.is_up() && !node.me);
+    let late = |node: &&Node| node.condition_ms.is_none_or(|ms| ms > TOLD_LATE_MS);
+    let mute = |node: &&Node| node.condition.text("digest").is_none() || late(node);
+    let rules = cluster.me().and_then(|me| me.condition.number("rules"));
+    let apart = |node: &&Node| {
+        let theirs = node.condition.number("rules");
+        rules.is_some() && theirs.is_some() && theirs != rules
     };
+    let mut why = Vec::new();
+    if cluster.me().is_some_and(|me| me.condition.text("digest").is_none()) {
+        why.push("this node has not read yet what it holds".to_owned());
+    }
+    let silent = names(others().filter(mute).map(|node| &node.name));
+    if !silent.is_empty() {
+        why.push(format!("{silent} did not say lately what it holds"));
+    }
+    let apart = names(others().filter(|node| !mute(node)).filter(apart).map(|node| &node.name));
+    if !apart.is_empty() {
+        why.push(format!(
+            "{apart} reads by the rules of another version (`cocli --version` on both)"
+        ));
+    }
+    let of = if why.is_empty() { String::new() } else { format!(": {}", why.join("; ")) };
     format!("whether all are the same is not known{of}")
 }
 
@@ -137,4 +163,43 @@ fn time(cluster: &Cluster, zone: &TimeZone, at: Instant) -> String {
     let then = zoned(at);
     let today = cluster.at.is_some_and(|now| zoned(now).date() == then.date());
     then.strftime(if today { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn line(state: &str, pi: &Json) -> String {
+        let me = json!({"node": "me", "me": true, "standing": "alive", "condition": {"digest": "a", "rules": 1}});
+        let told = json!({"nodes": [me, pi], "sameness": {"state": state, "same": 1, "of": 2}});
+        told_of(&told)
+    }
+
+    fn told_of(answer: &Json) -> String {
+        told(&Cluster::read(answer), &TimeZone::UTC).1
+    }
+
+    #[test]
+    fn why_it_is_not_known_is_said() {
+        let pi = |rules: u64, age_ms: u64| {
+            let condition = json!({"digest": "b", "rules": rules});
+            json!({"node": "pi", "standing": "alive", "condition_ms": age_ms, "condition": condition})
+        };
+        assert!(line("unknown", &pi(2, 900)).contains("pi reads by the rules of another version"));
+        assert!(line("unknown", &pi(1, 40_000)).contains("pi did not say lately"));
+        assert!(
+            line("unknown", &json!({"node": "pi", "standing": "alive"})).contains(": pi did not")
+        );
+        let young =
+            json!({"nodes": [{"node": "me", "me": true}], "sameness": {"state": "unknown"}});
+        assert!(told_of(&young).contains(": this node has not read yet"));
+    }
+
+    #[test]
+    fn while_nobody_is_behind_nobody_is_called_so() {
+        let level = line("spreading", &json!({"node": "pi", "standing": "alive"}));
+        assert_eq!(level, format!("1/2 identical; {COMPARED}"));
+    }
 }

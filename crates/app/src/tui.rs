@@ -24,6 +24,7 @@ use model::{Effect, Event, Model};
 use terminal::{Came, Terminal};
 
 pub(crate) use model::View;
+pub(crate) use model::typed::pasted;
 pub(crate) use seen::one_line;
 
 /// Ages go on, and are drawn anew, this often.
@@ -78,6 +79,10 @@ impl Top<'_> {
                     drawn = now;
                     stale = true;
                     self.happened(Event::Key(key))?
+                }
+                Came::Pasted(text) => {
+                    (stale, drawn) = (true, now);
+                    self.happened(Event::Pasted(text))?
                 }
                 Came::Redraw => {
                     (stale, drawn) = (true, now);

@@ -9,8 +9,8 @@ use cocli_core::{Instant, NodeId};
 
 use crate::heartbeat::KeptNode;
 
-/// Three conditions in a row are seldom lost.
-const UNHEARD_US: Micros = 3 * CONDITION_US;
+/// So many conditions in a row are seldom lost.
+const UNHEARD_TIMES: Micros = 3;
 /// Who is buried by others and was heard within this lives: they have not been told yet.
 const HEARD_US: Micros = CONDITION_US;
 /// A suspect that was silent for so long is down: what it is given to say that it lives is nearly over, and who lives
@@ -160,7 +160,8 @@ pub struct Cluster {
     pub of: usize,
     /// Who lacks something that another one holds.
     pub behind: Vec<NodeId>,
-    /// Peers that hold the same logs as this node and show another state.
+    /// Peers that hold the same logs as this node and show another state; of others that hold the same logs and show
+    /// several states all.
     pub differing: Vec<NodeId>,
     /// How old what the sameness was told by is, microseconds.
     pub age_us: Micros,
@@ -224,6 +225,9 @@ fn stands(
     kept: Option<&KeptNode>,
 ) -> Stands {
     let heard = peer.is_some_and(|peer| peer.live);
+    // With many peers each speaks the more seldom.
+    let live = seen.status.peers.iter().filter(|peer| peer.live).count();
+    let unheard_us = UNHEARD_TIMES * CONDITION_US * live.div_ceil(LIVE_PEERS).max(1) as u64;
     if seen.out.contains(node) || kept.is_some_and(|kept| kept.known.removed.is_some()) {
         return Stands::Out;
     }
@@ -243,7 +247,7 @@ fn stands(
     if peer.gone || (stopped.is_some() && !heard) {
         return Stands::Stopped;
     }
-    let unheard = !peer.live || (peer.condition.is_some() && peer.silent_us > UNHEARD_US);
+    let unheard = !peer.live || (peer.condition.is_some() && peer.silent_us > unheard_us);
     match peer.standing {
         Standing::Down if peer.live && peer.silent_us < HEARD_US => Stands::Alive,
         Standing::Down => Stands::Down,
@@ -317,8 +321,11 @@ fn judged(seen: &Seen<'_>, others: Vec<Member>, parts: Option<Vec<Vec<NodeId>>>)
         () if untold || rules.len() > 1 => Sameness::Unknown,
         () => Sameness::Identical,
     };
-    let same = up.iter().filter(|other| mine.is_some() && told(other) == mine).count();
-    let differs = |other: &&&Member| matches!((told(other), mine), (Some((v, d)), Some((w, e))) if v == w && d != e);
+    // What was told before something came says nothing of who lacks that.
+    let level = |other: &&Member| unequal(other) == Unequal::default();
+    let same = up.iter().filter(|o| level(o) && mine.is_some() && told(o) == mine).count();
+    let split = |vector: &(u128, u64)| by_vector.get(vector).is_some_and(|all| all.len() > 1);
+    let differs = |other: &&&Member| told(other).is_some_and(|it| split(&it.0) && mine != Some(it));
     let differing = up.iter().filter(differs).map(|other| other.node.clone()).collect();
     let age_us = up.iter().filter_map(|o| o.condition_us).max().unwrap_or_default().max(my_age);
     let of = up.len() + 1;

@@ -2,11 +2,11 @@
 
 use cocli_core::Target;
 use cocli_core::gossip::Condition;
+use cocli_core::limits::VERSION_BYTES_MAX;
 use cocli_core::task::{Task, TaskState};
 use serde_json::{Number, Value as Json};
 
 use crate::error::Result;
-use crate::health::troubles;
 use crate::home::Home;
 
 /// What a person is told of a node, in this order.
@@ -57,13 +57,27 @@ pub(crate) fn value(condition: &Condition, key: &str) -> Option<Json> {
     }
 }
 
+/// A condition of what was kept of it, by key: what does not read is not known.
+pub fn read<'t>(kept: impl Iterator<Item = (&'t str, &'t str)>) -> Condition {
+    let mut condition = Condition::default();
+    kept.for_each(|(key, text)| take(&mut condition, key, text));
+    condition
+}
+
 /// Takes what was kept of a key, should it read.
 pub(crate) fn take(condition: &mut Condition, key: &str, text: &str) {
     let sum = || u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32);
+    // As one that is told live.
+    let version = || {
+        (1..=VERSION_BYTES_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+    };
     let times = |of: f64| text.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n * of);
     match key {
-        "version" => condition.version = Some(text.to_owned()),
-        "load" => condition.load_hundredths = times(100.0).map(|load| load.round() as u64),
+        "version" => condition.version = version().then(|| text.to_owned()),
+        "load" => {
+            let load = times(100.0).filter(|load| *load >= 0.0);
+            condition.load_hundredths = load.map(|load| load.round() as u64);
+        }
         "temperature" => {
             condition.temperature_tenths = times(10.0).map(|tenths| tenths.round() as i64);
         }
@@ -103,10 +117,9 @@ impl Home {
     /// # Errors
     /// When the home cannot be read.
     pub fn count_problems(&self, touched: Option<&[Target]>) -> Result<u64> {
-        let journals = self.journals()?;
-        let damage = usize::from(!journals.holes().is_empty()) + troubles(&journals).len();
-        let cards = self.look_at(touched)?;
-        Ok((damage + cards.held.len() + cards.broken.len()) as u64)
+        let it = self.needs_of(touched)?;
+        let damage = usize::from(it.holes > 0) + it.troubles.len();
+        Ok((damage + it.held.len() + it.broken.len()) as u64)
     }
 
     /// How many tasks wait, over all queues.
@@ -234,7 +247,15 @@ mod tests {
         );
         assert_eq!(object["vector"], "00000000000000000000000000000001");
         assert!(object.get("queued").is_none() && object.get("cores").is_none());
-        for (key, text) in [("load", "nan"), ("up_s", "-1"), ("vector", "1"), ("other", "1")] {
+        for (key, text) in [
+            ("load", "nan"),
+            ("load", "-1"),
+            ("up_s", "-1"),
+            ("vector", "1"),
+            ("version", "\u{202e}1"),
+            ("version", ""),
+            ("other", "1"),
+        ] {
             let mut read = Condition::default();
             take(&mut read, key, text);
             assert_eq!(read, Condition::default(), "{key}");

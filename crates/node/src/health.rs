@@ -135,6 +135,21 @@ impl Home {
         })
     }
 
+    /// Only what of it needs a person: nothing of the state is read.
+    ///
+    /// # Errors
+    /// When journals or cards cannot be read.
+    pub fn needs_of(&self, touched: Option<&[Target]>) -> Result<Health> {
+        let (journals, cards) = (self.journals()?, self.look_at(touched)?);
+        Ok(Health {
+            holes: journals.holes().len(),
+            troubles: troubles(&journals),
+            held: cards.held,
+            broken: cards.broken,
+            ..Health::default()
+        })
+    }
+
     /// What a compaction may use here.
     pub(crate) fn means(&self) -> Means<'static> {
         match self.config().compact.memory {

@@ -14,18 +14,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use cocli_node::Home;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::Context;
 use super::doctor::EXPLAIN;
 use crate::args::Status;
-use crate::clock;
 use crate::failure::{Exit, Failure, chain};
 use crate::metrics::{self, Told};
 use crate::problems::{self, Known, Need};
 use crate::render::{Redrawn, Tone, counted};
+use crate::{clock, door};
 use bucket::Bucket;
-use view::{Asked, View, touched};
+use view::{Asked, View};
 
 pub(super) fn run(context: &Context, args: &Status) -> Result<(), Failure> {
     let home = context.home()?;
@@ -72,12 +72,6 @@ pub(crate) fn metrics(home: &Home) -> Result<String, Failure> {
         cluster: view.cluster.as_ref(),
         bucket: view.bucket.as_ref().map(Bucket::told),
     }))
-}
-
-/// What of the bucket needs a person, by what the daemon said of itself. That a home cannot be read is told elsewhere.
-pub(crate) fn of_bucket(home: &Home, daemon: Option<&Json>) -> Vec<Need> {
-    let bucket = Bucket::of(home, daemon, clock::now()).ok().flatten();
-    bucket.iter().flat_map(Bucket::problems).collect()
 }
 
 /// Shows it again and again, until somebody ends it: that is no failure, whatever was shown.
@@ -150,7 +144,7 @@ fn is_over(every: Duration, stopped: &Receiver<()>) -> bool {
 pub(super) fn morning(context: &Context) -> Result<(), Failure> {
     let home = context.home()?;
     let Asked { daemon, mute } = Asked::of(&home);
-    let glance = home.glance(&clock::today(), touched(daemon.as_ref()).as_deref())?;
+    let glance = home.glance(&clock::today(), door::touched(daemon.as_ref()).as_deref())?;
     let mut problems = problems::damage(glance.holes, &glance.troubles);
     problems.extend(problems::decisions(&glance.cards.held, &glance.cards.broken));
     let (daemon_told, mute_told) = (daemon.as_ref(), mute.as_deref());
@@ -177,7 +171,11 @@ pub(super) fn morning(context: &Context) -> Result<(), Failure> {
         let told = screen.paint(Tone::Strong, &format!("{} due today", glance.due));
         lines.push(format!("{told} (`cocli today`)"));
     }
-    let left = if peers::any_gone(daemon.as_ref()) { view::left(&home)? } else { Vec::new() };
+    let left = if peers::any_gone(daemon.as_ref()) {
+        view::left(&home, clock::now())?
+    } else {
+        Vec::new()
+    };
     peers::each(&mut lines, screen, daemon.as_ref(), &left, false);
     peers::beside(&mut lines, screen, daemon.as_ref());
     lines.extend(problems.iter().map(|problem| page::needs_you(screen, problem)));

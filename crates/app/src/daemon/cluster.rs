@@ -129,7 +129,8 @@ impl Watched {
     }
 
     fn digests(&self, other: &Member) -> Option<Digests> {
-        Some((self.mine.0.vector?, self.mine.0.digest?, other.condition.digest?))
+        let vector = self.mine.0.vector.filter(|mine| other.condition.vector == Some(*mine))?;
+        Some((vector, self.mine.0.digest?, other.condition.digest?))
     }
 
     /// What the door tells.
@@ -224,10 +225,31 @@ fn line(other: &Member) -> Json {
     })
 }
 
-/// By how much this clock is ahead of the median of the live peers'.
+/// By how much this clock is ahead of the median of the live peers': of two in the middle that one which is nearer to
+/// this clock, so that one peer of two whose clock is wrong says nothing against it.
 fn ahead(peers: &[PeerStatus]) -> Option<i64> {
     let live = peers.iter().filter(|peer| peer.live);
-    let mut theirs: Vec<i64> = live.filter_map(|peer| peer.clock_ahead_us).collect();
+    median(live.filter_map(|peer| peer.clock_ahead_us).collect()).map(i64::saturating_neg)
+}
+
+fn median(mut theirs: Vec<i64>) -> Option<i64> {
     theirs.sort_unstable();
-    theirs.get(theirs.len() / 2).map(|theirs| theirs.saturating_neg())
+    let middle = [theirs.len().saturating_sub(1) / 2, theirs.len() / 2];
+    middle.iter().filter_map(|at| theirs.get(*at)).copied().min_by_key(|us| us.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_clocks_that_differ_the_one_here_is_wrong_only_where_most_say_so() {
+        let year = 365 * 86_400_000_000;
+        assert_eq!(median(vec![]), None);
+        assert_eq!(median(vec![year]), Some(year));
+        assert_eq!(median(vec![year, 7]), Some(7), "one of the two others is wrong");
+        assert_eq!(median(vec![-year, 7]), Some(7));
+        assert_eq!(median(vec![year, year - 9]), Some(year - 9), "both others agree");
+        assert_eq!(median(vec![year, 3, -4, year, 5]), Some(5));
+    }
 }

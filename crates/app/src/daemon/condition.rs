@@ -12,6 +12,7 @@ use cocli_core::{NodeId, Vector};
 use cocli_node::condition::Grades;
 use cocli_node::{Beat, End, Heartbeats, Home};
 use cocli_store::paths;
+use serde_json::Value as Json;
 
 use super::Event;
 use super::alive::Alive;
@@ -136,6 +137,13 @@ struct Stale {
     queues: bool,
     problems: bool,
     bucket: bool,
+}
+
+/// What the loop knows of that needs a person at this node, and that others cannot see: whoever looks there finds as much
+/// of it. A bucket that is away is tried again, and needs nobody; who bears the name of another is heard by all.
+pub(super) fn problems(bucket_trouble: Option<&Json>, stalled: bool) -> u64 {
+    let kind = bucket_trouble.and_then(|trouble| trouble["kind"].as_str());
+    u64::from(kind.is_some_and(|kind| kind != "away")) + u64::from(stalled)
 }
 
 /// Starts the thread.
@@ -358,5 +366,21 @@ impl Thread {
             self.shards = Some((question.vector, answer.write()));
         }
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_needs_a_person_at_a_node_is_what_its_status_says_needs_one() {
+        let trouble = |kind: &str| json!({"kind": kind, "said": "no"});
+        assert_eq!(problems(None, false), 0);
+        assert_eq!(problems(Some(&Json::Null), false), 0);
+        assert_eq!(problems(Some(&trouble("away")), false), 0, "it is tried again");
+        assert_eq!(problems(Some(&trouble("denied")), true), 2);
     }
 }

@@ -571,8 +571,8 @@ impl Wiring {
 
     /// Has machine and state looked at, and compares with who shows another state.
     fn look_at_cluster(&mut self, status: &Status) {
-        let bucket = self.courier.as_ref().is_some_and(|courier| !courier.trouble().is_null());
-        let problems = u64::from(bucket) + status.twins.len() as u64;
+        let trouble = self.courier.as_ref().map(Courier::trouble);
+        let problems = condition::problems(trouble.as_ref(), status.stalled);
         self.watched.look(&self.replica, &status.peers, problems);
         let out = self.left_out(status);
         let Some((peer, of, vector)) = self.watched.differs(self.home.node(), status, out) else {

@@ -48,10 +48,14 @@ pub(super) enum Door {
 #[derive(Debug, Clone)]
 pub(super) enum Event {
     Key(KeyEvent),
+    /// A text was pasted.
+    Pasted(String),
     /// Time went on.
     Tick,
     /// What the daemon says of the cluster, or that there is nothing to hear.
     Cluster(Result<Seen, Door>),
+    /// What needs a person at this home, whether or not a daemon runs.
+    Own(Vec<String>),
     /// A line of what becomes durable.
     Line(Line),
     /// The stream of it began, or ended.
@@ -131,6 +135,8 @@ impl Model {
         self.rates.at(self.now_ms);
         match event {
             Event::Key(key) => return self.key(key),
+            Event::Pasted(text) => return self.paste(&text),
+            Event::Own(problems) => self.cluster.own = problems,
             Event::Tick => return self.tick(),
             Event::Cluster(Ok(seen)) => {
                 self.door = Door::Open;
@@ -225,6 +231,20 @@ impl Model {
                 return effects;
             }
             View::Pool => return self.pool.key(key),
+        }
+        Vec::new()
+    }
+
+    /// It goes into the text that is typed; where there is one to find or filter by, but it is not open, that opens.
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        self.help = false;
+        match self.view {
+            View::Live => self.live.paste(text),
+            View::Conflicts if self.conflicts.types() => self.conflicts.paste(text),
+            View::Pool => return self.pool.paste(text),
+            View::Cluster | View::Rates | View::Conflicts => {
+                self.say("what is pasted has no place here".to_owned(), true);
+            }
         }
         Vec::new()
     }

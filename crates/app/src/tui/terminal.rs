@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::Show;
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::crossterm::event::{
+    self, DisableBracketedPaste, EnableBracketedPaste, Event, KeyCode, KeyEvent, KeyEventKind,
+    KeyModifiers,
+};
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -35,6 +38,8 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 #[derive(Debug)]
 pub(crate) enum Came {
     Key(KeyEvent),
+    /// A text was pasted: none of its letters is a key that somebody pressed.
+    Pasted(String),
     /// All has to be drawn: its size changed, or it was given back and taken again.
     Redraw,
     /// A thread has something.
@@ -153,6 +158,7 @@ impl Terminal {
                     return Ok(Some(Came::Redraw));
                 }
                 Event::Key(key) => return Ok(Some(Came::Key(key))),
+                Event::Paste(text) => return Ok(Some(Came::Pasted(text))),
                 Event::Resize(..) => return Ok(Some(Came::Redraw)),
                 _ => {}
             }
@@ -212,7 +218,7 @@ impl Terminal {
         TAKEN.store(true, Ordering::SeqCst);
         self.signals.taken(true);
         enable_raw_mode()?;
-        execute!(stdout(), EnterAlternateScreen, Clear(ClearType::All))?;
+        execute!(stdout(), EnterAlternateScreen, EnableBracketedPaste, Clear(ClearType::All))?;
         // One that knows of nothing that was drawn; its own `clear` would ask the terminal where the cursor is, and
         // wait for the answer.
         self.screen = fresh()?;
@@ -243,7 +249,7 @@ fn is_stop(key: KeyEvent) -> bool {
 fn restore() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         let _ = disable_raw_mode();
-        let _ = execute!(stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
     }
 }
 

@@ -115,10 +115,12 @@ fn lines_of(line: &Line<'_>, width: u16) -> u16 {
 /// The views and where one is; of what does not fit the numbers.
 fn header(model: &Model, paint: Paint, width: u16) -> Line<'static> {
     let label = |(at, view): (usize, &View), long: bool| {
-        let count = match (view, model.conflicts.all.as_ref().map_or(0, Vec::len)) {
-            (View::Conflicts, count @ 1..) => format!(" ({count})"),
-            _ => String::new(),
+        let count = match view {
+            View::Cluster => model.cluster.problems().count(),
+            View::Conflicts => model.conflicts.all.as_ref().map_or(0, Vec::len),
+            View::Live | View::Rates | View::Pool => 0,
         };
+        let count = if count > 0 { format!(" ({count})") } else { String::new() };
         let number = at + 1;
         match long || *view == model.view {
             true => format!(" {number} {}{count} ", name(*view)),

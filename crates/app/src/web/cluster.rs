@@ -8,7 +8,6 @@ use serde_json::{Value as Json, json};
 
 use super::speech::ago;
 use crate::cluster::Cluster;
-use crate::commands::status;
 use crate::problems::{self, Known, Need};
 use crate::render::Tone;
 use crate::{clock, door, sameness};
@@ -42,7 +41,8 @@ impl Seen {
             ..Cluster::default()
         };
         let (told, cluster) = (answer.is_some(), answer.as_ref().map_or_else(kept, Cluster::read));
-        let bucket = status::of_bucket(home, daemon.as_ref());
+        // That a home cannot be read is told elsewhere.
+        let bucket = problems::of_its_bucket(home, daemon.as_ref()).unwrap_or_default();
         Self { cluster, told, daemon, mute, bucket }
     }
 

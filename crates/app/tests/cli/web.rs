@@ -497,7 +497,7 @@ fn the_cluster_is_shown_as_the_door_tells_it_and_what_it_follows_comes_over_the_
         "50 % free",
         "1 of 4",
         "1/2 identical; pi8 differs in companies/x city",
-        "clocks differ: pi8 is 90 s ahead",
+        "clocks differ: by this machine's pi8 is 90 s ahead",
         "pi9 is down for 2 h: <code>cocli daemon</code> there",
         "nothing there: put it right with <code>cocli set</code></li>",
         "the bucket: s3://team: PUT: 403: other credentials or rights are needed",

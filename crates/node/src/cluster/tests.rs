@@ -111,6 +111,18 @@ fn a_node_is_what_the_members_say_of_it_unless_it_is_heard_or_is_not() {
 }
 
 #[test]
+fn among_many_each_speaks_the_more_seldom_and_is_no_less_heard() {
+    let quiet = |name: &str, seconds: u64| silent(name, Standing::Alive, seconds * S);
+    let many = |seconds| {
+        let others = (0..70).map(|n| peer(&format!("n{n}")));
+        seen(others.chain([quiet("quiet", seconds)]).collect()).others
+    };
+    let of = |seconds| many(seconds).into_iter().find(|it| it.node == id("quiet")).unwrap().stands;
+    assert_eq!((of(29), stands(quiet("b", 29))), (Stands::Alive, Stands::Unheard));
+    assert_eq!(of(46), Stands::Unheard);
+}
+
+#[test]
 fn of_a_node_that_was_not_met_it_is_told_what_it_kept_of_itself() {
     let all = vec![
         kept("left", |one| one.known.left = Some("2026".into())),
@@ -181,6 +193,13 @@ fn all_are_the_same_when_everybody_who_is_up_shows_one_state_of_the_same_logs() 
     assert_eq!(of(vec![peer("b"), told("c", 1, 2)]), (Sameness::Differing, 2, 3));
     // Two others hold the same logs and show different states.
     assert_eq!(of(vec![told("b", 2, 1), told("c", 2, 2)]), (Sameness::Differing, 1, 3));
+    let differing = |peers| seen(peers).differing;
+    assert_eq!(differing(vec![told("b", 2, 1), told("c", 2, 2), peer("d")]), [id("b"), id("c")]);
+    assert_eq!(
+        differing(vec![told("b", 1, 2), told("c", 1, 1)]),
+        [id("b")],
+        "as this one shows it"
+    );
     let mute = |one: &mut PeerStatus| one.condition = None;
     assert_eq!(of(vec![peer("b"), with("c", mute)]), (Sameness::Unknown, 2, 3));
     let late = |one: &mut PeerStatus| one.condition = Some((shows(1, 1), 31 * S));
@@ -199,6 +218,9 @@ fn who_lacks_something_is_behind_and_so_is_this_node_when_another_holds_more() {
     let ahead = |one: &mut PeerStatus| one.staying.ahead = true;
     let cluster = seen(vec![with("b", lacks), peer("c"), with("z", ahead)]);
     assert_eq!((cluster.sameness, cluster.behind), (Sameness::Spreading, vec![id("b"), id("me")]));
+    // What both told before something came does not make them the same.
+    assert_eq!(seen(vec![with("b", lacks), peer("c")]).same, 2);
+    assert_eq!(seen(vec![with("b", ahead), peer("c")]).same, 2);
     let differs = with("b", |one| one.condition = Some((shows(1, 9), 7 * S)));
     let cluster = seen(vec![differs, peer("c")]);
     assert_eq!((cluster.differing, cluster.age_us), (vec![id("b")], 7 * S));

@@ -17,6 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::render::Screen;
 use crate::tui::card::{card, name};
 use crate::tui::one_line;
+use crate::tui::pasted;
 use crate::tui::terminal::{Came, Terminal};
 
 /// Columns from which on what is known is shown beside the list, and not below it.
@@ -88,7 +89,12 @@ impl Picker {
             terminal.draw(|frame| self.draw(frame, screen))?;
             let mut typed = false;
             loop {
-                if let Came::Key(key) = terminal.wait(None)? {
+                let came = terminal.wait(None)?;
+                if let Came::Pasted(text) = &came {
+                    self.text.push_str(&pasted(text));
+                    typed = true;
+                }
+                if let Came::Key(key) = came {
                     if self.edit(key) {
                         typed = true;
                     } else {

@@ -3,15 +3,15 @@
 use cocli_core::Instant;
 use cocli_core::bucket::Key;
 use cocli_core::bucket::pace::Lacking;
+use cocli_node::Home;
 use cocli_node::durable::Seen;
-use cocli_node::{Home, Problem};
 use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
 use crate::bucket::Bill;
 use crate::failure::Failure;
 use crate::metrics;
-use crate::problems::Need;
+use crate::problems::{self, Need};
 use crate::render::{Screen, Tone, counted};
 use crate::words::span;
 
@@ -46,9 +46,7 @@ impl Bucket {
             }
             None => None,
         };
-        let trouble = daemon.and_then(|daemon| daemon.get("bucket")?.get("trouble"));
-        let text = |key: &str| trouble?.get(key)?.as_str().map(ToOwned::to_owned);
-        let trouble = text("kind").zip(text("said"));
+        let trouble = problems::trouble(daemon).map(|(kind, said)| (kind.into(), said.into()));
         let bill = Bill::of(home, at);
         Ok(Some(Self { url, seen, month: bill.month(at), bill, trouble }))
     }
@@ -163,29 +161,7 @@ impl Bucket {
 
     /// What needs a person.
     pub(super) fn problems(&self) -> Vec<Need> {
-        let mut problems = Vec::new();
-        if let Some((kind, said)) = self.trouble.as_ref().filter(|(kind, _)| kind != "away") {
-            let (problem, what) = match kind.as_str() {
-                "denied" => (
-                    Problem::BucketDenied,
-                    "other credentials or rights are needed (docs/bucket.md, \"Rights\")",
-                ),
-                "budget" => {
-                    (Problem::BucketBudget, "`[bucket] budget` in .cocli/config.toml bounds it")
-                }
-                _ => (Problem::BucketWrong, "`cocli sync` tells more"),
-            };
-            problems.push(Need::new(problem, format!("the bucket: {said}: {what}")));
-        }
-        if let Some((seen, _)) = self.seen.as_ref().filter(|(seen, _)| !seen.stuck.is_empty()) {
-            let first = seen.stuck.first().map(ToString::to_string).unwrap_or_default();
-            let said = format!(
-                "{} in the bucket ({first}) {}: a node that holds what lies between uploads it, or brings it by gossip",
-                counted(seen.stuck.len(), "log", "logs"),
-                if seen.stuck.len() == 1 { "has a gap" } else { "have gaps" },
-            );
-            problems.push(Need::new(Problem::BucketGap, said));
-        }
-        problems
+        let trouble = self.trouble.as_ref().map(|(kind, said)| (kind.as_str(), said.as_str()));
+        problems::of_bucket(trouble, self.seen.as_ref().map(|(seen, _)| seen))
     }
 }

@@ -9,22 +9,23 @@ use crate::words::{between, clock as spoken, sized};
 /// Fewer packets that were dropped unread are no flood: some are when nodes meet.
 const FLOOD_SHOWN: u64 = 1_000;
 
-/// A line for each; `left` are those that said that they leave, `all` tells also of clocks that are right.
+/// A line for each; `left` are those that said that they leave or stop, in words, `all` tells also of clocks that are right.
 pub(super) fn each(
     lines: &mut Vec<String>,
     screen: Screen,
     daemon: Option<&Json>,
-    left: &[String],
+    left: &[(String, &str)],
     all: bool,
 ) {
     for peer in list(daemon, "peers") {
         let level = peer.get("level").and_then(Json::as_bool).unwrap_or(false);
         let out = peer.get("left_out").and_then(Json::as_bool) == Some(true);
+        let node = text(peer, "node");
+        let said = left.iter().find(|(name, _)| is_gone(peer) && *name == node);
+        let said = said.filter(|_| !out);
         let state = match (text(peer, "standing").as_str(), is_live(peer), level) {
             _ if out => screen.paint(Tone::Faint, "left out"),
-            _ if is_gone(peer) && left.contains(&text(peer, "node")) => {
-                screen.paint(Tone::Faint, "left the cluster")
-            }
+            _ if said.is_some() => screen.paint(Tone::Faint, said.map_or("", |(_, word)| word)),
             ("down", true, _) => screen.paint(Tone::Bad, "down"),
             (_, true, true) => screen.paint(Tone::Good, "level"),
             (_, true, false) => screen.paint(Tone::Warn, &catching_up(peer)),
@@ -40,7 +41,7 @@ pub(super) fn each(
             Some(us) if all => format!("  its clock is {}", spoken(us)),
             _ => String::new(),
         };
-        let node = screen.safe(&text(peer, "node"));
+        let node = screen.safe(&node);
         lines.push(format!("  {node}  {}  {state}{clock}", screen.safe(&text(peer, "address"))));
     }
 }

@@ -1,6 +1,6 @@
 //! The nodes as a table. What does not fit the terminal is left out, always in the same order; a pipe gets all.
 
-use crate::cluster::{Condition, Node, Room, SKEW_SHOWN_US, Standing};
+use crate::cluster::{Condition, MEMORY_FREE_MIN, Node, Room, SKEW_SHOWN_US, Standing};
 use crate::render::{Screen, Tone, one_line};
 use crate::words::{self, sized, span, whole};
 
@@ -147,13 +147,13 @@ fn standing(row: &Row<'_>) -> Cell {
 
 fn behind(row: &Row<'_>) -> Cell {
     let node = row.node;
-    match (node.lacks_bytes, node.ahead_bytes) {
-        _ if node.me => Cell::nothing(),
-        (0, 0) if matches!(node.standing, Standing::Alive | Standing::Suspect) => {
+    match node.between() {
+        None => Cell::nothing(),
+        Some((0, 0)) if matches!(node.standing, Standing::Alive | Standing::Suspect) => {
             Cell::toned(Tone::Good, "level")
         }
-        (0, 0) => Cell::nothing(),
-        (lacks, ahead) => Cell::toned(Tone::Warn, words::between(lacks, ahead)),
+        Some((0, 0)) => Cell::nothing(),
+        Some((lacks, ahead)) => Cell::toned(Tone::Warn, words::between(lacks, ahead)),
     }
 }
 
@@ -166,7 +166,7 @@ fn load(row: &Row<'_>) -> Cell {
         None => format!("{load:.2}"),
     };
     match cores.is_some_and(|cores| load > 2.0 * cores) {
-        true => Cell::toned(Tone::Warn, text),
+        true => Cell::toned(Tone::Warn, format!("{text}: busy")),
         false => Cell::plain(text),
     }
 }
@@ -175,7 +175,10 @@ fn memory(row: &Row<'_>) -> Cell {
     let Some(free) = row.node.condition.free("memory") else { return Cell::nothing() };
     let used = (1.0 - free) * 100.0;
     let text = format!("{used:.0} %");
-    if used > 95.0 { Cell::toned(Tone::Warn, text) } else { Cell::plain(text) }
+    match free < MEMORY_FREE_MIN {
+        true => Cell::toned(Tone::Warn, format!("{text}: full")),
+        false => Cell::plain(text),
+    }
 }
 
 fn disk(row: &Row<'_>) -> Cell {
@@ -190,7 +193,10 @@ fn disk(row: &Row<'_>) -> Cell {
 fn heat(row: &Row<'_>) -> Cell {
     let Some(heat) = row.node.condition.number("temperature") else { return Cell::nothing() };
     let text = format!("{heat:.0} °C");
-    if heat >= HOT_C { Cell::toned(Tone::Bad, text) } else { Cell::plain(text) }
+    match heat >= HOT_C {
+        true => Cell::toned(Tone::Bad, format!("{text}: hot")),
+        false => Cell::plain(text),
+    }
 }
 
 fn up(row: &Row<'_>) -> Cell {
@@ -199,7 +205,7 @@ fn up(row: &Row<'_>) -> Cell {
 }
 
 fn clock(row: &Row<'_>) -> Cell {
-    let Some(us) = row.node.clock_us().filter(|_| row.node.standing != Standing::Down) else {
+    let Some(us) = row.node.clock_us().filter(|_| row.node.is_up()) else {
         return Cell::nothing();
     };
     let text = words::clock(us);
@@ -230,7 +236,7 @@ fn told(row: &Row<'_>) -> Cell {
     let Some(ms) = row.node.condition_ms else { return Cell::nothing() };
     let text = format!("{} ago", span(ms / 1000));
     match row.node.is_up() && ms > TOLD_LATE_MS {
-        true => Cell::toned(Tone::Warn, text),
+        true => Cell::toned(Tone::Warn, format!("{text}: late")),
         false => Cell::plain(text),
     }
 }

@@ -167,6 +167,37 @@ fn a_node_that_said_that_it_stops_needs_nobody() {
 }
 
 #[test]
+fn among_the_peers_too_one_that_stopped_is_said_to_have_stopped() {
+    let (mut daemon, mut told) = well();
+    daemon["peers"][0]["live"] = json!(false);
+    daemon["peers"][0]["standing"] = json!("down");
+    told["nodes"][1]["standing"] = json!("stopped");
+    told["nodes"][2]["standing"] = json!("left");
+    told["nodes"][2]["lacks_bytes"] = json!(3_000);
+    let mut stopped = view((daemon, told));
+    stopped.left = vec![("pi1".into(), "stopped"), ("cloud1".into(), "left the cluster")];
+    let text = |all| page::of(&stopped, Screen::of_a_pipe(), all, None).lines.join("\n");
+    assert!(text(false).contains("  pi1  10.0.0.3:9999  stopped\n"), "{}", text(false));
+    assert!(text(false).contains("  cloud1  10.0.0.6:9999  level"), "it is heard: {}", text(false));
+    assert!(!text(true).contains("lacks"), "who left is behind in nothing: {}", text(true));
+}
+
+#[test]
+fn what_a_colour_says_a_word_says_too() {
+    let (daemon, mut told) = well();
+    let condition = &mut told["nodes"][1]["condition"];
+    condition["load"] = json!(9.0);
+    condition["memory_free"] = json!(1);
+    condition["temperature"] = json!(91.0);
+    told["nodes"][1]["condition_ms"] = json!(25_000);
+    let page = page::of(&view((daemon, told)), Screen::of_a_pipe(), true, None);
+    let row = page.lines.iter().find(|line| line.starts_with("  pi1")).unwrap();
+    for words in ["9.00 of 4: busy", "100 %: full", "91 °C: hot", "25 s ago: late"] {
+        assert!(row.contains(words), "expected {words}: {row}");
+    }
+}
+
+#[test]
 fn a_node_is_behind() {
     let (mut daemon, mut told) = well();
     daemon["peers"][0]["level"] = json!(false);
@@ -301,6 +332,14 @@ fn no_daemon_runs_and_the_log_tells_what_each_said_last() {
     down.kept[2].standing = crate::cluster::Standing::Stopped;
     (down.daemon, down.told) = (None, None);
     needs(&down, 0);
+    down.kept[1].standing = crate::cluster::Standing::Out;
+    let keys = |view: &View, at: usize| {
+        let told = view.object()["nodes"][at].clone();
+        (told["standing"].clone(), told.as_object().unwrap().keys().cloned().collect::<Vec<_>>())
+    };
+    let live = keys(&view(well()), 1).1;
+    assert_eq!(keys(&down, 1), (json!("out"), live), "a program finds the same keys and words");
+    down.kept[1].standing = crate::cluster::Standing::Unknown;
     shows("daemon-down", &down);
 }
 

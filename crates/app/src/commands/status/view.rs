@@ -1,13 +1,13 @@
 //! All that `status` tells, as it was found: what is drawn follows from this alone.
 
-use cocli_core::{Instant, Target};
+use cocli_core::Instant;
 use cocli_node::{Health, Home, Scrub};
 use jiff::tz::TimeZone;
 use serde_json::{Value as Json, json};
 
 use super::bucket::Bucket;
 use super::{history, peers, read_through};
-use crate::cluster::{Cluster, Node};
+use crate::cluster::{Cluster, Node, Standing};
 use crate::door;
 use crate::failure::Failure;
 use crate::problems::{self, Known, Need};
@@ -35,8 +35,8 @@ pub(super) struct View {
     pub(super) health: Health,
     /// How far each log is held.
     pub(super) logs: Json,
-    /// When peers are gone, those that said that they leave.
-    pub(super) left: Vec<String>,
+    /// When peers are gone, those that said why.
+    pub(super) left: Vec<(String, &'static str)>,
     /// Who lacks a new key, and which.
     pub(super) lack_key: Option<(Vec<String>, String)>,
     pub(super) scrub: Option<Scrub>,
@@ -53,9 +53,9 @@ impl View {
             // One of an older version knows no such request.
             door::ask(home, &json!({"verb": "cluster"})).ok().flatten()
         });
-        let health = home.health_of(touched(daemon.as_ref()).as_deref())?;
+        let health = home.health_of(door::touched(daemon.as_ref()).as_deref())?;
         let left = match peers::any_gone(daemon.as_ref()) {
-            true => left(home)?,
+            true => left(home, at)?,
             false => Vec::new(),
         };
         Ok(Self {
@@ -114,10 +114,11 @@ impl View {
     }
 }
 
-/// A node that no daemon was asked about.
+/// A node that no daemon was asked about, under the keys that one tells.
 fn kept_object(node: &Node) -> Json {
     json!({
-        "node": node.name, "me": node.me, "standing": node.word(),
+        "node": node.name, "me": node.me, "standing": node.standing.word(), "address": node.address,
+        "heard_ms": null, "round_trip_us": null, "clock_ahead_us": null, "lacks_bytes": null, "ahead_bytes": null,
         "condition": node.condition.object(), "condition_ms": node.condition_ms,
     })
 }
@@ -145,16 +146,15 @@ pub(super) fn keyless(home: &Home) -> Option<String> {
     })
 }
 
-/// The cards that somebody may have touched, as a daemon knows that watches them.
-pub(super) fn touched(daemon: Option<&Json>) -> Option<Vec<Target>> {
-    let all = daemon?.get("touched")?.as_array()?.iter();
-    all.map(|target| target.as_str().and_then(|target| Target::read(target).ok())).collect()
-}
-
-/// Those that said that they leave.
-pub(super) fn left(home: &Home) -> Result<Vec<String>, Failure> {
-    let known = home.known_nodes()?.into_iter();
-    Ok(known.filter(|one| one.left.is_some()).map(|one| one.node.to_string()).collect())
+/// Those that said that they leave, or that they stop, in words.
+pub(super) fn left(home: &Home, now: Instant) -> Result<Vec<(String, &'static str)>, Failure> {
+    let word = |node: &Node| match node.standing {
+        Standing::Left => Some("left the cluster"),
+        Standing::Stopped => Some("stopped"),
+        _ => None,
+    };
+    let nodes = Cluster::kept(home, now)?.into_iter();
+    Ok(nodes.filter_map(|node| word(&node).map(|word| (node.name, word))).collect())
 }
 
 /// A new key that is not everywhere yet.

@@ -10,8 +10,10 @@ use crate::cluster::{Cluster, Node, Standing};
 pub(crate) struct State {
     /// As it was told last; what the daemon said before it went is kept, and called old.
     pub(crate) seen: Cluster,
-    /// What needs a person.
+    /// What needs a person, of the daemon and the cluster.
     pub(crate) problems: Vec<String>,
+    /// What does at this home.
+    pub(crate) own: Vec<String>,
     /// When that was.
     pub(crate) heard_ms: Option<u64>,
     pub(crate) chosen: usize,
@@ -27,6 +29,11 @@ impl State {
         // Who is looked at stays looked at, wherever it stands now.
         let at = self.seen.nodes.iter().position(|node| Some(&node.name) == name.as_ref());
         self.chosen = at.unwrap_or(self.chosen).min(self.seen.nodes.len().saturating_sub(1));
+    }
+
+    /// All that needs a person, as far as it is known now.
+    pub(crate) fn problems(&self) -> impl Iterator<Item = &String> {
+        self.own.iter().chain(&self.problems)
     }
 
     pub(super) fn lose(&mut self) {

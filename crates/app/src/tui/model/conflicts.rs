@@ -53,6 +53,12 @@ impl State {
         self.all.as_ref()?.get(self.chosen)
     }
 
+    pub(super) fn paste(&mut self, text: &str) {
+        if let Some(typed) = &mut self.typed {
+            typed::paste(typed, text);
+        }
+    }
+
     /// What to say to the person, and what to do.
     pub(super) fn key(&mut self, key: KeyEvent) -> (Option<String>, Vec<Effect>) {
         let Some(conflict) = self.chosen().cloned() else { return (None, Vec::new()) };

@@ -100,6 +100,12 @@ impl State {
         self.back = 0;
     }
 
+    pub(super) fn paste(&mut self, text: &str) {
+        self.types = true;
+        typed::paste(&mut self.filter, text);
+        self.count();
+    }
+
     pub(super) fn key(&mut self, key: KeyEvent) -> Wish {
         if self.types {
             match key.code {

@@ -179,6 +179,12 @@ impl State {
         Vec::new()
     }
 
+    pub(super) fn paste(&mut self, text: &str) -> Vec<Effect> {
+        (self.types, self.focus) = (true, Focus::List);
+        typed::paste(&mut self.text, text);
+        self.find()
+    }
+
     fn type_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         match key.code {
             KeyCode::Enter => self.types = false,

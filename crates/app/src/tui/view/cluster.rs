@@ -55,8 +55,7 @@ fn standing(node: &Node) -> Option<(String, Option<Tone>)> {
 
 fn behind(node: &Node) -> Option<(String, Option<Tone>)> {
     let heard = matches!(node.standing, Standing::Alive | Standing::Suspect);
-    match (node.lacks_bytes, node.ahead_bytes) {
-        _ if node.me => None,
+    match node.between()? {
         (0, 0) => heard.then(|| ("level".to_owned(), Some(Tone::Good))),
         (0, more) => Some((format!("+{}", sized(more)), Some(Tone::Warn))),
         (lacks, _) => Some((format!("-{}", sized(lacks)), Some(Tone::Warn))),
@@ -117,8 +116,7 @@ fn clock(node: &Node) -> Option<(String, Option<Tone>)> {
 pub(super) fn draw(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     let state = &model.cluster;
     let same = sameness(model, paint);
-    let lines = same.iter().map(|line| lines_of(line, area.width)).fold(0, u16::saturating_add);
-    let lines = lines.min(area.height / 3);
+    let (same, lines) = fitting(same, paint, area.width, area.height / 2);
     let same = Paragraph::new(same).wrap(Wrap { trim: true });
     let rows = [Constraint::Length(lines), Constraint::Min(0)];
     let [top, rest] = Layout::vertical(rows).areas(area);
@@ -172,8 +170,12 @@ fn table(model: &Model, paint: Paint, frame: &mut Frame<'_>, area: Rect) {
     };
     let heads = std::iter::once("node").chain(columns.iter().map(|(head, ..)| *head));
     let heads = Row::new(heads.map(Cell::from)).style(paint.of(Tone::Faint));
+    let differing = model.cluster.seen.differing();
     let rows = nodes.iter().map(|node| {
-        let cell = |(.., cell): &&Column| match cell(node) {
+        let cell = |(head, _, cell): &&Column| match cell(node) {
+            _ if *head == "standing" && differing.contains(node.name.as_str()) => {
+                Cell::from(paint.span(Tone::Bad, "differs"))
+            }
             None => Cell::from(paint.span(Tone::Faint, "-")),
             Some((text, None)) => Cell::from(text),
             Some((text, Some(tone))) => Cell::from(paint.span(tone, text)),
@@ -209,8 +211,34 @@ fn sameness(model: &Model, paint: Paint) -> Vec<Line<'static>> {
     let needs_you = |problem: &String| {
         Line::from(vec![paint.span(Tone::Bad, "needs you: "), Span::raw(problem.clone())])
     };
-    lines.extend(state.problems.iter().map(needs_you));
+    lines.extend(state.problems().map(needs_you));
     lines
+}
+
+/// Of lines as many as find room, and how high they are; how many do not is told.
+fn fitting(
+    mut all: Vec<Line<'static>>,
+    paint: Paint,
+    width: u16,
+    room: u16,
+) -> (Vec<Line<'static>>, u16) {
+    let high = |lines: &[Line<'_>]| {
+        lines.iter().map(|line| lines_of(line, width)).fold(0, u16::saturating_add)
+    };
+    let count = all.len();
+    // What is worst stands first, and is cut rather than left out.
+    while all.len() > 1 && high(&all).saturating_add(u16::from(all.len() < count)) > room {
+        all.pop();
+    }
+    let height = high(&all);
+    let gone = count - all.len();
+    if gone == 0 {
+        return (all, height.min(room));
+    }
+    let height = height.min(room.saturating_sub(1));
+    let more = format!("{gone} more: `cocli status` has all");
+    all.push(Line::from(paint.span(Tone::Bad, more)));
+    (all, height + 1)
 }
 
 fn details(node: &Node, paint: Paint, frame: &mut Frame<'_>, area: Rect) {

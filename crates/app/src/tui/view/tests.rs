@@ -257,6 +257,68 @@ fn every_key_is_told_where_there_is_room_and_a_terminal_that_is_too_small_is_tol
 }
 
 #[test]
+fn what_is_pasted_is_a_text_and_never_keys() {
+    let paste = |model: &mut Model, text: &str| model.update(0, Event::Pasted(text.into()));
+    for view in [View::Cluster, View::Rates, View::Conflicts] {
+        let mut model = model(view);
+        model.update(0, Event::Conflicts(vec![conflict("acme")]));
+        assert!(paste(&mut model, "q\n\ne").is_empty());
+        assert!(shown(&model, (80, 24)).contains("no place here"));
+    }
+    let mut live = model(View::Live);
+    assert!(paste(&mut live, "ac\u{1b}me\nq\t").is_empty());
+    assert_eq!((live.live.filter.as_str(), live.live.types), ("acme q", true));
+    let mut pool = model(View::Pool);
+    let find = |text: &str| vec![Effect::Find { text: text.into(), which: Which::All }];
+    assert_eq!(paste(&mut pool, "Quick e\n"), find("Quick e"));
+    press(&mut pool, &[KeyCode::Enter]);
+    assert_eq!(
+        paste(&mut pool, &"x".repeat(5_000))[0],
+        find(&format!("Quick e{}", "x".repeat(993)))[0]
+    );
+    let mut conflicts = model(View::Conflicts);
+    conflicts.update(0, Event::Conflicts(vec![conflict("acme")]));
+    press(&mut conflicts, &[KeyCode::Char('=')]);
+    assert!(paste(&mut conflicts, "Bonn\n").is_empty(), "a line that ends sets nothing");
+    let settle = vec![Effect::Settle(Box::new(conflict("acme")), Choice::Value("Bonn".into()))];
+    assert_eq!(press(&mut conflicts, &[KeyCode::Enter]), settle);
+}
+
+#[test]
+fn what_needs_a_person_here_is_told_without_a_daemon_and_what_finds_no_room_is_counted() {
+    let mut model = model(View::Cluster);
+    model.update(0, Event::Cluster(Err(Door::Shut)));
+    model.update(0, Event::Own(vec!["2 blocks of journals are damaged: `cocli doctor`".into()]));
+    let alone = shown(&model, (100, 20));
+    assert!(alone.contains("needs you: 2 blocks of journals"), "{alone}");
+    assert!(alone.contains("1 Cluster (1)"), "{alone}");
+    model.update(0, Event::Cluster(Ok(cluster())));
+    let problems = |count| (0..count).map(|n| format!("card {n}")).collect();
+    model.update(0, Event::Own(problems(30)));
+    let many = shown(&model, (80, 24));
+    assert!(many.contains("needs you: card 0") && many.contains("pi1"), "{many}");
+    assert!(many.contains("more: `cocli status` has all"), "{many}");
+    model.update(0, Event::Own(problems(2)));
+    assert!(!shown(&model, (100, 40)).contains("has all"));
+}
+
+#[test]
+fn a_node_that_differs_is_called_so_and_one_that_left_is_not_behind() {
+    let nodes = json!([
+        {"node": "laptop", "me": true, "standing": "alive"},
+        {"node": "pi1", "standing": "alive"},
+        {"node": "gone", "standing": "left", "lacks_bytes": 3_400},
+    ]);
+    let told = json!({"nodes": nodes, "sameness": {"state": "differing", "differing": ["pi1"]}});
+    let mut model = model(View::Cluster);
+    model.update(0, Event::Cluster(Ok(seen::seen("laptop", &json!({}), Some(&told)))));
+    let shown = shown(&model, (100, 14));
+    let row = |name: &str| shown.lines().find(|line| line.contains(&format!("\"{name} "))).unwrap();
+    assert!(row("pi1").contains("differs"), "{shown}");
+    assert!(row("gone").contains("left") && !row("gone").contains("kB"), "{shown}");
+}
+
+#[test]
 fn without_colours_there_are_none() {
     let mut model = model(View::Cluster);
     model.update(0, Event::Cluster(Ok(cluster())));
@@ -297,6 +359,8 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::Card(card())),
         1 => Just(Event::History(history())),
         1 => Just(Event::Grown),
+        1 => text.prop_map(Event::Pasted),
+        1 => proptest::collection::vec(text, 0..30).prop_map(Event::Own),
         1 => text.prop_map(Event::Done),
         1 => text.prop_map(Event::Failed),
     ]
