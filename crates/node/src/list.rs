@@ -116,12 +116,10 @@ impl Home {
     /// When the disk cannot be read.
     pub(crate) fn which(&self, collection: &str, all: &[Condition]) -> Result<Vec<Target>> {
         let name = Field::read("name")?;
-        let tells = |line: &[u8]| {
-            let asked = |field: &[u8]| {
-                [b"name", DELETED.as_bytes()].contains(&field)
-                    || all.iter().any(|condition| condition.asks(field))
-            };
-            Line::of(line).is_none_or(|line| asked(line.field()))
+        let tells = |line: &Line<'_>| {
+            let field = line.field();
+            [b"name", DELETED.as_bytes()].contains(&field)
+                || all.iter().any(|condition| condition.asks(field))
         };
         self.read(|reader| {
             let found = fitting(reader, collection, all, &tells, &|_, entity| {
@@ -145,13 +143,14 @@ fn fitting<T: Send>(
     reader: &Reader,
     collection: &str,
     all: &[Condition],
-    tells: &(dyn Fn(&[u8]) -> bool + Sync),
+    tells: &(dyn Fn(&Line<'_>) -> bool + Sync),
     take: &(dyn Fn(&Target, &Entity) -> T + Sync),
 ) -> cocli_store::Result<Vec<(Target, T)>> {
     let needles = all.iter().map(Condition::needles).find(|needles| !needles.is_empty());
     let needles = needles.unwrap_or_default();
     // A needle tells better which lines count.
-    let met: &(dyn Fn(&[u8]) -> bool + Sync) = if needles.is_empty() { tells } else { &|_| true };
+    let met: &(dyn Fn(&Line<'_>) -> bool + Sync) =
+        if needles.is_empty() { tells } else { &|_| true };
     let found = Mutex::new(Vec::new());
     let prefix = format!("{collection}/");
     reader.search_lines(processors(), &prefix, (&needles, met), &|target, entity| {

@@ -106,7 +106,7 @@ mod tests {
                 }
                 taker
             });
-            let mut line = Line::new(socket, Duration::from_millis(300));
+            let mut line = Line::new(socket, Duration::from_secs(1));
             let (part, mut sent) = (vec![0; 1 << 20], 0);
             let cut = loop {
                 let write = |cx: &mut Context<'_>| Pin::new(&mut line).poll_write(cx, &part);

@@ -154,9 +154,14 @@ impl Site {
     /// How many companies and people there are. While nothing is written they are counted once; among many the count of a
     /// moment ago is shown, and they are counted beside this.
     pub(super) fn count(self: &Arc<Self>, home: &Home) -> Result<[usize; 2], Failure> {
-        let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(counted) = counted.filter(|counted| counted.took > COUNTED_MAX) else {
-            return self.count_now(home);
+        let counted = || self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(counted) = counted().filter(|counted| counted.took > COUNTED_MAX) else {
+            // The first who come wait for the one who counts.
+            let _one = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+            return match counted().filter(|counted| counted.took > COUNTED_MAX) {
+                Some(counted) => Ok(counted.counts),
+                None => self.count_now(home),
+            };
         };
         if home.ends()? != counted.ends {
             let site = Arc::clone(self);
@@ -180,9 +185,14 @@ impl Site {
 
     /// Looks at what takes long before anybody asks.
     pub(super) fn prepare(self: &Arc<Self>) {
-        let _ = self.health();
+        // One after the other: the first page waits for the count alone.
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner).busy = true;
         let site = Arc::clone(self);
-        std::thread::spawn(move || site.home().and_then(|home| site.count_now(&home)));
+        std::thread::spawn(move || {
+            // The next page that is asked for says it where this fails.
+            let _ = site.home().and_then(|home| site.count(&home));
+            site.look();
+        });
     }
 
     /// Something was written here: what was looked at may be otherwise now.

@@ -168,8 +168,10 @@ fn employed() -> Vec<Vec<u8>> {
 }
 
 /// Whether by this line a person may belong to a company; no where it plainly names another one.
-fn may_name(line: &[u8], company: &Target) -> bool {
-    let Some(line) = Line::of(line).filter(|line| line.field() == b"company") else { return true };
+fn may_name(line: &Line<'_>, company: &Target) -> bool {
+    if line.field() != b"company" {
+        return true;
+    }
     match std::str::from_utf8(line.value()) {
         // What is quoted, a list, or has something escaped is for the reading to tell.
         Ok(text) if !text.contains(['\\', '"', '[', '{']) => {
@@ -184,7 +186,7 @@ fn met(
     reader: &Reader,
     prefix: &str,
     needles: &[Vec<u8>],
-    is_met: &(dyn Fn(&[u8]) -> bool + Sync),
+    is_met: &(dyn Fn(&Line<'_>) -> bool + Sync),
 ) -> cocli_store::Result<State> {
     let found = Mutex::new(BTreeMap::new());
     reader.search_lines(processors(), prefix, (needles, is_met), &|target, entity| {
@@ -284,7 +286,7 @@ mod tests {
         let acme = Target::read("companies/acme-inc").unwrap();
         let may = |field: &str, value: &str| {
             let line = format!("t\u{1f}n\u{1f}people/jane\u{1f}{field}\u{1f}{value}\u{1f}");
-            may_name(line.as_bytes(), &acme)
+            may_name(&Line::of(line.as_bytes()).unwrap(), &acme)
         };
         for value in
             ["companies/acme-inc", "acme-inc", "Acme Inc.", " ACME, Inc ", "\"x\"", "a\\nb"]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cocli_core::digest::shard as shard_of;
-use cocli_core::usv::RS;
+use cocli_core::usv::{Line, RS};
 use cocli_core::{Entity, Target};
 use memchr::memmem::Finder;
 
@@ -15,7 +15,7 @@ use crate::error::{Result, StoreError};
 use crate::side::side_by_side;
 
 /// Whether a line counts.
-type Met<'a> = dyn Fn(&[u8]) -> bool + Sync + 'a;
+type Met<'a> = dyn Fn(&Line<'_>) -> bool + Sync + 'a;
 /// New winners by shard.
 type News<'a> = BTreeMap<u8, Vec<(&'a Target, &'a Entity)>>;
 
@@ -95,8 +95,12 @@ impl Reader {
             for (bytes, path) in &texts {
                 let mut last: &[u8] = &[];
                 for line in checkpoint::lines(bytes) {
-                    let target = target_of(line);
-                    if target.starts_with(prefix.as_bytes()) && (target != last || met(line)) {
+                    let Some(split) = Line::of(line) else {
+                        checkpoint::add_line(line, &mut found, path)?;
+                        continue;
+                    };
+                    let target = split.target();
+                    if target.starts_with(prefix.as_bytes()) && (target != last || met(&split)) {
                         checkpoint::add_line(line, &mut found, path)?;
                     }
                     last = target;
@@ -115,7 +119,7 @@ impl Reader {
                 let mut at = 0;
                 while let Some(hit) = finder.find(&file.bytes[at..]).map(|hit| at + hit) {
                     at = hit + 1;
-                    if !met(line_around(file.bytes, hit)) {
+                    if Line::of(line_around(file.bytes, hit)).is_some_and(|line| !met(&line)) {
                         continue;
                     }
                     let (first, target) = around(file.bytes, hit);
