@@ -109,3 +109,14 @@ fn a_damaged_shard_is_counted_by_the_journals_and_nothing_is_kept() {
     assert_eq!(living(&disk), [3, 1]);
     assert!(disk.read(paths::LIVING).is_err());
 }
+
+#[test]
+fn a_company_lives_by_any_field_though_the_first_was_emptied_member_by_member() {
+    let disk = long_home();
+    set(&disk, "companies/core", "tags", Value::read("[\"a\"]"), 20);
+    set(&disk, "companies/core", "tags.a", Value::null(), 21);
+    set(&disk, "companies/core", "zip_code", Value::text("75094"), 21);
+    assert_eq!(living(&disk), [3, 1]);
+    compact(&disk);
+    assert_eq!(living(&disk), [3, 1]);
+}

@@ -156,8 +156,17 @@ impl Reader {
         let shards: Vec<u8> = self.manifest.touched().into_iter().collect();
         let counts = by_side(&shards, |shard| {
             let mut counts = [0; N];
-            for (target, entity) in &self.pieces_of(*shard, &mut deciding())? {
-                if let Some(place) = place(&collections, target, entity) {
+            for (target, entity) in self.pieces_of(*shard, &mut deciding())? {
+                if !target.is_entity() || !collections.contains(&target.collection()) {
+                    continue;
+                }
+                let mut found = place(&collections, &target, &entity);
+                if found.is_none() && entity.removed().is_none() {
+                    // What seemed to show it may be a set that was emptied: then another line may.
+                    let whole = self.base(&target, false)?;
+                    found = whole.get(&target).and_then(|it| place(&collections, &target, it));
+                }
+                if let Some(place) = found {
                     counts[place] += 1;
                 }
             }
