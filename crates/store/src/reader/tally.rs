@@ -44,10 +44,14 @@ fn deciding() -> impl FnMut(&[u8]) -> bool {
     }
 }
 
-/// The place of the collection that an entity counts in, if it lives.
-fn place(collections: &[&str], target: &Target, entity: &Entity) -> Option<usize> {
-    let place = collections.iter().position(|c| *c == target.collection())?;
-    (target.is_entity() && entity.is_shown() && entity.removed().is_none()).then_some(place)
+/// The place of the collection that a target counts in, if it does.
+fn place(collections: &[&str], target: &Target) -> Option<usize> {
+    collections.iter().position(|c| *c == target.collection()).filter(|_| target.is_entity())
+}
+
+/// Whether an entity is neither removed nor empty.
+fn lives(entity: &Entity) -> bool {
+    entity.is_shown() && entity.removed().is_none()
 }
 
 impl<const N: usize> Tally<N> {
@@ -68,15 +72,13 @@ impl<const N: usize> Tally<N> {
             }
             self.digest.add(usv::line_of(target, field, entry).as_bytes());
         }
+        let Some(place) = place(&collections, target) else { return };
         let mut after = before.cloned().unwrap_or_default();
         join(&mut after, news);
-        let lived = before.and_then(|before| place(&collections, target, before));
-        let lives = place(&collections, target, &after);
-        if let Some(place) = lives.filter(|_| lived.is_none()) {
-            self.living[place] += 1;
-        }
-        if let Some(place) = lived.filter(|_| lives.is_none()) {
-            self.living[place] = self.living[place].saturating_sub(1);
+        match (before.is_some_and(lives), lives(&after)) {
+            (false, true) => self.living[place] += 1,
+            (true, false) => self.living[place] = self.living[place].saturating_sub(1),
+            _ => {}
         }
     }
 }
@@ -113,7 +115,7 @@ impl Reader {
             for (target, entity) in found {
                 tally.digest.join(sum_of(target, entity));
                 tally.values += entity.fields.len() as u64;
-                if let Some(place) = place(&collections, target, entity) {
+                if let Some(place) = place(&collections, target).filter(|_| lives(entity)) {
                     tally.living[place] += 1;
                 }
             }
@@ -157,16 +159,12 @@ impl Reader {
         let counts = by_side(&shards, |shard| {
             let mut counts = [0; N];
             for (target, entity) in self.pieces_of(*shard, &mut deciding())? {
-                if !target.is_entity() || !collections.contains(&target.collection()) {
-                    continue;
-                }
-                let mut found = place(&collections, &target, &entity);
-                if found.is_none() && entity.removed().is_none() {
-                    // What seemed to show it may be a set that was emptied: then another line may.
-                    let whole = self.base(&target, false)?;
-                    found = whole.get(&target).and_then(|it| place(&collections, &target, it));
-                }
-                if let Some(place) = found {
+                let place = place(&collections, &target).filter(|_| entity.removed().is_none());
+                let Some(place) = place else { continue };
+                // What seemed to show it may be a set that was emptied: then another line may.
+                let whole =
+                    || Ok(self.base(&target, false)?.get(&target).is_some_and(Entity::is_shown));
+                if entity.is_shown() || whole()? {
                     counts[place] += 1;
                 }
             }
