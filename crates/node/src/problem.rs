@@ -21,6 +21,16 @@ macro_rules! problems {
                     $(Self::$problem => $name,)+
                 }
             }
+
+            /// What the guide says of it, as Markdown.
+            #[must_use]
+            pub const fn page(self) -> &'static str {
+                match self {
+                    $(Self::$problem => {
+                        include_str!(concat!("../../../docs/guide/problems/", $name, ".md"))
+                    })+
+                }
+            }
         }
     };
 }
