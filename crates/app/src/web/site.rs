@@ -167,7 +167,7 @@ impl Site {
             let site = Arc::clone(self);
             std::thread::spawn(move || {
                 // Somebody else counts already.
-                let Ok(_one) = site.counting.try_lock() else { return };
+                let Some(_one) = free(&site.counting) else { return };
                 // The next page that is asked for says it where this fails.
                 let _ = site.home().and_then(|home| site.count_now(&home));
             });

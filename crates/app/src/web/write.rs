@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cocli_core::schema::Type;
 use cocli_core::value::Plain;
-use cocli_core::{Field, Kind, Target, Value};
+use cocli_core::{Entity, Field, Kind, Target, Value};
 use cocli_node::change::{Change, Intent};
 use cocli_node::{Home, NodeError, Session, Wanted};
 
@@ -104,15 +104,12 @@ pub(super) fn set(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<String, F
         if shape == Shape::Set && !entity.fields.is_empty() {
             return Ok(members(&target, &field, form.text("before"), typed));
         }
-        let seen = entity.seen(&field).map(ToString::to_string).unwrap_or_default();
-        if seen != form.text("seen") {
+        if let Some(changed) = changed_since(&entity, &target, &field, form) {
             let now = entity.value(Kind::of(&target), &field).filter(|value| !value.is_null());
             let now =
                 now.map_or_else(|| "empty".to_owned(), |value| format!("{:?}", value.shown()));
-            let by =
-                entity.seen(&field).map(|stamp| format!(" by {}", stamp.node)).unwrap_or_default();
             let message = format!(
-                "{target} {field} was changed meanwhile{by}: it is {now} now, and you typed {typed:?}. Nothing was changed."
+                "{changed}: it is {now} now, and you typed {typed:?}. Nothing was changed."
             );
             return Err(Failure::new(Exit::Conflict, message).hint(
                 "go back and load the page again: then type it anew where it shall still be so",
@@ -160,6 +157,16 @@ fn members(target: &Target, field: &Field, before: &str, typed: &str) -> Vec<Cha
     added.chain(removed).collect()
 }
 
+/// Says so where a field is not what the page showed.
+fn changed_since(entity: &Entity, target: &Target, field: &Field, form: &Filled) -> Option<String> {
+    let by = entity.seen(field);
+    if by.map(ToString::to_string).unwrap_or_default() == form.text("seen") {
+        return None;
+    }
+    let by = by.map(|stamp| format!(" by {}", stamp.node)).unwrap_or_default();
+    Some(format!("{target} {field} was changed meanwhile{by}"))
+}
+
 /// Takes back what this node wrote last to a field, if that is what the page showed.
 pub(super) fn undo(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<String, Failure> {
     let (target, field) = (form.target()?, form.field()?);
@@ -167,11 +174,8 @@ pub(super) fn undo(_: &Arc<Site>, home: &Home, form: &Filled) -> Result<String, 
         Wanted { target: Some(target.clone()), field: Some(field.clone()), ..Wanted::default() };
     let changes = |session: &mut Session<'_>| {
         let entity = session.entity(&target)?;
-        let by = entity.seen(&field);
-        if by.map(ToString::to_string).unwrap_or_default() != form.text("seen") {
-            let by = by.map(|stamp| format!(" by {}", stamp.node)).unwrap_or_default();
-            let message =
-                format!("{target} {field} was changed meanwhile{by}: nothing was taken back");
+        if let Some(changed) = changed_since(&entity, &target, &field, form) {
+            let message = format!("{changed}: nothing was taken back");
             return Err(Failure::new(Exit::Conflict, message).hint(
                 "load the page again: the history under the field shows each value that it had",
             ));
