@@ -38,6 +38,6 @@ pub use cell::Cell;
 pub use error::TableError;
 pub use part::{Meta, PartInfo, part_name};
 pub use row::{Rows, winner};
-pub use shape::{ColumnSpec, DATAGRAMS, Form, names, of_winners, shapes};
+pub use shape::{ColumnSpec, DATAGRAMS, Form, beside_fields, names, of_winners, shapes};
 pub use single::Table;
 pub use tables::{Limits, Tables};

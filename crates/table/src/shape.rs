@@ -77,6 +77,11 @@ pub(crate) const BEHIND: [ColumnSpec; 4] = [
     own("updated_by", Form::Text),
 ];
 
+/// The columns that everything in a collection has beside its fields.
+pub fn beside_fields() -> impl Iterator<Item = &'static str> {
+    KEY.iter().chain(&BEHIND).map(|column| column.name)
+}
+
 /// Whether an entity of this kind stands in a collection, and not below something that does.
 pub(crate) fn is_pooled(kind: Kind) -> bool {
     POOL.contains(&kind.plural())

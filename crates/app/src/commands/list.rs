@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use cocli_core::schema::POOL;
 use cocli_core::{Entity, Field, Kind, Target};
 use cocli_node::Condition;
+use cocli_table::beside_fields;
 use serde_json::{Map, Value as Json, json};
 
 use super::Context;
@@ -30,15 +31,12 @@ pub(super) fn run(context: &Context, args: &List) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Columns that an export tells of everybody.
-const MADE: [&str; 5] = ["target", "slug", "other", "updated_at", "updated_by"];
-
 /// A field of which the schema knows nothing may be a slip of the finger.
 pub(super) fn doubt(screen: Screen, collection: &str, condition: &str) {
     let kind = if collection == POOL[0] { Kind::Company } else { Kind::Person };
     let field = condition.split(['=', '.']).next().unwrap_or_default();
     let names = || kind.fields().iter().map(|spec| spec.name);
-    if MADE.contains(&field) {
+    if beside_fields().any(|column| column == field) {
         screen.note(format!(
             "{field:?} is told of everybody beside the fields: `--where` looks at fields"
         ));

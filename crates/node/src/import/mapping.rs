@@ -230,9 +230,8 @@ impl Mapping {
     }
 }
 
-/// Columns of an export that are no fields.
+/// The column of an export that tells whose a row is.
 const TARGET: &str = "target";
-const TOLD: [&str; 5] = [TARGET, "slug", "updated_at", "updated_by", "odd"];
 /// The column of those fields that have none.
 const OTHER: &str = "other";
 
@@ -245,10 +244,13 @@ fn unguarded(cell: &str) -> &str {
 
 /// What an export tells of everybody is nothing that anybody said; fields of one's own are.
 fn without_what_is_told(values: &mut BTreeMap<Field, Value>) {
-    for field in TOLD.into_iter().filter_map(|name| Field::read(name).ok()) {
-        values.remove(&field);
+    let mut other = None;
+    for name in cocli_table::beside_fields() {
+        // A header is read without what it begins with.
+        let Ok(field) = Field::read(name.trim_start_matches('_')) else { continue };
+        let told = values.remove(&field);
+        other = other.or(told.filter(|_| name == OTHER));
     }
-    let other = Field::read(OTHER).ok().and_then(|field| values.remove(&field));
     let other = other.map(|other| other.shown().into_owned()).unwrap_or_default();
     let fields = serde_json::from_str::<BTreeMap<String, String>>(&other).unwrap_or_default();
     for (field, text) in fields {
