@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
@@ -93,7 +94,8 @@ pub(super) fn open(site: &Arc<Site>, topic: &str) -> Response {
     };
     let (out, words) = mpsc::channel(WAITING);
     let watcher = Watcher { site: Arc::clone(site), topic: Topic::read(topic), out, _seat: seat };
-    tokio::spawn(watcher.watch());
+    // Who got an answer hears all that comes after it.
+    tokio::spawn(watcher.watch(site.feed.hear()));
     let stream = futures_util::stream::unfold(words, |mut words| async {
         let word: Bytes = words.recv().await?;
         Some((Ok::<_, std::convert::Infallible>(word), words))
@@ -138,8 +140,8 @@ impl Come {
 }
 
 impl Watcher {
-    async fn watch(self) {
-        let (mut heard, mut stopped) = (self.site.feed.hear(), self.site.stopped.clone());
+    async fn watch(self, mut heard: Receiver<Told>) {
+        let mut stopped = self.site.stopped.clone();
         let (mut pending, mut ticks, mut quiet, mut look) =
             (Pending::default(), 0_u32, 0_u32, None);
         let mut tick = ticking();
