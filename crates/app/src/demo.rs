@@ -11,8 +11,8 @@ use crate::render::{Screen, Tone};
 
 use machine::Machine;
 
-/// The real input of the demo.
-const COMPANIES: &str = include_str!("../../../examples/listed-companies.csv");
+/// The real input of the demo, `examples/listed-companies.csv`, as `build.rs` packed it.
+const COMPANIES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/listed-companies.csv.zst"));
 
 /// Runs the story in `dir`, or in a new folder under the temporary one.
 ///
@@ -67,6 +67,6 @@ pub(crate) fn run(screen: Screen, dir: Option<&Path>) -> Result<(), Failure> {
 /// Writes the table where the import finds it.
 fn table(dir: &Path) -> std::io::Result<std::path::PathBuf> {
     let path = dir.join("listed-companies.csv");
-    std::fs::write(&path, COMPANIES)?;
+    zstd::stream::copy_decode(COMPANIES, std::fs::File::create(&path)?)?;
     Ok(path)
 }
