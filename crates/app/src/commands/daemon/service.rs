@@ -71,7 +71,7 @@ fn install(context: &Context, service: &Service, args: &DaemonInstall) -> Result
     free(service, &home, &path, before.as_deref())?;
     if built_in_place(&binary) {
         screen.note(format!(
-            "{} is replaced by the next build: `cargo install --path crates/app` puts one where it stays",
+            "{} is replaced by the next build: `cargo install --locked --path crates/app` puts one where it stays",
             binary.display()
         ));
     }
