@@ -384,7 +384,7 @@ pub(crate) struct Unset {
 pub(crate) struct Get {
     pub(crate) target: String,
     pub(crate) field: Option<String>,
-    /// As it was at this time (`2026-11-22`, `2026-11-22 14:30`, `2h ago`).
+    /// As it was at this time (`yesterday`, `2h ago`, `2026-11-22 14:30`).
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 }

@@ -105,38 +105,6 @@ pub(crate) fn rim() -> Rim {
     Rim { machine: machine.trim().to_string(), epoch: || Epoch::from_random(random()) }
 }
 
-/// Reads what people write for a moment: `2026-11-22`, `2026-11-22 14:30` (here), ISO-8601, `2h ago`.
-pub(crate) fn moment(text: &str) -> Result<Instant, String> {
-    let zoned = || -> Option<jiff::Timestamp> {
-        if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
-            return Some(timestamp);
-        }
-        if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
-            return civil
-                .to_zoned(jiff::tz::TimeZone::system())
-                .ok()
-                .map(|zoned| zoned.timestamp());
-        }
-        let here = jiff::Timestamp::from_microsecond(now().micros()).ok()?;
-        let here = here.to_zoned(jiff::tz::TimeZone::system());
-        // Of a day, the last one.
-        if let Ok(time) = text.parse::<jiff::civil::Time>() {
-            let today = here.with().time(time).build().ok()?;
-            let past = if today > here { today.yesterday().ok()? } else { today };
-            return Some(past.timestamp());
-        }
-        // A time that is past is meant, with or without `ago`; a colon is of a time of day.
-        let span: jiff::Span = (!text.contains(':')).then(|| text.parse().ok())??;
-        let ago = if span.is_positive() { span.negate() } else { span };
-        here.checked_add(ago).ok().map(|zoned| zoned.timestamp())
-    };
-    zoned().and_then(|t| Instant::from_micros(t.as_microsecond())).ok_or_else(|| {
-        format!(
-            "{text:?} is no time here: expected as `2026-11-22`, `2026-11-22 14:30`, `14:30` or `2h ago`"
-        )
-    })
-}
-
 /// An instant as people read it, in their own time zone, to the second.
 pub(crate) fn shown(instant: Instant) -> String {
     match jiff::Timestamp::from_microsecond(instant.micros()) {

@@ -12,7 +12,7 @@ mod tests;
 use cocli_core::{Day, Instant, Moment};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Timestamp, Zoned};
+use jiff::{Span, Timestamp, Zoned};
 
 use crate::clock;
 use crate::failure::Failure;
@@ -33,6 +33,46 @@ pub(crate) enum Lean {
 /// A misuse (exit 2) that says what was expected.
 pub(crate) fn typed(text: &str, lean: Lean) -> Result<Moment, Failure> {
     read(text, &clock::here(), lean).map_err(Failure::usage)
+}
+
+/// A moment that is past: all that [`typed`] takes, of a day its beginning; a length of time alone (`2h`) is as long ago.
+///
+/// # Errors
+/// A misuse (exit 2) that says what was expected.
+pub(crate) fn past(text: &str) -> Result<Instant, Failure> {
+    let here = clock::here();
+    let exact = match text.trim() {
+        text if text.eq_ignore_ascii_case("now") => Some(here.timestamp()),
+        text => exact(text, &here),
+    };
+    let instant = |timestamp: Timestamp| {
+        let instant = Instant::from_micros(timestamp.as_microsecond());
+        instant.ok_or_else(|| out_of_bounds(text))
+    };
+    let found = match exact {
+        Some(timestamp) => instant(timestamp),
+        None => read(text, &here, Lean::Back).and_then(|moment| match moment {
+            Moment::At(at) => Ok(at),
+            Moment::Day(day) => {
+                let midnight = date_of(day).to_zoned(here.time_zone().clone());
+                instant(midnight.map_err(|_| out_of_bounds(text))?.timestamp())
+            }
+        }),
+    };
+    found.map_err(Failure::usage)
+}
+
+/// To the microsecond what is written so, and a length of time; a colon is of a time of day.
+fn exact(text: &str, now: &Zoned) -> Option<Timestamp> {
+    if let Ok(timestamp) = text.parse() {
+        return Some(timestamp);
+    }
+    if let Ok(civil) = text.parse::<DateTime>() {
+        return civil.to_zoned(now.time_zone().clone()).ok().map(|zoned| zoned.timestamp());
+    }
+    let span: Span = (!text.contains(':')).then(|| text.parse().ok())??;
+    let ago = if span.is_positive() { span.negate() } else { span };
+    now.checked_add(ago).ok().map(|zoned| zoned.timestamp())
 }
 
 /// Minutes of a length of time as people write it, `45m`, `1h 30m`, `1.5 hours`; at most a week.
@@ -61,7 +101,7 @@ pub(crate) fn read(text: &str, now: &Zoned, lean: Lean) -> Result<Moment, String
         _ => return Err(format!("{text:?} has two times of day: expected one")),
     };
     if words.is_empty() {
-        let time = time.ok_or_else(|| expected(text))?;
+        let time = time.ok_or_else(|| expected(text, lean))?;
         return on_a_near_day(time, now, lean);
     }
     if let Some(instant) = day::hours_from(&words, now)? {
@@ -70,7 +110,7 @@ pub(crate) fn read(text: &str, now: &Zoned, lean: Lean) -> Result<Moment, String
             None => moment_of(instant),
         };
     }
-    let date = day::read(&words, now.date(), lean)?.ok_or_else(|| expected(text))?;
+    let date = day::read(&words, now.date(), lean)?.ok_or_else(|| expected(text, lean))?;
     match time {
         Some(time) => at(date.to_datetime(time), now.time_zone()),
         None => day_of(date),
@@ -172,14 +212,18 @@ fn on_a_near_day(time: Time, now: &Zoned, lean: Lean) -> Result<Moment, String> 
     at(date.map_err(|_| out_of_bounds("it"))?.to_datetime(time), now.time_zone())
 }
 
-fn expected(text: &str) -> String {
+fn expected(text: &str, lean: Lean) -> String {
     let near = text.to_lowercase();
     let near = near.split_whitespace().find_map(|word| {
         let near = cocli_node::nearest(word, day::words())?;
         (near != word && !near.starts_with(word)).then_some(near)
     });
     let near = near.map(|word| format!("; the nearest word is `{word}`")).unwrap_or_default();
+    let examples = match lean {
+        Lean::Ahead => "`tomorrow`, `tue 14:30`, `in 3 days`, `1 dec`",
+        Lean::Back => "`yesterday`, `tue 14:30`, `2h ago`, `1 dec`",
+    };
     format!(
-        "{text:?} is no day or time here: expected as `tomorrow`, `tue 14:30`, `in 3 days`, `1 dec`, `2026-12-01` or `2026-12-01 14:30`{near}"
+        "{text:?} is no day or time here: expected as {examples}, `2026-12-01` or `2026-12-01 14:30`{near}"
     )
 }

@@ -15,13 +15,13 @@ use super::{Context, init};
 use crate::args::Clone;
 use crate::failure::{Exit, Failure, chain};
 use crate::render::counted;
-use crate::{bucket, clock, locate};
+use crate::{bucket, clock, locate, when};
 
 /// Logs, and other things to know, that a person is told of one by one.
 const LINES_MAX: usize = 10;
 
 pub(super) fn run(context: &Context, args: &Clone) -> Result<(), Failure> {
-    let at = args.at.as_deref().map(clock::moment).transpose().map_err(Failure::usage)?;
+    let at = args.at.as_deref().map(when::past).transpose()?;
     if at.is_some() && args.dir.is_none() {
         let message = "a copy of an earlier time has a folder of its own: say which";
         return Err(Failure::usage(message).hint("`cocli clone URL DIR --at TIME`"));

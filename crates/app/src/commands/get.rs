@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json};
 
 use super::Context;
 use crate::args::Get;
-use crate::clock;
 use crate::failure::{Exit, Failure};
+use crate::when;
 
 pub(super) fn run(context: &Context, args: &Get) -> Result<(), Failure> {
     let home = context.home()?;
@@ -18,7 +18,7 @@ pub(super) fn run(context: &Context, args: &Get) -> Result<(), Failure> {
             home.known(&target)?
         }
         Some(time) => {
-            let at = clock::moment(time).map_err(Failure::usage)?;
+            let at = when::past(time)?;
             let entity = home.entity_at(&target, at)?;
             let by = entity.removed().cloned();
             (entity, by)

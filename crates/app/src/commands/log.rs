@@ -12,7 +12,7 @@ use super::Context;
 use crate::args::Log;
 use crate::failure::Failure;
 use crate::render::{Screen, Tone};
-use crate::{clock, daemon};
+use crate::{clock, daemon, when};
 
 /// Who follows looks this often: watching is a hint.
 const LOOK: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub(super) fn run(context: &Context, args: &Log) -> Result<(), Failure> {
         target: args.target.as_deref().map(|name| home.resolve(name)).transpose()?,
         field: args.field.as_deref().map(Field::read).transpose()?,
         node: args.node.as_deref().map(NodeId::read).transpose()?,
-        since: args.since.as_deref().map(clock::moment).transpose().map_err(Failure::usage)?,
+        since: args.since.as_deref().map(when::past).transpose()?,
     };
     if args.follow {
         return follow(context.screen, &home, &wanted, args.raw);

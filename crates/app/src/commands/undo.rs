@@ -9,7 +9,7 @@ use serde_json::json;
 use super::Context;
 use crate::args::Undo;
 use crate::failure::{Exit, Failure};
-use crate::{clock, door};
+use crate::{clock, door, when};
 
 /// Lines that a person is shown of an undo.
 const LINES_MAX: usize = 20;
@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &Undo) -> Result<(), Failure> {
         target: args.target.as_deref().map(|name| home.resolve(name)).transpose()?,
         field: args.field.as_deref().map(Field::read).transpose()?,
         node: args.node.as_deref().map(NodeId::read).transpose()?,
-        since: args.since.as_deref().map(clock::moment).transpose().map_err(Failure::usage)?,
+        since: args.since.as_deref().map(when::past).transpose()?,
     };
     let mut session = context.session(&home)?;
     if let Some(target) = wanted.target.as_ref().filter(|_| !args.dry_run) {

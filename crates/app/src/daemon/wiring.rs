@@ -172,7 +172,11 @@ pub(crate) fn run(
     wiring.serve(&queue);
     drop(door);
     wiring.notes.end();
-    wiring.end()
+    wiring.end()?;
+    if !screen.json {
+        screen.line(format!("{} ended; all that it was told is on the disk", home.node()));
+    }
+    Ok(())
 }
 
 /// Takes the door and the ports and starts the threads.

@@ -7,6 +7,7 @@ use crate::clock;
 use crate::cluster::Cluster;
 use crate::problems::{self, Known};
 use crate::render::escape;
+use crate::when;
 
 /// The cluster, and what needs a person.
 #[derive(Debug, Clone, Default)]
@@ -100,7 +101,7 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// `14:05:09` in the time zone of this machine, where it is a time.
 fn time_of_day(at: &str) -> String {
-    let shown = clock::moment(at).map(clock::shown);
+    let shown = when::past(at).map(clock::shown);
     let time = shown.ok().and_then(|shown| shown.split(' ').nth(1).map(str::to_owned));
     time.unwrap_or_else(|| one_line(at))
 }

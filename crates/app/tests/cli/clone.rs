@@ -70,7 +70,7 @@ fn a_copy_of_an_earlier_time_is_as_it_was_and_joins_nobody() {
     let copy = beside(&home, "then");
     copy.run(&["clone", &url, "--at", "1s ago"]).fails(2, "say which");
     let path = copy.path.display().to_string();
-    copy.run(&["clone", &url, &path, "--at", "soon"]).fails(2, "is no time here");
+    copy.run(&["clone", &url, &path, "--at", "soon"]).fails(2, "is no day or time here");
     let told = copy.run(&["clone", &url, &path, "--at", "1s ago"]).ok();
     for words in ["a copy of how things were", "1 company, 0 people", "joins nobody"] {
         assert!(told.contains(words), "{words}: {told}");

@@ -269,12 +269,16 @@ fn a_condition_that_nothing_meets_names_the_field_that_was_meant() {
 fn a_span_is_one_that_is_past_with_or_without_ago() {
     let home = Home::new();
     home.run(&["set", "companies/acme", "city=Oslo"]).ok();
-    for since in ["2h", "2h ago", "2 hours", "1 day ago"] {
+    for since in ["2h", "2h ago", "2 hours", "1 day ago", "yesterday", "last tue", "today"] {
         let dry = home.run(&["undo", "companies/acme", "--since", since, "--dry-run"]);
         assert!(dry.err.contains("nothing was changed"), "{since}: {}", dry.err);
         assert!(dry.ok().contains("companies/acme  city back to nothing"), "{since}");
     }
-    home.run(&["undo", "--since", "14:00:61"]).fails(2, "is no time here");
+    home.run(&["undo", "--since", "14:00:61"]).fails(2, "expected");
+    home.run(&["undo", "--since", "yesterdya"]).fails(2, "the nearest word is `yesterday`");
+    let at = |time: &str| home.run(&["get", "companies/acme", "city", "--at", time]);
+    assert_eq!(at("now").ok(), "Oslo\n");
+    assert!(at("yesterday").out.is_empty());
 }
 
 #[test]
