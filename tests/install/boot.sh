@@ -88,11 +88,20 @@ inside useradd -m -s /bin/bash carol
 inside install -d -o carol -g carol /srv/crm
 as carol cocli init /srv/crm --node carol >/dev/null
 as carol cocli config set gossip.port 9997 >/dev/null
+inside systemctl start cocli@carol 2>/dev/null && fail "a home elsewhere is written to by a unit that does not name it"
+inside journalctl --no-pager -u cocli@carol | grep -q 'docs/install.md, "A home elsewhere"' || fail "it is not said how a home elsewhere is served"
 inside mkdir -p /run/systemd/system/cocli@carol.service.d
 inside sh -c 'printf "[Service]\nEnvironment=COCLI_DATA_HOME=/srv/crm\nReadWritePaths=/srv/crm\n" >/run/systemd/system/cocli@carol.service.d/home.conf'
 inside systemctl daemon-reload
 inside systemctl start cocli@carol || fail "a home elsewhere is not served"
 as carol cocli add company Elsewhere >/dev/null
+
+# No home.
+inside useradd -m -s /bin/bash dave
+inside systemctl start cocli@dave 2>/dev/null && fail "a unit without a home starts"
+[[ $(inside systemctl show --value -p ActiveState cocli@dave) == failed ]] || fail "a unit without a home is begun again and again"
+inside systemctl reset-failed cocli@dave
+echo "a home elsewhere is served as docs/install.md has it; without a home the unit stays ended, and says why"
 
 # One that hangs.
 inside mkdir -p /run/systemd/system/cocli@ada.service.d

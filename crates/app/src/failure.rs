@@ -1,7 +1,7 @@
 //! How a command ends when it does not end well: a code that scripts can rely on, what happened, and
 //! what to do next.
 
-use std::fmt;
+use std::{fmt, io};
 
 use cocli_node::{CampaignError, NodeError, QueueError, SettingError};
 
@@ -126,12 +126,25 @@ impl From<NodeError> for Failure {
             NodeError::Store(error) if error.is_no_space() => {
                 (Exit::Failed, Some("make room; nothing of it was written".into()))
             }
-            NodeError::Store(_)
-            | NodeError::Table(_)
-            | NodeError::Config(_)
-            | NodeError::Own { .. } => (Exit::Failed, None),
+            NodeError::Store(error) => (Exit::Failed, refused(error).map(Into::into)),
+            NodeError::Table(_) | NodeError::Config(_) | NodeError::Own { .. } => {
+                (Exit::Failed, None)
+            }
         };
         Self { exit, message: chain(&error), hint }
+    }
+}
+
+/// What to do where the system lets nobody write.
+fn refused(error: &dyn std::error::Error) -> Option<&'static str> {
+    match error.source()?.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => Some(
+            "a unit of systemd writes only where its `ReadWritePaths=` says: docs/install.md, \"A home elsewhere\"",
+        ),
+        io::ErrorKind::PermissionDenied => {
+            Some("the files of a home have to be yours: `sudo chown -R $USER` and its folder")
+        }
+        _ => None,
     }
 }
 

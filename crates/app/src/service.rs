@@ -132,7 +132,7 @@ impl Service {
         let (lines, file) = (lines.to_string(), self.log.to_string_lossy());
         let follow = follow.then_some("-f");
         let words: Vec<&str> = match self.manager {
-            Manager::Systemd => vec!["--user-unit", UNIT, "-n", &lines],
+            Manager::Systemd => vec!["-q", "--user-unit", UNIT, "-n", &lines],
             Manager::Launchd => vec!["-n", &lines],
         };
         let program = match self.manager {
@@ -221,7 +221,7 @@ Type=notify
 ExecStart={binary} --data {home} daemon
 Restart=on-failure
 RestartSec=5
-RestartPreventExitStatus=2
+RestartPreventExitStatus=2 3
 TimeoutStartSec=300
 WatchdogSec=120
 NoNewPrivileges=yes

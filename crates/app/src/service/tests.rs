@@ -83,6 +83,6 @@ fn a_user_who_is_not_logged_in_gets_a_manager_before_it_is_asked() {
 #[test]
 fn logs_are_asked_of_whoever_keeps_them() {
     let asked = |manager, follow| service(manager).shows_logs(50, follow).join(" ");
-    assert_eq!(asked(Manager::Systemd, true), "journalctl --user-unit cocli.service -n 50 -f");
+    assert_eq!(asked(Manager::Systemd, true), "journalctl -q --user-unit cocli.service -n 50 -f");
     assert_eq!(asked(Manager::Launchd, false), "tail -n 50 /home/ada/Library/Logs/cocli.log");
 }
