@@ -5,6 +5,7 @@ mod redrawn;
 
 pub(crate) use redrawn::Redrawn;
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value as Json;
@@ -185,8 +186,13 @@ fn may_color() -> bool {
 }
 
 /// `1 company`, `2 companies`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(
+    count: N,
+    one: &str,
+    many: &str,
+) -> String {
+    let name = if count == N::from(1) { one } else { many };
+    format!("{count} {name}")
 }
 
 /// Control characters, and the ones that turn the direction of text, as visible escapes.

@@ -101,15 +101,18 @@ pub(super) fn run(context: &Context, args: &Compact) -> Result<(), Failure> {
             "archived": archived,
         })),
         false => context.screen.line(format!(
-            "{} new records merged into {} values; {} edits taken in, {} cards put in place{}{}",
-            done.records,
-            after.values,
-            taken.edits,
-            placed.written,
+            "{} merged into {}; {} taken in, {} put in place{}{}",
+            counted(done.records, "new record", "new records"),
+            counted(after.values, "value", "values"),
+            counted(taken.edits, "edit", "edits"),
+            counted(placed.written, "card", "cards"),
             if after.odd == 0 {
                 String::new()
             } else {
-                format!("; {} odd records kept apart (`cocli doctor`)", after.odd)
+                format!(
+                    "; {} kept apart (`cocli doctor`)",
+                    counted(after.odd, "odd record", "odd records")
+                )
             },
             match archived {
                 0 => String::new(),

@@ -258,7 +258,7 @@ fn tell(context: &Context, plan: &Plan, output: Option<&Path>, counts: Counts, b
         return;
     };
     let of = campaign.map(|campaign| format!(" of {}", campaign.slug)).unwrap_or_default();
-    let rows = counted(usize::try_from(rows).unwrap_or(usize::MAX), "row", "rows");
+    let rows = counted(rows, "row", "rows");
     let left_out = if left_out.is_empty() { left_out } else { format!("; {left_out}") };
     let line = format!("{}: {rows}{of}, {bytes} bytes{left_out}", path.display());
     screen.line(screen.safe(&line));

@@ -196,7 +196,7 @@ impl Hubs<'_> {
                     "manifest {} is published: {} and {} of the snapshot",
                     manifest.n,
                     counted(round.files, "new file", "new files"),
-                    counted(usize::try_from(round.rows).unwrap_or(usize::MAX), "row", "rows"),
+                    counted(round.rows, "row", "rows"),
                 ),
             ),
             None => "nothing new to publish".to_owned(),

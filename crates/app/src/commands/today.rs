@@ -88,9 +88,9 @@ fn silent(screen: Screen, silent: &[Silence]) {
     for one in silent.iter().take(SILENT) {
         let since = one.days.map_or_else(
             || "never".to_owned(),
-            |days| format!("for {}", counted(usize::try_from(days).unwrap_or(0), "day", "days")),
+            |days| format!("for {}", counted(days, "day", "days")),
         );
-        let every = counted(usize::try_from(one.every).unwrap_or(0), "day", "days");
+        let every = counted(one.every, "day", "days");
         let text = format!("{}: {}, every {every}", one.name, one.tag);
         screen.line(format!(
             "  {since:<16}  {}  {}",

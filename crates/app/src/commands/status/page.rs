@@ -179,9 +179,9 @@ fn python(lines: &mut Vec<String>, screen: Screen, daemon: Option<&Json>) {
         lines.push(format!(
             "  {}  {place}  Python: {} taken, {} said nothing new; {} told, {} withheld",
             screen.safe(text("peer").unwrap_or("?")),
-            counted_of(number("appended"), "change", "changes"),
+            counted(number("appended"), "change", "changes"),
             number("same") + number("repeated") + number("echoes"),
-            counted_of(number("told"), "record", "records"),
+            counted(number("told"), "record", "records"),
             number("withheld"),
         ));
         if let Some(why) = text("closed") {
@@ -206,10 +206,6 @@ fn python(lines: &mut Vec<String>, screen: Screen, daemon: Option<&Json>) {
             lines.push(format!("      {}: {}", text("why"), text("start")));
         }
     }
-}
-
-fn counted_of(count: u64, one: &str, many: &str) -> String {
-    counted(usize::try_from(count).unwrap_or(usize::MAX), one, many)
 }
 
 /// The digest of the state, and how far each log is held; on a terminal only how many logs there are.
