@@ -111,7 +111,7 @@ fn a_service_is_installed_once_turned_and_taken_away_again() {
     managed.run(&["restart"]).ok();
     managed.run(&["logs", "-n", "7"]).ok();
     let turned =
-        ["systemctl --user restart cocli.service", "journalctl --user-unit cocli.service -n 7"];
+        ["systemctl --user restart cocli.service", "journalctl -q --user-unit cocli.service -n 7"];
     assert_eq!(managed.asked(), turned);
     managed.run(&["uninstall"]).ok();
     assert!(!managed.unit().exists());
