@@ -88,6 +88,7 @@ docker run -d --name "${containers[0]}" "${how[@]}" -v "$dir/pi1:/data" "$image"
 docker run -d --name "${containers[1]}" "${how[@]}" -v "$dir/laptop:/data" "$image" daemon --port 19992 >/dev/null
 digest() { docker exec "$1" /cocli state --digest; }
 level() { [[ $(digest "${containers[0]}") == "$(digest "${containers[1]}")" ]]; }
+gone() { [[ $(docker inspect -f '{{.State.Running}}' "${containers[1]}") == false ]]; }
 within 20 level || fail "not level after 20 s"
 echo "level after $((SECONDS - started)) s without a configured peer"
 docker exec "${containers[0]}" /cocli set acme state=TX --wait 1 >/dev/null 2>&1 || fail "a write does not arrive"
@@ -95,6 +96,15 @@ docker exec "${containers[0]}" /cocli set acme state=TX --wait 1 >/dev/null 2>&1
 docker stop -t 10 "${containers[1]}" >/dev/null
 [[ $(docker inspect -f '{{.State.ExitCode}}' "${containers[1]}") == 0 ]] || fail "a stop is not clean"
 echo "a write is on the other when --wait returns, and a stop is clean"
+
+# A container ends with its daemon, and so does what runs in it: by then all is done and told.
+docker start "${containers[1]}" >/dev/null
+within 20 level || fail "not level after a start"
+left=$(docker exec "${containers[1]}" /cocli leave || true)
+[[ $left == *"laptop left: pi1 holds all"* ]] || fail "leave: $left"
+within 20 gone || fail "a daemon runs on after it left"
+[[ $(once laptop daemon 2>&1 || true) == *"left its cluster"* ]] || fail "it comes back after it left"
+echo "leave ends the container, and does not come back"
 
 # Nothing listens there: a client that finds no authorities fails before it asks.
 asked=$(docker run --rm "${how[@]}" -v "$dir/pi1:/data" -e AWS_ACCESS_KEY_ID=a -e AWS_SECRET_ACCESS_KEY=b \

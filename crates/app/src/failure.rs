@@ -135,17 +135,11 @@ impl From<NodeError> for Failure {
     }
 }
 
-/// What to do where the system lets nobody write.
+/// What to do where the system refuses.
 fn refused(error: &dyn std::error::Error) -> Option<&'static str> {
-    match error.source()?.downcast_ref::<io::Error>()?.kind() {
-        io::ErrorKind::ReadOnlyFilesystem => Some(
-            "a unit of systemd writes only where its `ReadWritePaths=` says: docs/install.md, \"A home elsewhere\"",
-        ),
-        io::ErrorKind::PermissionDenied => {
-            Some("the files of a home have to be yours: `sudo chown -R $USER` and its folder")
-        }
-        _ => None,
-    }
+    let kind = error.source()?.downcast_ref::<io::Error>()?.kind();
+    (kind == io::ErrorKind::PermissionDenied)
+        .then_some("the files of a home have to be yours: `sudo chown -R $USER` and its folder")
 }
 
 fn of_campaign(error: &CampaignError) -> (Exit, Option<String>) {

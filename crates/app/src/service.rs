@@ -45,6 +45,8 @@ pub(crate) struct Step {
     pub(crate) words: Vec<String>,
     /// What it means for the person when this fails and the rest does not; else all has failed.
     pub(crate) or: Option<&'static str>,
+    /// What came before may take a moment longer: until then it is asked again.
+    pub(crate) soon: bool,
 }
 
 #[derive(Debug)]
@@ -74,8 +76,8 @@ impl Service {
     pub(crate) fn text(&self, binary: &Path, home: &Path) -> Result<String, Failure> {
         let (binary, home) = (plain(binary)?, plain(home)?);
         match self.manager {
-            // systemd takes the program's own path as it stands, quotes aside.
-            Manager::Systemd if binary.contains('$') => Err(odd(binary)),
+            // systemd takes the program's own path as it stands, and none with these in it.
+            Manager::Systemd if binary.contains(['$', '"', '\'', '\\']) => Err(odd(binary)),
             Manager::Systemd => Ok(unit(binary, home)),
             Manager::Launchd => Ok(agent(binary, home, plain(&self.log)?)),
         }
@@ -93,8 +95,32 @@ impl Service {
     /// The commands for it, in their order.
     pub(crate) fn steps(&self, wish: Wish) -> Vec<Step> {
         match self.manager {
-            Manager::Systemd => systemd(wish),
+            Manager::Systemd => self.systemd(wish),
             Manager::Launchd => self.launchd(wish),
+        }
+    }
+
+    fn systemd(&self, wish: Wish) -> Vec<Step> {
+        let unit = |command: &str| needed(&format!("systemctl --user {command}"), &[UNIT]);
+        let reload = || needed("systemctl --user daemon-reload", &[]);
+        let user = self.user.to_string();
+        match wish {
+            Wish::Answer => vec![
+                // Where nobody of this user is logged in it starts the manager that all else is asked of. Without
+                // a name it would be asked for whoever's session this is, and there is none.
+                tried("loginctl enable-linger", &[&user], ENDS_WITH_LOGIN),
+                soon(self.asks_whether_anybody_is_there()),
+            ],
+            Wish::Keep => {
+                // By its path: settings may stand where the manager does not look.
+                let file = self.file.to_string_lossy();
+                vec![reload(), needed("systemctl --user enable", &[&file]), unit("restart")]
+            }
+            Wish::End => vec![unit("disable --now")],
+            Wish::Forget => vec![reload()],
+            Wish::Start => vec![unit("start")],
+            Wish::Stop => vec![unit("stop")],
+            Wish::Restart => vec![unit("restart")],
         }
     }
 
@@ -103,17 +129,27 @@ impl Service {
         let service = format!("{domain}/{LABEL}");
         let file = self.file.to_string_lossy();
         match wish {
-            Wish::Answer => vec![needed("launchctl print", &[&domain])],
-            // What is loaded is not loaded again.
+            Wish::Answer => vec![self.asks_whether_anybody_is_there()],
             Wish::Keep => vec![
+                // What is loaded is not loaded again, and it is gone a moment after this returned.
                 tried("launchctl bootout", &[&service], ""),
-                needed("launchctl bootstrap", &[&domain, &file]),
+                // What was disabled by hand is not loaded.
+                needed("launchctl enable", &[&service]),
+                soon(needed("launchctl bootstrap", &[&domain, &file])),
             ],
             Wish::End => vec![tried("launchctl bootout", &[&service], "")],
             Wish::Forget => Vec::new(),
             Wish::Start => vec![needed("launchctl kickstart", &[&service])],
             Wish::Stop => vec![needed("launchctl kill SIGTERM", &[&service])],
             Wish::Restart => vec![needed("launchctl kickstart -k", &[&service])],
+        }
+    }
+
+    /// Whether there is a manager for this user.
+    pub(crate) fn asks_whether_anybody_is_there(&self) -> Step {
+        match self.manager {
+            Manager::Systemd => needed("systemctl --user show-environment", &[]),
+            Manager::Launchd => needed("launchctl print", &[&format!("gui/{}", self.user)]),
         }
     }
 
@@ -146,34 +182,20 @@ impl Service {
     }
 }
 
-fn systemd(wish: Wish) -> Vec<Step> {
-    let unit = |command: &str| needed(&format!("systemctl --user {command}"), &[UNIT]);
-    let reload = || needed("systemctl --user daemon-reload", &[]);
-    match wish {
-        Wish::Answer => vec![
-            // Where nobody of this user is logged in it starts the manager that all else is asked of.
-            tried("loginctl enable-linger", &[], ENDS_WITH_LOGIN),
-            needed("systemctl --user show-environment", &[]),
-        ],
-        Wish::Keep => vec![reload(), unit("enable"), unit("restart")],
-        Wish::End => vec![unit("disable --now")],
-        Wish::Forget => vec![reload()],
-        Wish::Start => vec![unit("start")],
-        Wish::Stop => vec![unit("stop")],
-        Wish::Restart => vec![unit("restart")],
-    }
-}
-
 const ENDS_WITH_LOGIN: &str =
     "it runs only while you are logged in: `sudo loginctl enable-linger $USER` makes it stay";
 
 fn needed(command: &str, more: &[&str]) -> Step {
     let words = command.split(' ').chain(more.iter().copied());
-    Step { words: words.map(ToOwned::to_owned).collect(), or: None }
+    Step { words: words.map(ToOwned::to_owned).collect(), or: None, soon: false }
 }
 
 fn tried(command: &str, more: &[&str], or: &'static str) -> Step {
     Step { or: Some(or), ..needed(command, more) }
+}
+
+fn soon(step: Step) -> Step {
+    Step { soon: true, ..step }
 }
 
 /// A path that can stand in a file of text lines.
@@ -185,7 +207,7 @@ fn plain(path: &Path) -> Result<&str, Failure> {
 fn odd(path: &str) -> Failure {
     let message = format!("{path:?} cannot stand in the file of a service");
     Failure::new(Exit::Failed, message)
-        .hint("expected UTF-8 without control characters and, for the program, without `$`")
+        .hint("expected UTF-8 without control characters and, for the program, without `$`, `\\` and quotes")
 }
 
 /// A word of a command line of systemd.

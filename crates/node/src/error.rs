@@ -16,6 +16,12 @@ impl NodeError {
     pub fn is_unheld(&self) -> bool {
         matches!(self, Self::Store(StoreError::Unheld { .. }))
     }
+
+    /// Whether nothing may be written where the home is.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
+    }
 }
 
 /// What a face turns into an exit code and a hint.

@@ -31,18 +31,8 @@ pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
         // It stays: what was told is taken back. The failure to be told of is the first one.
         let _ = home.came_back(clock::now());
     })?;
-    end_daemon(&home)?;
-    // Under the lock, so that nothing is written between this look and the end of the key.
-    let mut session = home.session(clock::now())?;
-    if session.end()? != end {
-        drop(session);
-        let _ = home.came_back(clock::now());
-        return Err(Failure::new(Exit::Failed, "something was written here meanwhile")
-            .hint("`cocli daemon`, and then `cocli leave` beside it"));
-    }
-    home.forget_rekey()?;
-    home.keep_keys(b"")?;
-    drop(session);
+    forget(&home, end)?;
+    // The daemon ends last, and after what is told: in a container everything ends with it.
     match context.screen.json {
         true => context.screen.object(&json!({"left": true, "holder": holder})),
         false => {
@@ -58,6 +48,21 @@ pub(super) fn run(context: &Context, args: &Leave) -> Result<(), Failure> {
             }
         }
     }
+    end_daemon(&home)
+}
+
+/// Forgets the keys, unless the home has grown beyond what another one holds.
+fn forget(home: &Home, end: End) -> Result<(), Failure> {
+    // Under the lock, so that nothing is written between this look and the end of the key.
+    let mut session = home.session(clock::now())?;
+    if session.end()? != end {
+        drop(session);
+        let _ = home.came_back(clock::now());
+        return Err(Failure::new(Exit::Failed, "something was written here meanwhile")
+            .hint("`cocli leave` again"));
+    }
+    home.forget_rekey()?;
+    home.keep_keys(b"")?;
     Ok(())
 }
 
@@ -102,7 +107,7 @@ fn end_daemon(home: &Home) -> Result<(), Failure> {
     while door::is_open(home) {
         if asked.elapsed() > GOODBYE {
             return Err(Failure::new(Exit::Failed, "the daemon does not end")
-                .hint("end it where it runs, and then `cocli leave` again"));
+                .hint("it goes on as a member until it is ended where it runs"));
         }
         clock::pass(LOOK);
     }

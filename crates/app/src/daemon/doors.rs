@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
-use cocli_node::{Home, Serving};
+use cocli_node::{Home, NodeError, Serving};
 use rustix::net::RecvFlags;
 use serde_json::{Value as Json, json};
 
@@ -46,7 +46,7 @@ impl Drop for Door {
 /// When a daemon runs already, or the socket cannot be made.
 pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure> {
     let (path, name) = (door::path(home), home.name());
-    let Some(serving) = home.serving()? else {
+    let Some(serving) = home.serving().map_err(|error| shut_out(home, error))? else {
         let message = format!("{}: a daemon runs already", home.path().display());
         return Err(Failure::new(Exit::Conflict, message).hint(
             "`cocli status` shows it, unless its door was deleted: then end it where it runs",
@@ -81,6 +81,21 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
         );
     });
     Ok(Door { path, _serving: serving })
+}
+
+/// A home that this process may not write to.
+fn shut_out(home: &Home, error: NodeError) -> Failure {
+    let read_only = error.is_read_only();
+    let failure = Failure::from(error);
+    if !read_only {
+        return failure;
+    }
+    let path = home.path().display();
+    let message = format!("{path} cannot be written to: {failure}");
+    Failure::new(Exit::Failed, message).hint(format!(
+        "the unit of the package may write to /home/USER/cocli alone; for this home `sudo systemctl edit cocli@USER` \
+         wants `[Service]` and `ReadWritePaths={path}`"
+    ))
 }
 
 /// What somebody who knocked has said by now.

@@ -46,7 +46,17 @@ fn a_path_that_would_begin_a_line_of_its_own_is_refused() {
         assert!(service(manager).text(good, bad).is_err());
         assert!(service(manager).text(bad, good).is_err());
     }
-    assert!(service(Manager::Systemd).text(Path::new("/opt/$x/cocli"), good).is_err());
+}
+
+#[test]
+fn a_program_that_systemd_would_not_take_is_refused_before_anything_is_written() {
+    let home = Path::new("/home/ada/cocli");
+    for program in ["/opt/$x/cocli", "/opt/it's/cocli", "/opt/\"x\"/cocli", "/opt/x\\y/cocli"] {
+        assert!(service(Manager::Systemd).text(Path::new(program), home).is_err(), "{program}");
+        assert!(service(Manager::Launchd).text(Path::new(program), home).is_ok(), "{program}");
+    }
+    let unit = service(Manager::Systemd).text(Path::new("/opt/my é 1%h @/cocli"), home).unwrap();
+    assert!(unit.contains("ExecStart=\"/opt/my é 1%%h @/cocli\" "), "{unit}");
 }
 
 #[test]
@@ -67,6 +77,7 @@ fn an_agent_begins_at_login_and_again_when_it_failed() {
         words(&service.steps(Wish::Keep)),
         [
             "launchctl bootout gui/1000/cocli.daemon",
+            "launchctl enable gui/1000/cocli.daemon",
             "launchctl bootstrap gui/1000 /home/ada/Library/LaunchAgents/cocli.daemon.plist"
         ]
     );
@@ -75,9 +86,9 @@ fn an_agent_begins_at_login_and_again_when_it_failed() {
 #[test]
 fn a_user_who_is_not_logged_in_gets_a_manager_before_it_is_asked() {
     let steps = service(Manager::Systemd).steps(Wish::Answer);
-    assert_eq!(words(&steps), ["loginctl enable-linger", "systemctl --user show-environment"]);
+    assert_eq!(words(&steps), ["loginctl enable-linger 1000", "systemctl --user show-environment"]);
     assert!(steps[0].or.is_some(), "without the right to it, it runs while one is logged in");
-    assert!(steps[1].or.is_none());
+    assert!(steps[1].or.is_none() && steps[1].soon, "a manager that is begun is there soon");
 }
 
 #[test]

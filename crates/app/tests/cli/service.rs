@@ -1,7 +1,7 @@
 //! The daemon as a service: what its manager hears, and how `daemon install` puts it there. The manager itself
 //! is stood in for by programs that note what they are asked; `tests/install/boot.sh` has the real one.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -80,22 +80,26 @@ impl Managed {
     fn unit(&self) -> std::path::PathBuf {
         self.home.dir.path().join("config/systemd/user/cocli.service")
     }
-}
 
-const KEPT: [&str; 5] = [
-    "loginctl enable-linger",
-    "systemctl --user show-environment",
-    "systemctl --user daemon-reload",
-    "systemctl --user enable cocli.service",
-    "systemctl --user restart cocli.service",
-];
+    /// What is asked of the manager to have it kept.
+    fn kept(&self) -> [String; 5] {
+        let user = std::fs::metadata(&self.home.path).unwrap().uid();
+        [
+            format!("loginctl enable-linger {user}"),
+            "systemctl --user show-environment".into(),
+            "systemctl --user daemon-reload".into(),
+            format!("systemctl --user enable {}", self.unit().display()),
+            "systemctl --user restart cocli.service".into(),
+        ]
+    }
+}
 
 #[test]
 #[cfg(not(target_os = "macos"))]
 fn a_service_is_installed_once_turned_and_taken_away_again() {
     let managed = Managed::new();
     let dry = managed.run(&["install", "--dry-run"]).ok();
-    assert!(dry.contains("Type=notify") && dry.contains(KEPT[4]), "{dry}");
+    assert!(dry.contains("Type=notify") && dry.contains(&managed.kept()[4]), "{dry}");
     assert!(!managed.unit().exists() && managed.asked().is_empty());
 
     let first = managed.run(&["install"]).ok();
@@ -103,10 +107,11 @@ fn a_service_is_installed_once_turned_and_taken_away_again() {
     let text = std::fs::read_to_string(managed.unit()).unwrap();
     let home = managed.home.path.to_str().unwrap();
     assert!(text.contains(&format!("--data \"{home}\" daemon\n")), "{text}");
-    assert_eq!(managed.asked(), KEPT);
-    let again = managed.run(&["install"]).ok();
+    assert_eq!(managed.asked(), managed.kept());
+    let slash = format!("{home}/./");
+    let again = managed.run(&["install", "--data", &slash]).ok();
     assert!(again.contains("stays as it was"), "{again}");
-    assert_eq!(managed.asked(), KEPT);
+    assert_eq!(managed.asked(), managed.kept());
 
     managed.run(&["restart"]).ok();
     managed.run(&["logs", "-n", "7"]).ok();
@@ -140,6 +145,7 @@ fn a_service_of_another_home_and_a_daemon_that_runs_already_are_left_alone() {
 #[cfg(not(target_os = "macos"))]
 fn where_the_manager_refuses_it_is_said_what_to_type() {
     let managed = Managed::new();
+    managed.program("loginctl", "exit 1");
     managed.program("systemctl", "echo Failed to connect to bus >&2; exit 1");
     let ran = managed.run(&["install"]).fails(1, "Failed to connect to bus");
     assert!(ran.err.contains("sudo loginctl enable-linger $USER"), "{}", ran.err);
@@ -157,4 +163,38 @@ fn where_the_manager_refuses_it_is_said_what_to_type() {
     managed.program("systemctl", restart);
     managed.run(&["install"]).fails(1, "Job failed");
     managed.run(&["uninstall"]).ok();
+}
+
+#[test]
+#[cfg(not(target_os = "macos"))]
+fn a_manager_that_lingering_begins_is_waited_for() {
+    let managed = Managed::new();
+    let once = "case \"$*\" in *is-active*) exit 3;; *show-environment*) \
+        [ -e \"$HOME/up\" ] || { : >\"$HOME/up\"; echo Failed to connect to bus >&2; exit 1; };; esac";
+    managed.program("systemctl", once);
+    managed.run(&["install"]).ok();
+    let asked = managed.asked();
+    assert_eq!(asked.iter().filter(|one| one.contains("show-environment")).count(), 2, "{asked:?}");
+}
+
+#[test]
+#[cfg(not(target_os = "macos"))]
+fn a_service_that_the_manager_does_not_know_can_be_taken_away() {
+    let managed = Managed::new();
+    managed.run(&["install"]).ok();
+    // As a file says that the manager cannot read.
+    let unknown =
+        "case \"$*\" in *is-active*) exit 4;; *disable*) echo not loaded >&2; exit 1;; esac";
+    managed.program("systemctl", unknown);
+    managed.run(&["uninstall"]).ok();
+    assert!(!managed.unit().exists());
+    // One that runs, or may run, stays.
+    managed.program("systemctl", "");
+    managed.run(&["install"]).ok();
+    for running in ["*disable*", "*disable*|*is-active*|*show-environment*"] {
+        managed
+            .program("systemctl", &format!("case \"$*\" in {running}) echo no >&2; exit 1;; esac"));
+        managed.run(&["uninstall"]).fails(1, "disable --now");
+        assert!(managed.unit().exists());
+    }
 }

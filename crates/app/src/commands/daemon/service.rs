@@ -1,18 +1,25 @@
 //! `cocli daemon install` and its like: the service that keeps the daemon running.
 
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use cocli_node::Home;
 use serde_json::json;
 
 use crate::args::{DaemonInstall, DaemonLogs, DaemonVerb};
 use crate::commands::Context;
-use crate::door;
 use crate::failure::{Exit, Failure};
 use crate::locate;
 use crate::service::{Manager, Service, Step, Wish};
+use crate::{clock, door};
+
+/// How long a manager may take to come up, or to let go of what it ended.
+const SOON: Duration = Duration::from_secs(10);
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(context: &Context, verb: &DaemonVerb) -> Result<(), Failure> {
     let service = of_this_user()?;
@@ -33,8 +40,9 @@ pub(in crate::commands) fn keeps(home: &Home) -> bool {
     text.is_some_and(|text| absolute(home).is_ok_and(|path| service.is_of(&text, &path)))
 }
 
+/// By one spelling, with or without a slash at its end.
 fn absolute(home: &Home) -> std::io::Result<PathBuf> {
-    std::path::absolute(home.path())
+    Ok(std::path::absolute(home.path())?.components().collect())
 }
 
 fn of_this_user() -> Result<Service, Failure> {
@@ -65,6 +73,7 @@ fn install(context: &Context, service: &Service, args: &DaemonInstall) -> Result
         show(context, service, &text);
         return Ok(());
     }
+    own(&path)?;
     // Without keys a daemon ends at once.
     crate::ring::of(&home)?;
     let before = standing(service)?;
@@ -92,6 +101,17 @@ fn install(context: &Context, service: &Service, args: &DaemonInstall) -> Result
     screen.line(format!("the daemon of {} runs", path.display()));
     screen.line("`cocli status` shows it, `cocli daemon logs` what it tells, `cocli daemon uninstall` ends it");
     Ok(())
+}
+
+/// That it is this user's home: what `sudo` puts there would be root's, its daemon and all files that it writes.
+fn own(path: &Path) -> Result<(), Failure> {
+    let owner = std::fs::metadata(path).map_err(|error| failed(path, &error))?.uid();
+    if owner == rustix::process::getuid().as_raw() {
+        return Ok(());
+    }
+    let message = format!("{} is another user's", path.display());
+    Err(Failure::new(Exit::Conflict, message)
+        .hint("a service is installed by the user whose home it is, without sudo"))
 }
 
 /// That neither another home's service nor another daemon is in the way.
@@ -139,7 +159,13 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
 
 fn uninstall(context: &Context, service: &Service) -> Result<(), Failure> {
     installed(service)?;
-    carry_out(&service.steps(Wish::End)).map_err(untaken)?;
+    if let Err(why) = carry_out(&service.steps(Wish::End)) {
+        // A manager that does not know it, or cannot read its file, has nothing to end.
+        let there = carry_out(&[service.asks_whether_anybody_is_there()]).is_ok();
+        if !there || ran(&service.asks_whether_it_runs()).is_ok() {
+            return Err(untaken(why));
+        }
+    }
     std::fs::remove_file(&service.file).map_err(|error| failed(&service.file, &error))?;
     carry_out(&service.steps(Wish::Forget)).map_err(untaken)?;
     let (screen, file) = (context.screen, service.file.display());
@@ -204,13 +230,28 @@ fn untaken(why: String) -> Failure {
 fn carry_out(steps: &[Step]) -> Result<Vec<String>, String> {
     let mut notes = Vec::new();
     for step in steps {
-        match (ran(&step.words), step.or) {
+        // What nothing led to comes no later either.
+        let done = match step.soon && notes.is_empty() {
+            true => in_the_end(&step.words),
+            false => ran(&step.words),
+        };
+        match (done, step.or) {
             (Ok(()), _) | (Err(_), Some("")) => {}
             (Err(why), Some(or)) => notes.push(format!("{or} ({why})")),
             (Err(why), None) => return Err(why),
         }
     }
     Ok(notes)
+}
+
+fn in_the_end(words: &[String]) -> Result<(), String> {
+    let began = clock::monotonic();
+    loop {
+        match ran(words) {
+            Err(_) if began.elapsed() < SOON => clock::pass(LOOK),
+            done => return done,
+        }
+    }
 }
 
 fn ran(words: &[String]) -> Result<(), String> {
