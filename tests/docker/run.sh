@@ -113,6 +113,8 @@ asked=$(docker run --rm "${how[@]}" -v "$dir/pi1:/data" -e AWS_ACCESS_KEY_ID=a -
 once pi1 set acme next_at="2026-07-01 12:00" >/dev/null 2>&1
 TZ=Asia/Tokyo once pi1 meeting add acme "2026-07-01 21:00" "Kick off" >/dev/null
 [[ $(TZ=Europe/Berlin once pi1 meeting list acme) == *14:00* ]] || fail "zones: $(TZ=Europe/Berlin once pi1 meeting list acme)"
+asked=$(docker run --rm "${how[@]}" --user 4321:4321 -v "$dir/pi1:/data" "$image" status 2>&1 || true)
+[[ $asked == *"Permission denied"* ]] || fail "another user: $asked"
 strange=$(find "$dir/pi1" "$dir/laptop" ! -uid "${owner%:*}")
 [[ ! $strange ]] || fail "files of another: $strange"
 echo "authorities and time zones are there, files are their owner's"

@@ -74,6 +74,11 @@ inside env HOME=/home/ada XDG_CONFIG_HOME=/home/ada/.config cocli daemon install
 grep -q "is another user's" "$dir/notes" || fail "root is told: $(cat "$dir/notes")"
 [[ ! $(inside find /home/ada ! -user ada) ]] || fail "files that are not ada's: $(inside find /home/ada ! -user ada)"
 
+inside systemctl stop cocli@ada
+as ada cocli daemon install >/dev/null 2>"$dir/notes" && fail "a service of ada's beside the unit"
+grep -q 'the unit of the package begins' "$dir/notes" || fail "ada is told: $(cat "$dir/notes")"
+inside systemctl start cocli@ada
+
 # One by the user's own hand.
 as ada cocli ticket --address 127.0.0.1:9999 | as bob cocli init --node bob --join - >/dev/null
 as bob cocli config set gossip.port 9998 >/dev/null

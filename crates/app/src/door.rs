@@ -2,6 +2,7 @@
 //! first. Commands, and later `top` and `web`, talk to a daemon through it and in no other way.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -28,15 +29,27 @@ const PATH_BYTES_MAX: usize = 100;
 /// Seconds that a daemon may take for an answer that waits for nothing.
 const ANSWER_S: u64 = 5;
 
-/// Where the socket stands: in the home, or in the runtime folder when that path is too long.
+/// Where the socket stands: in the home. Where a path is too long for an address and there is no `/proc` to make
+/// it short, in the runtime folder.
 pub(crate) fn path(home: &Home) -> PathBuf {
     let inside = home.socket_path();
-    if inside.as_os_str().len() <= PATH_BYTES_MAX {
+    if inside.as_os_str().len() <= PATH_BYTES_MAX || cfg!(target_os = "linux") {
         return inside;
     }
     let name = cocli_core::digest::hash(inside.as_os_str().as_encoded_bytes());
     let folder = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
     folder.join(format!("cocli-{name:032x}.sock"))
+}
+
+/// Lends the address of a socket that stands there: through its folder, where its own path is too long.
+pub(crate) fn at<T>(path: &Path, take: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let short = path.as_os_str().len() <= PATH_BYTES_MAX;
+    let (Some(folder), Some(name), false) = (path.parent(), path.file_name(), short) else {
+        return take(path);
+    };
+    let folder = std::fs::File::open(folder)?;
+    let through = PathBuf::from(format!("/proc/self/fd/{}", folder.as_raw_fd()));
+    take(&through.join(name))
 }
 
 /// Whether a daemon runs, of whatever version and however busy.
@@ -61,7 +74,7 @@ fn knock(path: &Path) -> io::Result<UnixStream> {
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     let socket = UnixStream::from(socket);
     socket.set_nonblocking(true)?;
-    rustix::net::connect(&socket, &SocketAddrUnix::new(path)?)?;
+    at(path, |address| Ok(rustix::net::connect(&socket, &SocketAddrUnix::new(address)?)?))?;
     socket.set_nonblocking(false)?;
     Ok(socket)
 }

@@ -76,7 +76,7 @@ fn upwards() -> Option<PathBuf> {
 }
 
 /// The home that `init` noted in the user's settings.
-fn noted() -> Result<Option<PathBuf>, Failure> {
+pub(crate) fn noted() -> Result<Option<PathBuf>, Failure> {
     let Some(path) = user_config() else { return Ok(None) };
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(None) };
     let table: toml::Table = text

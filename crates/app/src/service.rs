@@ -163,6 +163,12 @@ impl Service {
         }
     }
 
+    /// The command that tells whether the package's unit is begun at each boot, for the user of this name.
+    pub(crate) fn asks_for_that_of_the_package(&self, user: &str) -> Option<Vec<String>> {
+        let ask = || needed("systemctl is-enabled --quiet", &[&format!("cocli@{user}.service")]);
+        (self.manager == Manager::Systemd).then(|| ask().words)
+    }
+
     /// The command that shows what it told.
     pub(crate) fn shows_logs(&self, lines: u32, follow: bool) -> Vec<String> {
         let (lines, file) = (lines.to_string(), self.log.to_string_lossy());

@@ -71,6 +71,10 @@ pub struct Home {
     config: Config,
 }
 
+fn unread(path: &'static str) -> impl Fn(std::io::Error) -> StoreError {
+    move |source| StoreError::Io { path: path.into(), doing: "read", source }
+}
+
 impl Home {
     /// Makes a home; `path` may exist and hold files, and what an init that was cut off left, but no
     /// home.
@@ -164,11 +168,12 @@ impl Home {
             doing: "open",
             source,
         })?;
-        let begun = |file| matches!(disk.stat(file), Ok(Some(_)));
-        if begun(paths::CLONING) {
+        // What cannot be looked at, as another user's, is not what is not there.
+        let begun = |file| disk.stat(file).map(|found| found.is_some()).map_err(unread(file));
+        if begun(paths::CLONING)? {
             return Err(NodeError::HalfCloned(path.display().to_string()));
         }
-        if !begun(paths::ID) && !begun(paths::COMMANDS) {
+        if !begun(paths::ID)? && !begun(paths::COMMANDS)? {
             return Err(NodeError::CutOff(path.display().to_string()));
         }
         Self::over(Arc::new(disk), path, rim)
@@ -185,7 +190,8 @@ impl Home {
                 let path = path.join(paths::CONFIG).display().to_string();
                 Config::read(&path, &String::from_utf8_lossy(&bytes))?
             }
-            Err(_) => Config::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Config::default(),
+            Err(error) => return Err(unread(paths::CONFIG)(error).into()),
         };
         let moved = id.machine != machine_of(path, &rim);
         let node = NodeId::written(&id.node)?;

@@ -57,7 +57,7 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
     let failed = |error: std::io::Error| {
         Failure::new(Exit::Failed, format!("{}: cannot listen: {error}", path.display()))
     };
-    let listener = UnixListener::bind(&path).map_err(failed)?;
+    let listener = door::at(&path, |address| UnixListener::bind(address)).map_err(failed)?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(failed)?;
     let alive = Alive::new("the thread at the door", &events);
     let home = home.again()?;

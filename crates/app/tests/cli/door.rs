@@ -5,8 +5,8 @@ use std::os::unix::net::UnixStream;
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-use crate::cluster::{daemon, level, member};
-use crate::support::Home;
+use crate::cluster::{daemon, level, member, start};
+use crate::support::{Home, run};
 
 /// Knocks until there is no room before the door.
 fn crowd(home: &Home) {
@@ -91,4 +91,22 @@ fn whoever_follows_is_told_of_each_datagram_of_this_node_and_of_others_once_it_i
         (400, &true.into())
     );
     assert!(other["delay_ms"].as_u64().unwrap() < 60_000);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_door_of_a_home_with_a_long_path_is_found_from_any_environment() {
+    let mut home = Home::none();
+    home.path = home.dir.path().join("long".repeat(40));
+    home.run(&["init", home.path.to_str().unwrap(), "--node", "pi1"]).ok();
+    let folders = ["one", "other"].map(|name| home.dir.path().join(name));
+    folders.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    let mut command = home.command();
+    command.env("TMPDIR", &folders[0]).env("XDG_RUNTIME_DIR", &folders[0]);
+    let _daemon = start(command, &[], &[]);
+    assert!(home.file(".cocli/sock").exists());
+    let mut command = home.command();
+    command.env("TMPDIR", &folders[1]).env_remove("XDG_RUNTIME_DIR").arg("status");
+    let told = run(&mut command, b"").ok();
+    assert!(told.contains("the daemon runs"), "{told}");
 }

@@ -26,6 +26,15 @@ fn an_init_that_was_cut_off_says_so_and_is_run_again() {
 }
 
 #[test]
+fn settings_that_cannot_be_read_are_not_taken_for_none() {
+    let home = Home::new();
+    std::fs::remove_file(home.file(".cocli/config.toml")).ok();
+    home.run(&["list", "companies"]).ok();
+    std::fs::create_dir(home.file(".cocli/config.toml")).unwrap();
+    home.run(&["list", "companies"]).fails(1, "could not read .cocli/config.toml");
+}
+
+#[test]
 fn a_home_that_lost_its_id_keeps_its_keys() {
     let home = Home::new();
     let secrets =

@@ -50,7 +50,7 @@ impl Managed {
     fn new() -> Self {
         let managed = Self { home: Home::new() };
         for program in ["systemctl", "loginctl", "journalctl"] {
-            managed.program(program, "case \"$*\" in *is-active*) exit 3;; esac");
+            managed.program(program, "case \"$*\" in *is-active*|*is-enabled*) exit 3;; esac");
         }
         managed
     }
@@ -66,7 +66,11 @@ impl Managed {
 
     fn run(&self, words: &[&str]) -> Ran {
         let mut command = self.home.command();
-        command.env("PATH", self.home.dir.path().join("bin")).arg("daemon").args(words);
+        command
+            .env("USER", "ada")
+            .env("PATH", self.home.dir.path().join("bin"))
+            .arg("daemon")
+            .args(words);
         run(&mut command, b"")
     }
 
@@ -74,7 +78,7 @@ impl Managed {
         let file = self.home.dir.path().join("asked");
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         let _ = std::fs::remove_file(file);
-        text.lines().filter(|line| !line.contains("is-active")).map(ToOwned::to_owned).collect()
+        text.lines().filter(|line| !line.contains(" is-")).map(ToOwned::to_owned).collect()
     }
 
     fn unit(&self) -> std::path::PathBuf {
@@ -136,6 +140,11 @@ fn a_service_of_another_home_and_a_daemon_that_runs_already_are_left_alone() {
     managed.run(&["install"]).fails(4, "a user has one service");
     assert!(std::fs::read_to_string(&unit).unwrap().contains("/other"));
     std::fs::remove_file(&unit).unwrap();
+    // One that the package begins at the next boot.
+    managed
+        .program("systemctl", "case \"$*\" in *is-enabled*cocli@ada.service) ;; *) exit 3;; esac");
+    managed.run(&["install"]).fails(4, "the unit of the package begins");
+    assert!(!unit.exists() && managed.asked().is_empty());
     let _daemon = daemon(&managed.home, &[]);
     managed.run(&["install"]).fails(4, "a daemon runs already");
     assert!(!unit.exists() && managed.asked().is_empty());
@@ -159,7 +168,8 @@ fn where_the_manager_refuses_it_is_said_what_to_type() {
     let ran = managed.run(&["install"]);
     assert!(ran.err.contains("it runs only while you are logged in"), "{}", ran.err);
     ran.ok();
-    let restart = "case \"$*\" in *is-active*|*restart*) echo Job failed >&2; exit 1;; esac";
+    let restart =
+        "case \"$*\" in *is-active*|*is-enabled*|*restart*) echo Job failed >&2; exit 1;; esac";
     managed.program("systemctl", restart);
     managed.run(&["install"]).fails(1, "Job failed");
     managed.run(&["uninstall"]).ok();
@@ -169,7 +179,7 @@ fn where_the_manager_refuses_it_is_said_what_to_type() {
 #[cfg(not(target_os = "macos"))]
 fn a_manager_that_lingering_begins_is_waited_for() {
     let managed = Managed::new();
-    let once = "case \"$*\" in *is-active*) exit 3;; *show-environment*) \
+    let once = "case \"$*\" in *is-active*|*is-enabled*) exit 3;; *show-environment*) \
         [ -e \"$HOME/up\" ] || { : >\"$HOME/up\"; echo Failed to connect to bus >&2; exit 1; };; esac";
     managed.program("systemctl", once);
     managed.run(&["install"]).ok();
@@ -183,13 +193,12 @@ fn a_service_that_the_manager_does_not_know_can_be_taken_away() {
     let managed = Managed::new();
     managed.run(&["install"]).ok();
     // As a file says that the manager cannot read.
-    let unknown =
-        "case \"$*\" in *is-active*) exit 4;; *disable*) echo not loaded >&2; exit 1;; esac";
+    let unknown = "case \"$*\" in *is-active*|*is-enabled*) exit 4;; *disable*) echo not loaded >&2; exit 1;; esac";
     managed.program("systemctl", unknown);
     managed.run(&["uninstall"]).ok();
     assert!(!managed.unit().exists());
     // One that runs, or may run, stays.
-    managed.program("systemctl", "");
+    managed.program("systemctl", "case \"$*\" in *is-enabled*) exit 1;; esac");
     managed.run(&["install"]).ok();
     for running in ["*disable*", "*disable*|*is-active*|*show-environment*"] {
         managed

@@ -127,7 +127,21 @@ fn free(service: &Service, home: &Home, path: &Path, before: Option<&str>) -> Re
             "end it first: Ctrl-C where it runs, or `sudo systemctl disable --now cocli@$USER` for that of the package",
         ));
     }
+    if begun_by_the_package(service, path) {
+        let message = "the unit of the package begins the daemon of this home at each boot";
+        return Err(Failure::new(Exit::Conflict, message).hint(
+            "one of both: `sudo systemctl start cocli@$USER`, or `sudo systemctl disable --now cocli@$USER` and then this again",
+        ));
+    }
     Ok(())
+}
+
+/// The unit of the package runs what its user's settings name.
+fn begun_by_the_package(service: &Service, path: &Path) -> bool {
+    let noted = locate::noted().ok().flatten();
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty());
+    let asks = user.and_then(|user| service.asks_for_that_of_the_package(&user));
+    noted.is_some_and(|noted| noted == path) && asks.is_some_and(|asks| ran(&asks).is_ok())
 }
 
 fn show(context: &Context, service: &Service, text: &str) {
