@@ -21,6 +21,8 @@ fn who_notes_waits_for_no_terminal_and_what_found_no_room_is_counted() {
     let last = seen.iter().find(|text| !text.starts_with("note "));
     let (count, _) = last.as_deref().unwrap().split_once(' ').unwrap();
     assert!([10, 11].contains(&count.parse::<usize>().unwrap()), "{last:?}");
+    // Two more were taken: there is room for a note, and for the end.
+    assert_eq!(seen.iter().take(2).count(), 2);
     queue.write_all(b"and on\n").unwrap();
     queue.end();
     assert!(seen.try_iter().any(|text| text == "and on\n"));
