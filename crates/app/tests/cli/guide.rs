@@ -249,3 +249,17 @@ fn a_finding_is_explained_by_its_name_and_programs_go_by_it() {
     home.run(&["doctor", "explain", "card-broke"]).fails(2, "card-broken");
     home.run(&["doctor", "net", "card-broken"]).fails(2, "explain");
 }
+
+#[test]
+fn doctor_tells_of_this_nodes_own_journal_that_was_deleted() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Oslo"]).ok();
+    home.run(&["compact"]).ok();
+    for journal in std::fs::read_dir(home.file("wal")).unwrap() {
+        std::fs::remove_file(journal.unwrap().path()).unwrap();
+    }
+    let told = home.run(&["doctor"]).ok();
+    assert!(told.contains("mended  wal/") && told.contains("[journal-trouble]"), "{told}");
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Oslo\n");
+    assert!(home.run(&["doctor"]).ok().contains("are sound"));
+}
