@@ -15,19 +15,19 @@ use crate::support::{Home, cocli, run};
 const BY_HAND: &[&str] = &[
     "df",
     "du",
-    "journalctl",
-    "loginctl",
     "sudo",
-    "systemctl",
     "timedatectl",
+    "cocli daemon install",
+    "cocli daemon logs",
     "cocli doctor net",
     "cocli import cocli",
-    "cocli init ~/cocli2 --node pi2 --join -",
+    "mv ~/cocli ~/cocli-old",
+    "cocli init --node pi4 --join -",
     "cocli top",
     "cocli web",
 ];
 /// Blocks that are shown and not typed.
-const SHOWN: &[&str] = &["ini", "toml"];
+const SHOWN: &[&str] = &["toml"];
 
 struct Block<'p> {
     line: usize,
