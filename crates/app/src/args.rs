@@ -11,6 +11,7 @@ mod daemon;
 mod export;
 mod find;
 mod import;
+mod key;
 mod log;
 mod open;
 mod sql;
@@ -24,6 +25,7 @@ pub(crate) use daemon::{DaemonInstall, DaemonLogs, DaemonVerb};
 pub(crate) use export::{Export, ExportFormat, ExportTo, ExportVerb};
 pub(crate) use find::Find;
 pub(crate) use import::{Import, ImportCsv, ImportFile, ImportVerb, Manner};
+pub(crate) use key::{Key, KeyVerb};
 pub(crate) use log::{Level, LogForm, Logged};
 pub(crate) use open::{Open, What};
 pub(crate) use sql::{Sql, SqlFormat};
@@ -641,25 +643,6 @@ pub(crate) struct Completions {
 #[derive(Debug, Args)]
 pub(crate) struct Man {
     pub(crate) dir: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Key {
-    #[command(subcommand)]
-    pub(crate) what: KeyVerb,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeyVerb {
-    /// Show the ids of the keys here.
-    List,
-    /// Take a key to open with: a line that `key add` printed elsewhere, `-` reads it from standard
-    /// input; without one, make a new key and print its line.
-    Add { line: Option<String> },
-    /// Seal with this key from now on.
-    Use { id: String },
-    /// Forget a key.
-    Remove { id: String },
 }
 
 #[derive(Debug, Args)]

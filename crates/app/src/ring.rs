@@ -80,13 +80,22 @@ pub(crate) fn keyless(home: &Home) -> &'static str {
     if home.config().restored_from.is_some() {
         return "is a copy of an earlier time: it joins nobody";
     }
-    let left = |known: Vec<KnownNode>| {
-        known.iter().any(|one| one.node == *home.node() && one.left.is_some())
-    };
-    match home.known_nodes().is_ok_and(left) {
+    match left(home) {
         true => "left its cluster",
         false => "has no key yet, and is silent on the network",
     }
+}
+
+fn left(home: &Home) -> bool {
+    let left = |known: Vec<KnownNode>| {
+        known.iter().any(|one| one.node == *home.node() && one.left.is_some())
+    };
+    home.known_nodes().is_ok_and(left)
+}
+
+/// Whether a home without a key may make one: it is a clone of its cluster's bucket.
+pub(crate) fn awaits_first(home: &Home) -> bool {
+    home.config().restored_from.is_none() && !left(home)
 }
 
 /// Reads the key file.
@@ -99,6 +108,10 @@ pub(crate) fn of(home: &Home) -> Result<Ring, Failure> {
         let failure = Failure::new(Exit::Failed, format!("{} {}", home.node(), keyless(home)));
         return Err(match home.config().restored_from {
             Some(_) => failure.hint("`cocli clone URL DIR` makes a member"),
+            None if awaits_first(home) => failure.hint(
+                "`cocli ticket` on a member prints a ticket; `cocli join -` here takes it; \
+                 where no member is left, `cocli key add --first` makes a key",
+            ),
             None => failure
                 .hint("`cocli ticket` on a member prints a ticket; `cocli join -` here takes it"),
         });

@@ -213,6 +213,15 @@ impl Home {
         Ok(Some(finding))
     }
 
+    /// Journals that are not what they were left as. To be asked before a session begins: this node's own goes on
+    /// in a new one then.
+    ///
+    /// # Errors
+    /// When the journals cannot be read.
+    pub fn journals_amiss(&self) -> Result<Vec<Finding>> {
+        Ok(amiss(&self.journals()?).collect())
+    }
+
     /// How many records all logs hold.
     ///
     /// # Errors
@@ -226,6 +235,13 @@ impl Home {
 pub(crate) fn troubles(journals: &Journals) -> Vec<(String, String)> {
     let troubles = journals.troubles();
     troubles.map(|(log, day, why)| (journals.path_of(log, day), why.to_string())).collect()
+}
+
+/// The same, as what was found.
+fn amiss(journals: &Journals) -> impl Iterator<Item = Finding> {
+    let next = "`cocli daemon` fetches what is missing from other nodes";
+    let finding = move |(place, what)| Finding::open(Problem::JournalTrouble, place, what, next);
+    troubles(journals).into_iter().map(finding)
 }
 
 impl Session<'_> {
@@ -308,11 +324,7 @@ impl Session<'_> {
         }
         self.examine_checkpoint(&mut findings)?;
         self.journals.refresh()?;
-        for (log, day, trouble) in self.journals.troubles() {
-            let (place, what) = (self.journals.path_of(log, day), trouble.to_string());
-            let next = "`cocli daemon` fetches what is missing from other nodes";
-            findings.push(Finding::open(Problem::JournalTrouble, place, what, next));
-        }
+        findings.extend(amiss(&self.journals));
         for log in self.journals.logs().cloned().collect::<Vec<_>>() {
             self.journals.scrub(&log)?;
         }

@@ -30,11 +30,7 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         Some(Examined::Dump) => return dump::run(context, &home),
         _ => {}
     }
-    let mut findings = {
-        let turn = args.repair.then(|| super::compact::turn(context, &home)).transpose()?;
-        let mut session = context.session(&home)?;
-        session.examine(turn)?
-    };
+    let mut findings = examined(context, &home, args.repair)?;
     findings.extend(home.examine_tables(args.repair)?);
     findings.extend(own_key(&home, args.repair)?);
     // A daemon that does not answer is told of by `status`.
@@ -75,6 +71,22 @@ pub(super) fn run(context: &Context, args: &Doctor) -> Result<(), Failure> {
         screen.line("journals, checkpoint, tables, cards and the node's own key are sound");
     }
     Ok(())
+}
+
+/// What is found in journals, checkpoint and cards.
+fn examined(context: &Context, home: &Home, repair: bool) -> Result<Vec<Finding>, Failure> {
+    let amiss = home.journals_amiss()?;
+    let turn = repair.then(|| super::compact::turn(context, home)).transpose()?;
+    let mut findings = context.session(home)?.examine(turn)?;
+    // What a session mends when it begins is told all the same.
+    let still = |one: &Finding| findings.iter().any(|found| found.place == one.place);
+    let mended: Vec<Finding> = amiss.into_iter().filter(|one| !still(one)).collect();
+    findings.extend(mended.into_iter().map(|one| Finding {
+        outcome: Outcome::Mended,
+        next: Some("what is missing of it `cocli daemon` fetches from other nodes".into()),
+        ..one
+    }));
+    Ok(findings)
 }
 
 /// So much was found.

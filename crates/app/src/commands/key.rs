@@ -11,27 +11,22 @@ use super::Context;
 use crate::args::{self, KeyVerb};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Tone;
-use crate::ring::Held;
+use crate::ring::{self, Held};
 use crate::{door, pasted};
 
 pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
     let home = context.home()?;
     // Held to the end: two changes at once would lose one.
     let _alone = context.session(&home)?;
+    if matches!(args.what, KeyVerb::Add { first: true, .. }) {
+        return first(context, &home);
+    }
     let held = Held::of(&home)?;
     let mut ring = held.ring.clone();
     match &args.what {
         KeyVerb::List => list(context, &held),
-        KeyVerb::Add { line } => {
-            let key = match line.as_deref() {
-                None => Key::fresh().map_err(|e| Failure::new(Exit::Failed, chain(&e)))?,
-                Some(line) => given(context, line)?,
-            };
-            ring.add(key.clone()).map_err(refused)?;
-            home.keep_keys(ring.to_text().as_bytes())?;
-            // Before the daemon is asked: this line is shown once.
-            added(context, &key, line.is_none());
-            take_up(&home)?;
+        KeyVerb::Add { line, .. } => {
+            add(context, &home, &mut ring, line.as_deref())?;
         }
         KeyVerb::Use { id } => {
             let id = read_id(id)?;
@@ -69,6 +64,39 @@ pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
             }
         }
     }
+    Ok(())
+}
+
+fn add(context: &Context, home: &Home, ring: &mut Ring, line: Option<&str>) -> Result<(), Failure> {
+    let key = match line {
+        None => fresh()?,
+        Some(line) => given(context, line)?,
+    };
+    ring.add(key.clone()).map_err(refused)?;
+    home.keep_keys(ring.to_text().as_bytes())?;
+    // Before the daemon is asked: this line is shown once.
+    added(context, &key, line.is_none());
+    take_up(home)
+}
+
+fn fresh() -> Result<Key, Failure> {
+    Key::fresh().map_err(|error| Failure::new(Exit::Failed, chain(&error)))
+}
+
+/// What was cloned from a bucket becomes the first member of its cluster again.
+fn first(context: &Context, home: &Home) -> Result<(), Failure> {
+    if !home.keys()?.is_empty() {
+        return Err(Failure::new(Exit::Conflict, format!("{} has a key already", home.node()))
+            .hint("`cocli ticket` lets others in; `cocli key add` makes another key"));
+    }
+    if !ring::awaits_first(home) {
+        return ring::of(home).map(|_| ());
+    }
+    let key = fresh()?;
+    home.keep_keys(Ring::new(key.clone()).to_text().as_bytes())?;
+    let id = key.id().to_string();
+    let text = format!("{id} is the key of the cluster: `cocli ticket` lets others in");
+    told(context, json!({ "added": id, "uses": id }), &text);
     Ok(())
 }
 

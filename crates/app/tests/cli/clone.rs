@@ -54,6 +54,35 @@ fn a_clone_reads_writes_uploads_is_silent_and_loses_nothing_when_it_joins() {
 }
 
 #[test]
+fn where_no_key_is_left_one_clone_makes_it_and_the_others_join_that_one() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Oslo"]).ok();
+    home.run(&["key", "add", "--first"]).fails(4, "has a key already");
+    let (_, url) = bucket(&home);
+    home.run(&["sync"]).ok();
+    let clones = ["one", "two"].map(|name| {
+        let other = beside(&home, name);
+        let path = other.path.display().to_string();
+        other.run(&["clone", &url, &path, "--node", name]).ok();
+        other
+    });
+    let [one, two] = &clones;
+    one.run(&["ticket"]).fails(1, "cocli key add --first");
+    let told = one.run(&["key", "add", "--first"]).ok();
+    assert!(told.contains("cocli ticket"), "{told}");
+    one.run(&["key", "add", "--first"]).fails(4, "has a key already");
+    two.input(&["join", "-"], one.run(&["ticket"]).ok().as_bytes()).ok();
+    let first = daemon(one, &[]);
+    let _second = daemon(two, &[&first.address]);
+    one.run(&["set", "companies/acme", "city=Bergen", "--wait", "1"]).ok();
+    assert_eq!(two.run(&["get", "companies/acme", "city"]).ok(), "Bergen\n");
+    let path = home.dir.path().join("then");
+    let then = Home { dir: tempfile::tempdir().unwrap(), path };
+    then.run(&["clone", &url, &then.path.display().to_string(), "--at", "1h ago"]).ok();
+    then.run(&["key", "add", "--first"]).fails(1, "it joins nobody");
+}
+
+#[test]
 #[expect(
     clippy::disallowed_methods,
     reason = "what was written before is to be told from what comes"

@@ -15,19 +15,19 @@ use crate::support::{Home, cocli, run};
 const BY_HAND: &[&str] = &[
     "df",
     "du",
-    "journalctl",
-    "loginctl",
     "sudo",
-    "systemctl",
     "timedatectl",
+    "cocli daemon install",
+    "cocli daemon logs",
     "cocli doctor net",
     "cocli import cocli",
-    "cocli init ~/cocli2 --node pi2 --join -",
+    "mv ~/cocli ~/cocli-old",
+    "cocli init --node pi4 --join -",
     "cocli top",
     "cocli web",
 ];
 /// Blocks that are shown and not typed.
-const SHOWN: &[&str] = &["ini", "toml"];
+const SHOWN: &[&str] = &["toml"];
 
 struct Block<'p> {
     line: usize,
@@ -248,4 +248,18 @@ fn a_finding_is_explained_by_its_name_and_programs_go_by_it() {
     assert!(all.contains("card-broken"), "{all}");
     home.run(&["doctor", "explain", "card-broke"]).fails(2, "card-broken");
     home.run(&["doctor", "net", "card-broken"]).fails(2, "explain");
+}
+
+#[test]
+fn doctor_tells_of_this_nodes_own_journal_that_was_deleted() {
+    let home = Home::new();
+    home.run(&["add", "company", "Acme", "--set", "city=Oslo"]).ok();
+    home.run(&["compact"]).ok();
+    for journal in std::fs::read_dir(home.file("wal")).unwrap() {
+        std::fs::remove_file(journal.unwrap().path()).unwrap();
+    }
+    let told = home.run(&["doctor"]).ok();
+    assert!(told.contains("mended  wal/") && told.contains("[journal-trouble]"), "{told}");
+    assert_eq!(home.run(&["get", "companies/acme", "city"]).ok(), "Oslo\n");
+    assert!(home.run(&["doctor"]).ok().contains("are sound"));
 }
