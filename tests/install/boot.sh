@@ -106,13 +106,6 @@ inside systemctl daemon-reload
 inside systemctl restart cocli@carol || fail "a home elsewhere is not served"
 as carol cocli add company Elsewhere >/dev/null
 
-# No home.
-inside useradd -m -s /bin/bash dave
-inside systemctl start cocli@dave 2>/dev/null && fail "a unit without a home starts"
-[[ $(inside systemctl show --value -p ActiveState cocli@dave) == failed ]] || fail "a unit without a home is begun again and again"
-inside systemctl reset-failed cocli@dave
-echo "without a home the unit stays ended"
-
 # By who is not logged in, but may linger: root, here, whose manager is begun for it. Odd names of folders stand in its unit.
 inside systemctl stop user@0
 odd='/root/a "b" \ 100% $HOME é ; <&>'
