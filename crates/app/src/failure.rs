@@ -1,7 +1,8 @@
 //! How a command ends when it does not end well: a code that scripts can rely on, what happened, and
 //! what to do next.
 
-use std::{fmt, io};
+use std::fmt;
+use std::io::ErrorKind;
 
 use cocli_node::{CampaignError, NodeError, QueueError, SettingError};
 
@@ -67,6 +68,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What to do where a file of the home may not be opened.
+const YOURS: &str = "the files of a home have to be yours: `ls -l` shows whose they are, `sudo chown -R $USER DIR` makes them so";
+
 impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         let (exit, hint) = match &error {
@@ -126,20 +130,16 @@ impl From<NodeError> for Failure {
             NodeError::Store(error) if error.is_no_space() => {
                 (Exit::Failed, Some("make room; nothing of it was written".into()))
             }
-            NodeError::Store(error) => (Exit::Failed, refused(error).map(Into::into)),
-            NodeError::Table(_) | NodeError::Config(_) | NodeError::Own { .. } => {
-                (Exit::Failed, None)
+            _ if error.refusal() == Some(ErrorKind::PermissionDenied) => {
+                (Exit::Failed, Some(YOURS.into()))
             }
+            NodeError::Store(_)
+            | NodeError::Table(_)
+            | NodeError::Config(_)
+            | NodeError::Own { .. } => (Exit::Failed, None),
         };
         Self { exit, message: chain(&error), hint }
     }
-}
-
-/// What to do where the system refuses.
-fn refused(error: &dyn std::error::Error) -> Option<&'static str> {
-    let kind = error.source()?.downcast_ref::<io::Error>()?.kind();
-    (kind == io::ErrorKind::PermissionDenied)
-        .then_some("the files of a home have to be yours: `sudo chown -R $USER` and its folder")
 }
 
 fn of_campaign(error: &CampaignError) -> (Exit, Option<String>) {

@@ -76,26 +76,48 @@ impl Held {
 }
 
 /// What a home without a key is.
-pub(crate) fn keyless(home: &Home) -> &'static str {
-    if home.config().restored_from.is_some() {
-        return "is a copy of an earlier time: it joins nobody";
-    }
-    match left(home) {
-        true => "left its cluster",
-        false => "has no key yet, and is silent on the network",
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keyless {
+    /// A copy of an earlier time.
+    Copy,
+    /// One that left.
+    Left,
+    /// A clone of its cluster's bucket, which nobody let in yet.
+    Clone,
 }
 
-fn left(home: &Home) -> bool {
-    let left = |known: Vec<KnownNode>| {
-        known.iter().any(|one| one.node == *home.node() && one.left.is_some())
-    };
-    home.known_nodes().is_ok_and(left)
-}
+impl Keyless {
+    pub(crate) fn of(home: &Home) -> Self {
+        let left = |known: Vec<KnownNode>| {
+            known.iter().any(|one| one.node == *home.node() && one.left.is_some())
+        };
+        match home.config().restored_from {
+            Some(_) => Self::Copy,
+            None if home.known_nodes().is_ok_and(left) => Self::Left,
+            None => Self::Clone,
+        }
+    }
 
-/// Whether a home without a key may make one: it is a clone of its cluster's bucket.
-pub(crate) fn awaits_first(home: &Home) -> bool {
-    home.config().restored_from.is_none() && !left(home)
+    pub(crate) fn said(self) -> &'static str {
+        match self {
+            Self::Copy => "is a copy of an earlier time: it joins nobody",
+            Self::Left => "left its cluster",
+            Self::Clone => "has no key yet, and is silent on the network",
+        }
+    }
+
+    fn next(self) -> &'static str {
+        match self {
+            Self::Copy => "`cocli clone URL DIR` makes a member",
+            Self::Left => {
+                "`cocli ticket` on a member prints a ticket; `cocli join -` here takes it"
+            }
+            Self::Clone => {
+                "`cocli ticket` on a member prints a ticket; `cocli join -` here takes it; \
+                 where no member is left, `cocli key add --first` makes a key"
+            }
+        }
+    }
 }
 
 /// Reads the key file.
@@ -105,16 +127,9 @@ pub(crate) fn awaits_first(home: &Home) -> bool {
 pub(crate) fn of(home: &Home) -> Result<Ring, Failure> {
     let bytes = home.keys()?;
     if bytes.is_empty() {
-        let failure = Failure::new(Exit::Failed, format!("{} {}", home.node(), keyless(home)));
-        return Err(match home.config().restored_from {
-            Some(_) => failure.hint("`cocli clone URL DIR` makes a member"),
-            None if awaits_first(home) => failure.hint(
-                "`cocli ticket` on a member prints a ticket; `cocli join -` here takes it; \
-                 where no member is left, `cocli key add --first` makes a key",
-            ),
-            None => failure
-                .hint("`cocli ticket` on a member prints a ticket; `cocli join -` here takes it"),
-        });
+        let keyless = Keyless::of(home);
+        let message = format!("{} {}", home.node(), keyless.said());
+        return Err(Failure::new(Exit::Failed, message).hint(keyless.next()));
     }
     let text = String::from_utf8_lossy(&bytes);
     Ring::from_text(&text).map_err(|error| {

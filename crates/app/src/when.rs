@@ -41,15 +41,11 @@ pub(crate) fn typed(text: &str, lean: Lean) -> Result<Moment, Failure> {
 /// A misuse (exit 2) that says what was expected.
 pub(crate) fn past(text: &str) -> Result<Instant, Failure> {
     let here = clock::here();
-    let exact = match text.trim() {
-        text if text.eq_ignore_ascii_case("now") => Some(here.timestamp()),
-        text => exact(text, &here),
-    };
     let instant = |timestamp: Timestamp| {
         let instant = Instant::from_micros(timestamp.as_microsecond());
         instant.ok_or_else(|| out_of_bounds(text))
     };
-    let found = match exact {
+    let found = match exact(text.trim(), &here) {
         Some(timestamp) => instant(timestamp),
         None => read(text, &here, Lean::Back).and_then(|moment| match moment {
             Moment::At(at) => Ok(at),
@@ -62,8 +58,11 @@ pub(crate) fn past(text: &str) -> Result<Instant, Failure> {
     found.map_err(Failure::usage)
 }
 
-/// To the microsecond what is written so, and a length of time; a colon is of a time of day.
+/// To the microsecond: now, what is written so, and a length of time; a colon is of a time of day.
 fn exact(text: &str, now: &Zoned) -> Option<Timestamp> {
+    if text.eq_ignore_ascii_case("now") {
+        return Some(now.timestamp());
+    }
     if let Ok(timestamp) = text.parse() {
         return Some(timestamp);
     }

@@ -17,10 +17,13 @@ impl NodeError {
         matches!(self, Self::Store(StoreError::Unheld { .. }))
     }
 
-    /// Whether nothing may be written where the home is.
+    /// What the file system said, where it refused.
     #[must_use]
-    pub fn is_read_only(&self) -> bool {
-        matches!(self, Self::Store(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
+    pub fn refusal(&self) -> Option<std::io::ErrorKind> {
+        match self {
+            Self::Store(StoreError::Io { source, .. }) => Some(source.kind()),
+            _ => None,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::Context;
 use crate::args::{self, KeyVerb};
 use crate::failure::{Exit, Failure, chain};
 use crate::render::Tone;
-use crate::ring::{self, Held};
+use crate::ring::{self, Held, Keyless};
 use crate::{door, pasted};
 
 pub(super) fn run(context: &Context, args: &args::Key) -> Result<(), Failure> {
@@ -89,7 +89,7 @@ fn first(context: &Context, home: &Home) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Conflict, format!("{} has a key already", home.node()))
             .hint("`cocli ticket` lets others in; `cocli key add` makes another key"));
     }
-    if !ring::awaits_first(home) {
+    if Keyless::of(home) != Keyless::Clone {
         return ring::of(home).map(|_| ());
     }
     let key = fresh()?;

@@ -1,7 +1,7 @@
 //! The daemon's side of the door: one line in, one line out, a thread each but for who only wakes it.
 //! Whoever follows is told line after line.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -85,7 +85,7 @@ pub(super) fn listen(home: &Home, events: Sender<Event>) -> Result<Door, Failure
 
 /// A home that this process may not write to.
 fn shut_out(home: &Home, error: NodeError) -> Failure {
-    let read_only = error.is_read_only();
+    let read_only = error.refusal() == Some(ErrorKind::ReadOnlyFilesystem);
     let failure = Failure::from(error);
     if !read_only {
         return failure;

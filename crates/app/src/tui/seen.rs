@@ -1,13 +1,12 @@
 //! What the door says, read: whatever is absent stays absent, and text is made safe for a terminal here, once.
 
-use cocli_core::Target;
+use cocli_core::{Instant, Target};
 use serde_json::{Value as Json, json};
 
 use crate::clock;
 use crate::cluster::Cluster;
 use crate::problems::{self, Known};
 use crate::render::escape;
-use crate::when;
 
 /// The cluster, and what needs a person.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +100,8 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// `14:05:09` in the time zone of this machine, where it is a time.
 fn time_of_day(at: &str) -> String {
-    let shown = when::past(at).map(clock::shown);
-    let time = shown.ok().and_then(|shown| shown.split(' ').nth(1).map(str::to_owned));
+    let shown = Instant::read(at).map(clock::shown);
+    let time = shown.and_then(|shown| shown.split(' ').nth(1).map(str::to_owned));
     time.unwrap_or_else(|| one_line(at))
 }
 

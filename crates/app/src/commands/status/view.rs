@@ -7,12 +7,12 @@ use serde_json::{Value as Json, json};
 
 use super::bucket::Bucket;
 use super::{history, peers, read_through};
+use crate::clock;
 use crate::cluster::{Cluster, Node, Standing};
 use crate::door;
 use crate::failure::Failure;
 use crate::problems::{self, Known, Need};
-use crate::ring::Held;
-use crate::{clock, ring};
+use crate::ring::{Held, Keyless};
 
 /// A home, and what its daemon says.
 #[derive(Debug)]
@@ -141,8 +141,9 @@ impl Asked {
 /// Why a home without a key is silent, and what to do about it.
 pub(super) fn keyless(home: &Home) -> Option<String> {
     home.keys().is_ok_and(|keys| keys.is_empty()).then(|| {
-        let next = if home.config().restored_from.is_some() { "" } else { NO_KEY };
-        format!("{}{next}", ring::keyless(home))
+        let keyless = Keyless::of(home);
+        let next = if keyless == Keyless::Copy { "" } else { NO_KEY };
+        format!("{}{next}", keyless.said())
     })
 }
 
